@@ -1,0 +1,95 @@
+"""The stream of training batches: stateless, so it resumes at any step."""
+
+import tensorflow as tf
+
+from lebm_tf.datasets.image_data import ImageData, to_model
+from lebm_tf.errors import InputError
+
+# Rounds of the cipher behind the permutation. tf.random.experimental.
+# index_shuffle fixes 4, and is then far from random: over 60,000 rows the
+# orders of two epochs with seeds [s, e] and [s, e + 1] correlate at 0.83.
+# From 12 rounds on no correlation is seen; 24 cost 0.1 us a row.
+_NUM_ROUNDS = 24
+
+
+def steps_per_epoch(data: ImageData, batch_size: int) -> int:
+    """Number of batches in an epoch; the remainder of the rows is dropped.
+
+    Raises:
+        InputError: If not 1 <= batch_size <= number of training pictures.
+    """
+    num_rows = len(data.x_train)
+    if not 1 <= batch_size <= num_rows:
+        raise InputError(
+            f"batch_size must be from 1 to {num_rows}, the number of training "
+            f"pictures of {data.name}, got {batch_size}.")
+    return num_rows // batch_size
+
+
+def train_batches(data: ImageData, batch_size: int, seed: int,
+                  start_step: int = 0) -> tf.data.Dataset:
+    """Streams training batches without end.
+
+    The order of the rows is a pure function of (seed, epoch), and batch number
+    n of the stream depends on n alone: a run that stopped after `start_step`
+    batches, also in the middle of an epoch, goes on from there at once.
+
+    Args:
+        data: Pictures.
+        batch_size: Rows a batch, from 1 to the number of training pictures.
+        seed: Any int64.
+        start_step: Number of batches to leave out, at least 0.
+
+    Returns:
+        Endless data set of dicts: "x" float32 [batch_size, height, width,
+        channels] in [-1, 1]; "index" int64 [batch_size], the rows in
+        `data.x_train`, each at most once an epoch; and, if there are labels,
+        "y" int64 [batch_size].
+
+    Raises:
+        InputError: If `batch_size` is out of its range.
+        ValueError: If `start_step` is negative.
+    """
+    num_steps = steps_per_epoch(data, batch_size)
+    if start_step < 0:
+        raise ValueError(f"start_step must be >= 0, got {start_step}.")
+    # Captured as inputs, not written into the graph as constants.
+    with tf.device("CPU"):
+        images = tf.convert_to_tensor(data.x_train)
+        labels = data.y_train
+        if labels is not None:
+            labels = tf.convert_to_tensor(labels)
+
+    def batch(step):
+        first = step % num_steps * batch_size
+        index = permuted(first + tf.range(batch_size, dtype=tf.int64),
+                         len(data.x_train), seed, step // num_steps)
+        # Gathered as uint8, normalised after: a quarter of the memory moved.
+        columns = {"x": to_model(tf.gather(images, index)), "index": index}
+        if labels is not None:
+            columns["y"] = tf.gather(labels, index)
+        return columns
+
+    steps = tf.data.Dataset.counter(start_step)
+    return steps.map(batch, num_parallel_calls=tf.data.AUTOTUNE,
+                     deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def permuted(positions: tf.Tensor, num_rows: int, seed: int,
+             epoch: tf.Tensor) -> tf.Tensor:
+    """Rows that stand at `positions` in the order of an epoch.
+
+    Args:
+        positions: int64 [batch], from 0 to num_rows - 1.
+        num_rows: Length of the permutation.
+        seed: Any int64.
+        epoch: Number of the epoch, int64 scalar.
+
+    Returns:
+        int64 [batch], from 0 to num_rows - 1; a permutation of all rows when
+        `positions` are all positions.
+    """
+    rows = tf.raw_ops.RandomIndexShuffle(
+        index=positions, seed=tf.stack([tf.constant(seed, tf.int64), epoch, 0]),
+        max_index=tf.constant(num_rows - 1, tf.int64), rounds=_NUM_ROUNDS)
+    return tf.ensure_shape(rows, positions.shape)

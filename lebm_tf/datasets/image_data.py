@@ -1,0 +1,144 @@
+"""Pictures held in memory, and the map between pixels and model units."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.errors import InputError
+
+# float32 rounding of x / 127.5 - 1 may leave [-1, 1] by this much.
+_RANGE_TOLERANCE = 1e-6
+
+
+def to_model(x) -> tf.Tensor:
+    """Maps pixels to the units of the models: x / 127.5 - 1.
+
+    Args:
+        x: Pixels, uint8 0..255, any shape; or float32 already in [-1, 1].
+
+    Returns:
+        float32 in [-1, 1], same shape. Float input is returned as it is.
+    """
+    x = tf.convert_to_tensor(x)
+    if x.dtype.is_floating:
+        return tf.cast(x, tf.float32)
+    return tf.cast(x, tf.float32) / 127.5 - 1.0
+
+
+def to_uint8(x) -> tf.Tensor:
+    """Maps model units to pixels: the inverse of `to_model`.
+
+    Args:
+        x: Finite floats, any shape; values outside [-1, 1] are clipped. uint8
+            is returned as it is.
+
+    Returns:
+        uint8 0..255, same shape, rounded to the nearest level.
+    """
+    x = tf.convert_to_tensor(x)
+    if x.dtype == tf.uint8:
+        return x
+    levels = (tf.cast(x, tf.float32) + 1.0) * 127.5
+    return tf.cast(tf.round(tf.clip_by_value(levels, 0.0, 255.0)), tf.uint8)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageData:
+    """A data set of pictures of one size, with a held-out part.
+
+    Attributes:
+        name: As given to `load_dataset`; opens every error message.
+        x_train: [num_train, height, width, channels], uint8 0..255 or float32
+            in [-1, 1]; channels is 1 or 3.
+        x_test: [num_test, height, width, channels], the same dtype.
+        y_train: Class numbers from 0, int64 [num_train], or None.
+        y_test: Class numbers from 0, int64 [num_test], or None.
+
+    Raises:
+        InputError: If an array is none of this, or has NaN or infinity.
+    """
+    name: str
+    x_train: np.ndarray
+    x_test: np.ndarray
+    y_train: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+
+    # For callers that hold a data set and need not know this module.
+    to_model = staticmethod(to_model)
+    to_uint8 = staticmethod(to_uint8)
+
+    def __post_init__(self):
+        for part in ("train", "test"):
+            images = getattr(self, f"x_{part}")
+            check_images(images, f"{self.name}: x_{part}")
+            labels = getattr(self, f"y_{part}")
+            if labels is not None:
+                check_labels(labels, len(images), f"{self.name}: y_{part}")
+        train, test = self.x_train, self.x_test
+        if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
+            raise InputError(
+                f"{self.name}: x_train and x_test must hold pictures of one "
+                f"shape and dtype, got {_describe(train)} and "
+                f"{_describe(test)}.")
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return tuple(self.x_train.shape[1:])
+
+    @property
+    def num_classes(self) -> int:
+        """One more than the largest label; 0 if there are no labels."""
+        labels = [y for y in (self.y_train, self.y_test) if y is not None]
+        return max((int(y.max()) + 1 for y in labels), default=0)
+
+
+def check_images(images: np.ndarray, what: str) -> None:
+    """Raises InputError unless `images` are as `ImageData` holds them."""
+    if images.dtype not in (np.uint8, np.float32):
+        raise InputError(f"{what} must be uint8 or float, got {images.dtype}.")
+    if images.ndim != 4 or images.shape[-1] not in (1, 3):
+        raise InputError(
+            f"{what} must have shape [N, H, W] or [N, H, W, C] with C = 1 or "
+            f"3, got {list(images.shape)}.")
+    if not images.size:
+        raise InputError(
+            f"{what} must hold at least one picture, got shape "
+            f"{list(images.shape)}.")
+    if images.dtype == np.float32:
+        _check_values(images, what)
+
+
+def check_labels(labels: np.ndarray, num_images: int, what: str) -> None:
+    """Raises InputError unless `labels` are class numbers, one a picture."""
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            f"{what} must hold integer class numbers, got {labels.dtype}.")
+    if labels.shape != (num_images,):
+        raise InputError(
+            f"{what} must have shape [{num_images}], one label a picture, "
+            f"got {list(labels.shape)}.")
+    if labels.min() < 0:
+        raise InputError(
+            f"{what} must hold class numbers from 0, got {labels.min()}.")
+
+
+def _check_values(images: np.ndarray, what: str) -> None:
+    """Raises InputError unless all floats are finite and in [-1, 1]."""
+    finite = np.isfinite(images)
+    if not finite.all():
+        first = np.unravel_index(np.argmin(finite), images.shape)
+        raise InputError(
+            f"{what} must be finite, got {finite.size - finite.sum()} NaN or "
+            f"infinite of {finite.size} values, first at "
+            f"{[int(i) for i in first]}.")
+    low, high = images.min(), images.max()
+    if max(-low, high) > 1.0 + _RANGE_TOLERANCE:
+        raise InputError(
+            f"{what} is float and must be in [-1, 1], got values from "
+            f"{low:g} to {high:g}; store uint8 0..255, or rescale.")
+
+
+def _describe(images: np.ndarray) -> str:
+    return f"{list(images.shape[1:])} {images.dtype}"

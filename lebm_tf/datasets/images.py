@@ -1,0 +1,108 @@
+"""Picture data sets by name, all in memory and in one form, `ImageData`."""
+
+import difflib
+import os
+
+import numpy as np
+
+from lebm_tf.datasets.image_data import ImageData
+from lebm_tf.datasets.image_files import PACKS, load_npz, load_packs
+from lebm_tf.datasets.image_folder import load_folder
+from lebm_tf.datasets.image_framing import Framing, parse_framing
+from lebm_tf.datasets.image_tfds import load_tfds
+from lebm_tf.errors import InputError
+
+DIGITS_TEST_FRACTION = 0.25
+DIGITS_SPLIT_SEED = 0
+
+
+def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
+                 crop: str = "") -> ImageData:
+    """Loads a picture data set.
+
+    `digits` comes with scikit-learn. `mnist`, `fashion_mnist`, `svhn_cropped`,
+    `cifar10` and `celeb_a` are read from the first of these that is there:
+    <data_dir>/<name>/<name>.npz, in the form of `npz:`; for cifar10 and
+    celeb_a a pack of JPEG files (`image_files.PACKS`), which is lossy and not
+    comparable with published numbers; tensorflow-datasets. celeb_a has no
+    labels, and needs `image_size` or `crop` unless there are 23 GB for it.
+
+    Args:
+        name: One of `DATASETS`: a name, or "npz:" or "folder:" with the path
+            of an .npz file (`image_files.load_npz` says which arrays) or of a
+            folder of pictures (`image_folder.load_folder`).
+        data_dir: Folder of the data; "" for that of tensorflow-datasets,
+            $TFDS_DATA_DIR or ~/tensorflow_datasets.
+        image_size: Side of the square that pictures are resized to, in
+            pixels; 0 keeps the size (in a folder: 64). Pictures that are not
+            square are cut to their centre square first.
+        crop: "top,left,height,width" in pixels, cut out before the resize
+            (CelebA is often used at "45,25,128,128"); "" for no crop.
+
+    Returns:
+        The pictures, [N, height, width, channels].
+
+    Raises:
+        InputError: If the name is unknown, the data is missing or not as it
+            must be, or `image_size` or `crop` is.
+    """
+    framing = parse_framing(crop, image_size)
+    kind, colon, path = name.partition(":")
+    known = {key.partition(":")[:2]: key for key in DATASETS}
+    if (kind, colon) not in known:
+        raise InputError(_unknown(name))
+    key = known[kind, colon]
+    if colon and not path:
+        raise InputError(f"data set must be {key}, got {name!r}.")
+    path = os.path.expanduser(path if colon else data_dir)
+    return DATASETS[key](name, path, framing)
+
+
+def _digits(name: str, path: str, framing: Framing) -> ImageData:
+    """8x8 digits of scikit-learn: 1347 to train on, 450 held out.
+
+    The split is train_test_split(test_size=0.25, stratify=labels,
+    random_state=0). Values 0..16 become 0..255, rounded half to even.
+    """
+    del path
+    from sklearn import datasets, model_selection  # Slow to import.
+
+    digits = datasets.load_digits()
+    images = np.rint(digits.images * (255.0 / 16.0)).astype(np.uint8)
+    x_train, x_test, y_train, y_test = model_selection.train_test_split(
+        framing(images[..., None], name), digits.target.astype(np.int64),
+        test_size=DIGITS_TEST_FRACTION, stratify=digits.target,
+        random_state=DIGITS_SPLIT_SEED)
+    return ImageData(name, x_train, x_test, y_train, y_test)
+
+
+def _named(name: str, data_dir: str, framing: Framing) -> ImageData:
+    """A public data set: from a ready file in `data_dir`, else tfds."""
+    if data_dir:
+        ready = os.path.join(data_dir, name, f"{name}.npz")
+        if os.path.exists(ready):
+            return load_npz(name, ready, framing)
+        packs = [os.path.join(data_dir, p) for p in PACKS.get(name, ())]
+        if packs and os.path.exists(packs[0]):
+            return load_packs(name, packs, framing)
+    return load_tfds(name, data_dir, framing)
+
+
+def _unknown(name: str) -> str:
+    """The message for a name that is none of `DATASETS`."""
+    close = difflib.get_close_matches(name.lower(), DATASETS, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return (f"unknown data set {name!r}.{hint} Known: "
+            f"{', '.join(DATASETS)}.")
+
+
+DATASETS = {
+    "digits": _digits,
+    "mnist": _named,
+    "fashion_mnist": _named,
+    "svhn_cropped": _named,
+    "cifar10": _named,
+    "celeb_a": _named,
+    "npz:FILE": load_npz,
+    "folder:DIR": load_folder,
+}

@@ -1,0 +1,101 @@
+"""Gaussian densities: the base p0 and the encoder's q(z | x)."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from lebm_tf.mcmc import rng
+
+_LOG_TWO_PI = math.log(2.0 * math.pi)
+
+
+def log_normal(z: tf.Tensor, mean=0.0, log_scale=0.0) -> tf.Tensor:
+    """log N(z; mean, exp(log_scale)^2), summed over all but the first axis.
+
+    Args:
+        z: float [batch, ...].
+        mean, log_scale: Broadcast against `z`.
+
+    Returns:
+        float [batch], in nats.
+    """
+    log_scale = tf.cast(log_scale, z.dtype)
+    error = (z - mean) * tf.exp(-log_scale)
+    terms = -0.5 * tf.square(error) - 0.5 * _LOG_TWO_PI - log_scale
+    return tf.reduce_sum(terms, list(range(1, z.shape.rank)))
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class StandardNormal(keras.Model):
+    """p0(z) = N(0, I), the base of nearly every energy-based prior.
+
+    Args:
+        latent_dim: Width of z, at least 1.
+
+    Raises:
+        ValueError: If `latent_dim` is below 1.
+    """
+
+    def __init__(self, latent_dim: int, **kwargs):
+        super().__init__(**kwargs)
+        if latent_dim < 1:
+            raise ValueError(f"latent_dim must be >= 1, got {latent_dim}.")
+        self.latent_dim = latent_dim
+        self.built = True
+
+    def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
+        """Draws z, float [num_samples, latent_dim]."""
+        return rng.normal([num_samples, self.latent_dim], seed,
+                          self.variable_dtype)
+
+    def log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Normalized log density, [batch] in nats, of z [batch, latent_dim]."""
+        # Not log_normal: chains evaluate this at every step.
+        constant = 0.5 * self.latent_dim * _LOG_TWO_PI
+        return -0.5 * tf.reduce_sum(tf.square(z), -1) - constant
+
+    def call(self, z):
+        return self.log_prob(z)
+
+    def get_config(self):
+        return {**super().get_config(), "latent_dim": self.latent_dim}
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class ConditionalGaussian(keras.Model):
+    """q(z | x) = N(mean(x), scale(x)^2), with both from a network.
+
+    Args:
+        network: Layer, x -> (mean, log_scale), each [batch, latent_dim].
+    """
+
+    def __init__(self, network: keras.layers.Layer, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        self.built = True
+
+    def parameters(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """(mean, log_scale), each [batch, latent_dim]."""
+        return self.network(x)
+
+    def sample(self, x: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
+        """A reparameterized draw z = mean + scale e, [batch, latent_dim]."""
+        mean, log_scale = self.parameters(x)
+        return mean + tf.exp(log_scale) * rng.normal_like(mean, seed)
+
+    def log_prob(self, z: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Normalized log density, [batch] in nats."""
+        return log_normal(z, *self.parameters(x))
+
+    def call(self, x):
+        return self.parameters(x)
+
+    def get_config(self):
+        return {**super().get_config(),
+                "network": keras.saving.serialize_keras_object(self.network)}
+
+    @classmethod
+    def from_config(cls, config):
+        network = keras.saving.deserialize_keras_object(config.pop("network"))
+        return cls(network, **config)

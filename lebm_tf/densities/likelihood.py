@@ -1,0 +1,67 @@
+"""Observation models p(x | z)."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import Position
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class GaussianLikelihood(keras.Model):
+    """p(x | z) = N(g(z), scale^2 I), for images and vectors.
+
+    Args:
+        generator: Layer g, z -> mean [batch, ...].
+        scale: Standard deviation > 0 of every element, in units of x.
+
+    Raises:
+        ValueError: If `scale` is not positive.
+    """
+
+    def __init__(self, generator: keras.layers.Layer, scale: float, **kwargs):
+        super().__init__(**kwargs)
+        if not scale > 0:
+            raise ValueError(f"scale must be > 0, got {scale}.")
+        self.generator, self.scale = generator, scale
+        self.built = True
+
+    def mean(self, z: Position) -> tf.Tensor:
+        """g(z), float [batch, ...]."""
+        return self.generator(z)
+
+    def sample(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+        """g(z) with observation noise, float [batch, ...]."""
+        mean = self.mean(z)
+        return mean + self.scale * rng.normal_like(mean, seed)
+
+    def squared_error(self, x: tf.Tensor, z: Position) -> tf.Tensor:
+        """|x - g(z)|^2, summed over the elements of x, float [batch]."""
+        error = tf.square(x - self.mean(z))
+        return tf.reduce_sum(error, list(range(1, x.shape.rank)))
+
+    def log_prob(self, x: tf.Tensor, z: Position) -> tf.Tensor:
+        """Normalized log density, float [batch], in nats."""
+        return self.log_prob_of_error(self.squared_error(x, z), x)
+
+    def log_prob_of_error(self, squared_error: tf.Tensor, x: tf.Tensor
+                          ) -> tf.Tensor:
+        """The same from |x - g(z)|^2, where that is at hand."""
+        num_elements = math.prod(x.shape[1:])
+        constant = 0.5 * math.log(2.0 * math.pi) + math.log(self.scale)
+        return (-0.5 / self.scale**2) * squared_error - num_elements * constant
+
+    def call(self, z):
+        return self.mean(z)
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale, "generator":
+                keras.saving.serialize_keras_object(self.generator)}
+
+    @classmethod
+    def from_config(cls, config):
+        generator = keras.saving.deserialize_keras_object(
+            config.pop("generator"))
+        return cls(generator, **config)

@@ -1,0 +1,11 @@
+"""The one error that a user of the commands is meant to read.
+
+A wrong flag, a missing or malformed file, a data set that is not there: code
+raises `InputError` where it finds out, and the commands (`train`, `evaluate`,
+`sample`, `export`) print its message and exit with code 2, without a stack
+trace. A programming mistake stays a plain `ValueError` or `TypeError`.
+"""
+
+
+class InputError(ValueError):
+    """A user's input is wrong; the message is one line: needed, got."""

@@ -1,0 +1,153 @@
+"""Pieces of configuration that several families share."""
+
+import dataclasses
+
+from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
+from lebm_tf.networks import (
+    ConvEncoder, DeconvGenerator, EnergyMLP, check_image_shape)
+from lebm_tf.networks.activations import get as get_activation
+
+KERNELS = ("langevin", "mala", "hmc", "nuts")
+STARTS = ("base", "bank", "encoder")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """What a family must know of the data.
+
+    Attributes:
+        shape: Shape of one example, (height, width, channels) for images.
+        num_train: Number of training examples.
+        num_classes: Number of labels; 0 without labels.
+    """
+    shape: tuple[int, ...]
+    num_train: int
+    num_classes: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class ChainConfig:
+    """One kind of chain.
+
+    Attributes:
+        num_steps: Moves of a chain, >= 0.
+        step_size: Step > 0 in units of z: z + s^2/2 grad log p + s noise.
+        noise_scale: Factor >= 0 on the noise of the langevin kernel.
+        kernel: langevin (as published), mala, hmc or nuts (exact).
+        num_leapfrog_steps: Leapfrog steps of one hmc move, >= 1.
+        start: base (short run), bank (persistent) or encoder (warm start).
+        restart_prob: Probability that a chain of a bank starts anew, [0, 1].
+    """
+    num_steps: int = 60
+    step_size: float = 0.4
+    noise_scale: float = 1.0
+    kernel: str = "langevin"
+    num_leapfrog_steps: int = 3
+    start: str = "base"
+    restart_prob: float = 0.0
+
+    def __post_init__(self):
+        if self.num_steps < 0:
+            raise ValueError(f"num_steps must be >= 0, got {self.num_steps}.")
+        if self.start not in STARTS:
+            raise ValueError(f"start must be one of {', '.join(STARTS)}, got "
+                             f"{self.start!r}.")
+        if not 0 <= self.restart_prob <= 1:
+            raise ValueError("restart_prob must lie in [0, 1], got "
+                             f"{self.restart_prob}.")
+        self.make_kernel()
+
+    def make_kernel(self):
+        """The kernel; raises ValueError where a value is out of range."""
+        if self.kernel == "langevin":
+            return Langevin(self.step_size, self.noise_scale)
+        if self.kernel == "mala":
+            return Mala(self.step_size)
+        if self.kernel == "hmc":
+            return Hmc(self.step_size, self.num_leapfrog_steps)
+        if self.kernel == "nuts":
+            return Nuts(self.step_size)
+        raise ValueError(f"kernel must be one of {', '.join(KERNELS)}, got "
+                         f"{self.kernel!r}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class EnergyConfig:
+    """The energy network, a multilayer perceptron.
+
+    Attributes:
+        hidden_units: Widths of the hidden layers, each >= 1.
+        activation: gelu (as in the code) or leaky_relu (as in the paper).
+    """
+    hidden_units: tuple[int, ...] = (200, 200)
+    activation: str = "gelu"
+
+    def __post_init__(self):
+        if min(self.hidden_units, default=1) < 1:
+            raise ValueError("hidden_units must all be >= 1, got "
+                             f"{self.hidden_units}.")
+        get_activation(self.activation)
+
+    def make(self, latent_dim: int, seed: int) -> EnergyMLP:
+        return EnergyMLP(latent_dim, self.hidden_units, self.activation, seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratorConfig:
+    """The generator, transposed convolutions from a small map.
+
+    Attributes:
+        base_size: Side of the first map, >= 1.
+        channels: Widths of the maps; each after the first doubles the side.
+        final_stride: 2 doubles the side once more in the image layer, 1 not.
+        activation: Between the layers.
+    """
+    base_size: int = 4
+    channels: tuple[int, ...] = (512, 256, 128)
+    final_stride: int = 2
+    activation: str = "leaky_relu"
+
+    def __post_init__(self):
+        if self.base_size < 1:
+            raise ValueError(f"base_size must be >= 1, got {self.base_size}.")
+        if min(self.channels, default=0) < 1:
+            raise ValueError("channels must be one or more widths >= 1, got "
+                             f"{self.channels}.")
+        if self.final_stride not in (1, 2):
+            raise ValueError(
+                f"final_stride must be 1 or 2, got {self.final_stride}.")
+        get_activation(self.activation)
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raises ValueError if it can't make images of that shape."""
+        check_image_shape(
+            shape, self.base_size, self.channels, self.final_stride)
+
+    def make(self, latent_dim: int, shape: tuple[int, ...], seed: int
+             ) -> DeconvGenerator:
+        return DeconvGenerator(
+            latent_dim, shape, self.base_size, self.channels,
+            self.final_stride, self.activation, seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderConfig:
+    """The encoder, convolutions to a Gaussian of the latent vector.
+
+    Attributes:
+        channels: Widths of the maps; each after the first halves the side.
+        activation: After every layer.
+    """
+    channels: tuple[int, ...] = (32, 64)
+    activation: str = "leaky_relu"
+
+    def __post_init__(self):
+        if min(self.channels, default=0) < 1:
+            raise ValueError("channels must be one or more widths >= 1, got "
+                             f"{self.channels}.")
+        get_activation(self.activation)
+
+    def make(self, latent_dim: int, shape: tuple[int, ...], seed: int
+             ) -> ConvEncoder:
+        return ConvEncoder(
+            latent_dim, shape, self.channels, self.activation, seed)

@@ -1,0 +1,146 @@
+"""Images under a learned prior: Pang et al. 2020, arXiv:2006.08205.
+
+p(z) = exp(-E(z)) N(z; 0, I) / Z and p(x | z) = N(g(z), scale^2 I), learned by
+maximum likelihood with short-run Langevin chains for both expectations.
+"""
+
+import dataclasses
+
+import keras
+
+from lebm_tf.densities import (
+    ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
+from lebm_tf.families.components import (
+    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig)
+from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.objectives import (
+    Objective, encoder_teaching, energy_contrast, squared_error)
+from lebm_tf.samplers import ChainBank, FromBase, FromEncoder, ShortRun
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageConfig:
+    """Defaults of the official train_svhn.py.
+
+    Attributes:
+        latent_dim: Width of z, >= 1.
+        likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1].
+        prior: Chains that draw negative states, and samples.
+        prior_bank_size: Number of chains in the bank of prior.start=bank.
+        posterior: Chains that draw positive states.
+        inference_steps: Moves of the posterior chains on new data; 0 takes
+            posterior_num_steps. A bank knows training data only, so chains
+            on new data start from the base and may need more.
+        energy: The energy network.
+        generator: The generator.
+        encoder: The encoder of posterior.start=encoder.
+        energy_optimizer: Learns the energy.
+        generator_optimizer: Learns the generator.
+        encoder_optimizer: Learns the encoder.
+    """
+    latent_dim: int = 100
+    likelihood_scale: float = 0.3
+    prior: ChainConfig = ChainConfig(num_steps=60, step_size=0.4)
+    prior_bank_size: int = 10_000
+    posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.1)
+    inference_steps: int = 0
+    energy: EnergyConfig = EnergyConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    energy_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=2e-5, epoch_decay=0.998)
+    generator_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-4, epoch_decay=0.998)
+    encoder_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-4, epoch_decay=0.998)
+
+    def __post_init__(self):
+        if self.latent_dim < 1:
+            raise ValueError(f"latent_dim must be >= 1, got "
+                             f"{self.latent_dim}.")
+        if not self.likelihood_scale > 0:
+            raise ValueError("likelihood_scale must be > 0, got "
+                             f"{self.likelihood_scale}.")
+        if self.prior.start == "encoder":
+            raise ValueError("prior_start must be base or bank, got "
+                             "'encoder': a prior sees no image.")
+        if self.prior_bank_size < 1:
+            raise ValueError("prior_bank_size must be >= 1, got "
+                             f"{self.prior_bank_size}.")
+        if self.inference_steps < 0:
+            raise ValueError("inference_steps must be >= 0, got "
+                             f"{self.inference_steps}.")
+
+
+Config = ImageConfig
+EVALUATORS = ("reconstruction", "frechet", "chains")
+
+
+def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
+          seed: int = 0, energy: keras.layers.Layer | None = None,
+          generator: keras.layers.Layer | None = None,
+          encoder: keras.layers.Layer | None = None) -> EnergyModel:
+    """Assembles and compiles the model.
+
+    Args:
+        config: The family's configuration.
+        data: What the data look like.
+        batch_size: Examples a step; learning rates decay by epochs.
+        seed: Of initial weights and of all chains.
+        energy: Layer in place of the built-in energy, z -> [batch].
+        generator: Layer in place of the built-in generator, z -> image.
+        encoder: Layer in place of the built-in encoder, x -> (mean,
+            log_scale); used with posterior.start=encoder.
+
+    Raises:
+        ValueError: If the built-in generator can't make the images.
+    """
+    latent_dim = config.latent_dim
+    base = StandardNormal(latent_dim)
+    prior = EnergyPrior(base, energy or config.energy.make(latent_dim, seed))
+    likelihood = GaussianLikelihood(
+        generator or config.generator.make(latent_dim, data.shape, seed + 1),
+        config.likelihood_scale)
+    parts = {"energy": prior.energy_network, "generator": likelihood}
+    objectives = {
+        "energy": Objective(("energy",), {"energy": energy_contrast}),
+        "generator": Objective(("generator",), {"generator": squared_error})}
+    configs = {"energy": config.energy_optimizer,
+               "generator": config.generator_optimizer}
+    inferred = FromBase(base)
+    if config.posterior.start == "encoder":
+        encoder = ConditionalGaussian(encoder or config.encoder.make(
+            latent_dim, data.shape, seed + 2))
+        parts["encoder"], inferred = encoder, FromEncoder(encoder)
+        objectives["encoder"] = Objective(
+            ("encoder",), {"encoder": encoder_teaching})
+        configs["encoder"] = config.encoder_optimizer
+    elif encoder is not None:
+        raise ValueError("an encoder needs posterior_start=encoder, got "
+                         f"{config.posterior.start!r}.")
+    banks = {}
+    if config.prior.start == "bank":
+        banks["prior"] = ChainBank(
+            base, config.prior_bank_size, seed + 3,
+            restart_prob=config.prior.restart_prob)
+    if config.posterior.start == "bank":
+        banks["posterior"] = ChainBank(
+            base, data.num_train, seed + 4, by_example=True,
+            restart_prob=config.posterior.restart_prob)
+    model = EnergyModel(
+        prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
+        objectives=objectives, banks=tuple(banks.values()), seed=seed,
+        positive=_sampler(config.posterior,
+                          banks.get("posterior", inferred)),
+        negative=_sampler(config.prior, banks.get("prior", FromBase(base))),
+        generation=_sampler(config.prior, FromBase(base)),
+        inference=_sampler(config.posterior, inferred,
+                           config.inference_steps))
+    steps_per_epoch = max(1, data.num_train // batch_size)
+    model.compile({part: optimizer.make(steps_per_epoch)
+                   for part, optimizer in configs.items()})
+    return model
+
+
+def _sampler(chain: ChainConfig, start, num_steps: int = 0) -> ShortRun:
+    return ShortRun(start, chain.make_kernel(), num_steps or chain.num_steps)

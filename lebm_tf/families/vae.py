@@ -1,0 +1,82 @@
+"""The baseline: a variational autoencoder with the prior N(0, I).
+
+Kingma and Welling 2014, arXiv:1312.6114. Same generator and observation model
+as the image family, an encoder in place of chains, no energy.
+"""
+
+import dataclasses
+
+import keras
+
+from lebm_tf.densities import (
+    ConditionalGaussian, GaussianLikelihood, StandardNormal)
+from lebm_tf.families.components import (
+    DataSpec, EncoderConfig, GeneratorConfig)
+from lebm_tf.mcmc import Langevin
+from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.objectives import (
+    Objective, gaussian_kl, negative_log_likelihood)
+from lebm_tf.samplers import Encoded, FromBase, ShortRun
+
+
+@dataclasses.dataclass(frozen=True)
+class VAEConfig:
+    """A variational autoencoder for images.
+
+    Attributes:
+        latent_dim: Width of z, >= 1.
+        likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1].
+        kl_weight: Factor > 0 on the KL term; 1 is the evidence bound.
+        generator: The generator.
+        encoder: The encoder.
+        generator_optimizer: Learns the generator.
+        encoder_optimizer: Learns the encoder.
+    """
+    latent_dim: int = 100
+    likelihood_scale: float = 0.3
+    kl_weight: float = 1.0
+    generator: GeneratorConfig = GeneratorConfig()
+    encoder: EncoderConfig = EncoderConfig(channels=(64, 128, 256))
+    generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+    encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+
+    def __post_init__(self):
+        if self.latent_dim < 1:
+            raise ValueError(f"latent_dim must be >= 1, got "
+                             f"{self.latent_dim}.")
+        for name in ("likelihood_scale", "kl_weight"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be > 0, got "
+                                 f"{getattr(self, name)}.")
+
+
+Config = VAEConfig
+EVALUATORS = ("reconstruction", "frechet")
+
+
+def build(config: VAEConfig, data: DataSpec, *, batch_size: int = 100,
+          seed: int = 0, generator: keras.layers.Layer | None = None,
+          encoder: keras.layers.Layer | None = None) -> EnergyModel:
+    """Assembles and compiles the model; arguments as of `image.build`."""
+    base = StandardNormal(config.latent_dim)
+    likelihood = GaussianLikelihood(
+        generator or config.generator.make(
+            config.latent_dim, data.shape, seed + 1),
+        config.likelihood_scale)
+    encoder = ConditionalGaussian(encoder or config.encoder.make(
+        config.latent_dim, data.shape, seed + 2))
+    bound = Objective(
+        ("generator", "encoder"),
+        {"reconstruction": negative_log_likelihood, "kl": gaussian_kl},
+        {"kl": config.kl_weight})
+    model = EnergyModel(
+        prior=base, likelihood=likelihood, encoder=encoder,
+        parts={"generator": likelihood, "encoder": encoder},
+        objectives={"bound": bound}, positive=Encoded(encoder), seed=seed,
+        # No energy to follow: a draw of the prior is a chain of no moves.
+        generation=ShortRun(FromBase(base), Langevin(1.0), 0))
+    steps_per_epoch = max(1, data.num_train // batch_size)
+    model.compile({
+        "generator": config.generator_optimizer.make(steps_per_epoch),
+        "encoder": config.encoder_optimizer.make(steps_per_epoch)})
+    return model

@@ -1,0 +1,50 @@
+"""Results on disk: written whole or not at all."""
+
+import contextlib
+import json
+import os
+import tempfile
+from typing import Any, Iterator
+
+
+@contextlib.contextmanager
+def atomic_path(path: str) -> Iterator[str]:
+    """Gives a temporary path beside `path`, moved there on success.
+
+    An error, a full disk or a kill leaves what was at `path` before. The
+    temporary name keeps the ending, as many writers choose a format by it.
+
+    Args:
+        path: Where the file shall be. Its folder is made if need be.
+
+    Yields:
+        The path to write to.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(
+        prefix=".part-", suffix=os.path.splitext(path)[1], dir=folder)
+    os.close(handle)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)  # mkstemp's own are private.
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def write_json(path: str, value: Any) -> None:
+    """Writes JSON atomically, indented."""
+    with atomic_path(path) as temporary:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(value, file, indent=2)
+            file.write("\n")
+
+
+def read_json(path: str) -> Any:
+    """Reads a JSON file."""
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)

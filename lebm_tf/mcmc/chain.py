@@ -1,0 +1,91 @@
+"""The loop: run a kernel for a number of steps, with or without a trace."""
+
+from typing import Any, Callable
+
+import tensorflow as tf
+
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import Kernel, LogProbFn, Position, State
+
+
+def run_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
+              num_steps: int | tf.Tensor, seed: rng.Seed,
+              noise: Position | None = None) -> State:
+    """Runs independent chains and keeps the last state only.
+
+    Memory does not grow with `num_steps`. Call it outside the tape that
+    differentiates parameters: `stop_gradient` afterwards is not enough, as
+    the tape would still keep every step.
+
+    Args:
+        kernel: What moves the chains.
+        log_prob_fn: Target, position -> [chains].
+        position: Where they start, a nest of tensors [chains, ...].
+        num_steps: Number of moves >= 0.
+        seed: int32 [2]. Move k uses `fold_in(seed, k)`.
+        noise: Numbers to use in place of drawn ones, the nest of `position`
+            with an axis [num_steps] in front.
+
+    Returns:
+        The state after the last move.
+    """
+    state = kernel.init(log_prob_fn, position)
+    return _advance(kernel, log_prob_fn, state, 0, num_steps, seed, noise)
+
+
+def trace_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
+                num_steps: int, seed: rng.Seed,
+                trace_fn: Callable[[State], Any], every: int = 1
+                ) -> tuple[State, Any]:
+    """Runs chains as `run_chain` does, move for move, and records them.
+
+    Args:
+        kernel, log_prob_fn, position, num_steps, seed: As in `run_chain`.
+        trace_fn: State -> nest of tensors to record.
+        every: Moves between two records, a divisor of `num_steps`.
+
+    Returns:
+        The last state, and the records stacked along a new first axis of
+        length num_steps / every + 1; the first belongs to the start.
+
+    Raises:
+        ValueError: If `every` does not divide `num_steps`.
+    """
+    if num_steps % every:
+        raise ValueError(
+            f"every must divide num_steps, got {every} and {num_steps}.")
+    num_records = num_steps // every + 1
+    state = kernel.init(log_prob_fn, position)
+    first = trace_fn(state)
+    records = tf.nest.map_structure(
+        lambda leaf: tf.TensorArray(
+            leaf.dtype, num_records, element_shape=leaf.shape).write(0, leaf),
+        first)
+
+    def body(k, state, records):
+        state = _advance(
+            kernel, log_prob_fn, state, (k - 1) * every, every, seed)
+        values = tf.nest.flatten(trace_fn(state))
+        arrays = [array.write(k, value) for array, value in
+                  zip(tf.nest.flatten(records), values)]
+        return k + 1, state, tf.nest.pack_sequence_as(records, arrays)
+
+    _, state, records = tf.while_loop(
+        lambda k, *_: k < num_records, body, (1, state, records),
+        maximum_iterations=num_records - 1)
+    return state, tf.nest.map_structure(lambda array: array.stack(), records)
+
+
+def _advance(kernel, log_prob_fn, state, first, count, seed, noise=None):
+    """Moves `first` .. `first + count - 1` of a chain."""
+    def body(k, state):
+        injected = None if noise is None else tf.nest.map_structure(
+            lambda leaf: leaf[first + k], noise)
+        state = kernel.step(
+            log_prob_fn, state, rng.fold_in(seed, first + k), injected)
+        return k + 1, state
+
+    # Not a Python loop over tf.range: `fit` turns AutoGraph off.
+    _, state = tf.while_loop(
+        lambda k, _: k < count, body, (0, state), maximum_iterations=count)
+    return state

@@ -1,0 +1,140 @@
+"""Calibrated kernels: TensorFlow Probability's, behind our `init`/`step`."""
+
+import dataclasses
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability.python.internal import unnest
+
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import LogProbFn, Position, State, norm
+
+# TFP offers no public way to the innermost results; setup.cfg pins 0.25.
+_innermost = unnest.get_innermost
+
+
+class _TfpKernel:
+    """Adapts a TFP kernel, with dual averaging of its step size."""
+
+    is_calibrated = True
+
+    def __post_init__(self):
+        if not self.step_size > 0:
+            raise ValueError(f"step_size must be > 0, got {self.step_size}.")
+        if not self.num_adaptation_steps >= 0:
+            raise ValueError("num_adaptation_steps must be >= 0, got "
+                             f"{self.num_adaptation_steps}.")
+        if not 0 < self.target_accept_prob < 1:
+            raise ValueError("target_accept_prob must lie in (0, 1), got "
+                             f"{self.target_accept_prob}.")
+
+    def _inner(self, target):
+        raise TypeError(f"{type(self).__name__} must define _inner.")
+
+    def _kernel(self, log_prob_fn: LogProbFn, position: Position):
+        def target(*parts):
+            return log_prob_fn(tf.nest.pack_sequence_as(position, parts))
+        kernel = self._inner(target)
+        if self.num_adaptation_steps:
+            kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
+                kernel, self.num_adaptation_steps,
+                target_accept_prob=self.target_accept_prob)
+        return kernel
+
+    def _state(self, position: Position, results) -> State:
+        gradient = _innermost(results, "grads_target_log_prob")
+        log_ratio = _innermost(results, "log_accept_ratio")
+        return State(
+            position, _innermost(results, "target_log_prob"),
+            norm(list(gradient)), tf.exp(tf.minimum(log_ratio, 0.0)), results)
+
+    def init(self, log_prob_fn: LogProbFn, position: Position) -> State:
+        """Evaluates the target and its gradient at `position`."""
+        kernel = self._kernel(log_prob_fn, position)
+        return self._state(
+            position, kernel.bootstrap_results(tf.nest.flatten(position)))
+
+    def step(self, log_prob_fn: LogProbFn, state: State, seed: rng.Seed,
+             noise: Position | None = None) -> State:
+        """Moves every chain once; noise can't be injected."""
+        if noise is not None:
+            raise ValueError(
+                f"{type(self).__name__} draws its own noise; got noise.")
+        kernel = self._kernel(log_prob_fn, state.position)
+        parts, results = kernel.one_step(
+            tf.nest.flatten(state.position), state.memory, seed=seed)
+        return self._state(
+            tf.nest.pack_sequence_as(state.position, parts), results)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hmc(_TfpKernel):
+    """Hamiltonian Monte Carlo with a Metropolis correction.
+
+    Attributes:
+        step_size: Leapfrog step > 0, in units of z.
+        num_leapfrog_steps: Leapfrog steps of one move, at least 1.
+        num_adaptation_steps: Moves during which dual averaging tunes the
+            step size; 0 keeps it. Moves made meanwhile are not calibrated:
+            drop them.
+        target_accept_prob: What the tuning aims at.
+    """
+    step_size: float
+    num_leapfrog_steps: int = 10
+    num_adaptation_steps: int = 0
+    target_accept_prob: float = 0.75
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.num_leapfrog_steps >= 1:
+            raise ValueError("num_leapfrog_steps must be >= 1, got "
+                             f"{self.num_leapfrog_steps}.")
+
+    def _inner(self, target):
+        return tfp.mcmc.HamiltonianMonteCarlo(
+            target, self.step_size, self.num_leapfrog_steps)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mala(_TfpKernel):
+    """Metropolis-adjusted Langevin: `Langevin` plus an accept step.
+
+    One leapfrog step of size s with a fresh momentum is the Langevin move of
+    step size s, so this is Hamiltonian Monte Carlo with one leapfrog step
+    (TFP's own MALA keeps its step size where tuning can't reach it).
+
+    Attributes:
+        step_size: Step s > 0, in units of z, as in `Langevin`.
+        num_adaptation_steps, target_accept_prob: As in `Hmc`.
+    """
+    step_size: float
+    num_adaptation_steps: int = 0
+    target_accept_prob: float = 0.574
+
+    def _inner(self, target):
+        return tfp.mcmc.HamiltonianMonteCarlo(target, self.step_size, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Nuts(_TfpKernel):
+    """The no-U-turn sampler.
+
+    Attributes:
+        step_size: Leapfrog step > 0, in units of z.
+        max_tree_depth: A move costs up to 2^depth - 1 gradients.
+        num_adaptation_steps, target_accept_prob: As in `Hmc`.
+    """
+    step_size: float
+    max_tree_depth: int = 6
+    num_adaptation_steps: int = 0
+    target_accept_prob: float = 0.8
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.max_tree_depth >= 1:
+            raise ValueError(
+                f"max_tree_depth must be >= 1, got {self.max_tree_depth}.")
+
+    def _inner(self, target):
+        return tfp.mcmc.NoUTurnSampler(
+            target, self.step_size, max_tree_depth=self.max_tree_depth)

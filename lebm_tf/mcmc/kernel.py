@@ -1,0 +1,82 @@
+"""What a kernel is: two pure functions on a target given at every call."""
+
+from typing import Any, Callable, NamedTuple, Protocol
+
+import tensorflow as tf
+
+from lebm_tf.mcmc.rng import Seed
+
+Position = Any  # A nest of tensors, each [chains, ...].
+LogProbFn = Callable[[Position], tf.Tensor]  # Position -> [chains], in nats.
+
+
+class State(NamedTuple):
+    """Where the chains are, with what the kernel learned at its last look.
+
+    Attributes:
+        position: Nest of tensors [chains, ...].
+        log_prob: Target at the last evaluation, float [chains], in nats. For
+            the unadjusted Langevin kernel that is one move before `position`:
+            evaluating once more would cost a gradient that nothing uses.
+        gradient_norm: Euclidean norm of its gradient there, float [chains].
+        accept_prob: Probability of accepting the last move, float [chains];
+            1 where a kernel has no accept step.
+        memory: What else the kernel carries; its own affair.
+    """
+    position: Position
+    log_prob: tf.Tensor
+    gradient_norm: tf.Tensor
+    accept_prob: tf.Tensor
+    memory: Any = ()
+
+
+class Kernel(Protocol):
+    """One Markov transition of many independent chains.
+
+    Attributes:
+        is_calibrated: Whether the target is the kernel's exact stationary
+            distribution. Likelihood estimates refuse kernels where it is not.
+    """
+    is_calibrated: bool
+
+    def init(self, log_prob_fn: LogProbFn, position: Position) -> State:
+        """The state before the first move."""
+
+    def step(self, log_prob_fn: LogProbFn, state: State, seed: Seed,
+             noise: Position | None = None) -> State:
+        """Moves every chain once; equal seeds give equal moves."""
+
+
+def value_and_gradient(log_prob_fn: LogProbFn, position: Position
+                       ) -> tuple[tf.Tensor, Position]:
+    """The target, [chains], and its gradient with respect to `position`.
+
+    Chains do not interact, so the gradient of the sum over chains holds the
+    gradient of each. Parameters are not watched: a chain needs none of their
+    gradients.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(position)
+        log_prob = log_prob_fn(position)
+    return log_prob, tape.gradient(
+        log_prob, position, unconnected_gradients="zero")
+
+
+def initial_state(position: Position) -> State:
+    """A state that knows its position only; nothing was evaluated."""
+    zeros = tf.zeros([num_chains(position)],
+                     tf.nest.flatten(position)[0].dtype)
+    return State(position, zeros, zeros, tf.ones_like(zeros))
+
+
+def norm(values: Position) -> tf.Tensor:
+    """Euclidean norm over all but the leading axis of a nest, [chains]."""
+    squares = [tf.reduce_sum(tf.square(leaf), list(range(1, leaf.shape.rank)))
+               for leaf in tf.nest.flatten(values)]
+    return tf.sqrt(tf.add_n(squares))
+
+
+def num_chains(position: Position) -> tf.Tensor:
+    """Length of the leading axis, int32 []."""
+    leaf = tf.nest.flatten(position)[0]
+    return leaf.shape[0] if leaf.shape[0] is not None else tf.shape(leaf)[0]

@@ -1,0 +1,173 @@
+"""The one model that is trained: draw, then losses, then update."""
+
+from typing import Any, Mapping
+
+import keras
+import tensorflow as tf
+
+from lebm_tf.densities.targets import posterior_target, prior_target
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.diagnostics import displacement
+from lebm_tf.mcmc.kernel import num_chains
+from lebm_tf.models.inference import LatentInference
+from lebm_tf.objectives.objective import Draws, Objective
+from lebm_tf.samplers.short_run import Draw, ShortRun
+
+
+class EnergyModel(LatentInference, keras.Model):
+    """p(x, z) = p(z) p(x | z), learned by maximum likelihood.
+
+    One step draws states that fit the data (positive) and states of the model
+    (negative) with the parameters as they are, then every objective updates
+    its parts. Families choose the pieces; none overrides `train_step`.
+
+    All randomness is a function of (seed, step, stream), so a run repeats
+    exactly, and the only thing to save besides variables is `step`.
+
+    Args:
+        prior: Density of z: `EnergyPrior`, or a base with `log_prob`.
+        likelihood: Density of x given z.
+        parts: Name -> layer or tuple of layers that an optimizer trains.
+        objectives: Name -> `Objective`.
+        positive: Sampler of positive states, or None.
+        negative: Sampler of negative states, or None.
+        generation: Sampler behind `sample`; `negative` if not given.
+        inference: Sampler behind `infer`; `positive` if not given.
+        encoder: Density q(z | x), where a family has one.
+        banks: Chain banks to checkpoint.
+        seed: Seed of the run, any int.
+
+    Raises:
+        ValueError: If an objective names a part that does not exist, or
+            there is nothing to generate or infer with.
+    """
+
+    def __init__(self, *, prior: keras.Model, likelihood: keras.Model,
+                 parts: Mapping[str, Any], objectives: Mapping[str, Objective],
+                 positive=None, negative=None,
+                 generation: ShortRun | None = None, inference=None,
+                 encoder: keras.Model | None = None, banks=(), seed: int = 0,
+                 **kwargs):
+        super().__init__(**kwargs)
+        self.prior, self.likelihood, self.encoder = prior, likelihood, encoder
+        self.parts = {name: part if isinstance(part, (tuple, list)) else
+                      (part,) for name, part in parts.items()}
+        self.objectives = dict(objectives)
+        for name, objective in self.objectives.items():
+            unknown = set(objective.parts) - set(self.parts)
+            if unknown:
+                raise ValueError(
+                    f"objective {name!r} must name parts among "
+                    f"{', '.join(self.parts)}, got {', '.join(unknown)}.")
+        self.positive, self.negative = positive, negative
+        self.generation = generation or negative
+        self.inference = inference or positive
+        if self.generation is None or self.inference is None:
+            raise ValueError("a model needs a sampler for generation and one "
+                             "for inference, got None.")
+        self.banks, self.seed = list(banks), seed
+        # An own counter: an optimizer's stands still when a step is skipped.
+        self.step = tf.Variable(
+            0, trainable=False, dtype=tf.int64, name="step",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self.built = True
+
+    def variables_of(self, part: str) -> list:
+        """The trainable variables of a part."""
+        return [variable for layer in self.parts[part]
+                for variable in layer.trainable_variables]
+
+    def compile(self, optimizers: Mapping[str, keras.optimizers.Optimizer],
+                **kwargs):
+        """Gives every part its optimizer, and builds it at once.
+
+        Args:
+            optimizers: Part name -> optimizer, for exactly the parts.
+            **kwargs: Of `keras.Model.compile`.
+
+        Raises:
+            ValueError: If the names differ from the parts'.
+        """
+        if set(optimizers) != set(self.parts):
+            raise ValueError(
+                f"optimizers must be given for {', '.join(self.parts)}, got "
+                f"{', '.join(optimizers) or 'none'}.")
+        self.optimizers = dict(optimizers)
+        super().compile(optimizer=next(iter(self.optimizers.values())),
+                        jit_compile=False, **kwargs)
+        for part, optimizer in self.optimizers.items():
+            optimizer.build(self.variables_of(part))
+
+    def _symbolic_build(self, *args, **kwargs):
+        """Nothing: everything is built before `fit`."""
+
+    _maybe_symbolic_build = _symbolic_build
+
+    def positive_target(self, batch: Mapping[str, Any]):
+        """What positive chains climb: the posterior."""
+        return posterior_target(self.prior, self.likelihood, batch["x"],
+                                batch.get("condition"))
+
+    def negative_target(self, batch: Mapping[str, Any]):
+        """What negative chains climb: the prior."""
+        return prior_target(self.prior, batch.get("condition"))
+
+    def draw(self, batch: Mapping[str, Any], seed: rng.Seed, *,
+             reparameterized: bool = False) -> Draws:
+        """Draws the states that need no gradient of parameters, or, with
+        `reparameterized`, those that do."""
+        return Draws(batch, *(
+            self._draw(name, batch, seed)
+            if getattr(self, name) is not None and
+            getattr(self, name).is_reparameterized == reparameterized else None
+            for name in ("positive", "negative")))
+
+    def _draw(self, name, batch, seed) -> Draw:
+        target = getattr(self, f"{name}_target")(batch)
+        return getattr(self, name).draw(
+            target, num_chains(batch["x"]), batch, rng.stream(seed, name))
+
+    def train_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+        """One update of every part; returns what to log."""
+        seed = rng.fold_in(rng.make_seed(self.seed), self.step)
+        chains = self.draw(batch, seed)  # Outside the tape.
+        logs = self.statistics(chains)
+        with tf.GradientTape(persistent=True) as tape:
+            encoded = self.draw(batch, seed, reparameterized=True)
+            draws = Draws(batch, *(a or b for a, b in
+                                   zip(chains[1:], encoded[1:])))
+            losses = {name: objective(self, draws)
+                      for name, objective in self.objectives.items()}
+        for part, optimizer in self.optimizers.items():
+            variables = self.variables_of(part)
+            gradients = self._gradients(tape, part, variables, losses)
+            logs[f"gradient_norm/{part}"] = tf.linalg.global_norm(gradients)
+            optimizer.apply(gradients, variables)
+        for total, terms in losses.values():
+            logs.update({f"loss/{name}": value
+                         for name, value in terms.items()})
+        self.step.assign_add(1)
+        return logs
+
+    def _gradients(self, tape, part, variables, losses):
+        """The gradient of all objectives that train a part, summed."""
+        totals = [losses[name][0] for name, objective in
+                  self.objectives.items() if part in objective.parts]
+        return tape.gradient(tf.add_n(totals), variables)
+
+    def statistics(self, draws: Draws) -> dict[str, tf.Tensor]:
+        """Of every chain: energy, displacement, gradient, acceptance."""
+        logs = {}
+        condition = draws.batch.get("condition")
+        for name, draw in zip(("positive", "negative"), draws[1:]):
+            if draw is None:
+                continue
+            state = draw.state
+            values = {"energy": self.energy(state.position, condition),
+                      "displacement": displacement(
+                          draw.start, state.position),
+                      "gradient_norm": state.gradient_norm,
+                      "accept_prob": state.accept_prob}
+            logs.update({f"{name}/{key}": tf.reduce_mean(value)
+                         for key, value in values.items()})
+        return logs

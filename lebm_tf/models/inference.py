@@ -1,0 +1,284 @@
+"""What one does with a trained model: draw, infer, reconstruct, score."""
+
+import math
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.densities.targets import posterior_target, prior_target, tempered
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.chain import trace_chain
+from lebm_tf.mcmc.kernel import Position
+from lebm_tf.samplers.short_run import ShortRun
+
+
+class Samples(NamedTuple):
+    """Draws of the model.
+
+    Attributes:
+        x: Mean observations g(z), float32 [num_samples, ...].
+        z: Latents, nest of [num_samples, ...].
+        energy: E(z), float32 [num_samples], in nats; 0 without an energy.
+    """
+    x: np.ndarray
+    z: Position
+    energy: np.ndarray
+
+
+class Score(NamedTuple):
+    """Parts of log p(x, z) + log Z, averaged over posterior draws.
+
+    Attributes:
+        log_joint: log p(x | z) - E(z) + log p0(z), float32 [batch], in nats.
+        log_likelihood: log p(x | z), float32 [batch].
+        squared_error: |x - g(z)|^2, float32 [batch].
+        energy: E(z), float32 [batch].
+        base_log_prob: log p0(z), float32 [batch].
+    """
+    log_joint: np.ndarray
+    log_likelihood: np.ndarray
+    squared_error: np.ndarray
+    energy: np.ndarray
+    base_log_prob: np.ndarray
+
+
+class Transition(NamedTuple):
+    """Prior chains on their way from p0.
+
+    Attributes:
+        steps: Moves made at each record, int [records].
+        x: Mean observations, float32 [records, chains, ...].
+        z: Latents, nest of [records, chains, ...].
+        energy: E(z), float32 [records, chains], in nats.
+        log_prob: log p0(z) - E(z), float32 [records, chains].
+    """
+    steps: np.ndarray
+    x: np.ndarray
+    z: Position
+    energy: np.ndarray
+    log_prob: np.ndarray
+
+
+class LatentInference:
+    """Methods of every model with a prior, a likelihood and two samplers.
+
+    All take a Python int as seed, give the same numbers for the same seed,
+    and work in batches of `inference_batch` rows, so memory is bounded and
+    row i of a longer answer equals row i of a shorter one.
+    """
+
+    inference_batch = 100
+
+    def sample(self, num_samples: int, seed: int = 0, *,
+               num_steps: int | None = None, temperature: float = 1.0,
+               condition=None) -> Samples:
+        """Draws z from the prior chains, and g(z).
+
+        Args:
+            num_samples: At least 1.
+            seed: Any int.
+            num_steps: Moves of the chains if not as trained; 0 gives draws
+                of the base p0.
+            temperature: > 0; chains climb log p / temperature.
+            condition: [num_samples, ...], for a conditional prior.
+
+        Raises:
+            ValueError: If an argument is out of range.
+        """
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be >= 1, got {num_samples}.")
+        if not temperature > 0:
+            raise ValueError(f"temperature must be > 0, got {temperature}.")
+        if num_steps is not None and num_steps < 0:
+            raise ValueError(f"num_steps must be >= 0, got {num_steps}.")
+        steps = self.generation.num_steps if num_steps is None else num_steps
+        step = self._compiled("sample", self._sample_batch, steps)
+
+        def batch(seed, rows, *inputs):
+            return step(rng.stream(seed, "sample"), tf.constant(
+                temperature, tf.keras.backend.floatx()), *inputs)
+        inputs = () if condition is None else (condition,)
+        return Samples(*_in_batches(
+            batch, num_samples, self.inference_batch, seed, inputs))
+
+    def _sample_batch(self, num_steps, seed, temperature, condition=None):
+        sampler = ShortRun(self.generation.initializer,
+                           self.generation.kernel, num_steps)
+        target = tempered(prior_target(self.prior, condition), temperature)
+        batch = {} if condition is None else {"condition": condition}
+        z = sampler.draw(target, self.inference_batch, batch, seed).position
+        return self.likelihood.mean(z), z, self.energy(z, condition)
+
+    def infer(self, x, seed: int = 0, *, num_steps: int | None = None,
+              condition=None) -> Position:
+        """Draws z from the posterior chains, nest of [batch, ...].
+
+        Args:
+            x: Observations [batch, ...]; images as float in [-1, 1].
+            seed, num_steps, condition: As in `sample`.
+        """
+        steps = self._inference_steps(num_steps)
+        step = self._compiled("infer", self._infer_batch, steps)
+
+        def batch(seed, rows, *inputs):
+            return step(rng.stream(seed, "infer"), *inputs)
+        return _in_batches(batch, len(x), self.inference_batch, seed,
+                           self._inputs(x, condition))
+
+    def _infer_batch(self, num_steps, seed, x, condition=None):
+        sampler = self.inference
+        if num_steps is not None:
+            sampler = ShortRun(sampler.initializer, sampler.kernel, num_steps)
+        target = posterior_target(self.prior, self.likelihood, x, condition)
+        return sampler.draw(
+            target, self.inference_batch, {"x": x}, seed).position
+
+    def reconstruct(self, x, seed: int = 0, *, num_steps: int | None = None,
+                    condition=None) -> np.ndarray:
+        """g(z) at a posterior draw z of each x, float32 [batch, ...]."""
+        z = self.infer(x, seed, num_steps=num_steps, condition=condition)
+        return self.decode(z)
+
+    def decode(self, z: Position) -> np.ndarray:
+        """g(z), float32 [batch, ...]."""
+        leaves = tf.nest.flatten(z)
+        step = self._compiled("decode", lambda *leaves: self.likelihood.mean(
+            tf.nest.pack_sequence_as(z, leaves)))
+        return _in_batches(lambda seed, rows, *inputs: step(*inputs),
+                           len(leaves[0]), self.inference_batch, 0, leaves)
+
+    def score(self, x, seed: int = 0, *, num_draws: int = 1,
+              num_steps: int | None = None, condition=None) -> Score:
+        """log p(x, z) + log Z at posterior draws: high is normal.
+
+        Args:
+            x: Observations [batch, ...].
+            num_draws: Posterior draws averaged for each x, at least 1.
+            seed, num_steps, condition: As in `infer`.
+
+        Raises:
+            ValueError: If `num_draws` is below 1.
+        """
+        if num_draws < 1:
+            raise ValueError(f"num_draws must be >= 1, got {num_draws}.")
+        steps = self._inference_steps(num_steps)
+        step = self._compiled("score", self._score_batch, steps)
+        total = None
+        for draw in range(num_draws):
+            def batch(seed, rows, *inputs):
+                seed = rng.stream(seed, "infer")
+                return step(rng.fold_in(seed, draw) if draw else seed, *inputs)
+            parts = _in_batches(batch, len(x), self.inference_batch, seed,
+                                self._inputs(x, condition))
+            total = parts if total is None else tuple(
+                a + b for a, b in zip(total, parts))
+        return Score(*(part / num_draws for part in total))
+
+    def _score_batch(self, num_steps, seed, x, condition=None):
+        z = self._infer_batch(num_steps, seed, x, condition)
+        error = self.likelihood.squared_error(x, z)
+        log_likelihood = self.likelihood.log_prob_of_error(error, x)
+        energy = self.energy(z, condition)
+        log_prior = prior_target(self.prior, condition)(z)
+        return (log_likelihood + log_prior, log_likelihood, error, energy,
+                log_prior + energy)
+
+    def interpolate(self, x_from, x_to, num_points: int = 8, seed: int = 0
+                    ) -> np.ndarray:
+        """g along the line between posterior draws of two observations.
+
+        Args:
+            x_from, x_to: Observations [batch, ...].
+            num_points: Points of each line with both ends, at least 2.
+            seed: Any int.
+
+        Returns:
+            float32 [batch, num_points, ...].
+
+        Raises:
+            ValueError: If `num_points` is below 2.
+        """
+        if num_points < 2:
+            raise ValueError(f"num_points must be >= 2, got {num_points}.")
+        ends = [self.infer(x, seed) for x in (x_from, x_to)]
+        lines = [self.decode(tf.nest.map_structure(
+            lambda a, b: (1 - t) * a + t * b, *ends))
+            for t in np.linspace(0, 1, num_points, dtype=np.float32)]
+        return np.stack(lines, axis=1)
+
+    def transition(self, num_chains: int, num_steps: int | None = None,
+                   every: int = 1, seed: int = 0) -> Transition:
+        """Follows prior chains from their start.
+
+        Args:
+            num_chains: At least 1.
+            num_steps: Moves; as trained if not given.
+            every: Moves between two records, a divisor of `num_steps`.
+            seed: Any int.
+
+        Raises:
+            ValueError: If `every` does not divide `num_steps`.
+        """
+        if num_steps is None:
+            num_steps = self.generation.num_steps
+
+        def trace(state):
+            return (self.likelihood.mean(state.position), state.position,
+                    self.energy(state.position),
+                    prior_target(self.prior)(state.position))
+
+        def run(seed):
+            sampler = self.generation
+            start = sampler.initializer.start(
+                num_chains, {}, rng.stream(seed, "start"))
+            return trace_chain(sampler.kernel, prior_target(self.prior), start,
+                               num_steps, rng.stream(seed, "chain"), trace,
+                               every)[1]
+        step = self._compiled(f"transition/{num_chains}/{every}/{num_steps}",
+                              run)
+        records = step(rng.stream(rng.fold_in(rng.make_seed(seed), 0),
+                                  "sample"))
+        return Transition(np.arange(0, num_steps + 1, every),
+                          *tf.nest.map_structure(np.asarray, records))
+
+    def energy(self, z: Position, condition=None) -> tf.Tensor:
+        """E(z), float [batch], in nats; 0 without an energy."""
+        if hasattr(self.prior, "energy"):
+            return self.prior.energy(z, condition)
+        leaf = tf.nest.flatten(z)[0]
+        return tf.zeros(tf.shape(leaf)[:1], leaf.dtype)
+
+    def _inference_steps(self, num_steps):
+        if num_steps is not None and self.inference.is_reparameterized:
+            raise ValueError(
+                f"num_steps needs a posterior chain, got {num_steps} for a "
+                "model whose posterior is an encoder.")
+        return num_steps
+
+    def _inputs(self, x, condition):
+        x = tf.cast(x, tf.keras.backend.floatx())
+        return (x,) if condition is None else (x, condition)
+
+    def _compiled(self, name: str, function: Callable, *fixed) -> Callable:
+        """A tf.function of `function(*fixed, ...)`, traced once."""
+        cache = self.__dict__.setdefault("_compiled_functions", {})
+        if (name, fixed) not in cache:
+            cache[name, fixed] = tf.function(  # noqa
+                lambda *inputs: function(*fixed, *inputs))
+        return cache[name, fixed]
+
+
+def _in_batches(function: Callable, num_rows: int, batch_size: int,
+                seed: int, inputs) -> Any:
+    """Calls function(seed, rows, *rows of inputs), each time with a full
+    batch, and joins what it gives. The last batch is filled up by repeating
+    rows, so that nothing is traced anew, and cut."""
+    parts = []
+    for i in range(math.ceil(num_rows / batch_size)):
+        rows = np.arange(i * batch_size, (i + 1) * batch_size) % num_rows
+        piece = function(rng.fold_in(rng.make_seed(seed), i), rows,
+                         *(tf.gather(value, rows) for value in inputs))
+        parts.append(tf.nest.map_structure(np.asarray, piece))
+    return tf.nest.map_structure(
+        lambda *leaves: np.concatenate(leaves)[:num_rows], *parts)

@@ -1,0 +1,31 @@
+"""Lower the energy of positive states against that of negative ones."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from lebm_tf.objectives.objective import Draws
+
+
+def energy_contrast(model: Any, draws: Draws) -> tf.Tensor:
+    """mean E(z+) - mean E(z-), a scalar in nats.
+
+    Its gradient is that of -log p(x) with respect to the energy; Pang et al.
+    2020, arXiv:2006.08205, `loss_e` of train_svhn.py.
+    """
+    condition = draws.batch.get("condition")
+    positive = model.prior.energy(draws.positive_position, condition)
+    negative = model.prior.energy(draws.negative_position, condition)
+    return tf.reduce_mean(positive) - tf.reduce_mean(negative)
+
+
+def prior_contrast(model: Any, draws: Draws) -> tf.Tensor:
+    """The same of the whole unnormalized prior, whose base learns too.
+
+    The base of a multi-layer prior has parameters, and Z depends on them;
+    Cui et al. 2023, arXiv:2306.06323, `loss_g2` of train_cifar10.py.
+    """
+    condition = draws.batch.get("condition")
+    log_prob = model.prior.unnormalized_log_prob
+    return (tf.reduce_mean(log_prob(draws.negative_position, condition))
+            - tf.reduce_mean(log_prob(draws.positive_position, condition)))

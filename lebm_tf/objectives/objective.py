@@ -1,0 +1,58 @@
+"""Who learns from what."""
+
+import dataclasses
+from typing import Any, Callable, Mapping, NamedTuple
+
+import tensorflow as tf
+
+from lebm_tf.mcmc.kernel import Position
+from lebm_tf.samplers.short_run import Draw
+
+
+class Draws(NamedTuple):
+    """All that one training step looks at.
+
+    Attributes:
+        batch: The data: "x", and "index", "y", "condition" where they exist.
+        positive: States that fit the data, or None.
+        negative: States of the model, or None.
+    """
+    batch: Mapping[str, Any]
+    positive: Draw | None
+    negative: Draw | None
+
+    @property
+    def positive_position(self) -> Position:
+        return self.positive.position
+
+    @property
+    def negative_position(self) -> Position:
+        return self.negative.position
+
+
+Term = Callable[[Any, Draws], tf.Tensor]  # (model, draws) -> scalar.
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """A sum of terms that some parts of the model descend.
+
+    Every term sums over event axes and averages over the batch.
+
+    Attributes:
+        parts: Names of the parts that learn from it.
+        terms: Name -> term.
+        weights: Name -> factor on that term; 1 where not given.
+    """
+    parts: tuple[str, ...]
+    terms: Mapping[str, Term]
+    weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def __call__(self, model: Any, draws: Draws
+                 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """The weighted sum, [], and each term on its own."""
+        values = {name: term(model, draws)
+                  for name, term in self.terms.items()}
+        total = tf.add_n([self.weights.get(name, 1.0) * value
+                          for name, value in values.items()])
+        return total, values

@@ -1,0 +1,23 @@
+"""Fit the generator to the data at the positive states."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from lebm_tf.objectives.objective import Draws
+
+
+def squared_error(model: Any, draws: Draws) -> tf.Tensor:
+    """mean over the batch of |x - g(z+)|^2, without 1 / (2 scale^2).
+
+    Pang et al. 2020, arXiv:2006.08205, `loss_g` of train_svhn.py; Adam makes
+    the missing factor immaterial up to its epsilon.
+    """
+    return tf.reduce_mean(model.likelihood.squared_error(
+        draws.batch["x"], draws.positive_position))
+
+
+def negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
+    """mean over the batch of -log p(x | z+), normalized, in nats."""
+    return -tf.reduce_mean(model.likelihood.log_prob(
+        draws.batch["x"], draws.positive_position))

@@ -1,0 +1,16 @@
+"""Fit a fast sampler to the states that a chain refined."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from lebm_tf.objectives.objective import Draws
+
+
+def encoder_teaching(model: Any, draws: Draws) -> tf.Tensor:
+    """mean of -log q(z+ | x), in nats: the encoder learns the posterior.
+
+    Minimizes KL(chain || q); the refined states are constants.
+    """
+    z = tf.nest.map_structure(tf.stop_gradient, draws.positive_position)
+    return -tf.reduce_mean(model.encoder.log_prob(z, draws.batch["x"]))

@@ -1,0 +1,75 @@
+"""Persistent chains: every run starts where an earlier one stopped."""
+
+import keras
+import tensorflow as tf
+
+from lebm_tf.mcmc import rng
+
+
+class ChainBank(keras.layers.Layer):
+    """An initializer that remembers chains, as checkpointed variables.
+
+    With one chain an example (`by_example`) it is the posterior chain of
+    alternating back-propagation (Han et al. 2017, arXiv:1606.08571), and the
+    batch must carry "index", int64 [batch], the rows of the examples.
+    Otherwise it is the prior chain of persistent contrastive divergence, and
+    a batch takes `num_chains` of the bank, chosen by its seed.
+
+    Args:
+        base: Density whose draws fill the bank, and start chains anew.
+        size: Number of chains kept, at least 1.
+        seed: Seed of the first fill.
+        by_example: Whether chain i belongs to training example i.
+        restart_prob: Probability in [0, 1] that a chain starts anew.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(self, base: keras.Model, size: int, seed: int = 0, *,
+                 by_example: bool = False, restart_prob: float = 0.0,
+                 **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        if size < 1:
+            raise ValueError(f"size must be >= 1, got {size}.")
+        if not 0 <= restart_prob <= 1:
+            raise ValueError(
+                f"restart_prob must lie in [0, 1], got {restart_prob}.")
+        self.base, self.size, self.by_example = base, size, by_example
+        self.restart_prob = restart_prob
+        first = base.sample(size, rng.stream(rng.make_seed(seed), "bank"))
+        self.positions = [
+            self.add_weight(name=f"position_{i}", shape=leaf.shape,
+                            dtype=leaf.dtype, initializer="zeros",
+                            trainable=False)
+            for i, leaf in enumerate(tf.nest.flatten(first))]
+        for variable, leaf in zip(self.positions, tf.nest.flatten(first)):
+            variable.assign(leaf)
+        self.structure = tf.nest.map_structure(lambda _: 0, first)
+        self.built = True
+
+    def rows(self, num_chains, batch, seed: rng.Seed) -> tf.Tensor:
+        """Which chains of the bank a batch uses, int64 [num_chains]."""
+        if self.by_example:
+            return batch["index"]
+        return rng.permutation(tf.range(num_chains, dtype=tf.int64),
+                               rng.stream(seed, "rows"), self.size)
+
+    def start(self, num_chains, batch, seed):
+        rows = self.rows(num_chains, batch, seed)
+        kept = [tf.gather(v.value, rows) for v in self.positions]
+        if self.restart_prob > 0:
+            fresh = tf.nest.flatten(
+                self.base.sample(num_chains, rng.stream(seed, "fresh")))
+            anew = rng.uniform([num_chains], rng.stream(seed, "restart")
+                               ) < self.restart_prob
+            kept = [tf.where(tf.reshape(
+                anew, [-1] + [1] * (old.shape.rank - 1)), new, old)
+                for old, new in zip(kept, fresh)]
+        return tf.nest.pack_sequence_as(self.structure, kept)
+
+    def update(self, batch, position, seed):
+        leaves = tf.nest.flatten(position)
+        rows = self.rows(tf.shape(leaves[0])[0], batch, seed)
+        for variable, leaf in zip(self.positions, leaves):
+            variable.value.scatter_update(tf.IndexedSlices(leaf, rows))

@@ -1,0 +1,93 @@
+"""Samplers: how a state is drawn."""
+
+import dataclasses
+from typing import Any, Mapping, NamedTuple
+
+import tensorflow as tf
+
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.chain import run_chain
+from lebm_tf.mcmc.kernel import (
+    Kernel, LogProbFn, Position, State, initial_state)
+from lebm_tf.samplers.initializer import Initializer
+
+
+class Draw(NamedTuple):
+    """States and where they came from.
+
+    Attributes:
+        start: Positions before the first move, nest of [chains, ...].
+        state: The state after the last move.
+    """
+    start: Position
+    state: State
+
+    @property
+    def position(self) -> Position:
+        """Positions after the last move, nest of [chains, ...]."""
+        return self.state.position
+
+
+@dataclasses.dataclass(frozen=True)
+class ShortRun:
+    """A fixed number of moves from an initializer: p_K, not p.
+
+    Nijkamp et al. 2019, arXiv:1904.09770. What is learned with a short run
+    must be sampled with the same one.
+
+    Attributes:
+        initializer: Where chains start.
+        kernel: How one move is made.
+        num_steps: Number of moves, at least 0.
+
+    Raises:
+        ValueError: If `num_steps` is negative.
+    """
+    initializer: Initializer
+    kernel: Kernel
+    num_steps: int
+    is_reparameterized = False
+
+    def __post_init__(self):
+        if self.num_steps < 0:
+            raise ValueError(f"num_steps must be >= 0, got {self.num_steps}.")
+
+    def draw(self, target: LogProbFn, num_chains, batch: Mapping[str, Any],
+             seed: rng.Seed) -> Draw:
+        """Starts the chains and runs them.
+
+        Args:
+            target: Position -> [chains].
+            num_chains: How many, int or int32 [].
+            batch: What initializers may look at: "x", "index", ...
+            seed: int32 [2].
+        """
+        first = rng.stream(seed, "start")
+        start = self.initializer.start(num_chains, batch, first)
+        state = run_chain(self.kernel, target, start, self.num_steps,
+                          rng.stream(seed, "chain"))
+        self.initializer.update(batch, state.position, first)
+        return Draw(start, state)
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """One reparameterized draw of an encoder: no chain at all.
+
+    The draw carries gradients to the encoder, so `EnergyModel` makes it
+    inside the tape, after the chains.
+
+    Attributes:
+        encoder: Density with `sample(x, seed)`.
+    """
+    encoder: Any
+    is_reparameterized = True
+
+    def draw(self, target: LogProbFn, num_chains, batch: Mapping[str, Any],
+             seed: rng.Seed) -> Draw:
+        """Encodes batch["x"]; the target is not looked at."""
+        position = self.encoder.sample(
+            batch["x"], rng.stream(seed, "start"))
+        constant = tf.nest.map_structure(tf.stop_gradient, position)
+        state = initial_state(constant)._replace(position=position)
+        return Draw(constant, state)
