@@ -1,0 +1,52 @@
+"""Latent-space energy-based models on TensorFlow.
+
+    import lebm_tf
+
+    data = lebm_tf.load_dataset("digits")
+    model = lebm_tf.build("image", lebm_tf.ImageConfig(latent_dim=16), data)
+    lebm_tf.fit(model, data, train_steps=1_000)
+    samples = model.sample(64, seed=7)  # Samples(x, z, energy)
+
+Names are imported at their first use, so that `import lebm_tf` does not load
+TensorFlow and a command can choose how much TensorFlow logs.
+"""
+
+import importlib
+
+_WHERE = {
+    "ChainConfig": "lebm_tf.families",
+    "DataSpec": "lebm_tf.families",
+    "EncoderConfig": "lebm_tf.families",
+    "EnergyConfig": "lebm_tf.families",
+    "EnergyModel": "lebm_tf.models",
+    "FAMILIES": "lebm_tf.families",
+    "GeneratorConfig": "lebm_tf.families",
+    "ImageConfig": "lebm_tf.families.image",
+    "ImageData": "lebm_tf.datasets",
+    "InputError": "lebm_tf.errors",
+    "NonFiniteError": "lebm_tf.errors",
+    "OptimizerConfig": "lebm_tf.models",
+    "RunConfig": "lebm_tf.config",
+    "VAEConfig": "lebm_tf.families.vae",
+    "build": "lebm_tf.families",
+    "evaluate_model": "lebm_tf.evaluate",
+    "export_model": "lebm_tf.serving",
+    "fit": "lebm_tf.fitting",
+    "from_flagfile": "lebm_tf.train",
+    "load": "lebm_tf.workdir",
+    "load_dataset": "lebm_tf.datasets",
+}
+
+__all__ = sorted(_WHERE)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    if name not in _WHERE:
+        raise AttributeError(f"lebm_tf has no {name!r}; it has "
+                             f"{', '.join(__all__)}.")
+    return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def __dir__():
+    return __all__

@@ -9,3 +9,7 @@ trace. A programming mistake stays a plain `ValueError` or `TypeError`.
 
 class InputError(ValueError):
     """A user's input is wrong; the message is one line: needed, got."""
+
+
+class NonFiniteError(ArithmeticError):
+    """Training met a value that is not finite, and stopped."""

@@ -127,7 +127,7 @@ def _read_split(builder, split: str, framing: Framing):
     examples = examples.map(lambda example: {f: example[f] for f in features})
     images, labels = [], []
     for batch in examples.batch(_BATCH).as_numpy_iterator():
-        # Framed batch by batch: CelebA at full size takes 23 GB.
+        # Framed batch by batch: CelebA at full size takes 21 GB.
         images.append(framing(batch["image"], builder.name))
         labels.append(batch.get("label"))
     return (np.concatenate(images),

@@ -25,7 +25,7 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     <data_dir>/<name>/<name>.npz, in the form of `npz:`; for cifar10 and
     celeb_a a pack of JPEG files (`image_files.PACKS`), which is lossy and not
     comparable with published numbers; tensorflow-datasets. celeb_a has no
-    labels, and needs `image_size` or `crop` unless there are 23 GB for it.
+    labels, and needs `image_size` or `crop` unless there are 21 GB for it.
 
     Args:
         name: One of `DATASETS`: a name, or "npz:" or "folder:" with the path

@@ -24,6 +24,12 @@ class DataSpec:
     num_train: int
     num_classes: int = 0
 
+    @classmethod
+    def of(cls, data) -> "DataSpec":
+        """Of a data set such as `datasets.ImageData`."""
+        return cls(tuple(data.image_shape), len(data.x_train),
+                   data.num_classes)
+
 
 @dataclasses.dataclass(frozen=True)
 class ChainConfig:

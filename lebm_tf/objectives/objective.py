@@ -43,10 +43,20 @@ class Objective:
         parts: Names of the parts that learn from it.
         terms: Name -> term.
         weights: Name -> factor on that term; 1 where not given.
+
+    Raises:
+        ValueError: If a weight belongs to no term.
     """
     parts: tuple[str, ...]
     terms: Mapping[str, Term]
     weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        unknown = set(self.weights) - set(self.terms)
+        if unknown:
+            raise ValueError(
+                f"weights must be of the terms {', '.join(self.terms)}, got "
+                f"{', '.join(sorted(unknown))}.")
 
     def __call__(self, model: Any, draws: Draws
                  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:

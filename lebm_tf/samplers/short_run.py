@@ -60,12 +60,17 @@ class ShortRun:
             target: Position -> [chains].
             num_chains: How many, int or int32 [].
             batch: What initializers may look at: "x", "index", ...
-            seed: int32 [2].
+            seed: int32 [2]; or [num_chains, 2], and then chain i depends on
+                its own seed alone. That takes a kernel whose noise can be
+                given, and num_steps times the memory of a position.
         """
-        first = rng.stream(seed, "start")
+        first, moves = rng.stream(seed, "start"), rng.stream(seed, "chain")
         start = self.initializer.start(num_chains, batch, first)
-        state = run_chain(self.kernel, target, start, self.num_steps,
-                          rng.stream(seed, "chain"))
+        noise = None
+        if seed.shape.rank == 2:
+            noise = rng.normal_steps(start, moves, self.num_steps)
+        state = run_chain(
+            self.kernel, target, start, self.num_steps, moves, noise)
         self.initializer.update(batch, state.position, first)
         return Draw(start, state)
 

@@ -1,0 +1,166 @@
+"""What happens beside training: progress, logs, checkpoints, stops."""
+
+import math
+import os
+import time
+from typing import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf import files
+from lebm_tf.checkpoint import Checkpoints
+from lebm_tf.errors import NonFiniteError
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Stops at the first value that is not finite, and says which."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        bad = [name for name, value in logs.items()
+               if not math.isfinite(value)]
+        if not bad:
+            return
+        step = int(self.model.step)
+        chains = ", ".join(
+            f"{name} {value:.3g}" for name, value in logs.items()
+            if name.startswith(("positive/", "negative/")))
+        raise NonFiniteError(
+            f"not finite at step {step}: {', '.join(bad)}; chains: {chains}. "
+            "Lower the learning rate of that part or the chains' step_size; "
+            "the last checkpoint is from before.")
+
+
+class Progress(keras.callbacks.Callback):
+    """One progress bar over the whole run.
+
+    Args:
+        num_steps: Steps of the whole run.
+        first: Steps done in earlier sessions of it.
+        shown: Names of the values to show.
+    """
+
+    def __init__(self, num_steps: int, first: int, shown: tuple[str, ...]):
+        super().__init__()
+        self.bar = keras.utils.Progbar(
+            num_steps, stateful_metrics=shown, interval=0.5)
+        self.first, self.shown, self.num_steps = first, shown, num_steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        done = self.first + batch + 1
+        self.bar.update(done, [(name, logs[name]) for name in self.shown
+                               if name in logs], done == self.num_steps)
+
+
+class History(keras.callbacks.Callback):
+    """Means of every value over `every` steps, as rows and for TensorBoard.
+
+    Args:
+        every: Steps to a row.
+        workdir: Where history.json and the TensorBoard logs go, or empty.
+    """
+
+    def __init__(self, every: int, workdir: str = ""):
+        super().__init__()
+        self.every, self.rows, self.pending = every, [], []
+        self.path = os.path.join(workdir, "history.json") if workdir else ""
+        self.folder = os.path.join(workdir, "logs") if workdir else ""
+        self.writer, self.started, self.before = None, 0.0, 0.0
+
+    def on_train_begin(self, logs=None):
+        step = int(self.model.step)
+        if self.path and step and os.path.exists(self.path):
+            # Rows from after the checkpoint will be made again.
+            self.rows = [row for row in files.read_json(self.path)
+                         if row["step"] <= step]
+            self.before = self.rows[-1]["seconds"] if self.rows else 0.0
+        self.started = time.monotonic()
+        if self.folder:
+            self.writer = tf.summary.create_file_writer(self.folder)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.pending.append({key: float(value)
+                             for key, value in logs.items()})
+        step = int(self.model.step)
+        if step % self.every == 0:
+            self._row(step)
+
+    def _row(self, step):
+        row = {key: float(np.mean([logs[key] for logs in self.pending]))
+               for key in self.pending[0]}
+        for part, optimizer in self.model.optimizers.items():
+            row[f"learning_rate/{part}"] = float(optimizer.learning_rate)
+        self.pending = []
+        seconds = self.before + time.monotonic() - self.started
+        self.rows.append({"step": step, "seconds": seconds, **row})
+        if self.writer:
+            with self.writer.as_default():
+                for key, value in row.items():
+                    tf.summary.scalar(key, value, step)
+
+    def save(self):
+        """Writes what there is; called beside each checkpoint."""
+        if self.path:
+            files.write_json(self.path, self.rows)
+            self.writer.flush()
+
+    def on_train_end(self, logs=None):
+        if self.pending:
+            self._row(int(self.model.step))
+        self.save()
+
+
+class Checkpointing(keras.callbacks.Callback):
+    """A checkpoint every so many steps, and at the end.
+
+    Args:
+        checkpoints: Where to.
+        every: Steps between two.
+        also: Called before each save, for what shall be as new.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, every: int,
+                 also: Callable[[], None]):
+        super().__init__()
+        self.checkpoints, self.every, self.also = checkpoints, every, also
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.step) % self.every == 0:
+            self._save()
+
+    def on_train_end(self, logs=None):
+        if int(self.model.step) % self.every:
+            self._save()
+
+    def _save(self):
+        self.also()
+        self.checkpoints.save()
+
+
+class SampleGrid(keras.callbacks.Callback):
+    """Samples for TensorBoard, the same seeds each time.
+
+    Args:
+        history: Holds the writer.
+        every: Steps between two grids.
+        num_samples: A square number.
+    """
+
+    def __init__(self, history: History, every: int, num_samples: int = 64):
+        super().__init__()
+        self.history, self.every = history, every
+        self.num_samples = num_samples
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.step)
+        if step % self.every or self.history.writer is None:
+            return
+        x = (self.model.sample(self.num_samples, seed=0).x + 1.0) / 2.0
+        if x.ndim != 4:
+            return
+        side = math.isqrt(self.num_samples)
+        rows = x.reshape(side, side, *x.shape[1:]).swapaxes(1, 2)
+        picture = rows.reshape(1, side * x.shape[1], side * x.shape[2], -1)
+        with self.history.writer.as_default():
+            tf.summary.image("samples", picture, step)

@@ -1,0 +1,219 @@
+"""Flags from dataclasses, dataclasses from flags.
+
+Every field of a configuration is a flag: `prior.num_steps` is
+`--prior_num_steps`. Flags are unset by default, so a number lives in one
+place only, the dataclass.
+"""
+
+import dataclasses
+import difflib
+import os
+import re
+import typing
+from typing import Any, Iterable, Mapping
+
+from absl import flags
+
+from lebm_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """What a run needs besides its model.
+
+    Attributes:
+        family: Name of the model family.
+        dataset: digits, mnist, fashion_mnist, svhn_cropped, cifar10, celeb_a,
+            npz:FILE or folder:DIR.
+        data_dir: Where data sets lie; $LEBM_DATA_DIR if not given.
+        image_size: Side to which pictures are resized; 0 keeps them.
+        crop: Part of every picture, as top,left,height,width; empty keeps
+            all of it.
+        anomaly_label: Label to leave out of training, for anomaly detection;
+            -1 leaves none out.
+        workdir: Where the run keeps everything.
+        train_steps: Training steps, >= 1.
+        batch_size: Examples of a step, >= 1.
+        seed: Of initial weights, order of the data and all chains.
+        log_every: Steps between two rows of logs, >= 1.
+        checkpoint_every: Steps between two checkpoints, >= 1.
+        evaluators: What to measure after training; the family's if empty.
+        baseline: Flagfile of a second run, trained on the same data in
+            WORKDIR/baseline and measured beside this one.
+    """
+    family: str = "image"
+    dataset: str = "digits"
+    data_dir: str = ""
+    image_size: int = 0
+    crop: str = ""
+    anomaly_label: int = -1
+    workdir: str = ""
+    train_steps: int = 10_000
+    batch_size: int = 100
+    seed: int = 0
+    log_every: int = 50
+    checkpoint_every: int = 1_000
+    evaluators: tuple[str, ...] = ()
+    baseline: str = ""
+
+    def __post_init__(self):
+        for name in ("train_steps", "batch_size", "log_every",
+                     "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be >= 1, got {getattr(self, name)}.")
+        if self.image_size < 0:
+            raise ValueError(
+                f"image_size must be >= 0, got {self.image_size}.")
+
+    def resolved_data_dir(self) -> str:
+        """The data folder, from the flag or the environment."""
+        return self.data_dir or os.environ.get("LEBM_DATA_DIR", "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One number of a configuration, and the flag that sets it."""
+    flag: str
+    path: tuple[str, ...]
+    type: Any
+    help: str
+
+
+def fields(config_class: type, prefix: str = "",
+           path: tuple[str, ...] = ()) -> list[Field]:
+    """All fields of a dataclass, nested ones flattened."""
+    hints = typing.get_type_hints(config_class)
+    described = _attributes(config_class.__doc__ or "")
+    found = []
+    for field in dataclasses.fields(config_class):
+        where, kind = (*path, field.name), hints[field.name]
+        if dataclasses.is_dataclass(kind):
+            found += fields(kind, f"{prefix}{field.name}_", where)
+        else:
+            found.append(Field(prefix + field.name, where, kind,
+                               described.get(field.name, "")))
+    return found
+
+
+def define(values: flags.FlagValues, all_fields: Iterable[Field]) -> None:
+    """Defines one flag for each field that has none yet."""
+    for field in all_fields:
+        if field.flag in values:
+            continue
+        if field.type is bool:
+            flags.DEFINE_boolean(field.flag, None, field.help,
+                                 flag_values=values)
+        else:
+            flags.DEFINE_string(field.flag, None, field.help,
+                                flag_values=values)
+
+
+def from_flags(config_class: type, values: flags.FlagValues,
+               prefix: str = "") -> Any:
+    """The configuration with the flags that were given.
+
+    Raises:
+        InputError: If a value has the wrong type or is out of range.
+    """
+    changes: dict = {}
+    for field in fields(config_class, prefix):
+        text = values[field.flag].value
+        if text is None:
+            continue
+        node = changes
+        for name in field.path[:-1]:
+            node = node.setdefault(name, {})
+        node[field.path[-1]] = _convert(field, text)
+    return _changed(config_class(), changes, prefix)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A configuration as JSON types."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(config_class: type, values: Mapping[str, Any]) -> Any:
+    """The configuration that `to_dict` wrote; missing fields keep defaults.
+
+    Raises:
+        InputError: If a field is unknown or out of range.
+    """
+    return _changed(config_class(), values, "")
+
+
+def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
+    """Flag -> (old value, new value), where two configurations differ."""
+    if type(old) is not type(new):
+        return {"family": (type(old).__name__, type(new).__name__)}
+    found = {}
+    for field in fields(type(old)):
+        a, b = _get(old, field.path), _get(new, field.path)
+        if a != b:
+            found[field.flag] = (a, b)
+    return found
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """' (nearest: a, b)', or nothing if no known name is near."""
+    near = difflib.get_close_matches(name, list(known), 3, 0.5)
+    return f" (nearest: {', '.join(near)})" if near else ""
+
+
+def _changed(config, changes, prefix):
+    hints = typing.get_type_hints(type(config))
+    unknown = set(changes) - set(hints)
+    if unknown:
+        name = sorted(unknown)[0]
+        raise InputError(
+            f"{type(config).__name__} has no field {prefix}{name}"
+            f"{nearest(name, hints)}.")
+    values = {}
+    for name, value in changes.items():
+        if isinstance(value, Mapping):
+            value = _changed(getattr(config, name), value, f"{prefix}{name}_")
+        values[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return dataclasses.replace(config, **values)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"--{prefix}{error}") from error
+
+
+def _convert(field: Field, text: Any) -> Any:
+    if field.type in (str, bool):
+        return text
+    if typing.get_origin(field.type) is tuple:
+        item = typing.get_args(field.type)[0]
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        one = dataclasses.replace(field, type=item)
+        return tuple(_convert(one, part) for part in parts)
+    try:
+        # Python takes "1e3" for a float only, and "1_000" for both.
+        return field.type(text)
+    except ValueError:
+        kind = {int: "an integer", float: "a number"}[field.type]
+        raise InputError(
+            f"--{field.flag} must be {kind}, got {text!r}.") from None
+
+
+def _get(config, path):
+    for name in path:
+        config = getattr(config, name)
+    return config
+
+
+def _attributes(doc: str) -> dict[str, str]:
+    """Name -> description, from the Attributes of a docstring."""
+    _, _, block = doc.partition("Attributes:\n")
+    found, name = {}, None
+    for line in block.splitlines():
+        entry = re.match(r"\s{8}(\w+): (.*)", line)
+        if entry:
+            name, found[entry[1]] = entry[1], entry[2]
+        elif name and line.startswith(" " * 12):
+            found[name] += " " + line.strip()
+        elif line.strip():
+            name = None
+    return found

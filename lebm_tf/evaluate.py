@@ -1,0 +1,117 @@
+"""Measures the model of a run and writes metrics.json and pictures.
+
+    python -m lebm_tf.evaluate --workdir=DIR [--evaluators=frechet,chains]
+
+Without --evaluators, those of the run's family. Measurements of earlier calls
+stay in the file unless made anew.
+"""
+
+import dataclasses
+import os
+import sys
+
+from lebm_tf import startup
+
+startup.import_tensorflow()
+
+from lebm_tf import command, config, files, workdir as workdirs  # noqa: E402
+from lebm_tf.datasets import ImageData  # noqa: E402
+from lebm_tf.errors import InputError  # noqa: E402
+from lebm_tf.evaluation import (  # noqa: E402
+    EVALUATORS, Context, EvaluationConfig, evaluate)
+from lebm_tf.models import EnergyModel  # noqa: E402
+
+PREFIX = "evaluation_"
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig:
+    """Which run to measure.
+
+    Attributes:
+        workdir: Work directory of a run.
+        evaluators: What to measure: anomaly, chains, frechet, likelihood,
+            pictures, reconstruction.
+        data_dir: Where data sets lie, if not where they lay in training.
+    """
+    workdir: str = ""
+    evaluators: tuple[str, ...] = ()
+    data_dir: str = ""
+
+
+def check_names(names) -> None:
+    """Raises InputError if a name is not an evaluator's."""
+    for name in names:
+        if name not in EVALUATORS:
+            raise InputError(
+                f"--evaluators must be among {', '.join(EVALUATORS)}, got "
+                f"{name!r}{config.nearest(name, EVALUATORS)}.")
+
+
+def evaluate_model(model: EnergyModel, data: ImageData, resolved, names,
+                   chosen: EvaluationConfig, workdir: str) -> dict:
+    """Measures a model of a run; pictures go to WORKDIR/pictures.
+
+    Args:
+        model: The trained model.
+        data: The data set of the run.
+        resolved: `workdir.Run`.
+        names: Keys of `EVALUATORS`; the family's if empty.
+        chosen: How much to measure.
+        workdir: Work directory.
+
+    Returns:
+        Flat name -> value, as joined into WORKDIR/metrics.json.
+    """
+    names = tuple(names) or workdirs.family_of(resolved.run).EVALUATORS
+    context = Context(
+        data=data, config=chosen, anomaly_label=resolved.run.anomaly_label,
+        directory=os.path.join(workdir, workdirs.PICTURES),
+        classifier_path=os.path.join(workdir, "features.weights.h5"))
+    metrics = {"run/family": resolved.run.family,
+               "run/dataset": resolved.run.dataset,
+               "run/step": int(model.step),
+               **evaluate(model, context, names)}
+    return merge_metrics(workdir, metrics)
+
+
+def merge_metrics(workdir: str, metrics: dict) -> dict:
+    """Adds to WORKDIR/metrics.json; returns all that it holds then."""
+    path = os.path.join(workdir, workdirs.METRICS)
+    before = files.read_json(path) if os.path.exists(path) else {}
+    together = {**before, **metrics}
+    files.write_json(path, together)
+    return together
+
+
+def report(metrics: dict) -> str:
+    """The metrics as aligned lines."""
+    width = max(map(len, metrics))
+    return "\n".join(
+        f"  {name:<{width}}  " +
+        (f"{value:.4g}" if isinstance(value, float) else str(value))
+        for name, value in metrics.items())
+
+
+def main(values) -> None:
+    """Measures, and prints what came out."""
+    chosen = config.from_flags(EvaluateConfig, values)
+    check_names(chosen.evaluators)
+    settings = config.from_flags(EvaluationConfig, values, PREFIX)
+    resolved = workdirs.read(chosen.workdir)
+    if chosen.data_dir:
+        resolved = resolved._replace(run=dataclasses.replace(
+            resolved.run, data_dir=chosen.data_dir))
+    model = workdirs.load(chosen.workdir)
+    data = workdirs.load_data(resolved.run)
+    metrics = evaluate_model(
+        model, data, resolved, chosen.evaluators, settings, chosen.workdir)
+    command.say(report(metrics))
+    command.say(f"Wrote {os.path.join(chosen.workdir, workdirs.METRICS)} and "
+                f"{os.path.join(chosen.workdir, workdirs.PICTURES)}.")
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main, __doc__, [
+        *config.fields(EvaluateConfig),
+        *config.fields(EvaluationConfig, PREFIX)]))

@@ -1,0 +1,57 @@
+"""Measurements of a trained model, by name."""
+
+from typing import Any, Iterable
+
+from absl import logging
+import numpy as np
+
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation import (
+    anomaly, chains, frechet, gallery, likelihood, reconstruction)
+from lebm_tf.evaluation.evaluator import (
+    Context, EvaluationConfig, Evaluator, Metric)
+from lebm_tf.evaluation.plots import training_curves
+
+EVALUATORS = {
+    "anomaly": anomaly.run,
+    "chains": chains.run,
+    "frechet": frechet.run,
+    "likelihood": likelihood.run,
+    "pictures": gallery.run,
+    "reconstruction": reconstruction.run,
+}
+
+
+def evaluate(model: Any, context: Context, names: Iterable[str]
+             ) -> dict[str, float | int | str]:
+    """Runs evaluators one after the other and joins what they yield.
+
+    A value that is not finite, as of a chain that ran away, is a result: it
+    is returned as it is, with a warning in the log.
+
+    Args:
+        model: An `EnergyModel`.
+        context: Data and settings.
+        names: Keys of `EVALUATORS`.
+
+    Raises:
+        InputError: If a name is unknown, or model or data lack what an
+            evaluator needs.
+    """
+    names = list(names)
+    unknown = [name for name in names if name not in EVALUATORS]
+    if unknown:
+        raise InputError(f"evaluator must be one of {', '.join(EVALUATORS)}, "
+                         f"got {unknown[0]!r}.")
+    metrics = {}
+    for name in names:
+        for key, value in EVALUATORS[name](model, context):
+            logging.info("%s = %s", key, value)
+            if not isinstance(value, str) and not np.isfinite(value):
+                logging.warning("%s must be finite, got %s.", key, value)
+            metrics[key] = value
+    return metrics
+
+
+__all__ = ["EVALUATORS", "Context", "EvaluationConfig", "Evaluator",
+           "Metric", "evaluate", "training_curves"]

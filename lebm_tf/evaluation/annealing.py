@@ -1,0 +1,171 @@
+"""Normalizing constants by annealed importance sampling."""
+
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.mcmc import Hmc, Kernel, rng, run_chain
+from lebm_tf.mcmc.kernel import LogProbFn
+
+_GOAL, _PILOT_STEPS, _NUM_HALVINGS = 0.65, 20, 12
+
+
+class Estimate(NamedTuple):
+    """The logarithm of a mean of weights, and how far to trust it.
+
+    Attributes:
+        value: In nats, float64 [...].
+        standard_error: Of `value`, by the delta method, float64 [...]. Too
+            small when the effective sample size is a few.
+        effective_sample_size: (sum w)^2 / sum w^2, from 1 to the number of
+            weights, float64 [...].
+    """
+    value: np.ndarray
+    standard_error: np.ndarray
+    effective_sample_size: np.ndarray
+
+
+class Annealed(NamedTuple):
+    """Where an annealing run ended.
+
+    Attributes:
+        log_weights: float32 [chains], in nats.
+        position: Nest of float32 [chains, ...].
+        accept_prob: Mean over chains and moves, float.
+    """
+    log_weights: np.ndarray
+    position: Any
+    accept_prob: float
+
+
+def log_mean_exp(log_weights: np.ndarray) -> Estimate:
+    """Estimates log E[w] from log w, float [..., num >= 2]."""
+    log_weights = np.asarray(log_weights, np.float64)
+    largest = log_weights.max(axis=-1, keepdims=True)
+    weights = np.exp(log_weights - largest)
+    mean, num = weights.mean(axis=-1), weights.shape[-1]
+    return Estimate(
+        largest[..., 0] + np.log(mean),
+        weights.std(axis=-1, ddof=1) / mean / num**0.5,
+        weights.sum(axis=-1)**2 / np.square(weights).sum(axis=-1))
+
+
+def log_normalizer(prior: Any, kernel: Kernel, num_steps: int,
+                   num_chains: int, seed: rng.Seed
+                   ) -> tuple[Estimate, Annealed]:
+    """log Z of p(z) = exp(-E(z)) p0(z) / Z.
+
+    Neal 2001, arXiv:physics/9803008: p_k = p0 exp(-k/K E), one move of the
+    kernel at each k. The mean of the weights is Z without bias, so its
+    logarithm is low on average, by about half the squared standard error.
+
+    Args:
+        prior: An `EnergyPrior` over a base with `sample` and `log_prob`.
+        kernel: A calibrated kernel.
+        num_steps: K >= 1.
+        num_chains: At least 2.
+        seed: int32 [2].
+
+    Raises:
+        ValueError: If the kernel is not calibrated.
+    """
+    start = prior.base.sample(num_chains, rng.stream(seed, "start"))
+    annealed = anneal(prior, kernel, start,
+                      np.linspace(0.0, 1.0, num_steps + 1), seed)
+    return log_mean_exp(annealed.log_weights), annealed
+
+
+def reverse_log_normalizer(prior: Any, kernel: Kernel, num_steps: int,
+                           samples: Any, seed: rng.Seed) -> Estimate:
+    """log Z from draws of the prior, annealed back to the base.
+
+    High on average, if `samples` are exact: with `log_normalizer` it encloses
+    log Z (Grosse et al. 2015, arXiv:1511.02543). Arguments as there.
+    """
+    annealed = anneal(prior, kernel, samples,
+                      np.linspace(1.0, 0.0, num_steps + 1), seed)
+    inverse = log_mean_exp(annealed.log_weights)
+    return inverse._replace(value=-inverse.value)
+
+
+def anneal(prior: Any, kernel: Kernel, start: Any, powers: np.ndarray,
+           seed: rng.Seed) -> Annealed:
+    """Moves chains along p0 exp(-power E) and weighs them.
+
+    Args:
+        prior, kernel, seed: As in `log_normalizer`.
+        start: Draws at the first power, nest of [chains, ...].
+        powers: float [K + 1], each in [0, 1].
+    """
+    check_calibrated(kernel)
+    powers = tf.constant(powers, tf.nest.flatten(start)[0].dtype)
+    num_steps = len(powers) - 1
+
+    def body(k, position, log_weights, accepted):
+        # The weight is of the position before the move at the new power.
+        log_weights -= (powers[k] - powers[k - 1]) * prior.energy(position)
+
+        def target(z):
+            return prior.base.log_prob(z) - powers[k] * prior.energy(z)
+        state = kernel.step(target, kernel.init(target, position),
+                            rng.fold_in(seed, k))
+        return (k + 1, state.position, log_weights,
+                accepted + tf.reduce_mean(state.accept_prob) / num_steps)
+
+    @tf.function
+    def run(position):
+        zeros = tf.zeros_like(prior.energy(position))
+        return tf.while_loop(
+            lambda k, *_: k <= num_steps, body,
+            (1, position, zeros, tf.zeros([], zeros.dtype)),
+            maximum_iterations=num_steps)[1:]
+    position, log_weights, accepted = run(start)
+    return Annealed(log_weights.numpy(),
+                    tf.nest.map_structure(lambda leaf: leaf.numpy(), position),
+                    float(accepted))
+
+
+def tuned(make_kernel: Callable[[float], Kernel], target: LogProbFn,
+          start: Any, seed: rng.Seed) -> Kernel:
+    """A kernel whose moves are accepted with probability 0.65 or more.
+
+    Halves the step size from 1 until 20 pilot moves are. The kernel is fixed
+    thereafter, so it is calibrated; adaptation on the way is not.
+
+    Args:
+        make_kernel: Step size -> kernel.
+        target: Position -> [chains].
+        start: Typical positions, nest of [chains, ...].
+        seed: int32 [2].
+
+    Raises:
+        ValueError: If no step size down to 2^-12 will do.
+    """
+    for k in range(_NUM_HALVINGS + 1):
+        kernel = make_kernel(2.0**-k)
+        state = tf.function(lambda start, seed: run_chain(
+            kernel, target, start, _PILOT_STEPS, seed))(  # noqa: B023
+                start, rng.fold_in(seed, k))
+        accepted = float(tf.reduce_mean(state.accept_prob))
+        if accepted >= _GOAL:
+            return kernel
+    raise ValueError(
+        f"a step size with acceptance >= {_GOAL} is needed, got "
+        f"{accepted:.2f} at {2.0**-_NUM_HALVINGS}.")
+
+
+def hmc(step_size: float) -> Hmc:
+    """The kernel of all estimates here, for `tuned`."""
+    return Hmc(step_size, num_leapfrog_steps=5)
+
+
+def check_calibrated(kernel: Kernel) -> None:
+    """Raises ValueError if a kernel's stationary distribution is off."""
+    if not kernel.is_calibrated:
+        raise ValueError("a likelihood estimate needs a calibrated kernel, "
+                         f"got {type(kernel).__name__}.")
+    if getattr(kernel, "num_adaptation_steps", 0):
+        raise ValueError(
+            "a likelihood estimate needs a kernel with num_adaptation_steps "
+            f"0, got {kernel.num_adaptation_steps}.")

@@ -1,0 +1,154 @@
+"""How the chains of the prior behave: as trained, long, and against exact."""
+
+import os
+from typing import Any, Iterator, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.densities import prior_target
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation import plots
+from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.mcmc import (
+    Kernel, Mala, displacement, effective_sample_size, r_hat, rng,
+    trace_chain)
+
+_NUM_RECORDS = 500
+_NUM_ROWS, _NUM_COLUMNS = 6, 11
+_MALA_STEPS = 400
+
+
+class Trace(NamedTuple):
+    """Records along chains.
+
+    Attributes:
+        steps: Moves made at each record, int [records].
+        position: Latents, nest of float [records, chains, ...].
+        energy: E(z), float [records, chains], in nats.
+        accept_prob: Of the last move, float [records, chains].
+    """
+    steps: np.ndarray
+    position: Any
+    energy: np.ndarray
+    accept_prob: np.ndarray
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """Diagnoses three runs of the prior's chains, all from p0.
+
+    As trained: energy at the start and the end, displacement, acceptance.
+    Long (`chain_steps`): the same, with R-hat and effective sample size over
+    the second half; a flat energy means that the short run had got there.
+    Mala: 400 moves of the exact kernel from the ends of the short run, the
+    first half tuning the step; energies and squares of the trained kernel
+    that differ from its are bias, or too short a run.
+
+    Raises:
+        InputError: If the prior has no energy.
+    """
+    if not has_energy(model):
+        raise InputError("evaluator chains needs a prior with an energy, got "
+                         f"{type(model.prior).__name__}.")
+    config, sampler = context.config, model.generation
+    seed = rng.stream(rng.make_seed(config.seed), "chains")
+    start = sampler.initializer.start(
+        config.num_chains, {}, rng.stream(seed, "start"))
+    trained = max(1, sampler.num_steps)
+    # The long run repeats the short one: same kernel, start and noise.
+    moves = rng.stream(seed, "long")
+    short = _trace(model, sampler.kernel, start, 2 * trained, 1, moves)
+    every = max(1, -(-config.chain_steps // _NUM_RECORDS))
+    num_steps = -(-config.chain_steps // every) * every
+    long = _trace(model, sampler.kernel, start, num_steps, every, moves)
+    end = _at(short, trained)
+    yield "chains/num_chains", config.num_chains
+    yield "chains/num_steps", sampler.num_steps
+    yield "chains/energy_start", _mean(short.energy[0])
+    yield "chains/energy", _mean(short.energy[trained])
+    yield "chains/displacement", _mean(displacement(start, end))
+    yield "chains/accept_prob", _mean(short.accept_prob[1:trained + 1])
+    yield "chains/square", _square(end)
+    yield "chains/long_num_steps", num_steps
+    yield from _stationary("long", long)
+    mala = _trace(
+        model, Mala(getattr(sampler.kernel, "step_size", 0.1),
+                    num_adaptation_steps=_MALA_STEPS // 2),
+        end, _MALA_STEPS, 1, rng.stream(seed, "mala"))
+    yield from _stationary("mala", mala)
+    if context.directory:
+        _draw(model, context, "transition.png", short, trained, False)
+        _draw(model, context, "long_run.png", long, trained, True)
+
+
+def _trace(model: Any, kernel: Kernel, start, num_steps: int, every: int,
+           seed: rng.Seed) -> Trace:
+    target = prior_target(model.prior)
+
+    def record(state):
+        return (state.position, model.energy(state.position),
+                state.accept_prob)
+
+    _, records = tf.function(lambda seed: trace_chain(
+        kernel, target, start, num_steps, seed, record, every))(seed)
+    return Trace(np.arange(0, num_steps + 1, every),
+                 *tf.nest.map_structure(np.asarray, records))
+
+
+def _stationary(name: str, trace: Trace) -> Iterator[Metric]:
+    """Statistics over the second half of chains."""
+    half = len(trace.steps) // 2
+    z = _flat(tf.nest.map_structure(lambda leaf: leaf[half:], trace.position))
+    yield f"chains/{name}_energy", _mean(trace.energy[half:])
+    yield f"chains/{name}_energy_scale", float(trace.energy[half:].std())
+    yield f"chains/{name}_square", _mean(z**2)
+    yield f"chains/{name}_accept_prob", _mean(trace.accept_prob[half:])
+    if len(z) >= 4:  # Split chains need two records each.
+        ratios = np.asarray(r_hat(z))
+        yield f"chains/{name}_r_hat", _mean(ratios)
+        yield f"chains/{name}_r_hat_largest", float(ratios.max())
+        size = np.asarray(effective_sample_size(z))
+        yield f"chains/{name}_effective_sample_size", _mean(size)
+        yield f"chains/{name}_effective_sample_size_smallest", float(
+            size.min())
+
+
+def _draw(model, context, name, trace, trained, is_logarithmic):
+    if is_logarithmic:
+        records = np.unique(np.concatenate([[0], np.geomspace(
+            1, len(trace.steps) - 1, _NUM_COLUMNS - 1).round()]).astype(int))
+    else:
+        records = np.unique(np.linspace(
+            0, trained, _NUM_COLUMNS).round().astype(int))
+    rows = min(_NUM_ROWS, trace.energy.shape[1])
+    z = tf.nest.map_structure(
+        lambda leaf: leaf[records, :rows].swapaxes(0, 1).reshape(
+            -1, *leaf.shape[2:]), trace.position)
+    images = model.decode(z)
+    title = "Long chains of the learned prior" if is_logarithmic else (
+        "From the base $p_0$ to the learned prior")
+    plots.chains(os.path.join(context.directory, name), plots.ChainFigure(
+        images.reshape(rows, len(records), *images.shape[1:]),
+        trace.steps[records], trace.steps, trace.energy, trained, title,
+        is_logarithmic))
+
+
+def _at(trace, record):
+    return tf.nest.map_structure(
+        lambda leaf: tf.constant(leaf[record]), trace.position)
+
+
+def _square(z) -> float:
+    """Mean of z^2 over chains and dimensions; 1 under N(0, I)."""
+    return _mean(_flat(tf.nest.map_structure(
+        lambda leaf: leaf.numpy()[None], z))**2)
+
+
+def _flat(position) -> np.ndarray:
+    """A nest of [records, chains, ...] as float64 [records, chains, width]."""
+    return np.concatenate([leaf.reshape(*leaf.shape[:2], -1) for leaf in
+                           tf.nest.flatten(position)], -1).astype(np.float64)
+
+
+def _mean(values) -> float:
+    return float(np.mean(np.asarray(values, np.float64)))

@@ -1,0 +1,117 @@
+"""What an evaluator is, what it is told, and how it says no."""
+
+import dataclasses
+from typing import Any, Iterator, Protocol
+
+from lebm_tf.datasets import ImageData
+
+FEATURES = ("classifier", "inception")
+ANOMALY_SCORES = ("damc", "log_joint")
+_AT_LEAST_ONE = (
+    "num_draws", "classifier_steps", "likelihood_examples", "annealing_steps",
+    "chain_steps")
+_AT_LEAST_TWO = (
+    "num_samples", "proposal_draws", "importance_samples", "annealing_chains",
+    "num_chains")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """How much of what to measure.
+
+    Attributes:
+        seed: Of all draws made while evaluating, any int.
+        num_draws: Posterior draws averaged for each picture, >= 1.
+        num_samples: Samples behind the Frechet distances, >= 2; published
+            numbers take 50000.
+        features: What distances compare: classifier (a small network trained
+            on the labels of the data) or inception (as published).
+        inception_weights: File of the Inception network; "" downloads that of
+            Keras. See `evaluation.inception`.
+        classifier_steps: Training steps of the classifier, >= 1.
+        anomaly_score: damc (squared error + E + |z|^2 / 2, as published) or
+            log_joint (-log p(x, z), with the scale of the likelihood).
+        num_chains: Prior chains to diagnose, >= 2.
+        chain_steps: Moves of the long chains, >= 1.
+        likelihood_examples: Held-out pictures whose likelihood to estimate,
+            >= 1.
+        proposal_draws: Posterior draws that the proposal of a picture is
+            fitted to, >= 2; better several times the latent width.
+        importance_samples: Draws from each proposal, >= 2.
+        annealing_steps: Steps from the base to the prior, >= 1.
+        annealing_chains: Chains that make them, >= 2.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+    seed: int = 0
+    num_draws: int = 5
+    num_samples: int = 5000
+    features: str = "classifier"
+    inception_weights: str = ""
+    classifier_steps: int = 1000
+    anomaly_score: str = "damc"
+    num_chains: int = 100
+    chain_steps: int = 2500
+    likelihood_examples: int = 50
+    proposal_draws: int = 1000
+    importance_samples: int = 1000
+    annealing_steps: int = 1000
+    annealing_chains: int = 100
+
+    def __post_init__(self):
+        for smallest, names in ((1, _AT_LEAST_ONE), (2, _AT_LEAST_TWO)):
+            for name in names:
+                value = getattr(self, name)
+                if value < smallest:
+                    raise ValueError(
+                        f"{name} must be >= {smallest}, got {value}.")
+        for name, known in (("features", FEATURES),
+                            ("anomaly_score", ANOMALY_SCORES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, "
+                                 f"got {value!r}.")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Context:
+    """What an evaluator knows besides the model.
+
+    Attributes:
+        data: The data; everything is measured on its held-out part.
+        config: How much to measure.
+        directory: Folder for pictures; "" makes none.
+        anomaly_label: Class held out by `anomaly_split`; -1 for none.
+        classifier_path: File that keeps the feature classifier between
+            evaluations; "" trains it anew.
+    """
+    data: ImageData
+    config: EvaluationConfig = EvaluationConfig()
+    directory: str = ""
+    anomaly_label: int = -1
+    classifier_path: str = ""
+
+
+Metric = tuple[str, float | int | str]
+
+
+class Evaluator(Protocol):
+    """One kind of measurement."""
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Yields flat names and values, as "frechet/samples", 29.4; writes
+        its pictures, if any, under `context.directory`.
+
+        Args:
+            model: An `EnergyModel`.
+            context: What else it may look at.
+
+        Raises:
+            InputError: If model or data lack what it needs.
+        """
+
+
+def has_energy(model: Any) -> bool:
+    """Whether the prior is tilted by an energy, not just a base."""
+    return hasattr(model.prior, "energy")

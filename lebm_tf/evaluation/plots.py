@@ -1,0 +1,145 @@
+"""Figures with axes: training curves and chains."""
+
+from typing import Mapping, NamedTuple, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+import numpy as np
+
+from lebm_tf.evaluation import pictures
+
+_COLOURS = {"positive": "tab:blue", "negative": "tab:red"}
+
+
+class ChainFigure(NamedTuple):
+    """What a picture of chains shows.
+
+    Attributes:
+        images: Pictures along chains, [chains, columns, height, width,
+            channels], float in [-1, 1].
+        columns: Moves made at each column, int [columns].
+        steps: Moves made at each energy, int [records].
+        energy: float [records, chains], in nats.
+        trained_steps: Moves of the chains in training.
+        title: One line.
+        is_logarithmic: Whether steps are spread logarithmically.
+    """
+    images: np.ndarray
+    columns: np.ndarray
+    steps: np.ndarray
+    energy: np.ndarray
+    trained_steps: int
+    title: str
+    is_logarithmic: bool = False
+
+
+def chains(path: str, shown: ChainFigure) -> None:
+    """Draws pictures along chains, and below them the energy of many."""
+    num_rows, num_columns = shown.images.shape[:2]
+    tiles = pictures.enlarge(pictures.grid(
+        shown.images.reshape(-1, *shown.images.shape[2:]), num_columns), 1000)
+    width = 9.0
+    height = 0.86 * width * tiles.shape[0] / tiles.shape[1]
+    figure = Figure(figsize=(width, height + 3.6))
+    total = height + 3.6
+    top = figure.add_axes((0.09, (total - 0.4 - height) / total, 0.86,
+                           height / total))
+    top.imshow(tiles, interpolation="nearest", aspect="auto")
+    cell = tiles.shape[1] / num_columns
+    top.set_xticks((np.arange(num_columns) + 0.5) * cell,
+                   [str(step) for step in shown.columns])
+    top.set_yticks([])
+    top.tick_params(length=0)
+    top.set_xlabel("steps made")
+    top.set_ylabel(f"{num_rows} chains")
+    top.set_title(shown.title, fontsize=11)
+    _energy(figure.add_axes((0.09, 0.5 / total, 0.86, 2.2 / total)), shown)
+    pictures.save_figure(path, figure)
+
+
+def _energy(axes, shown):
+    energy = shown.energy.astype(np.float64)
+    mean, scale = energy.mean(axis=1), energy.std(axis=1)
+    axes.fill_between(shown.steps, mean - scale, mean + scale, alpha=0.25,
+                      linewidth=0, label="± 1 standard deviation")
+    axes.plot(shown.steps, mean, label=f"mean of {energy.shape[1]} chains")
+    for k in range(min(3, energy.shape[1])):
+        axes.plot(shown.steps, energy[:, k], color="grey", linewidth=0.6,
+                  label=None if k else "single chains")
+    axes.axvline(shown.trained_steps, color="black", linestyle="--",
+                 linewidth=1, label=f"as trained, {shown.trained_steps} steps")
+    if shown.is_logarithmic:
+        axes.set_xscale("symlog", linthresh=1.0)
+        axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.set_xlim(0, shown.steps[-1])
+    axes.set_xlabel("steps made" + (" (logarithmic)" if shown.is_logarithmic
+                                    else ""))
+    axes.set_ylabel("energy E(z) / nats")
+    axes.legend(fontsize=8, loc="best")
+
+
+def training_curves(path: str, history: Sequence[Mapping[str, float]]) -> None:
+    """Draws what `EnergyModel.train_step` logs, against the step.
+
+    Losses each on its own axes; below them energies, displacements and
+    acceptance of positive and negative chains together, and gradient norms.
+
+    Args:
+        path: File ending in .png.
+        history: Rows of logs, as {"step": 50, "loss/energy": -0.1, ...}.
+            Without "step" rows are counted. A name may be missing in a row.
+
+    Raises:
+        ValueError: If there is no row, or nothing in it to draw.
+    """
+    panels = _panels(history)
+    if not panels:
+        raise ValueError(
+            "history must hold rows with losses, energies or gradient norms, "
+            f"got {len(history)} rows.")
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.4 * columns, 2.9 * rows), layout="constrained")
+    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (title, curves) in zip(every, panels):
+        for label, name in curves:
+            axes.plot(*_curve(history, name), label=label, linewidth=1.2,
+                      color=_COLOURS.get(label))
+        axes.set_title(title[0], fontsize=10)
+        axes.set_ylabel(title[1])
+        axes.set_xlabel("training step")
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if title[0] == "gradient norm":
+            axes.set_yscale("log")
+        if len(curves) > 1:
+            axes.legend(fontsize=8)
+    for axes in every[len(panels):]:
+        axes.set_axis_off()
+    pictures.save_figure(path, figure)
+
+
+def _panels(history):
+    """[((title, y label), [(curve, name in the history)])]."""
+    names = list(dict.fromkeys(name for row in history for name in row))
+    panels = [((f"loss of {name[5:]}", "loss"), [(name[5:], name)])
+              for name in names if name.startswith("loss/")]
+    for key, title, unit in (
+            ("energy", "energy of chains", "E(z) / nats"),
+            ("displacement", "displacement of chains",
+             "$|z_K - z_0|$ / unit of z"),
+            ("accept_prob", "acceptance of chains", "probability")):
+        curves = [(sign, f"{sign}/{key}") for sign in _COLOURS
+                  if f"{sign}/{key}" in names]
+        if curves:
+            panels.append(((title, unit), curves))
+    norms = [(name[14:], name) for name in names
+             if name.startswith("gradient_norm/")]
+    if norms:
+        panels.append((("gradient norm", "norm"), norms))
+    return panels
+
+
+def _curve(history, name):
+    points = [(row.get("step", i), row[name])
+              for i, row in enumerate(history) if name in row]
+    return zip(*points)

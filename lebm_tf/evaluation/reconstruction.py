@@ -1,0 +1,55 @@
+"""How well held-out pictures are explained by their own posterior draws."""
+
+import math
+import os
+from typing import Any, Iterator
+
+import numpy as np
+
+from lebm_tf.evaluation import pictures
+from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+
+_NUM_SHOWN = 32
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """Mean squared error per pixel and channel, pixels in [-1, 1].
+
+    |x - g(z)|^2 / (height width channels) with z from the posterior sampler
+    of the model, averaged over draws and over all held-out pictures: the
+    number in the tables of Pang et al. 2020, arXiv:2006.08205. Draws carry
+    the noise of the sampler, as in training; g(z) carries none.
+    """
+    x = np.asarray(context.data.to_model(context.data.x_test))
+    config = context.config
+    score = model.score(x, config.seed, num_draws=config.num_draws)
+    error = score.squared_error.astype(np.float64) / math.prod(x.shape[1:])
+    yield "reconstruction/mse", float(error.mean())
+    yield "reconstruction/mse_standard_error", standard_error(error)
+    yield "reconstruction/mse_largest", float(error.max())
+    if has_energy(model):
+        yield "reconstruction/energy", float(score.energy.mean())
+        yield "reconstruction/energy_scale", float(score.energy.std())
+    yield "reconstruction/num_images", len(x)
+    yield "reconstruction/num_draws", config.num_draws
+    if context.directory:
+        write_picture(model, context)
+
+
+def write_picture(model: Any, context: Context) -> str:
+    """Writes reconstructions.png, held-out pictures and one posterior draw of
+    each, and returns its name."""
+    x = np.asarray(context.data.to_model(context.data.x_test[:_NUM_SHOWN]))
+    columns = pictures.square_columns(len(x))
+    pictures.save_panels(
+        os.path.join(context.directory, "reconstructions.png"),
+        [("held-out pictures", x),
+         ("reconstructions g(z), z ~ p(z | x)",
+          model.reconstruct(x, context.config.seed))], columns)
+    return "reconstructions.png"
+
+
+def standard_error(values: np.ndarray) -> float:
+    """Standard deviation of the mean of independent values; 0 for one."""
+    return float(np.std(values, ddof=min(1, len(values) - 1))
+                 / math.sqrt(len(values)))

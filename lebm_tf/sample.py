@@ -1,0 +1,95 @@
+"""Draws samples from the model of a run.
+
+    python -m lebm_tf.sample --workdir=DIR --num_samples=64 --seed=7 \\
+        --output=samples.png
+
+The ending of --output chooses: .png a grid of pictures, .npz arrays x
+(uint8), z and energy.
+"""
+
+import dataclasses
+import os
+import sys
+
+from lebm_tf import startup
+
+startup.import_tensorflow()
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from lebm_tf import command, config, workdir as workdirs  # noqa: E402
+from lebm_tf.datasets import to_uint8  # noqa: E402
+from lebm_tf.errors import InputError  # noqa: E402
+from lebm_tf.evaluation import pictures  # noqa: E402
+from lebm_tf.files import atomic_path  # noqa: E402
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleConfig:
+    """What to draw, and where to.
+
+    Attributes:
+        workdir: Work directory of a run.
+        num_samples: How many, >= 1.
+        seed: Any integer; the same seed gives the same samples.
+        output: File to write, .png or .npz.
+        num_steps: Moves of the chains; -1 as trained, 0 draws from the base.
+        temperature: > 0; chains climb log p / temperature.
+    """
+    workdir: str = ""
+    num_samples: int = 64
+    seed: int = 0
+    output: str = ""
+    num_steps: int = -1
+    temperature: float = 1.0
+
+    def __post_init__(self):
+        if self.num_samples < 1:
+            raise ValueError(
+                f"num_samples must be >= 1, got {self.num_samples}.")
+        if self.num_steps < -1:
+            raise ValueError(
+                f"num_steps must be >= -1, got {self.num_steps}.")
+        if not self.temperature > 0:
+            raise ValueError(
+                f"temperature must be > 0, got {self.temperature}.")
+
+
+def write_png(path: str, samples) -> None:
+    """Writes a grid of pictures."""
+    columns = pictures.square_columns(len(samples.x))
+    pictures.save_png(
+        path, pictures.enlarge(pictures.grid(samples.x, columns)))
+
+
+def write_npz(path: str, samples) -> None:
+    """Writes x (uint8), energy, and z or z1, z2, ..."""
+    leaves = tf.nest.flatten(samples.z)
+    names = ["z"] if len(leaves) == 1 else [
+        f"z{i + 1}" for i in range(len(leaves))]
+    with atomic_path(path) as temporary:
+        np.savez(temporary, x=to_uint8(samples.x).numpy(),
+                 energy=samples.energy, **dict(zip(names, leaves)))
+
+
+WRITERS = {".png": write_png, ".npz": write_npz}
+
+
+def main(values) -> None:
+    """Draws and writes."""
+    chosen = config.from_flags(SampleConfig, values)
+    ending = os.path.splitext(chosen.output)[1]
+    if ending not in WRITERS:
+        raise InputError(f"--output must end with {' or '.join(WRITERS)}, "
+                         f"got {chosen.output!r}.")
+    model = workdirs.load(chosen.workdir)
+    steps = None if chosen.num_steps < 0 else chosen.num_steps
+    samples = model.sample(chosen.num_samples, chosen.seed, num_steps=steps,
+                           temperature=chosen.temperature)
+    WRITERS[ending](chosen.output, samples)
+    command.say(f"Wrote {chosen.num_samples} samples to {chosen.output}.")
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main, __doc__, config.fields(SampleConfig)))

@@ -1,0 +1,161 @@
+"""Trains a model, measures it, and says what to do next.
+
+    python -m lebm_tf.train --flagfile=configs/quickstart.cfg \\
+        [--workdir=DIR] [--train_steps=N] [--any_field=VALUE]
+
+Run again, it goes on from the newest checkpoint.
+"""
+
+import dataclasses
+import os
+import sys
+import time
+
+from lebm_tf import startup
+
+startup.import_tensorflow()
+
+import numpy as np  # noqa: E402
+
+from lebm_tf import command, config, workdir as workdirs  # noqa: E402
+from lebm_tf.config import RunConfig  # noqa: E402
+from lebm_tf.errors import InputError  # noqa: E402
+from lebm_tf.evaluate import (  # noqa: E402
+    PREFIX, check_names, evaluate_model, merge_metrics)
+from lebm_tf.evaluation import (  # noqa: E402
+    EvaluationConfig, training_curves)
+from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
+from lebm_tf.fitting import fit  # noqa: E402
+
+# What is carried over to a baseline, so that both see the same data.
+_SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
+           "seed", "log_every", "checkpoint_every")
+
+
+def all_fields() -> list[config.Field]:
+    """Every flag that some family knows."""
+    return [*config.fields(RunConfig), *config.fields(EvaluationConfig, PREFIX),
+            *(field for family in FAMILIES.values()
+              for field in config.fields(family.Config))]
+
+
+def resolve(values) -> tuple[RunConfig, object, EvaluationConfig]:
+    """The configurations that the flags describe.
+
+    Raises:
+        InputError: If a value is wrong, or a flag belongs to another family.
+    """
+    run = config.from_flags(RunConfig, values)
+    family = workdirs.family_of(run)
+    check_names(run.evaluators)
+    known = {field.flag for field in [
+        *config.fields(RunConfig), *config.fields(EvaluationConfig, PREFIX),
+        *config.fields(family.Config)]}
+    for field in all_fields():
+        if values[field.flag].value is not None and field.flag not in known:
+            owners = [name for name, other in FAMILIES.items() if field.flag
+                      in {f.flag for f in config.fields(other.Config)}]
+            raise InputError(
+                f"--{field.flag} is a flag of the family "
+                f"{', '.join(owners)}, not of {run.family}"
+                f"{config.nearest(field.flag, known)}.")
+    if not run.workdir:
+        name = "".join(c if c.isalnum() else "_" for c in run.dataset)
+        run = dataclasses.replace(
+            run, workdir=os.path.join("runs", f"{run.family}_{name}"))
+    return (run, config.from_flags(family.Config, values),
+            config.from_flags(EvaluationConfig, values, PREFIX))
+
+
+def from_flagfile(path: str, *flags: str):
+    """(RunConfig, family configuration, EvaluationConfig) of a flagfile.
+
+    Args:
+        path: The flagfile.
+        *flags: Further flags, as "--latent_dim=8".
+    """
+    return resolve(command.parse(
+        all_fields(), ["", f"--flagfile={path}", *flags]))
+
+
+def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
+    """Trains and measures one run; returns its metrics.
+
+    Raises:
+        InputError: If anything is wrong with the input, before any training.
+    """
+    data = workdirs.load_data(run)
+    resolved = workdirs.Run(run, model_config, DataSpec.of(data))
+    model = workdirs.build_run(resolved)
+    workdirs.write(run.workdir, resolved)
+    counts = ", ".join(
+        f"{part} {sum(int(np.prod(v.shape)) for v in model.variables_of(part)):,}"
+        for part in model.parts)
+    command.say(
+        f"Training the family {run.family} on {run.dataset}: "
+        f"{len(data.x_train):,} images of {'x'.join(map(str, data.image_shape))}"
+        f", {len(data.x_test):,} held out; {run.train_steps:,} steps of "
+        f"{run.batch_size}. Parameters: {counts}.\nEverything goes to "
+        f"{run.workdir}; TensorBoard: tensorboard --logdir {run.workdir}/logs")
+    history = fit(model, data, run.train_steps, batch_size=run.batch_size,
+                  workdir=run.workdir, log_every=run.log_every,
+                  checkpoint_every=run.checkpoint_every)
+    pictures = os.path.join(run.workdir, workdirs.PICTURES)
+    training_curves(os.path.join(pictures, "training.png"), history)
+    command.say("Measuring on the held-out images ...")
+    started = time.monotonic()
+    metrics = evaluate_model(
+        model, data, resolved, run.evaluators, settings, run.workdir)
+    return merge_metrics(run.workdir, {
+        **metrics, "training/seconds": history[-1]["seconds"],
+        "evaluation/seconds": time.monotonic() - started})
+
+
+def train_baseline(run: RunConfig, settings: EvaluationConfig) -> dict:
+    """Trains the baseline of a run on the same data; returns its metrics."""
+    other, model_config, _ = from_flagfile(run.baseline)
+    other = dataclasses.replace(
+        other, workdir=os.path.join(run.workdir, "baseline"), baseline="",
+        **{name: getattr(run, name) for name in _SHARED})
+    metrics = train(other, model_config, settings)
+    return {f"baseline/{name}": value for name, value in metrics.items()}
+
+
+def summary(run: RunConfig, metrics: dict) -> str:
+    """The main figures, and what to do next."""
+    lines = [(f"{label} ({name})", metrics[name]) for label, name in (
+        ("Frechet distance, learned prior", "frechet/samples"),
+        ("  same generator, base p0", "frechet/base_samples"),
+        ("  baseline", "baseline/frechet/samples"),
+        ("  real training images", "frechet/train_data"),
+        ("Mean squared error of reconstructions", "reconstruction/mse"),
+        ("Seconds of training", "training/seconds"),
+        ("  baseline", "baseline/training/seconds"),
+    ) if name in metrics]
+    width = max(len(label) for label, _ in lines) if lines else 0
+    figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
+                        for label, value in lines)
+    return f"""
+{figures}
+
+All figures: {run.workdir}/metrics.json; pictures: {run.workdir}/pictures
+Next:
+  python -m lebm_tf.sample --workdir={run.workdir} --num_samples=64 \
+--seed=7 --output=samples.png
+  python -m lebm_tf.evaluate --workdir={run.workdir} --evaluators=likelihood
+  python -m lebm_tf.export --workdir={run.workdir} --output=models/my_model"""
+
+
+def main(values) -> None:
+    """Trains, with its baseline if there is one."""
+    run, model_config, settings = resolve(values)
+    if run.baseline:
+        from_flagfile(run.baseline)  # Refuse it before, not after training.
+    metrics = train(run, model_config, settings)
+    if run.baseline:
+        metrics = merge_metrics(run.workdir, train_baseline(run, settings))
+    command.say(summary(run, metrics))
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main, __doc__, all_fields()))

@@ -1,0 +1,41 @@
+"""One trained smoke run that the command tests share, and how to call one."""
+
+import pytest
+
+from lebm_tf import command, config, evaluate, export, sample, train
+from lebm_tf.evaluation import EvaluationConfig
+
+_FIELDS = {
+    train: train.all_fields(),
+    evaluate: [*config.fields(evaluate.EvaluateConfig),
+               *config.fields(EvaluationConfig, evaluate.PREFIX)],
+    sample: config.fields(sample.SampleConfig),
+    export: config.fields(export.ExportConfig)}
+
+
+def call(module, *argv) -> int:
+    """Runs a command in this process, as its __main__ does."""
+    return command.run(module.main, module.__doc__, _FIELDS[module],
+                       [module.__name__, *argv])
+
+
+@pytest.fixture(scope="session")
+def workdir(tmp_path_factory):
+    """The work directory of a two-step run of the image family."""
+    path = tmp_path_factory.mktemp("run") / "image"
+    assert call(train, "--flagfile=configs/smoke/image.cfg",
+                f"--workdir={path}") == 0
+    return path
+
+
+@pytest.fixture
+def refused(capfd):
+    """Runs a command, checks that it exits with 2 and one line; gives it."""
+    def check(module, *argv) -> str:
+        capfd.readouterr()
+        assert call(module, *argv) == 2
+        lines = capfd.readouterr().err.strip().splitlines()
+        assert len(lines) == 1, lines
+        assert lines[0].startswith("error: ")
+        return lines[0]
+    return check

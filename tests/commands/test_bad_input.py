@@ -1,0 +1,220 @@
+"""Every wrong input: one clear line, exit code 2, nothing half written."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lebm_tf import evaluate, export, sample, train
+
+SMOKE = "--flagfile=configs/smoke/image.cfg"
+
+
+def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
+    line = refused(train, SMOKE, "--prior_num_stepz=3")
+    assert "unknown flag --prior_num_stepz" in line
+    assert "prior_num_steps" in line
+
+
+@pytest.mark.parametrize("flag, needed", [
+    ("--latent_dim=four", "--latent_dim must be an integer, got 'four'"),
+    ("--latent_dim=2.5", "--latent_dim must be an integer, got '2.5'"),
+    ("--prior_step_size=big", "--prior_step_size must be a number"),
+    ("--generator_channels=8,x", "--generator_channels must be an integer"),
+    ("--latent_dim=0", "--latent_dim must be >= 1, got 0"),
+    ("--prior_step_size=-0.1", "--prior_step_size must be > 0, got -0.1"),
+    ("--prior_step_size=nan", "--prior_step_size must be > 0, got nan"),
+    ("--likelihood_scale=nan", "--likelihood_scale must be > 0, got nan"),
+    ("--train_steps=0", "--train_steps must be >= 1, got 0"),
+    ("--prior_kernel=gibbs", "--prior_kernel must be one of langevin"),
+    ("--posterior_start=here", "--posterior_start must be one of base"),
+    ("--prior_start=encoder", "--prior_start must be base or bank"),
+    ("--energy_activation=gelo", "--energy_activation must be one of"),
+    ("--energy_optimizer_beta_1=1", "--energy_optimizer_beta_1 must lie in"),
+    ("--evaluation_num_draws=0", "--evaluation_num_draws must be >= 1"),
+    ("--evaluators=frechett", "--evaluators must be among"),
+    ("--family=images", "--family must be one of image, vae"),
+    ("--batch_size=100000", "batch_size must be from 1 to"),
+    ("--dataset=mnits", "mnist"),
+    ("--anomaly_label=12", "12"),
+    ("--image_size=-8", "--image_size must be >= 0, got -8")])
+def test_a_wrong_value_is_named_with_what_was_needed(
+        refused, tmp_path, flag, needed):
+    path = tmp_path / "run"
+    assert needed in refused(train, SMOKE, flag, f"--workdir={path}")
+    assert not path.exists()
+
+
+def test_a_flag_of_another_family_is_refused(refused):
+    line = refused(train, SMOKE, "--kl_weight=2")
+    assert "--kl_weight is a flag of the family vae, not of image" in line
+
+
+def test_what_is_no_flag_is_refused(refused):
+    assert "expected flags only, got 'digits'" in refused(
+        train, SMOKE, "digits")
+
+
+def test_a_missing_flagfile_is_refused(refused):
+    assert "nowhere.cfg" in refused(train, "--flagfile=nowhere.cfg")
+
+
+def test_a_missing_baseline_is_refused_before_training(refused, tmp_path):
+    path = tmp_path / "run"
+    assert "nowhere.cfg" in refused(
+        train, SMOKE, "--baseline=nowhere.cfg", f"--workdir={path}")
+    assert not path.exists()
+
+
+def test_images_the_generator_cannot_make_name_those_it_can(
+        refused, tmp_path):
+    path = tmp_path / "run"
+    line = refused(train, SMOKE, "--image_size=28", f"--workdir={path}")
+    assert "makes 8x8 images" in line and "got images of 28x28" in line
+    assert "8, 16, 32, 64" in line
+    assert not path.exists()
+
+
+def test_an_npz_with_pickled_objects_is_never_unpickled(refused, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "sprung"),))
+    np.savez(tmp_path / "bad.npz", x_train=np.array([Trap()], object),
+             x_test=np.zeros([1, 8, 8], np.uint8))
+    line = refused(train, SMOKE, f"--dataset=npz:{tmp_path / 'bad.npz'}",
+                   f"--workdir={tmp_path / 'run'}")
+    assert "pickle" in line
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_nan_in_the_data_is_refused(refused, tmp_path):
+    x = np.zeros([20, 8, 8], np.float32)
+    x[3, 1, 2] = np.nan
+    np.savez(tmp_path / "nan.npz", x_train=x, x_test=x)
+    assert "finite" in refused(
+        train, SMOKE, f"--dataset=npz:{tmp_path / 'nan.npz'}",
+        f"--workdir={tmp_path / 'run'}")
+
+
+def test_a_folder_without_pictures_is_refused(refused, tmp_path):
+    assert str(tmp_path) in refused(
+        train, SMOKE, f"--dataset=folder:{tmp_path}",
+        f"--workdir={tmp_path / 'run'}")
+
+
+@pytest.mark.parametrize("module", [evaluate, sample, export])
+def test_a_folder_that_is_no_run_is_refused(refused, module, tmp_path):
+    extra = {sample: ["--output=x.png"], export: ["--output=x"]}
+    line = refused(module, f"--workdir={tmp_path}", *extra.get(module, []))
+    assert "must be the work directory of a run" in line
+
+
+@pytest.mark.parametrize("module", [evaluate, sample, export])
+def test_a_run_without_a_checkpoint_is_refused(
+        refused, module, workdir, tmp_path):
+    shutil.copy(workdir / "config.json", tmp_path)
+    extra = {sample: ["--output=x.png"], export: ["--output=x"]}
+    line = refused(module, f"--workdir={tmp_path}", *extra.get(module, []))
+    assert "no checkpoint" in line
+
+
+def test_a_damaged_configuration_is_refused(refused, tmp_path):
+    (tmp_path / "config.json").write_text("{\"run\": 3")
+    assert "is not the configuration of a run" in refused(
+        evaluate, f"--workdir={tmp_path}")
+
+
+def test_a_damaged_checkpoint_is_refused(refused, workdir, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    for path in (copy / "checkpoints").glob("*.data*"):
+        path.write_bytes(path.read_bytes()[:100])
+    line = refused(sample, f"--workdir={copy}",
+                   f"--output={tmp_path / 'x.png'}")
+    assert "can't be read" in line
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_a_work_directory_of_another_run_names_what_differs(
+        refused, workdir):
+    before = (workdir / "config.json").read_text()
+    line = refused(train, SMOKE, f"--workdir={workdir}", "--latent_dim=5")
+    assert "belongs to another run" in line
+    assert "latent_dim (4 there, 5 now)" in line
+    assert (workdir / "config.json").read_text() == before
+
+
+def test_a_folder_with_other_things_is_refused(refused, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert "must be empty, new or the work directory" in refused(
+        train, SMOKE, f"--workdir={tmp_path}")
+    assert os.listdir(tmp_path) == ["thesis.txt"]
+
+
+def test_a_work_directory_that_cannot_be_made_is_refused(refused, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "Not a directory" in refused(
+        train, SMOKE, f"--workdir={tmp_path / 'file' / 'run'}")
+
+
+def test_a_read_only_work_directory_is_refused(refused, tmp_path):
+    if os.geteuid() == 0:
+        # Root may write everywhere but into the kernel's own tree.
+        path = "/proc/sys/lebm_tf"
+    else:
+        tmp_path.chmod(0o500)
+        path = tmp_path / "run"
+    line = refused(train, SMOKE, f"--workdir={path}")
+    assert str(path).rsplit("/", 1)[0] in line
+
+
+@pytest.mark.parametrize("number", ["0", "-3"])
+def test_a_number_of_samples_below_one_is_refused(
+        refused, workdir, tmp_path, number):
+    line = refused(sample, f"--workdir={workdir}", f"--num_samples={number}",
+                   f"--output={tmp_path / 'x.png'}")
+    assert f"--num_samples must be >= 1, got {number}" in line
+
+
+def test_an_unknown_ending_is_refused(refused, workdir, tmp_path):
+    line = refused(sample, f"--workdir={workdir}",
+                   f"--output={tmp_path / 'x.jpeg'}")
+    assert "must end with .png or .npz" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_that_cannot_be_written_is_refused(
+        refused, workdir, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "Not a directory" in refused(
+        sample, f"--workdir={workdir}",
+        f"--output={tmp_path / 'file' / 'x.png'}")
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_no_half_written_checkpoint(workdir, tmp_path):
+    """A limit on the size of files stands for the disk: writes fail alike."""
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    before = sorted(path.name for path in (copy / "checkpoints").iterdir())
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    result = subprocess.run(
+        [sys.executable, "-m", "lebm_tf.train", SMOKE, f"--workdir={copy}",
+         "--train_steps=4"], preexec_fn=limit, capture_output=True, text=True)
+    assert result.returncode == 2, result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    json.loads((copy / "config.json").read_text())
+    after = sorted(path.name for path in (copy / "checkpoints").iterdir())
+    assert set(before) <= set(after)
+    picture = tmp_path / "after.npz"
+    subprocess.run(
+        [sys.executable, "-m", "lebm_tf.sample", f"--workdir={copy}",
+         f"--output={picture}"], check=True, capture_output=True)
+    assert np.load(picture)["x"].shape == (64, 8, 8, 1)

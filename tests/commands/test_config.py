@@ -1,0 +1,77 @@
+"""Flags from dataclasses, dataclasses from flags."""
+
+import dataclasses
+
+import pytest
+
+from lebm_tf import command, config, train
+from lebm_tf.config import RunConfig
+from lebm_tf.errors import InputError
+from lebm_tf.families import FAMILIES, image
+
+
+def parse(*argv):
+    return command.parse(train.all_fields(), ["", *argv])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_field_is_a_flag_with_a_description(family):
+    for field in config.fields(FAMILIES[family].Config):
+        assert field.help, field.flag
+
+
+def test_a_flag_shared_by_families_has_one_type():
+    types = {}
+    for field in train.all_fields():
+        assert types.setdefault(field.flag, field.type) == field.type
+
+
+def test_unset_flags_leave_the_defaults():
+    assert config.from_flags(image.ImageConfig, parse()) == image.ImageConfig()
+
+
+def test_a_flag_sets_its_nested_field_and_no_other():
+    made = config.from_flags(
+        image.ImageConfig, parse("--prior_num_steps=7",
+                                 "--generator_channels=3,4",
+                                 "--energy_optimizer_learning_rate=1e-3"))
+    expected = dataclasses.replace(
+        image.ImageConfig(),
+        prior=dataclasses.replace(image.ImageConfig().prior, num_steps=7),
+        generator=dataclasses.replace(
+            image.ImageConfig().generator, channels=(3, 4)),
+        energy_optimizer=dataclasses.replace(
+            image.ImageConfig().energy_optimizer, learning_rate=1e-3))
+    assert made == expected
+
+
+def test_later_flags_override_earlier_ones_and_flagfiles(tmp_path):
+    path = tmp_path / "a.cfg"
+    path.write_text("# Comment.\n--latent_dim=3\n")
+    made = config.from_flags(image.ImageConfig, parse(
+        f"--flagfile={path}", "--latent_dim=5"))
+    assert made.latent_dim == 5
+
+
+def test_a_configuration_survives_json():
+    made = config.from_flags(image.ImageConfig, parse(
+        "--generator_channels=3,4", "--prior_step_size=0.25"))
+    assert config.from_dict(image.ImageConfig, config.to_dict(made)) == made
+
+
+def test_an_unknown_field_in_json_is_refused():
+    with pytest.raises(InputError, match="no field latent_dimm.*latent_dim"):
+        config.from_dict(image.ImageConfig, {"latent_dimm": 3})
+
+
+def test_differences_name_the_flags():
+    a = image.ImageConfig()
+    b = dataclasses.replace(a, prior=dataclasses.replace(
+        a.prior, step_size=0.3))
+    assert config.differences(a, b) == {"prior_step_size": (0.4, 0.3)}
+
+
+def test_the_data_folder_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("LEBM_DATA_DIR", "/somewhere")
+    assert RunConfig().resolved_data_dir() == "/somewhere"
+    assert RunConfig(data_dir="/here").resolved_data_dir() == "/here"

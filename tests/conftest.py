@@ -1,0 +1,38 @@
+"""How every test runs: one thread, two logical CPUs, no retries of luck."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from tests import oracles  # noqa: E402
+
+# Sums are done in one order, so equal runs are equal bit for bit.
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+# The second device is for MirroredStrategy; nothing else uses it.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2)
+
+hypothesis.settings.register_profile(
+    "lebm_tf", deadline=None, derandomize=True, database=None,
+    max_examples=12)
+hypothesis.settings.load_profile("lebm_tf")
+
+
+@pytest.fixture
+def float64():
+    """Layers made in the test compute in float64."""
+    with oracles.precision("float64"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def two_replicas():
+    """A strategy of two replicas on one CPU."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -1,0 +1,167 @@
+"""What every density owes its callers. A new density joins the list."""
+
+import json
+from typing import Any, Callable, NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from lebm_tf.densities import (
+    ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
+from lebm_tf.mcmc import rng
+from lebm_tf.networks import ConvEncoder, DeconvGenerator, EnergyMLP
+from tests import oracles
+
+tfd = tfp.distributions
+SEED = rng.make_seed(2)
+WEIGHT = np.linspace(-1.0, 1.0, 12).reshape(3, 4)
+DECONV = {"latent_dim": 3, "image_shape": (8, 8, 3), "base_size": 4,
+          "channels": (5,)}
+
+
+class Case(NamedTuple):
+    """A density and what to expect of it.
+
+    Attributes:
+        make: () -> density.
+        given: Arguments before the seed of `sample`.
+        shape: Of a draw.
+        condition: What `log_prob` takes beside a draw.
+        twin: density -> normalized TFP distribution of one draw, or None.
+    """
+    make: Callable
+    given: tuple
+    shape: tuple
+    condition: tuple = ()
+    twin: Callable | None = None
+
+
+def mvn(mean, scale):
+    return tfd.Independent(
+        tfd.Normal(mean, scale), len(mean.shape) - 1)
+
+
+X = np.random.default_rng(0).normal(size=[6, 4]).astype(np.float32)
+Z = np.random.default_rng(1).normal(size=[6, 3]).astype(np.float32)
+IMAGES = np.random.default_rng(2).normal(size=[6, 8, 8, 3]).astype(np.float32)
+
+DENSITIES = {
+    "standard_normal": Case(
+        lambda: StandardNormal(3), (6,), (6, 3),
+        twin=lambda d: mvn(tf.zeros([6, 3]), 1.0)),
+    "conditional_gaussian": Case(
+        lambda: ConditionalGaussian(oracles.LinearEncoder(4, 3)),
+        (tf.constant(X),), (6, 3), (tf.constant(X),),
+        twin=lambda d: mvn(d.parameters(X)[0], tf.exp(d.parameters(X)[1]))),
+    "image_encoder": Case(
+        lambda: ConditionalGaussian(ConvEncoder(3, (8, 8, 3), (4, 5))),
+        (tf.constant(IMAGES),), (6, 3), (tf.constant(IMAGES),),
+        twin=lambda d: mvn(d.parameters(IMAGES)[0],
+                           tf.exp(d.parameters(IMAGES)[1]))),
+    "vector_likelihood": Case(
+        lambda: GaussianLikelihood(
+            oracles.LinearGenerator(WEIGHT, np.ones(4)), 0.3),
+        (tf.constant(Z),), (6, 4), (tf.constant(Z),),
+        twin=lambda d: mvn(d.mean(Z), 0.3)),
+    "image_likelihood": Case(
+        lambda: GaussianLikelihood(DeconvGenerator(**DECONV), 0.3),
+        (tf.constant(Z),), (6, 8, 8, 3), (tf.constant(Z),),
+        twin=lambda d: mvn(d.mean(Z), 0.3)),
+    "energy_prior": Case(
+        lambda: EnergyPrior(StandardNormal(3), EnergyMLP(3, (5,))),
+        (6,), (6, 3)),
+}
+NORMALIZED = [name for name, case in DENSITIES.items() if case.twin]
+
+
+def density_and_draw(case: Case) -> tuple[Any, tf.Tensor]:
+    density = case.make()
+    sampler = density if hasattr(density, "sample") else density.base
+    return density, sampler.sample(*case.given, SEED)
+
+
+def evaluate(density, draw, case: Case) -> tf.Tensor:
+    log_prob = getattr(density, "log_prob", None) or \
+        density.unnormalized_log_prob
+    return log_prob(draw, *case.condition)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_draws_and_their_densities_have_one_row_each(name):
+    case = DENSITIES[name]
+    density, draw = density_and_draw(case)
+    log_prob = evaluate(density, draw, case)
+    assert (draw.shape, draw.dtype) == (case.shape, tf.float32)
+    assert (log_prob.shape, log_prob.dtype) == ((6,), tf.float32)
+    assert np.all(np.isfinite(log_prob)) and len(np.unique(log_prob)) == 6
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_equal_seeds_give_equal_draws_and_others_differ(name):
+    case = DENSITIES[name]
+    density, draw = density_and_draw(case)
+    sampler = density if hasattr(density, "sample") else density.base
+    np.testing.assert_array_equal(draw, sampler.sample(*case.given, SEED))
+    other = sampler.sample(*case.given, rng.make_seed(9))
+    assert not np.any(np.equal(draw, other))
+
+
+@pytest.mark.parametrize("name", NORMALIZED)
+def test_a_log_prob_is_normalized(name):
+    case = DENSITIES[name]
+    density, draw = density_and_draw(case)
+    np.testing.assert_allclose(
+        evaluate(density, draw, case), case.twin(density).log_prob(draw),
+        rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NORMALIZED)
+def test_draws_follow_the_density(name):
+    """E |z - mean|^2 / scale^2 is the number of elements, per row."""
+    case = DENSITIES[name]
+    density, _ = density_and_draw(case)
+    twin = case.twin(density)
+    draws = np.stack([density.sample(*case.given, rng.make_seed(i))
+                      for i in range(300)])
+    errors = np.asarray((draws - twin.mean()) / twin.stddev())
+    assert abs(errors.mean()) < 5 / errors.size**0.5
+    assert abs((errors**2).mean() - 1) < 5 * (2 / errors.size)**0.5
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_a_density_made_from_its_config_gives_the_same_numbers(name):
+    case = DENSITIES[name]
+    density, draw = density_and_draw(case)
+    config = json.loads(json.dumps(
+        keras.saving.serialize_keras_object(density)))
+    twin = keras.saving.deserialize_keras_object(config)
+    assert type(twin) is type(density)
+    assert [v.path.split("/")[1:] for v in twin.variables] == [
+        v.path.split("/")[1:] for v in density.variables]
+    np.testing.assert_array_equal(
+        evaluate(twin, draw, case), evaluate(density, draw, case))
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_a_density_computes_in_double_precision_if_asked(name, float64):
+    case = DENSITIES[name]
+    doubled = case._replace(
+        given=tuple(tf.cast(v, tf.float64) if tf.is_tensor(v) else v
+                    for v in case.given),
+        condition=tuple(tf.cast(v, tf.float64) for v in case.condition))
+    density, draw = density_and_draw(doubled)
+    assert draw.dtype == tf.float64
+    assert evaluate(density, draw, doubled).dtype == tf.float64
+
+
+@pytest.mark.parametrize("make,message", [
+    (lambda: StandardNormal(0), "latent_dim must be >= 1, got 0."),
+    (lambda: GaussianLikelihood(None, 0.0), "scale must be > 0, got 0.0."),
+    (lambda: GaussianLikelihood(None, float("nan")),
+     "scale must be > 0, got nan.")])
+def test_a_bad_value_is_refused_with_its_message(make, message):
+    with oracles.raises(ValueError, message):
+        make()

@@ -1,0 +1,136 @@
+"""Random numbers: pure functions of seeds, the same for any replicas."""
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lebm_tf.mcmc import Langevin, rng, run_chain
+from tests import oracles
+
+SEED = rng.make_seed(7)
+INT64 = st.integers(-2**63, 2**63 - 1)
+
+
+def key(seed):
+    return tuple(np.asarray(seed).tolist())
+
+
+@hypothesis.given(first=INT64, second=INT64)
+def test_different_integers_give_different_seeds(first, second):
+    seeds = key(rng.make_seed(first)), key(rng.make_seed(second))
+    assert (seeds[0] == seeds[1]) == (first == second)
+    assert rng.make_seed(first).dtype == tf.int32
+
+
+def test_folded_and_named_seeds_differ_from_one_another():
+    seeds = [SEED, *(rng.fold_in(SEED, i) for i in (-1, 0, 1, 2**40)),
+             *(rng.stream(SEED, name) for name in ("positive", "negative")),
+             rng.fold_in(rng.make_seed(8), 0)]
+    assert len(set(map(key, seeds))) == len(seeds)
+    assert {(seed.dtype, *seed.shape) for seed in seeds} == {(tf.int32, 2)}
+
+
+@pytest.mark.parametrize("data", [tf.constant(3), tf.Variable(
+    3, dtype=tf.int64)])
+def test_a_tensor_is_folded_in_as_the_integer_it_holds(data):
+    assert key(rng.fold_in(SEED, data)) == key(rng.fold_in(SEED, 3))
+
+
+def test_normal_numbers_have_the_moments_of_a_standard_normal():
+    draws = rng.normal([40_000, 2], SEED)
+    oracles.assert_moments(draws, np.zeros(2), np.eye(2))
+
+
+def test_uniform_numbers_fill_the_unit_interval():
+    draws = rng.uniform([40_000, 1], SEED)
+    assert np.min(draws) >= 0 and np.max(draws) < 1
+    oracles.assert_moments(draws, [0.5], [[1 / 12]])
+
+
+def test_the_leaves_of_a_nest_get_different_noise():
+    a, b = rng.normal_like((tf.zeros([4, 3]), tf.zeros([4, 3])), SEED)
+    assert not np.any(np.equal(a, b))
+
+
+def test_a_single_leaf_gets_the_noise_of_its_seed():
+    values = {"z": tf.zeros([4, 3], tf.float64)}
+    np.testing.assert_array_equal(
+        rng.normal_like(values, SEED)["z"],
+        rng.normal([4, 3], SEED, tf.float64))
+
+
+@hypothesis.given(st.permutations(range(5)), st.integers(1, 5))
+def test_row_i_depends_on_seed_i_alone(order, count):
+    seeds = tf.stack([rng.fold_in(SEED, i) for i in range(5)])
+    rows = np.asarray(rng.normal_rows([3], seeds))
+    chosen = order[:count]
+    np.testing.assert_array_equal(
+        rng.normal_rows([3], tf.gather(seeds, chosen)), rows[chosen])
+    assert len(np.unique(rows)) == rows.size
+
+
+def test_row_seeds_are_derived_one_by_one():
+    seeds = rng.make_seed(tf.constant([3, -4, 5]))
+    for derive in (lambda s: rng.fold_in(s, 9), lambda s: rng.stream(s, "a")):
+        derived = derive(seeds)
+        assert derived.dtype == tf.int32
+        for seed, one in zip(seeds, derived):
+            np.testing.assert_array_equal(one, derive(seed))
+
+
+def test_the_noise_of_a_chain_is_drawn_row_by_row():
+    values = {"a": tf.zeros([4, 3]), "b": tf.zeros([4, 2, 2])}
+    seeds = rng.make_seed(tf.constant([3, -4, 5, 6]))
+    noise = rng.normal_steps(values, seeds, 5)
+    assert noise["a"].shape == (5, 4, 3) and noise["b"].shape == (5, 4, 2, 2)
+    order = [2, 0]
+    part = rng.normal_steps(tf.nest.map_structure(
+        lambda leaf: leaf[:2], values), tf.gather(seeds, order), 5)
+    for name in values:
+        assert len(np.unique(noise[name])) == np.size(noise[name])
+        np.testing.assert_array_equal(
+            part[name], np.asarray(noise[name])[:, order])
+
+
+@hypothesis.given(size=st.integers(1, 200), seed=INT64)
+def test_a_permutation_visits_every_row_once(size, seed):
+    places = rng.permutation(
+        tf.range(size, dtype=tf.int64), rng.make_seed(seed), size)
+    assert sorted(np.asarray(places)) == list(range(size))
+
+
+def test_different_seeds_permute_differently():
+    index = tf.range(50, dtype=tf.int64)
+    first, second = (rng.permutation(index, rng.make_seed(i), 50)
+                     for i in range(2))
+    assert np.any(first != second)
+
+
+@pytest.mark.parametrize("draw", [rng.normal, rng.uniform])
+def test_replicas_keep_their_rows_of_the_global_draw(draw, two_replicas):
+    @tf.function
+    def replicas():
+        return two_replicas.run(lambda: draw([3, 2], SEED))
+    parts = two_replicas.experimental_local_results(replicas())
+    np.testing.assert_array_equal(
+        tf.concat(parts, 0), draw([6, 2], SEED))
+
+
+def test_a_chain_on_two_replicas_equals_one_on_a_single_device(two_replicas):
+    start = np.random.default_rng(0).normal(size=[6, 2]).astype(np.float32)
+
+    def chain(start):
+        return run_chain(
+            Langevin(0.4), oracles.standard_normal, start, 3, SEED).position
+
+    @tf.function
+    def replicas():
+        rows = two_replicas.experimental_distribute_values_from_function(
+            lambda context: tf.constant(start[
+                3 * context.replica_id_in_sync_group:][:3]))
+        return two_replicas.run(chain, [rows])
+    parts = two_replicas.experimental_local_results(replicas())
+    np.testing.assert_allclose(
+        tf.concat(parts, 0), chain(tf.constant(start)), rtol=1e-6)

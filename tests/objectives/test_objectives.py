@@ -1,0 +1,159 @@
+"""Losses against their closed forms."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from lebm_tf.densities import (
+    ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import initial_state
+from lebm_tf.objectives import (
+    Draws, Objective, encoder_teaching, energy_contrast, gaussian_kl,
+    kl_to_prior, negative_log_likelihood, prior_contrast, squared_error)
+from lebm_tf.samplers import Draw, Encoded
+from tests import oracles
+
+tfd = tfp.distributions
+WEIGHT = np.linspace(-1.0, 1.0, 6).reshape(2, 3)
+FACTOR, ROWS = 0.7, 5
+
+
+def numbers(*shape, seed=0):
+    return tf.constant(np.random.default_rng(seed).normal(size=shape),
+                       tf.float32)
+
+
+def draw_at(z) -> Draw:
+    return Draw(z, initial_state(z))
+
+
+def make_model(factor=FACTOR):
+    base = StandardNormal(2)
+    return SimpleNamespace(
+        prior=EnergyPrior(base, oracles.QuadraticEnergy(factor)),
+        likelihood=GaussianLikelihood(
+            oracles.LinearGenerator(WEIGHT, np.zeros(3)), 0.5),
+        encoder=ConditionalGaussian(oracles.LinearEncoder(3, 2)))
+
+
+X, POSITIVE, NEGATIVE = numbers(ROWS, 3), numbers(ROWS, 2, seed=1), \
+    numbers(ROWS, 2, seed=2)
+DRAWS = Draws({"x": X}, draw_at(POSITIVE), draw_at(NEGATIVE))
+
+
+def posterior(model):
+    mean, log_scale = model.encoder.parameters(X)
+    return tfd.MultivariateNormalDiag(mean, tf.exp(log_scale))
+
+
+def test_the_contrast_is_positive_energy_minus_negative_energy():
+    expected = 0.5 * FACTOR * np.mean(
+        np.sum(POSITIVE**2, -1) - np.sum(NEGATIVE**2, -1))
+    np.testing.assert_allclose(
+        energy_contrast(make_model(), DRAWS), expected, rtol=1e-5)
+
+
+def test_the_prior_contrast_adds_the_base():
+    expected = 0.5 * (1 + FACTOR) * np.mean(
+        np.sum(POSITIVE**2, -1) - np.sum(NEGATIVE**2, -1))
+    np.testing.assert_allclose(
+        prior_contrast(make_model(), DRAWS), expected, rtol=1e-5)
+
+
+def test_contrasts_see_the_condition_of_the_batch():
+    condition = numbers(ROWS, 2, seed=3)
+    draws = DRAWS._replace(batch={"x": X, "condition": condition})
+    expected = 0.5 * FACTOR * np.mean(
+        np.sum((POSITIVE - condition)**2, -1)
+        - np.sum((NEGATIVE - condition)**2, -1))
+    np.testing.assert_allclose(
+        energy_contrast(make_model(), draws), expected, rtol=1e-5)
+    base = 0.5 * np.mean(np.sum(POSITIVE**2, -1) - np.sum(NEGATIVE**2, -1))
+    np.testing.assert_allclose(
+        prior_contrast(make_model(), draws), base + expected, rtol=1e-5)
+
+
+def test_reconstruction_sums_over_elements_and_averages_over_the_batch():
+    model = make_model()
+    error = np.mean(np.sum((X - POSITIVE @ np.float32(WEIGHT))**2, -1))
+    np.testing.assert_allclose(
+        squared_error(model, DRAWS), error, rtol=1e-5)
+    constant = 3 * np.log(0.5 * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(
+        negative_log_likelihood(model, DRAWS), error / 0.5 + constant,
+        rtol=1e-5)
+
+
+def test_the_gaussian_kl_is_that_of_tfp():
+    model = make_model()
+    expected = tfd.kl_divergence(
+        posterior(model), tfd.MultivariateNormalDiag(tf.zeros(2)))
+    np.testing.assert_allclose(
+        gaussian_kl(model, DRAWS), np.mean(expected), rtol=1e-5)
+
+
+def test_the_sampled_kl_averages_to_the_closed_form():
+    """KL(q || N(0, 1/(1 + c))) - log Z with Z = (1 + c)^(-d/2)."""
+    model, rows = make_model(), 4000
+    x = tf.tile(X, [rows, 1])
+    draws = Draws({"x": x}, Encoded(model.encoder).draw(
+        None, ROWS * rows, {"x": x}, rng.make_seed(0)), None)
+    exact = np.mean(tfd.kl_divergence(posterior(model), tfd.
+                    MultivariateNormalDiag(tf.zeros(2), tf.fill(
+                        [2], (1 + FACTOR)**-0.5))))
+    constant = np.log(1 + FACTOR)  # -log Z for d = 2.
+    z = draws.positive_position
+    terms = model.encoder.log_prob(z, x) \
+        - model.prior.unnormalized_log_prob(z)
+    error = np.std(terms) / (ROWS * rows)**0.5
+    value = float(kl_to_prior(model, draws))
+    assert abs(value - (exact + constant)) < 5 * error
+
+
+def test_the_gradient_of_the_sampled_kl_is_that_of_the_closed_form():
+    """Through the draw too, so the encoder must be differentiable in it."""
+    model, rows = make_model(0.0), 8000
+    x = tf.tile(X, [rows, 1])
+    variables = model.encoder.trainable_variables
+    with tf.GradientTape(persistent=True) as tape:
+        draws = Draws({"x": x}, Encoded(model.encoder).draw(
+            None, ROWS * rows, {"x": x}, rng.make_seed(0)), None)
+        sampled = kl_to_prior(model, draws)
+        exact = gaussian_kl(model, draws)
+    for got, wanted in zip(tape.gradient(sampled, variables),
+                           tape.gradient(exact, variables)):
+        np.testing.assert_allclose(got, wanted, atol=0.05)
+
+
+def test_teaching_is_the_encoders_surprise_at_the_refined_states():
+    model = make_model()
+    expected = -np.mean(posterior(model).log_prob(POSITIVE))
+    np.testing.assert_allclose(
+        encoder_teaching(model, DRAWS), expected, rtol=1e-5)
+
+
+def test_teaching_does_not_move_the_states():
+    model, z = make_model(), tf.Variable(POSITIVE)
+    with tf.GradientTape() as tape:
+        loss = encoder_teaching(
+            model, DRAWS._replace(positive=draw_at(1.0 * z)))
+    assert tape.gradient(loss, z) is None
+
+
+def test_an_objective_is_the_weighted_sum_of_its_terms():
+    objective = Objective(
+        ("a",), {"one": lambda model, draws: tf.constant(2.0),
+                 "two": lambda model, draws: tf.constant(5.0)}, {"two": 0.1})
+    total, terms = objective(None, None)
+    np.testing.assert_allclose(total, 2.5)
+    assert {name: float(v) for name, v in terms.items()} == {
+        "one": 2.0, "two": 5.0}
+
+
+def test_a_weight_of_no_term_is_refused():
+    with oracles.raises(ValueError, "weights must be of the terms "
+                        "reconstruction, got kl."):
+        Objective(("a",), {"reconstruction": squared_error}, {"kl": 0.1})

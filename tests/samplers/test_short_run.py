@@ -1,0 +1,87 @@
+"""Samplers: an initializer, a kernel and a number of moves."""
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.densities import ConditionalGaussian, StandardNormal
+from lebm_tf.mcmc import Langevin, Mala, rng, run_chain
+from lebm_tf.samplers import (
+    ChainBank, Encoded, FromBase, FromEncoder, ShortRun)
+from tests import oracles
+
+SEED = rng.make_seed(6)
+BASE = StandardNormal(2)
+X = tf.constant(np.random.default_rng(0).normal(size=[5, 4]), tf.float32)
+
+
+def encoder():
+    return ConditionalGaussian(oracles.LinearEncoder(4, 2))
+
+
+def test_a_short_run_starts_at_its_initializer_and_runs_its_kernel():
+    sampler = ShortRun(FromBase(BASE), Langevin(0.4), 3)
+    draw = sampler.draw(oracles.CORRELATED.log_prob, 5, {}, SEED)
+    start = BASE.sample(5, rng.stream(SEED, "start"))
+    end = run_chain(Langevin(0.4), oracles.CORRELATED.log_prob, start, 3,
+                    rng.stream(SEED, "chain"))
+    np.testing.assert_array_equal(draw.start, start)
+    np.testing.assert_array_equal(draw.position, end.position)
+
+
+def test_a_persistent_chain_goes_on_where_it_stopped():
+    bank = ChainBank(BASE, 5)
+    sampler = ShortRun(bank, Langevin(0.4), 3)
+    first = sampler.draw(oracles.standard_normal, 5, {}, SEED)
+    second = sampler.draw(oracles.standard_normal, 5, {}, SEED)
+    np.testing.assert_array_equal(second.start, first.position)
+
+
+def test_a_warm_start_is_a_draw_of_the_encoder():
+    q = encoder()
+    sampler = ShortRun(FromEncoder(q), Langevin(0.4), 0)
+    draw = sampler.draw(oracles.standard_normal, 5, {"x": X}, SEED)
+    np.testing.assert_array_equal(
+        draw.position, q.sample(X, rng.stream(SEED, "start")))
+
+
+def test_an_encoded_draw_carries_gradients_to_the_encoder_only_by_its_end():
+    q = encoder()
+    with tf.GradientTape(persistent=True) as tape:
+        draw = Encoded(q).draw(None, 5, {"x": X}, SEED)
+        end, start = (tf.reduce_sum(z) for z in (draw.position, draw.start))
+    np.testing.assert_array_equal(draw.position, draw.start)
+    assert all(g is not None for g in tape.gradient(
+        end, q.trainable_variables))
+    assert all(g is None for g in tape.gradient(
+        start, q.trainable_variables))
+
+
+def test_samplers_say_whether_their_draws_carry_gradients():
+    assert Encoded(encoder()).is_reparameterized
+    assert not ShortRun(FromBase(BASE), Langevin(0.4), 3).is_reparameterized
+
+
+def test_with_a_seed_for_every_row_a_chain_depends_on_its_own_alone():
+    sampler = ShortRun(FromBase(BASE), Langevin(0.4), 4)
+    seeds = rng.make_seed(tf.range(5, dtype=tf.int64))
+
+    @tf.function
+    def draw(seeds):
+        return sampler.draw(oracles.standard_normal, seeds.shape[0], {},
+                            seeds).position
+    whole = np.asarray(draw(seeds))
+    assert len(np.unique(whole)) == whole.size
+    np.testing.assert_allclose(
+        draw(tf.gather(seeds, [3, 1])), whole[[3, 1]], rtol=1e-6)
+
+
+def test_seeds_for_every_row_need_a_kernel_that_takes_noise():
+    sampler = ShortRun(FromBase(BASE), Mala(0.4), 4)
+    with oracles.raises(ValueError, "Mala draws its own noise; got noise."):
+        sampler.draw(oracles.standard_normal, 2, {},
+                     rng.make_seed(tf.constant([1, 2])))
+
+
+def test_moves_cannot_be_negative():
+    with oracles.raises(ValueError, "num_steps must be >= 0, got -1."):
+        ShortRun(FromBase(BASE), Langevin(0.4), -1)
