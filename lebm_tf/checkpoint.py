@@ -55,7 +55,8 @@ class Checkpoints:
             status = self.checkpoint.restore(path)
             status.assert_existing_objects_matched()
             status.assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+        except (tf.errors.OpError, AssertionError, IndexError, ValueError
+                ) as error:  # A reader says IndexError of a cut file.
             raise InputError(
                 f"the checkpoint {path} can't be read into this model: "
                 f"{_one_line(error)}") from error
@@ -69,15 +70,19 @@ def exists(directory: str) -> bool:
 
 
 def items(model: EnergyModel) -> dict:
-    """Name -> object, all of it trackable."""
+    """Name -> object, all of it trackable.
+
+    Variables, not their layers: TensorFlow does not look into the lists of
+    layers or variables that a Keras layer holds, and tells nobody.
+    """
     found = {"step": model.step}
     for part, layers in model.parts.items():
         for i, layer in enumerate(layers):
-            found[f"part_{part}_{i}"] = layer
+            found[f"part_{part}_{i}"] = layer.variables
     for part, optimizer in model.optimizers.items():
         found[f"optimizer_{part}"] = optimizer
     for i, bank in enumerate(model.banks):
-        found[f"bank_{i}"] = bank
+        found[f"bank_{i}"] = bank.variables
     return found
 
 

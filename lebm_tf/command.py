@@ -7,6 +7,7 @@ was wrong or a result could not be written.
 import errno
 import sys
 from typing import Callable, Sequence
+import warnings
 
 from absl import flags, logging
 
@@ -32,7 +33,9 @@ def run(main: Callable[[flags.FlagValues], None], description: str,
     Returns:
         The exit code.
     """
+    flags.FLAGS.mark_as_parsed()  # Our own flags are; absl's have none.
     logging.use_absl_handler()
+    warnings.filterwarnings("ignore", category=UserWarning, module="keras")
     logging.set_verbosity(logging.WARNING)
     try:
         values = parse(fields, sys.argv if argv is None else argv)

@@ -1,6 +1,7 @@
 """Results on disk: written whole or not at all."""
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
@@ -21,6 +22,9 @@ def atomic_path(path: str) -> Iterator[str]:
         The path to write to.
     """
     folder = os.path.dirname(os.path.abspath(path))
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise NotADirectoryError(
+            errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
     os.makedirs(folder, exist_ok=True)
     handle, temporary = tempfile.mkstemp(
         prefix=".part-", suffix=os.path.splitext(path)[1], dir=folder)
@@ -31,6 +35,9 @@ def atomic_path(path: str) -> Iterator[str]:
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)  # mkstemp's own are private.
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = path  # Not the temporary one, or none at all.
+        raise
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)

@@ -5,6 +5,7 @@ import os
 from lebm_tf import callbacks, workdir as workdirs
 from lebm_tf.checkpoint import Checkpoints
 from lebm_tf.datasets import ImageData, train_batches
+from lebm_tf.errors import InputError
 from lebm_tf.models import EnergyModel
 
 _SHOWN = ("loss/energy", "loss/generator", "positive/energy",
@@ -34,6 +35,7 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         The history: rows with "step" and the mean of every logged value.
 
     Raises:
+        InputError: If a checkpoint can't be read, or training ended early.
         NonFiniteError: If a loss, gradient or chain is not finite.
     """
     history = callbacks.History(log_every, workdir)
@@ -55,4 +57,10 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
     batches = train_batches(data, batch_size, model.seed, start_step=first)
     model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,
               shuffle=False, verbose=0, callbacks=chosen)
+    if int(model.step) != train_steps:
+        # Keras takes some failures, as of a log on a full disk, for the end
+        # of the data, and returns as if all were well.
+        raise InputError(
+            f"training must end at step {train_steps}, got an end of the data "
+            f"at {int(model.step)}; is the disk of {workdir!r} full?")
     return history.rows

@@ -26,6 +26,7 @@ def import_tensorflow() -> None:
         try:
             import tensorflow
             tensorflow.config.list_physical_devices()
+            tensorflow.get_logger().setLevel("ERROR")
             loaded = True
         finally:
             os.dup2(kept, 2)

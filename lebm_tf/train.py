@@ -19,6 +19,7 @@ import numpy as np  # noqa: E402
 
 from lebm_tf import command, config, workdir as workdirs  # noqa: E402
 from lebm_tf.config import RunConfig  # noqa: E402
+from lebm_tf.datasets import steps_per_epoch  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluate import (  # noqa: E402
     PREFIX, check_names, evaluate_model, merge_metrics)
@@ -85,6 +86,7 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
         InputError: If anything is wrong with the input, before any training.
     """
     data = workdirs.load_data(run)
+    steps_per_epoch(data, run.batch_size)  # Refuses a batch that is too large.
     resolved = workdirs.Run(run, model_config, DataSpec.of(data))
     model = workdirs.build_run(resolved)
     workdirs.write(run.workdir, resolved)
@@ -127,7 +129,7 @@ def summary(run: RunConfig, metrics: dict) -> str:
         ("Frechet distance, learned prior", "frechet/samples"),
         ("  same generator, base p0", "frechet/base_samples"),
         ("  baseline", "baseline/frechet/samples"),
-        ("  real training images", "frechet/train_data"),
+        ("  real training images", "frechet/real"),
         ("Mean squared error of reconstructions", "reconstruction/mse"),
         ("Seconds of training", "training/seconds"),
         ("  baseline", "baseline/training/seconds"),

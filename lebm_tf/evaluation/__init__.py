@@ -7,7 +7,7 @@ import numpy as np
 
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
-    anomaly, chains, frechet, gallery, likelihood, reconstruction)
+    anomaly, chains, features, frechet, gallery, likelihood, reconstruction)
 from lebm_tf.evaluation.evaluator import (
     Context, EvaluationConfig, Evaluator, Metric)
 from lebm_tf.evaluation.plots import training_curves
@@ -20,6 +20,25 @@ EVALUATORS = {
     "pictures": gallery.run,
     "reconstruction": reconstruction.run,
 }
+
+_CHECKS = {"anomaly": anomaly.check, "frechet": features.check,
+           "pictures": gallery.check}
+
+
+def check(names: Iterable[str], context: Context) -> None:
+    """Finds out before training what would stop `evaluate` after it.
+
+    Raises:
+        InputError: If a name is unknown, or data and settings lack what an
+            evaluator needs: labels, a file, an anomaly label, a directory.
+    """
+    for name in names:
+        if name not in EVALUATORS:
+            raise InputError(
+                f"evaluator must be one of {', '.join(EVALUATORS)}, got "
+                f"{name!r}.")
+        if name in _CHECKS:
+            _CHECKS[name](context)
 
 
 def evaluate(model: Any, context: Context, names: Iterable[str]
@@ -39,10 +58,7 @@ def evaluate(model: Any, context: Context, names: Iterable[str]
             evaluator needs.
     """
     names = list(names)
-    unknown = [name for name in names if name not in EVALUATORS]
-    if unknown:
-        raise InputError(f"evaluator must be one of {', '.join(EVALUATORS)}, "
-                         f"got {unknown[0]!r}.")
+    check(names, context)
     metrics = {}
     for name in names:
         for key, value in EVALUATORS[name](model, context):
@@ -54,4 +70,4 @@ def evaluate(model: Any, context: Context, names: Iterable[str]
 
 
 __all__ = ["EVALUATORS", "Context", "EvaluationConfig", "Evaluator",
-           "Metric", "evaluate", "training_curves"]
+           "Metric", "check", "evaluate", "training_curves"]

@@ -21,10 +21,24 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
     an area equal to the prevalence.
 
     Raises:
-        InputError: If there is no anomaly label, or the held-out labels do
-            not hold both kinds.
+        InputError: As `check`.
     """
+    check(context)
     data, config = context.data, context.config
+    is_anomaly = data.y_test == context.anomaly_label
+    scores = score(model, data.to_model(data.x_test), config.anomaly_score,
+                   config.num_draws, config.seed)
+    yield "anomaly/auprc", precision_recall_area(is_anomaly, scores)
+    yield "anomaly/auroc", float(metrics.roc_auc_score(is_anomaly, scores))
+    yield "anomaly/prevalence", float(is_anomaly.mean())
+    yield "anomaly/label", context.anomaly_label
+    yield "anomaly/score", config.anomaly_score
+    yield "anomaly/num_draws", config.num_draws
+
+
+def check(context: Context) -> None:
+    """Raises InputError unless the data were split for the anomaly label."""
+    data = context.data
     if context.anomaly_label < 0:
         raise InputError("evaluator anomaly needs an anomaly label >= 0, got "
                          f"{context.anomaly_label}.")
@@ -42,14 +56,6 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
         raise InputError(
             f"{data.name}: training pictures must not hold the anomaly class "
             f"{context.anomaly_label}; split them with anomaly_split.")
-    scores = score(model, data.to_model(data.x_test), config.anomaly_score,
-                   config.num_draws, config.seed)
-    yield "anomaly/auprc", precision_recall_area(is_anomaly, scores)
-    yield "anomaly/auroc", float(metrics.roc_auc_score(is_anomaly, scores))
-    yield "anomaly/prevalence", float(is_anomaly.mean())
-    yield "anomaly/label", context.anomaly_label
-    yield "anomaly/score", config.anomaly_score
-    yield "anomaly/num_draws", config.num_draws
 
 
 def score(model: Any, x: Any, name: str, num_draws: int, seed: int

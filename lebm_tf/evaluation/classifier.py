@@ -47,10 +47,7 @@ def load(data: ImageData, num_steps: int, path: str = ""
     Raises:
         InputError: If the training pictures have no labels.
     """
-    if data.y_train is None:
-        raise InputError(
-            f"features=classifier needs labels, {data.name} has none; use "
-            "features=inception.")
+    check(data)
     network = _network(data.image_shape, data.num_classes)
     key = _key(data, num_steps)
     if not (path and _read(path, key, network)):
@@ -67,6 +64,14 @@ def load(data: ImageData, num_steps: int, path: str = ""
                        reduce_retracing=True), accuracy
 
 
+def check(data: ImageData) -> None:
+    """Raises InputError if the training pictures have no labels."""
+    if data.y_train is None:
+        raise InputError(
+            f"features=classifier needs labels, {data.name} has none; use "
+            "features=inception.")
+
+
 def _network(shape, num_classes) -> keras.Model:
     """Convolutions that halve the side down to 8 or less, at least once."""
     seeds = iter(range(_SEED, _SEED + 100))
@@ -77,11 +82,11 @@ def _network(shape, num_classes) -> keras.Model:
 
     inputs = keras.Input(shape)
     x = keras.layers.Conv2D(32, 3, padding="same", **options())(inputs)
-    side, once = max(shape[:2]), False
-    while side > 8 or not once:
+    side, width = max(shape[:2]), 32
+    while side > 8 or width == 32:
         x = keras.layers.Conv2D(
-            64, 3, strides=2, padding="same", **options())(x)
-        side, once = (side + 1) // 2, True
+            width, 3, strides=2, padding="same", **options())(x)
+        side, width = (side + 1) // 2, 64
     x = keras.layers.Flatten()(x)
     x = keras.layers.Dense(NUM_FEATURES, **options())(x)
     return keras.Model(inputs, keras.layers.Dense(
@@ -97,7 +102,8 @@ def _train(network, data, num_steps):
             _LEARNING_RATE, num_steps)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False)
-    network.fit(batches, steps_per_epoch=num_steps, epochs=1, verbose=0)
+    network.fit(batches, steps_per_epoch=num_steps, epochs=1, verbose=0,
+                shuffle=False)
 
 
 def _key(data, num_steps) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 from typing import Callable
 
 import numpy as np
@@ -45,6 +46,18 @@ class Features:
         return np.concatenate(parts)
 
 
+def check(context: Context) -> None:
+    """Raises InputError if labels or the file of weights are missing.
+
+    Quick: nothing is downloaded, trained or read.
+    """
+    config, data = context.config, context.data
+    if config.features == "classifier":
+        classifier.check(data)
+    elif config.inception_weights:
+        inception.check(os.path.expanduser(config.inception_weights))
+
+
 def load(context: Context) -> Features:
     """The features that the configuration asks for.
 
@@ -52,7 +65,7 @@ def load(context: Context) -> Features:
     inception: against all training pictures, as in the published numbers.
 
     Raises:
-        InputError: If labels or weights are missing.
+        InputError: If labels or weights are missing, or not those.
     """
     config = context.config
     if config.features == "inception":

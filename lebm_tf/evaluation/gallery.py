@@ -22,14 +22,22 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
         The name of each file in `context.directory`.
 
     Raises:
-        InputError: If there is no directory.
+        InputError: If there is no directory, or fewer than 2 pictures.
     """
-    if not context.directory:
-        raise InputError("evaluator pictures needs a directory to write to, "
-                         "got none.")
+    check(context)
     yield "pictures/samples", _samples(model, context)
     yield "pictures/reconstructions", write_picture(model, context)
     yield "pictures/interpolation", _interpolation(model, context)
+
+
+def check(context: Context) -> None:
+    """Raises InputError if there is no directory, or too little to show."""
+    if not context.directory:
+        raise InputError("evaluator pictures needs a directory to write to, "
+                         "got none.")
+    if len(context.data.x_test) < 2:
+        raise InputError(f"evaluator pictures needs at least 2 held-out "
+                         f"pictures, {context.data.name} has 1.")
 
 
 def _samples(model, context):
@@ -55,16 +63,13 @@ def _samples(model, context):
 def _interpolation(model, context):
     """Lines between the posterior draws of pairs of held-out pictures."""
     count = min(_NUM_LINES, len(context.data.x_test) // 2)
-    if not count:
-        raise InputError(f"{context.data.name}: interpolation needs at least "
-                         "2 held-out pictures, got 1.")
     x = np.asarray(context.data.to_model(context.data.x_test[:2 * count]))
     first, last = x[:count], x[count:]
     lines = model.interpolate(first, last, _NUM_POINTS, context.config.seed)
     rows = np.concatenate([first[:, None], lines, last[:, None]], axis=1)
     pictures.save_panels(
         os.path.join(context.directory, "interpolation.png"),
-        [("held-out picture | g along the line from its z to that of "
-          "another | held-out picture", rows.reshape(-1, *x.shape[1:]))],
-        _NUM_POINTS + 2)
+        [("held-out pictures at both ends; between them g(z) on the line "
+          "from z to z", rows.reshape(-1, *x.shape[1:]))],
+        _NUM_POINTS + 2, smallest=720)
     return "interpolation.png"

@@ -58,11 +58,16 @@ def load(path: str = "") -> tuple[str, Extract]:
             the download fails; says how to get one.
     """
     path = os.path.expanduser(path) if path else _download()
-    if not os.path.isfile(path):
-        raise InputError(f"{_GET}; got {path!r}, which is not there.")
+    check(path)
     if path.endswith(".pb"):
         return "inception_2015", _frozen(path)
     return "inception_keras", _keras(path)
+
+
+def check(path: str) -> None:
+    """Raises InputError, saying how to get one, if there is no such file."""
+    if not os.path.isfile(path):
+        raise InputError(f"{_GET}; got {path!r}, which is not there.")
 
 
 def _keras(path) -> Extract:

@@ -124,7 +124,7 @@ def log_marginal(model: Any, x: np.ndarray, num_draws: int,
         rows = x[np.arange(i, i + _BATCH_SIZE) % len(x)]
         part = rng.fold_in(seed, i)
         repeated = rows.repeat(_NUM_CHAINS, axis=0)
-        z, accept_prob = draw(repeated, model.infer(repeated, i),
+        z, accept_prob = draw(repeated, model.infer(repeated),
                               rng.stream(part, "posterior"))
         proposal = fit_proposal(z.numpy(), float(accept_prob))
         noise = rng.normal([num_samples, *proposal.mean.shape],

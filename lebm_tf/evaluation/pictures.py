@@ -76,15 +76,16 @@ def save_figure(path: str, figure: Figure) -> None:
 
 
 def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]],
-                columns: int) -> None:
+                columns: int, smallest: int = 480) -> None:
     """Writes grids side by side, each under its caption.
 
     Args:
         path: File ending in .png.
         panels: (caption, pictures as of `grid`), at least one.
         columns: Pictures in a row of every grid.
+        smallest: Longer side of every grid in pixels, about, or more.
     """
-    grids = [enlarge(grid(images, columns), 384) for _, images in panels]
+    grids = [enlarge(grid(images, columns), smallest) for _, images in panels]
     height = max(picture.shape[0] for picture in grids) / _DPI
     width = max(picture.shape[1] for picture in grids) / _DPI
     gap = 0.15

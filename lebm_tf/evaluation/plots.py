@@ -3,7 +3,7 @@
 from typing import Mapping, NamedTuple, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 import numpy as np
 
 from lebm_tf.evaluation import pictures
@@ -58,22 +58,26 @@ def chains(path: str, shown: ChainFigure) -> None:
 
 
 def _energy(axes, shown):
-    energy = shown.energy.astype(np.float64)
+    steps, energy = shown.steps, shown.energy.astype(np.float64)
+    if shown.is_logarithmic:
+        # Evenly spread; all records would blacken the right end.
+        records = np.unique(np.geomspace(1, len(steps) - 1, 150).round())
+        steps, energy = (values[records.astype(int)] for values in
+                         (steps, energy))
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:.0f}")
     mean, scale = energy.mean(axis=1), energy.std(axis=1)
-    axes.fill_between(shown.steps, mean - scale, mean + scale, alpha=0.25,
+    axes.fill_between(steps, mean - scale, mean + scale, alpha=0.25,
                       linewidth=0, label="± 1 standard deviation")
-    axes.plot(shown.steps, mean, label=f"mean of {energy.shape[1]} chains")
+    axes.plot(steps, mean, label=f"mean of {energy.shape[1]} chains")
     for k in range(min(3, energy.shape[1])):
-        axes.plot(shown.steps, energy[:, k], color="grey", linewidth=0.6,
+        axes.plot(steps, energy[:, k], color="grey", linewidth=0.6,
                   label=None if k else "single chains")
     axes.axvline(shown.trained_steps, color="black", linestyle="--",
                  linewidth=1, label=f"as trained, {shown.trained_steps} steps")
-    if shown.is_logarithmic:
-        axes.set_xscale("symlog", linthresh=1.0)
-        axes.xaxis.set_major_formatter("{x:.0f}")
-    axes.set_xlim(0, shown.steps[-1])
-    axes.set_xlabel("steps made" + (" (logarithmic)" if shown.is_logarithmic
-                                    else ""))
+    if len(steps) > 1:
+        axes.set_xlim(steps[0], steps[-1])
+    axes.set_xlabel("steps made")
     axes.set_ylabel("energy E(z) / nats")
     axes.legend(fontsize=8, loc="best")
 
@@ -81,8 +85,9 @@ def _energy(axes, shown):
 def training_curves(path: str, history: Sequence[Mapping[str, float]]) -> None:
     """Draws what `EnergyModel.train_step` logs, against the step.
 
-    Losses each on its own axes; below them energies, displacements and
-    acceptance of positive and negative chains together, and gradient norms.
+    Losses each on its own axes; then energies, displacements and acceptance
+    (where it is not always 1) of positive and negative chains together, and
+    gradient norms.
 
     Args:
         path: File ending in .png.
@@ -110,7 +115,9 @@ def training_curves(path: str, history: Sequence[Mapping[str, float]]) -> None:
         axes.set_xlabel("training step")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if title[0] == "gradient norm":
-            axes.set_yscale("log")
+            axes.set_yscale("log", subs=())
+            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.yaxis.set_major_formatter("{x:g}")
         if len(curves) > 1:
             axes.legend(fontsize=8)
     for axes in every[len(panels):]:
@@ -130,6 +137,10 @@ def _panels(history):
             ("accept_prob", "acceptance of chains", "probability")):
         curves = [(sign, f"{sign}/{key}") for sign in _COLOURS
                   if f"{sign}/{key}" in names]
+        if key == "accept_prob" and all(
+                row.get(name, 1.0) == 1.0 for row in history
+                for _, name in curves):
+            continue  # A kernel without an accept step.
         if curves:
             panels.append(((title, unit), curves))
     norms = [(name[14:], name) for name in names

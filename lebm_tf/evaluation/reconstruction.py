@@ -9,7 +9,7 @@ import numpy as np
 from lebm_tf.evaluation import pictures
 from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
 
-_NUM_SHOWN = 32
+_NUM_SHOWN = 36
 
 
 def run(model: Any, context: Context) -> Iterator[Metric]:

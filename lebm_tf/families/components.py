@@ -43,6 +43,8 @@ class ChainConfig:
         num_leapfrog_steps: Leapfrog steps of one hmc move, >= 1.
         start: base (short run), bank (persistent) or encoder (warm start).
         restart_prob: Probability that a chain of a bank starts anew, [0, 1].
+        jit_compile: Whether XLA compiles the chain: on a CPU faster for small
+            networks, far slower for large convolutions.
     """
     num_steps: int = 60
     step_size: float = 0.4
@@ -51,6 +53,7 @@ class ChainConfig:
     num_leapfrog_steps: int = 3
     start: str = "base"
     restart_prob: float = 0.0
+    jit_compile: bool = False
 
     def __post_init__(self):
         if self.num_steps < 0:

@@ -143,4 +143,5 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
 
 
 def _sampler(chain: ChainConfig, start, num_steps: int = 0) -> ShortRun:
-    return ShortRun(start, chain.make_kernel(), num_steps or chain.num_steps)
+    return ShortRun(start, chain.make_kernel(), num_steps or chain.num_steps,
+                    chain.jit_compile)

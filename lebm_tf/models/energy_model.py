@@ -153,7 +153,8 @@ class EnergyModel(LatentInference, keras.Model):
         """The gradient of all objectives that train a part, summed."""
         totals = [losses[name][0] for name, objective in
                   self.objectives.items() if part in objective.parts]
-        return tape.gradient(tf.add_n(totals), variables)
+        # Not their sum: an addition made after the tape is not on it.
+        return tape.gradient(totals, variables)
 
     def statistics(self, draws: Draws) -> dict[str, tf.Tensor]:
         """Of every chain: energy, displacement, gradient, acceptance."""

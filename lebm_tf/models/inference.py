@@ -1,5 +1,7 @@
 """What one does with a trained model: draw, infer, reconstruct, score."""
 
+import dataclasses
+import functools
 import math
 from typing import Any, Callable, NamedTuple
 
@@ -10,7 +12,6 @@ from lebm_tf.densities.targets import posterior_target, prior_target, tempered
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.chain import trace_chain
 from lebm_tf.mcmc.kernel import Position
-from lebm_tf.samplers.short_run import ShortRun
 
 
 class Samples(NamedTuple):
@@ -103,8 +104,7 @@ class LatentInference:
             batch, num_samples, self.inference_batch, seed, inputs))
 
     def _sample_batch(self, num_steps, seed, temperature, condition=None):
-        sampler = ShortRun(self.generation.initializer,
-                           self.generation.kernel, num_steps)
+        sampler = dataclasses.replace(self.generation, num_steps=num_steps)
         target = tempered(prior_target(self.prior, condition), temperature)
         batch = {} if condition is None else {"condition": condition}
         z = sampler.draw(target, self.inference_batch, batch, seed).position
@@ -129,7 +129,7 @@ class LatentInference:
     def _infer_batch(self, num_steps, seed, x, condition=None):
         sampler = self.inference
         if num_steps is not None:
-            sampler = ShortRun(sampler.initializer, sampler.kernel, num_steps)
+            sampler = dataclasses.replace(sampler, num_steps=num_steps)
         target = posterior_target(self.prior, self.likelihood, x, condition)
         return sampler.draw(
             target, self.inference_batch, {"x": x}, seed).position
@@ -264,8 +264,8 @@ class LatentInference:
         """A tf.function of `function(*fixed, ...)`, traced once."""
         cache = self.__dict__.setdefault("_compiled_functions", {})
         if (name, fixed) not in cache:
-            cache[name, fixed] = tf.function(  # noqa
-                lambda *inputs: function(*fixed, *inputs))
+            cache[name, fixed] = tf.function(
+                functools.partial(function, *fixed), autograph=False)
         return cache[name, fixed]
 
 

@@ -52,6 +52,9 @@ class ChainBank(keras.layers.Layer):
         """Which chains of the bank a batch uses, int64 [num_chains]."""
         if self.by_example:
             return batch["index"]
+        if isinstance(num_chains, int) and num_chains > self.size:
+            raise ValueError(f"the bank must hold at least the {num_chains} "
+                             f"chains of a batch, got size {self.size}.")
         return rng.permutation(tf.range(num_chains, dtype=tf.int64),
                                rng.stream(seed, "rows"), self.size)
 

@@ -39,6 +39,9 @@ class ShortRun:
         initializer: Where chains start.
         kernel: How one move is made.
         num_steps: Number of moves, at least 0.
+        jit_compile: Whether XLA compiles the chain. On a CPU it halves the
+            time of chains through small networks, and multiplies that of
+            32x32 convolutions by 5 or more. Other noise for the same seed.
 
     Raises:
         ValueError: If `num_steps` is negative.
@@ -46,6 +49,7 @@ class ShortRun:
     initializer: Initializer
     kernel: Kernel
     num_steps: int
+    jit_compile: bool = False
     is_reparameterized = False
 
     def __post_init__(self):
@@ -69,8 +73,13 @@ class ShortRun:
         noise = None
         if seed.shape.rank == 2:
             noise = rng.normal_steps(start, moves, self.num_steps)
-        state = run_chain(
-            self.kernel, target, start, self.num_steps, moves, noise)
+
+        def run(start, moves):
+            return run_chain(
+                self.kernel, target, start, self.num_steps, moves, noise)
+        if self.jit_compile and noise is None:
+            run = tf.function(run, jit_compile=True, autograph=False)
+        state = run(start, moves)
         self.initializer.update(batch, state.position, first)
         return Draw(start, state)
 

@@ -139,7 +139,7 @@ def test_a_served_row_depends_on_its_own_seed_alone(workdir, tmp_path):
     seeds = np.array([5, 1, 9, -2, 5], np.int64)
     together = sampler(seed=tf.constant(seeds))
     for i, seed in enumerate(seeds):
-        alone = sampler(seed=tf.constant([seed]))
+        alone = sampler(seed=tf.constant([seed], tf.int64))
         for name in together:
             np.testing.assert_allclose(
                 together[name][i], alone[name][0], atol=1e-5)

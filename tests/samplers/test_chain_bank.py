@@ -87,7 +87,7 @@ def test_chains_restart_as_often_as_told():
     assert np.mean(restarted) == pytest.approx(0.2, abs=5 * error)
 
 
-def test_a_bank_keeps_nests(tmp_path):
+def test_a_bank_keeps_nests():
     bank = ChainBank(NestedBase(), 5, by_example=True, restart_prob=0.5)
     batch = {"index": tf.constant([3, 0], tf.int64)}
     start = tf.function(lambda: bank.start(2, batch, SEED))()
@@ -101,13 +101,14 @@ def test_a_bank_keeps_nests(tmp_path):
     np.testing.assert_array_equal(kept[1], moved["pair"][0])
 
 
-def test_a_checkpoint_holds_the_chains(tmp_path):
+def test_the_variables_of_a_bank_are_its_chains(tmp_path):
     bank = ChainBank(BASE, 5)
     bank.update({}, tf.constant(np.arange(10.0).reshape(5, 2), tf.float32),
                 SEED)
-    path = tf.train.Checkpoint(bank=bank).save(str(tmp_path / "bank"))
+    path = tf.train.Checkpoint(bank=bank.variables).save(
+        str(tmp_path / "bank"))
     twin = ChainBank(BASE, 5, seed=9)
-    tf.train.Checkpoint(bank=twin).restore(path).assert_consumed()
+    tf.train.Checkpoint(bank=twin.variables).restore(path).assert_consumed()
     np.testing.assert_array_equal(positions(twin), positions(bank))
 
 
@@ -129,3 +130,9 @@ def test_a_short_run_from_the_base_starts_there_every_time():
 def test_a_bad_value_is_refused_with_its_message(arguments, message):
     with oracles.raises(ValueError, message):
         ChainBank(BASE, **arguments)
+
+
+def test_a_batch_larger_than_the_bank_is_refused():
+    with oracles.raises(ValueError, "the bank must hold at least the 4 chains "
+                        "of a batch, got size 3."):
+        ChainBank(BASE, 3).start(4, {}, SEED)

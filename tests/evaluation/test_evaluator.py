@@ -1,0 +1,149 @@
+"""Tests of the list of evaluators, each on a small trained model."""
+
+import dataclasses
+import json
+import math
+import os
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from lebm_tf.datasets import ImageData
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation import (
+    EVALUATORS, Context, EvaluationConfig, evaluate)
+from lebm_tf.evaluation import check as check_inputs
+from lebm_tf.evaluation.evaluator import has_energy
+from tests.oracles import raises
+
+PICTURES = {"reconstruction": ["reconstructions.png"],
+            "chains": ["long_run.png", "transition.png"],
+            "pictures": ["interpolation.png", "reconstructions.png",
+                         "samples.png"]}
+WITHOUT_ENERGY = ("reconstruction", "frechet", "likelihood", "pictures")
+
+
+def check(metrics, folder, name):
+    """Names are flat, values plain, and the promised pictures are there."""
+    assert metrics and json.loads(json.dumps(metrics)) == metrics
+    for key, value in metrics.items():
+        assert key.count("/") == 1, key
+        assert type(value) in (int, float, str), key
+        assert isinstance(value, str) or math.isfinite(value), key
+    made = sorted(os.listdir(folder))
+    assert made == PICTURES.get(name, [])
+    for file in made:
+        with Image.open(folder / file) as picture:
+            assert min(picture.size) > 200
+
+
+@pytest.mark.parametrize("name", sorted(set(EVALUATORS) - {"anomaly"}))
+def test_it_yields_plain_numbers_for_an_energy_model(
+        name, energy_model, context, tmp_path):
+    check(evaluate(energy_model, context, [name]), tmp_path, name)
+
+
+@pytest.mark.parametrize("name", WITHOUT_ENERGY)
+def test_it_yields_plain_numbers_for_a_model_without_energy(
+        name, vae_model, context, tmp_path):
+    metrics = evaluate(vae_model, context, [name])
+    check(metrics, tmp_path, name)
+    assert not any("energy" in key or "base" in key or "log_z" in key
+                   for key in metrics)
+
+
+@pytest.mark.parametrize("name", ["reconstruction", "chains"])
+def test_equal_seeds_give_equal_numbers_and_others_others(
+        name, energy_model, digits, context):
+    without = dataclasses.replace(context, directory="")
+    first = evaluate(energy_model, without, [name])
+    assert evaluate(energy_model, without, [name]) == first
+    other = dataclasses.replace(without, config=dataclasses.replace(
+        context.config, seed=1))
+    assert evaluate(energy_model, other, [name]) != first
+
+
+def test_several_evaluators_are_merged(energy_model, context):
+    names = {key.split("/")[0] for key in evaluate(
+        energy_model, context, ["reconstruction", "pictures"])}
+    assert names == {"reconstruction", "pictures"}
+
+
+def test_reconstruction_error_is_that_of_the_model(energy_model, context):
+    metrics = evaluate(energy_model, context, ["reconstruction"])
+    x = np.asarray(context.data.to_model(context.data.x_test))
+    error = (energy_model.reconstruct(x, seed=0) - x)**2
+    assert metrics["reconstruction/mse"] == pytest.approx(
+        error.mean(), rel=1e-5)
+    assert metrics["reconstruction/mse_largest"] == pytest.approx(
+        error.mean((1, 2, 3)).max(), rel=1e-5)
+
+
+def test_the_chains_start_where_the_base_is(energy_model, context):
+    metrics = evaluate(energy_model, context, ["chains"])
+    assert metrics["chains/accept_prob"] == 1.0  # Unadjusted.
+    assert 0.0 < metrics["chains/mala_accept_prob"] <= 1.0
+    assert metrics["chains/displacement"] > 0.5
+    assert metrics["chains/long_num_steps"] == 30
+
+
+def test_unknown_evaluators_list_the_known(energy_model, context):
+    with raises(InputError, "evaluator must be one of anomaly, chains, "
+                "frechet, likelihood, pictures, reconstruction, got 'fid'."):
+        evaluate(energy_model, context, ["frechet", "fid"])
+
+
+@pytest.mark.parametrize("name, change, message", [
+    ("fid", {}, "evaluator must be one of"),
+    ("frechet", {"config": EvaluationConfig(
+        features="inception", inception_weights="absent.pb")}, "absent.pb"),
+    ("anomaly", {}, "anomaly label"), ("pictures", {"directory": ""},
+                                       "directory")])
+def test_what_is_missing_is_found_before_training(
+        name, change, message, context):
+    with pytest.raises(InputError, match=message):
+        check_inputs([name], dataclasses.replace(context, **change))
+    check_inputs(["frechet", "chains", "pictures"], context)
+
+
+def test_chains_need_an_energy(vae_model, context):
+    assert not has_energy(vae_model)
+    with raises(InputError, "evaluator chains needs a prior with an energy, "
+                "got StandardNormal."):
+        evaluate(vae_model, context, ["chains"])
+
+
+def test_pictures_need_a_directory(energy_model, context):
+    with pytest.raises(InputError, match="needs a directory"):
+        evaluate(energy_model, dataclasses.replace(context, directory=""),
+                 ["pictures"])
+
+
+def test_pictures_of_two_held_out_images_are_enough(
+        energy_model, digits, tmp_path):
+    two = ImageData("two", digits.x_train, digits.x_test[:2])
+    evaluate(energy_model, Context(two, directory=str(tmp_path)),
+             ["pictures"])
+    one = ImageData("one", digits.x_train, digits.x_test[:1])
+    with pytest.raises(InputError, match="at least 2 held-out"):
+        evaluate(energy_model, Context(one, directory=str(tmp_path)),
+                 ["pictures"])
+
+
+@pytest.mark.parametrize("field, value, message", [
+    ("num_draws", 0, "num_draws must be >= 1, got 0."),
+    ("num_samples", 1, "num_samples must be >= 2, got 1."),
+    ("importance_samples", 1, "importance_samples must be >= 2, got 1."),
+    ("features", "vgg",
+     "features must be one of classifier, inception, got 'vgg'."),
+    ("anomaly_score", "x",
+     "anomaly_score must be one of damc, log_joint, got 'x'.")])
+def test_a_value_out_of_range_is_refused(field, value, message):
+    with raises(ValueError, message):
+        EvaluationConfig(**{field: value})
+
+
+def test_every_field_is_documented_with_its_meaning():
+    for field in dataclasses.fields(EvaluationConfig):
+        assert f"\n        {field.name}: " in EvaluationConfig.__doc__

@@ -1,0 +1,80 @@
+"""How the reference files are read, and how their weights map to ours."""
+
+import json
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.mcmc import run_chain
+from lebm_tf.samplers import Draw
+
+RELATIVE = 1e-11
+UPDATE = 1e-9  # Absolute, of (w1 - w) / learning rate.
+
+
+class Reference:
+    """One file; images come out NHWC, latents flat."""
+
+    def __init__(self, name: str):
+        path = pathlib.Path(__file__).parent / f"{name}.npz"
+        with np.load(path, allow_pickle=False) as arrays:
+            self.arrays = dict(arrays)
+        self.config = json.loads(str(self.arrays["config"]))
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        value = self.arrays[key]
+        if value.shape[-2:] == (1, 1):
+            return value[..., 0, 0]
+        return np.moveaxis(value, -3, -1) if value.ndim == 4 else value
+
+    def weights(self, prefix: str, layer: str) -> list[np.ndarray]:
+        """[kernel, bias] of one of the authors' layers, in our layout."""
+        kernel = self.arrays[f"{prefix}/{layer}.weight"]
+        bias = self.arrays[f"{prefix}/{layer}.bias"]
+        if kernel.ndim == 2:
+            return [kernel.T, bias]
+        return [kernel.transpose(2, 3, 1, 0), bias]
+
+    def map_weights(self, prefix: str, layer: str) -> list[np.ndarray]:
+        """The same of a first transposed convolution, as one matrix."""
+        kernel = self.arrays[f"{prefix}/{layer}.weight"]
+        matrix = kernel.transpose(0, 2, 3, 1).reshape(len(kernel), -1)
+        return [matrix, self.arrays[f"{prefix}/{layer}.bias"]]
+
+
+class Injected:
+    """A sampler whose start and noise are given; counts as a short run."""
+    is_reparameterized = False
+
+    def __init__(self, kernel, start, noise):
+        self.kernel, self.start, self.noise = kernel, start, noise
+        self.num_steps = len(tf.nest.flatten(noise)[0])
+
+    def draw(self, target, num_chains, batch, seed):
+        return Draw(self.start, run_chain(
+            self.kernel, target, self.start, self.num_steps, seed,
+            self.noise))
+
+    def positions(self, target, seed):
+        """Where the chains are after 0, 1, ... moves."""
+        return [run_chain(self.kernel, target, self.start, k, seed,
+                          self.noise).position
+                for k in range(self.num_steps + 1)]
+
+
+def assert_close(value, expected, tolerance: float = RELATIVE):
+    """Equal shapes; errors relative to the largest magnitude."""
+    value = np.asarray(value)
+    assert value.dtype == np.float64 and value.shape == expected.shape
+    np.testing.assert_allclose(
+        value, expected, rtol=0,
+        atol=tolerance * max(np.max(np.abs(expected)), 1e-300))
+
+
+def assert_updates(before, after, expected, rate):
+    """Weights moved by the same multiples of the learning rate."""
+    for old, new, wanted in zip(before, after, expected):
+        np.testing.assert_allclose(
+            (np.asarray(new) - old) / rate, (wanted - old) / rate,
+            rtol=0, atol=UPDATE)

@@ -1,0 +1,208 @@
+"""The two-layer family against the authors' program, number for number."""
+
+import functools
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lebm_tf.families import DataSpec
+from lebm_tf.mcmc import Langevin, rng, value_and_gradient
+from lebm_tf.models import OptimizerConfig
+from tests import oracles
+from tests.families import two_layer
+from tests.golden.reference import (
+    Injected, Reference, assert_close, assert_updates)
+
+JOINT, SEED = Reference("joint_ebm"), rng.make_seed(0)
+X = JOINT["x"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def double_precision():
+    with oracles.precision("float64"):
+        yield
+    joint_model.cache_clear()
+
+
+def layers(model):
+    """Part, their name of a layer, and our layer, in order of variables."""
+    prior = model.prior
+    found = []
+    for part, theirs, energy in (
+            ("energy_1", "E1", prior.energy_network.first),
+            ("energy_2", "E2", prior.energy_network.second)):
+        found += [(part, f"{theirs}/energy.fc{i + 1}", layer)
+                  for i, layer in enumerate(energy.layers)]
+        found.append((part, f"{theirs}/energy.out", energy.head))
+    found += [("base", f"G2/logit.fc{i + 1}", layer)
+              for i, layer in enumerate(prior.base.stack[:-1])]
+    found.append(("base", "G2/logit.out", prior.base.stack[-1]))
+    generator = model.likelihood.generator.generator
+    found.append(("generator", "G1/decode.0", generator.first))
+    return found + [("generator", f"G1/decode.{2 * i + 2}", layer)
+                    for i, layer in enumerate(generator.layers)]
+
+
+def read(prefix, name):
+    if name == "G1/decode.0":
+        return JOINT.map_weights(prefix, name)
+    arrays = JOINT.weights(prefix, name)
+    # They store f = -E: the last layer of an energy changes its sign.
+    return [-a for a in arrays] if "energy.out" in name else arrays
+
+
+def expected(prefix, part):
+    return [array for p, name, _ in layers(joint_model()) if p == part
+            for array in read(prefix, name)]
+
+
+def make_model():
+    c = JOINT.config
+    model = two_layer.build(two_layer.TwoLayerConfig(
+        latent_dims=(c["z1_dim"], c["z2_dim"]),
+        energy_units=((c["enz1_nef"],) * c["enz1_layers"],
+                      (c["enz2_nef"],) * c["enz2_layers"]),
+        base_units=(c["pz1gz2_ndf"],) * c["pz1gz2_layers"],
+        top_scale=1.0 + c["sigma_floor"], base_size=8,
+        channels=(16, 8, 4), final_stride=1, scale=c["sigma"],
+        energy_optimizer=OptimizerConfig(c["e1_lr"], beta_1=0.9),
+        generator_optimizer=OptimizerConfig(c["g1_lr"], beta_1=0.9)),
+        DataSpec((32, 32, 3), 5), batch_size=5)
+    for _, name, layer in layers(model):
+        layer.set_weights(read("w", name))
+    model.positive, model.negative = chains("post"), chains("prior")
+    return model
+
+
+def chains(name, noise_scale=1.0):
+    step = JOINT.config[
+        "g_l_step_size" if name == "post" else "e_l_step_size"]
+    return Injected(Langevin(step, noise_scale), start(name), tuple(
+        tf.constant(JOINT[f"noise_z{i}_{name}"]) for i in (1, 2)))
+
+
+def start(name):
+    return tuple(tf.constant(JOINT[f"z{i}_{name}_0"]) for i in (1, 2))
+
+
+@functools.cache
+def joint_model():
+    """A model at the weights before the step; not to be trained."""
+    return make_model()
+
+
+def targets(model):
+    batch = {"x": tf.constant(X)}
+    return {"post": model.positive_target(batch),
+            "prior": model.negative_target(batch)}
+
+
+each_chain = pytest.mark.parametrize("name", ["post", "prior"])
+
+
+@each_chain
+def test_the_terms_of_every_layer_at_the_start(name):
+    model, z = joint_model(), start(name)
+    energies = model.prior.energy_network
+    for i, energy in enumerate((energies.first, energies.second)):
+        value, gradient = value_and_gradient(energy, z[i])
+        assert_close(-value, JOINT[f"f{i + 1}_{name}_0"])
+        assert_close(-gradient, JOINT[f"grad_f{i + 1}_{name}_0"])
+    mean, scale = model.prior.base.parameters(z[1])
+    assert_close(mean, JOINT[f"mu_z1_{name}_0"])
+    assert_close(scale, JOINT[f"sigma_z1_{name}_0"])
+    given, top = model.prior.base.log_prob_of_layers(z)
+    assert_close(given, JOINT[f"log_p_z1_given_z2_{name}_0"])
+    assert_close(top, JOINT[f"log_p_z2_{name}_0"])
+    assert_close(tf.reduce_sum(model.prior.base.log_prob(z)),
+                 JOINT[f"sum_log_pz_{name}_0"])
+
+
+@each_chain
+def test_the_gradient_of_a_target_in_both_layers(name):
+    model, z = joint_model(), start(name)
+    gradients = value_and_gradient(targets(model)[name], z)[1]
+    for i, gradient in enumerate(gradients):
+        assert_close(gradient, JOINT[f"grad_target_z{i + 1}_{name}_0"])
+
+
+def test_the_likelihood_at_the_start():
+    model, z = joint_model(), start("post")
+    assert_close(model.likelihood.mean(z), JOINT["x_hat_post_0"])
+    error = model.likelihood.squared_error(tf.constant(X), z)
+    assert_close(error, JOINT["sum_sq_recon_post_0"])
+    total = tf.reduce_sum(model.prior.base.log_prob(z) - error / (
+        2 * JOINT.config["sigma"]**2))
+    assert_close(total, JOINT["sum_objective_post_0"])
+
+
+@each_chain
+@pytest.mark.parametrize("ending,noise_scale", [("", 1.0),
+                                                ("_noisefree", 0.0)])
+def test_both_layers_move_as_theirs(name, ending, noise_scale):
+    model = joint_model()
+    positions = chains(name, noise_scale).positions(
+        targets(model)[name], SEED)
+    energies = model.prior.energy_network
+    for i, energy in enumerate((energies.first, energies.second)):
+        layer = [z[i] for z in positions]
+        assert_close(tf.stack(layer), JOINT[f"traj_z{i + 1}_{name}{ending}"])
+        if not ending:
+            assert_close(tf.stack([-energy(z) for z in layer]),
+                         JOINT[f"f{i + 1}_traj_{name}"])
+
+
+def test_losses_are_theirs_or_sums_of_theirs():
+    model = joint_model()
+    draws = model.draw({"x": tf.constant(X)}, SEED)
+    losses = {name: objective(model, draws)[0]
+              for name, objective in model.objectives.items()}
+    both = JOINT["loss_e1"] + JOINT["loss_e2"]
+    assert_close(losses["energy"], both)
+    # Our contrast of the whole prior holds what does not train the base too.
+    top = [tf.reduce_mean(model.prior.base.log_prob_of_layers(
+        draw.position)[1]) for draw in draws[1:]]
+    assert_close(losses["base"], JOINT["loss_g2"] + both + np.asarray(
+        top[1] - top[0]))
+    # Theirs leaves out the normalizing constant of the likelihood.
+    constant = X[0].size * math.log(
+        JOINT.config["sigma"] * math.sqrt(2 * math.pi))
+    assert_close(losses["generator"], JOINT["loss_g1"] + constant)
+    assert_close(model.likelihood.mean(draws.positive_position),
+                 JOINT["x_hat_post_K"])
+
+
+def test_gradients_of_every_part():
+    model = joint_model()
+    draws = model.draw({"x": tf.constant(X)}, SEED)
+    with tf.GradientTape(persistent=True) as tape:
+        losses = {part: objective(model, draws)[0]
+                  for objective in model.objectives.values()
+                  for part in objective.parts}
+    for part in model.parts:
+        gradients = tape.gradient(losses[part], model.variables_of(part))
+        wanted = expected("grad", part)
+        assert len(gradients) == len(wanted)
+        for gradient, array in zip(gradients, wanted):
+            # The last bias of an energy cancels: 0 up to rounding.
+            np.testing.assert_allclose(
+                gradient, array, rtol=0,
+                atol=1e-11 * np.max(np.abs(array)) + 1e-15)
+
+
+def test_one_unchanged_train_step_updates_every_part_as_theirs():
+    model = make_model()
+    before = {part: [v.numpy() for v in model.variables_of(part)]
+              for part in model.parts}
+    logs = model.train_step({"x": tf.constant(X)})
+    assert_close(logs["loss/energy"], JOINT["loss_e1"] + JOINT["loss_e2"])
+    assert_close(logs["positive/energy"],
+                 -JOINT["f1_pos_mean"] - JOINT["f2_pos_mean"])
+    assert_close(logs["negative/energy"],
+                 -JOINT["f1_neg_mean"] - JOINT["f2_neg_mean"])
+    for part, rate in (("energy_1", "e1_lr"), ("energy_2", "e2_lr"),
+                       ("base", "g2_lr"), ("generator", "g1_lr")):
+        assert_updates(before[part], model.variables_of(part),
+                       expected("w1", part), JOINT.config[rate])

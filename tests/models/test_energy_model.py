@@ -1,0 +1,198 @@
+"""The one train step, on models small enough to compute by hand."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lebm_tf.densities import (
+    ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
+from lebm_tf.mcmc import Langevin, Mala, rng
+from lebm_tf.models import EnergyModel
+from lebm_tf.objectives import (
+    Objective, encoder_teaching, energy_contrast, gaussian_kl,
+    negative_log_likelihood, squared_error)
+from lebm_tf.samplers import Encoded, FromBase, ShortRun
+from tests import oracles
+
+WEIGHT = np.array([[1.0, -0.5, 0.3], [0.2, 0.8, -1.0]])
+X = np.random.default_rng(0).normal(size=[6, 3]).astype(np.float32)
+
+
+def pieces():
+    base = StandardNormal(2)
+    prior = EnergyPrior(base, oracles.QuadraticEnergy(0.5))
+    likelihood = GaussianLikelihood(
+        oracles.LinearGenerator(WEIGHT, np.zeros(3)), 0.8)
+    encoder = ConditionalGaussian(oracles.LinearEncoder(3, 2))
+    return base, prior, likelihood, encoder
+
+
+def make_model(objectives=None, seed=0, rate=0.1, **changes):
+    base, prior, likelihood, encoder = pieces()
+    parts = {"energy": prior.energy_network, "generator": likelihood}
+    objectives = objectives or {
+        "energy": Objective(("energy",), {"energy": energy_contrast}),
+        "generator": Objective(("generator",), {"fit": squared_error})}
+    if any("encoder" in o.parts for o in objectives.values()):
+        parts["encoder"] = encoder
+    arguments = {
+        "positive": ShortRun(FromBase(base), Langevin(0.2), 3),
+        "negative": ShortRun(FromBase(base), Langevin(0.4), 4), **changes}
+    if arguments["positive"] == "encoded":
+        arguments["positive"] = Encoded(encoder)
+    model = EnergyModel(
+        prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
+        objectives=objectives, seed=seed, **arguments)
+    model.compile({part: keras.optimizers.SGD(rate) for part in parts})
+    return model
+
+
+def values(model):
+    return {part: [v.numpy() for v in model.variables_of(part)]
+            for part in model.parts}
+
+
+def test_the_energy_descends_the_contrast_of_its_own_chains():
+    """dE/dq = |z|^2 / 2, so the step is known once the chains are."""
+    model = make_model()
+    batch = {"x": tf.constant(X)}
+    draws = model.draw(batch, rng.fold_in(rng.make_seed(0), 0))
+    gradient = 0.5 * np.mean(
+        np.sum(draws.positive_position**2, -1)
+        - np.sum(draws.negative_position**2, -1))
+    logs = model.train_step(batch)
+    np.testing.assert_allclose(
+        values(model)["energy"][0], 0.5 - 0.1 * gradient, rtol=1e-5)
+    np.testing.assert_allclose(
+        logs["gradient_norm/energy"], abs(gradient), rtol=1e-5)
+    np.testing.assert_allclose(
+        logs["loss/energy"], 0.5 * gradient, rtol=1e-5)
+
+
+def test_the_generator_descends_the_error_at_its_own_chains():
+    model = make_model()
+    batch = {"x": tf.constant(X)}
+    z = np.asarray(model.draw(
+        batch, rng.fold_in(rng.make_seed(0), 0)).positive_position)
+    gradient = 2 * z.T @ (z @ WEIGHT.astype(np.float32) - X) / len(X)
+    model.train_step(batch)
+    np.testing.assert_allclose(
+        values(model)["generator"][0], WEIGHT - 0.1 * gradient, rtol=1e-4,
+        atol=1e-5)
+
+
+def test_both_chains_see_the_parameters_from_before_the_update():
+    """The order of the parts makes no difference."""
+    model, twin = make_model(), make_model()
+    twin.optimizers = dict(reversed(twin.optimizers.items()))
+    for m in (model, twin):
+        m.train_step({"x": tf.constant(X)})
+    oracles.assert_nests_equal(values(model), values(twin))
+
+
+def test_a_part_of_two_objectives_descends_their_weighted_sum():
+    terms = {"fit": negative_log_likelihood, "kl": gaussian_kl}
+    together = make_model({
+        "energy": Objective(("energy",), {"energy": energy_contrast}),
+        "bound": Objective(("generator", "encoder"), terms, {"kl": 0.3})},
+        positive="encoded")
+    apart = make_model({
+        "energy": Objective(("energy",), {"energy": energy_contrast}),
+        "fit": Objective(("generator", "encoder"),
+                         {"fit": negative_log_likelihood}),
+        "kl": Objective(("encoder",), {"kl": gaussian_kl}, {"kl": 0.3})},
+        positive="encoded")
+    before = values(together)
+    for model in (together, apart):
+        tf.function(model.train_step)({"x": tf.constant(X)})
+    for part in before:
+        for a, b, c in zip(before[part], values(together)[part],
+                           values(apart)[part]):
+            assert np.any(a != b)
+            np.testing.assert_allclose(b, c, rtol=1e-5, atol=1e-6)
+
+
+def test_an_objective_moves_only_the_parts_it_names():
+    """Teaching sees the generator through its chains, and leaves it."""
+    model = make_model({
+        "energy": Objective(("energy",), {"energy": energy_contrast}),
+        "generator": Objective(("generator",), {
+            "nothing": lambda model, draws: 0.0 * squared_error(
+                model, draws)}),
+        "encoder": Objective(("encoder",), {"teach": encoder_teaching})})
+    before = values(model)
+    model.train_step({"x": tf.constant(X)})
+    oracles.assert_nests_equal(before["generator"], values(model)["generator"])
+    assert np.any(before["encoder"][0] != values(model)["encoder"][0])
+
+
+def test_a_step_is_a_function_of_seed_and_step():
+    batch = {"x": tf.constant(X)}
+    first, later, other = make_model(), make_model(), make_model(seed=1)
+    later.step.assign(1)
+    logs = [m.train_step(batch)["positive/displacement"]
+            for m in (first, make_model(), later, other)]
+    assert logs[0] == logs[1]
+    assert len({float(value) for value in logs}) == 3
+
+
+def test_positive_and_negative_chains_have_their_own_noise():
+    model = make_model()
+    draws = model.draw({"x": tf.constant(X)}, rng.make_seed(0))
+    assert not np.any(np.equal(draws.positive.start, draws.negative.start))
+
+
+def test_no_chain_runs_inside_the_tape():
+    """Its steps would stay in memory, `stop_gradient` or not: a longer chain
+    must not make a longer graph behind it."""
+    def accumulators(num_steps):
+        chains = ShortRun(FromBase(StandardNormal(2)), Langevin(0.2),
+                          num_steps)
+        step = tf.function(make_model(positive=chains).train_step)
+        graph = step.get_concrete_function({"x": tf.constant(X)}).graph
+        return sum("TensorList" in op.type for op in graph.get_operations())
+    assert accumulators(3) == 0
+
+
+def test_a_short_run_of_a_trained_model_finds_the_data():
+    """Maximum likelihood on x = z w + noise: the model's covariance
+    w w' / (1 + q) + s^2 comes to fit the data's."""
+    random = np.random.default_rng(1)
+    x = (random.normal(size=[400, 1]) @ [[1.5, -1.0]]
+         + 0.5 * random.normal(size=[400, 2])).astype(np.float32)
+    base = StandardNormal(1)
+    likelihood = GaussianLikelihood(
+        oracles.LinearGenerator([[0.3, 0.3]], np.zeros(2)), 0.5)
+    chains = ShortRun(FromBase(base), Mala(0.3), 60)
+    model = EnergyModel(
+        prior=base, likelihood=likelihood, parts={"generator": likelihood},
+        objectives={"generator": Objective(
+            ("generator",), {"fit": negative_log_likelihood})},
+        positive=chains, generation=ShortRun(FromBase(base), Langevin(1.), 0))
+    model.compile({"generator": keras.optimizers.SGD(0.03)})
+    step = tf.function(model.train_step)
+    for _ in range(150):
+        step({"x": tf.constant(x)})
+    weight = likelihood.generator.weight.numpy()
+    learned = weight.T @ weight + 0.25 * np.eye(2)
+    np.testing.assert_allclose(learned, x.T @ x / 400, atol=0.15)
+
+
+@pytest.mark.parametrize("changes,message", [
+    ({"objectives": {"a": Objective(("enrgy",), {"a": squared_error})}},
+     "objective 'a' must name parts among energy, generator, got enrgy."),
+    ({"positive": None}, "a model needs a sampler for generation and one for "
+     "inference, got None."),
+    ({"negative": None}, "a model needs a sampler for generation and one for "
+     "inference, got None.")])
+def test_pieces_that_do_not_fit_are_refused(changes, message):
+    with oracles.raises(ValueError, message):
+        make_model(**changes)
+
+
+def test_every_part_needs_an_optimizer_and_no_other():
+    model = make_model()
+    with oracles.raises(ValueError, "optimizers must be given for energy, "
+                        "generator, got energy."):
+        model.compile({"energy": keras.optimizers.SGD()})

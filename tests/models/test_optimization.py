@@ -1,0 +1,108 @@
+"""Adam against its recursion, its schedule and its clipping."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lebm_tf.models import Adam, OptimizerConfig
+from tests import oracles
+
+GRADIENTS = np.random.default_rng(0).normal(size=[4, 3]) * np.array(
+    [1.0, 1e-3, 1e-8])  # The last is as small as epsilon.
+
+
+def adam(gradients, rate, beta_1, beta_2, epsilon):
+    """PyTorch's recursion, in numpy; positions after every step."""
+    x, m, v, path = np.zeros(3), 0.0, 0.0, []
+    for t, g in enumerate(gradients, 1):
+        m = beta_1 * m + (1 - beta_1) * g
+        v = beta_2 * v + (1 - beta_2) * g**2
+        x = x - rate * (m / (1 - beta_1**t)) / (
+            np.sqrt(v / (1 - beta_2**t)) + epsilon)
+        path.append(x)
+    return np.array(path)
+
+
+def descend(optimizer, gradients=GRADIENTS, dtype="float64", compiled=True):
+    variable = keras.Variable(np.zeros(3), dtype=dtype)
+    optimizer.build([variable])
+
+    def step(gradient):
+        optimizer.apply([gradient], [variable])
+    step = tf.function(step) if compiled else step
+    path = []
+    for gradient in gradients:
+        step(tf.constant(gradient, dtype))
+        path.append(variable.numpy())
+    return np.array(path)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("beta_1", [0.0, 0.5, 0.9])
+def test_adam_follows_the_recursion_of_pytorch(beta_1, compiled, float64):
+    config = OptimizerConfig(1e-3, beta_1, 0.999, 1e-8)
+    np.testing.assert_allclose(
+        descend(config.make(10), compiled=compiled),
+        adam(GRADIENTS, 1e-3, beta_1, 0.999, 1e-8), rtol=1e-12)
+
+
+def test_adam_in_single_precision_is_close_to_it():
+    np.testing.assert_allclose(
+        descend(OptimizerConfig(1e-3).make(10), dtype="float32"),
+        adam(GRADIENTS, 1e-3, 0.5, 0.999, 1e-8), rtol=1e-4)
+
+
+def test_kerass_own_adam_is_another_algorithm(float64):
+    """Why we have ours; if this fails, ours can go."""
+    theirs = descend(keras.optimizers.Adam(1e-3, 0.5, 0.999, 1e-8))
+    ours = adam(GRADIENTS, 1e-3, 0.5, 0.999, 1e-8)
+    assert np.max(np.abs(theirs[:, 2] / ours[:, 2] - 1)) > 0.3
+
+
+def test_the_learning_rate_falls_once_an_epoch(float64):
+    optimizer = OptimizerConfig(
+        1e-3, beta_1=0.0, beta_2=0.0, epoch_decay=0.5).make(2)
+    path = descend(optimizer, np.ones([6, 3]))
+    steps = -np.diff(path[:, 0], prepend=0.0)
+    np.testing.assert_allclose(
+        steps, 1e-3 * np.repeat([1.0, 0.5, 0.25], 2), rtol=1e-6)
+
+
+def test_without_decay_the_learning_rate_is_a_number():
+    assert float(OptimizerConfig(3e-4).make(2).learning_rate) == \
+        pytest.approx(3e-4)
+
+
+def test_clipping_scales_the_whole_gradient_of_a_part(float64):
+    """Two variables of norm 5 together, clipped to 1; a gradient within the
+    bound stays as it is."""
+    for factor, expected in ((1.0, 0.2), (0.1, 1.0)):
+        optimizer = OptimizerConfig(1e-3, clip_norm=1.0).make(2)
+        variables = [keras.Variable(np.zeros(1)) for _ in range(2)]
+        optimizer.build(variables)
+        optimizer.apply([tf.constant([factor * g], tf.float64)
+                         for g in (3.0, 4.0)], variables)
+        moments = [m.numpy()[0] for m in optimizer._momentums]
+        np.testing.assert_allclose(
+            moments, [0.5 * factor * expected * g for g in (3.0, 4.0)],
+            rtol=1e-6)
+
+
+def test_the_defaults_are_those_of_the_authors_programs():
+    optimizer = OptimizerConfig().make(2)
+    assert isinstance(optimizer, Adam)
+    assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (
+        0.5, 0.999, 1e-8)
+
+
+@pytest.mark.parametrize("values,message", [
+    ({"learning_rate": 0.0}, "learning_rate must be > 0, got 0.0."),
+    ({"epsilon": -1.0}, "epsilon must be > 0, got -1.0."),
+    ({"beta_1": 1.0}, "beta_1 must lie in [0, 1), got 1.0."),
+    ({"beta_2": -0.1}, "beta_2 must lie in [0, 1), got -0.1."),
+    ({"epoch_decay": 0.0}, "epoch_decay must lie in (0, 1], got 0.0."),
+    ({"clip_norm": -1.0}, "clip_norm must be >= 0, got -1.0.")])
+def test_a_bad_value_is_refused_with_its_message(values, message):
+    with oracles.raises(ValueError, message):
+        OptimizerConfig(**values)
