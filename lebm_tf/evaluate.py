@@ -18,7 +18,7 @@ from lebm_tf import command, config, files, workdir as workdirs  # noqa: E402
 from lebm_tf.datasets import ImageData  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
-    EVALUATORS, Context, EvaluationConfig, evaluate)
+    EVALUATORS, Context, EvaluationConfig, check, evaluate)
 from lebm_tf.models import EnergyModel  # noqa: E402
 
 PREFIX = "evaluation_"
@@ -63,16 +63,29 @@ def evaluate_model(model: EnergyModel, data: ImageData, resolved, names,
     Returns:
         Flat name -> value, as joined into WORKDIR/metrics.json.
     """
-    names = tuple(names) or workdirs.family_of(resolved.run).EVALUATORS
-    context = Context(
-        data=data, config=chosen, anomaly_label=resolved.run.anomaly_label,
-        directory=os.path.join(workdir, workdirs.PICTURES),
-        classifier_path=os.path.join(workdir, "features.weights.h5"))
+    names, context = plan(data, resolved, names, chosen, workdir)
     metrics = {"run/family": resolved.run.family,
                "run/dataset": resolved.run.dataset,
                "run/step": int(model.step),
                **evaluate(model, context, names)}
     return merge_metrics(workdir, metrics)
+
+
+def plan(data: ImageData, resolved, names, chosen: EvaluationConfig,
+         workdir: str) -> tuple[tuple[str, ...], Context]:
+    """What `evaluate_model` will measure, and with what; same arguments.
+
+    Raises:
+        InputError: If the data or the settings lack what a measurement needs;
+            so nobody learns of it after the training.
+    """
+    names = tuple(names) or workdirs.family_of(resolved.run).EVALUATORS
+    context = Context(
+        data=data, config=chosen, anomaly_label=resolved.run.anomaly_label,
+        directory=os.path.join(workdir, workdirs.PICTURES),
+        classifier_path=os.path.join(workdir, "features_classifier.npz"))
+    check(names, context)
+    return names, context
 
 
 def merge_metrics(workdir: str, metrics: dict) -> dict:

@@ -22,7 +22,7 @@ from lebm_tf.config import RunConfig  # noqa: E402
 from lebm_tf.datasets import steps_per_epoch  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluate import (  # noqa: E402
-    PREFIX, check_names, evaluate_model, merge_metrics)
+    PREFIX, check_names, evaluate_model, merge_metrics, plan)
 from lebm_tf.evaluation import (  # noqa: E402
     EvaluationConfig, training_curves)
 from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
@@ -88,6 +88,7 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     data = workdirs.load_data(run)
     steps_per_epoch(data, run.batch_size)  # Refuses a batch that is too large.
     resolved = workdirs.Run(run, model_config, DataSpec.of(data))
+    plan(data, resolved, run.evaluators, settings, run.workdir)
     model = workdirs.build_run(resolved)
     workdirs.write(run.workdir, resolved)
     counts = ", ".join(

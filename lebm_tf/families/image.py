@@ -73,7 +73,7 @@ class ImageConfig:
 
 
 Config = ImageConfig
-EVALUATORS = ("reconstruction", "frechet", "chains")
+EVALUATORS = ("pictures", "reconstruction", "frechet", "chains")
 
 
 def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,

@@ -51,7 +51,7 @@ class VAEConfig:
 
 
 Config = VAEConfig
-EVALUATORS = ("reconstruction", "frechet")
+EVALUATORS = ("pictures", "reconstruction", "frechet")
 
 
 def build(config: VAEConfig, data: DataSpec, *, batch_size: int = 100,

@@ -193,6 +193,22 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(name):
 
 
 @each_case
+def test_every_number_of_a_part_is_saved_without_its_optimizer(
+        name, tmp_path):
+    """TensorFlow looks into no list of layers, but an optimizer holds what it
+    trains: that hides what is missing until a part has other variables."""
+    model = fitted(name)[0]
+    parts = {key: item for key, item in items(model).items()
+             if not key.startswith("optimizer")}
+    path = tf.train.Checkpoint(**parts).save(str(tmp_path / "model"))
+    saved = [key for key, _ in tf.train.list_variables(path)
+             if key.startswith(("part", "bank"))]
+    layers = [*model.banks, *(layer for part in model.parts.values()
+                              for layer in part)]
+    assert len(saved) == sum(len(layer.variables) for layer in layers)
+
+
+@each_case
 def test_ten_steps_are_traced_once(name):
     assert repeated(name).num_traces == 1
 

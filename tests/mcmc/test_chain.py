@@ -143,5 +143,3 @@ def test_the_number_of_chains_may_be_unknown_when_traced(width):
         return run_chain(
             Langevin(0.4), oracles.standard_normal, start, 2, SEED).position
     assert chain(tf.zeros([7, width])).shape == (7, width)
-
-

@@ -87,28 +87,34 @@ def test_first_weights_depend_on_the_seed_alone(make):
     assert len(np.unique(values)) > 0.99 * len(values)
 
 
-def uniform_spread(limit):
-    return limit / 3**0.5
+def uniform(limit):
+    """Standard deviation of U(-limit, limit), and that it is bounded."""
+    return limit / 3**0.5, True
+
+
+def normal(spread):
+    return spread, False
 
 
 @pytest.mark.parametrize("weights,spread", [
     # Dense: U(-1/sqrt(fan_in), +), kernels and biases.
     (lambda: EnergyMLP(100, (200,)).layers[0].get_weights(),
-     [uniform_spread(100**-0.5)] * 2),
+     [uniform(100**-0.5)] * 2),
     # Map: Xavier normal with fans (in + out) k k; bias 1/sqrt(out k k).
     (lambda: DeconvGenerator(50, (8, 8, 3), 4, (60,)).first.get_weights(),
-     [(2 / (110 * 16))**0.5, uniform_spread((60 * 16)**-0.5)]),
+     [normal((2 / (110 * 16))**0.5), uniform((60 * 16)**-0.5)]),
     (lambda: DeconvGenerator(2, (8, 8, 90), 4, (60,)).layers[0].get_weights(),
-     [(2 / (150 * 16))**0.5, uniform_spread((90 * 16)**-0.5)]),
+     [normal((2 / (150 * 16))**0.5), uniform((90 * 16)**-0.5)]),
     # Convolution: the bias has PyTorch's fan_in, in k k.
     (lambda: ConvEncoder(2, (8, 8, 40), (90,)).layers[0].get_weights(),
-     [(2 / (130 * 9))**0.5, uniform_spread((40 * 9)**-0.5)])],
+     [normal((2 / (130 * 9))**0.5), uniform((40 * 9)**-0.5)])],
     ids=["dense", "map", "deconvolution", "convolution"])
 def test_first_weights_are_spread_as_in_the_authors_program(weights, spread):
-    for values, expected in zip(weights(), spread):
+    for values, (expected, is_bounded) in zip(weights(), spread):
         error = 4 * (2 / values.size)**0.5  # Of a relative spread, normal.
         assert np.std(values) == pytest.approx(expected, rel=error)
         assert abs(np.mean(values)) < 5 * expected / values.size**0.5
+        assert (np.max(np.abs(values)) <= 1.7321 * expected) == is_bounded
 
 
 def test_names_derive_different_seeds():

@@ -1,5 +1,7 @@
 """Samplers: an initializer, a kernel and a number of moves."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
@@ -26,6 +28,16 @@ def test_a_short_run_starts_at_its_initializer_and_runs_its_kernel():
                     rng.stream(SEED, "chain"))
     np.testing.assert_array_equal(draw.start, start)
     np.testing.assert_array_equal(draw.position, end.position)
+
+
+def test_a_compiled_chain_makes_the_same_noise_free_moves():
+    sampler = ShortRun(FromBase(BASE), Langevin(0.4, noise_scale=0.0), 5)
+    plain, compiled = (tf.function(lambda s=s: s.draw(
+        oracles.CORRELATED.log_prob, 5, {}, SEED).position)() for s in
+        (sampler, dataclasses.replace(sampler, jit_compile=True)))
+    np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
+    assert np.all(np.not_equal(plain, BASE.sample(
+        5, rng.stream(SEED, "start"))))
 
 
 def test_a_persistent_chain_goes_on_where_it_stopped():
