@@ -6,7 +6,6 @@ writes MODELS/digits/1, or the next free number.
 """
 
 import dataclasses
-import os
 import sys
 
 from lebm_tf import startup

@@ -7,6 +7,7 @@ Run again, it goes on from the newest checkpoint.
 """
 
 import dataclasses
+import math
 import os
 import sys
 import time
@@ -15,18 +16,16 @@ from lebm_tf import startup
 
 startup.import_tensorflow()
 
-import numpy as np  # noqa: E402
-
 from lebm_tf import command, config, workdir as workdirs  # noqa: E402
 from lebm_tf.config import RunConfig  # noqa: E402
-from lebm_tf.datasets import steps_per_epoch  # noqa: E402
+from lebm_tf.datasets import ImageData, steps_per_epoch  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluate import (  # noqa: E402
     PREFIX, check_names, evaluate_model, merge_metrics, plan)
-from lebm_tf.evaluation import (  # noqa: E402
-    EvaluationConfig, training_curves)
+from lebm_tf.evaluation import EvaluationConfig, training_curves  # noqa: E402
 from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
 from lebm_tf.fitting import fit  # noqa: E402
+from lebm_tf.models import EnergyModel  # noqa: E402
 
 # What is carried over to a baseline, so that both see the same data.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
@@ -91,15 +90,7 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     plan(data, resolved, run.evaluators, settings, run.workdir)
     model = workdirs.build_run(resolved)
     workdirs.write(run.workdir, resolved)
-    counts = ", ".join(
-        f"{part} {sum(int(np.prod(v.shape)) for v in model.variables_of(part)):,}"
-        for part in model.parts)
-    command.say(
-        f"Training the family {run.family} on {run.dataset}: "
-        f"{len(data.x_train):,} images of {'x'.join(map(str, data.image_shape))}"
-        f", {len(data.x_test):,} held out; {run.train_steps:,} steps of "
-        f"{run.batch_size}. Parameters: {counts}.\nEverything goes to "
-        f"{run.workdir}; TensorBoard: tensorboard --logdir {run.workdir}/logs")
+    command.say(introduction(run, data, model))
     history = fit(model, data, run.train_steps, batch_size=run.batch_size,
                   workdir=run.workdir, log_every=run.log_every,
                   checkpoint_every=run.checkpoint_every)
@@ -112,6 +103,20 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     return merge_metrics(run.workdir, {
         **metrics, "training/seconds": history[-1]["seconds"],
         "evaluation/seconds": time.monotonic() - started})
+
+
+def introduction(run: RunConfig, data: ImageData, model: EnergyModel) -> str:
+    """What is about to happen."""
+    shape = "x".join(map(str, data.image_shape))
+    counts = ", ".join(
+        f"{part} {sum(math.prod(v.shape) for v in model.variables_of(part)):,}"
+        for part in model.parts)
+    return (
+        f"Training the family {run.family} on {run.dataset}: "
+        f"{len(data.x_train):,} images of {shape}, {len(data.x_test):,} held "
+        f"out; {run.train_steps:,} steps of {run.batch_size}.\n"
+        f"Parameters: {counts}.\nEverything goes to {run.workdir}; "
+        f"TensorBoard: tensorboard --logdir {run.workdir}/logs")
 
 
 def train_baseline(run: RunConfig, settings: EvaluationConfig) -> dict:

@@ -6,6 +6,7 @@ from lebm_tf.datasets.image_data import ImageData, to_model
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 
+
 def steps_per_epoch(data: ImageData, batch_size: int) -> int:
     """Number of batches in an epoch; the remainder of the rows is dropped.
 

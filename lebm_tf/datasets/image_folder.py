@@ -4,8 +4,8 @@ import hashlib
 import os
 import pathlib
 
-import numpy as np
 from PIL import Image, ImageOps
+import numpy as np
 
 from lebm_tf.datasets.image_data import ImageData
 from lebm_tf.datasets.image_framing import Framing

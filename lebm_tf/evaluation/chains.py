@@ -11,8 +11,7 @@ from lebm_tf.errors import InputError
 from lebm_tf.evaluation import plots
 from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
 from lebm_tf.mcmc import (
-    Kernel, Mala, displacement, effective_sample_size, r_hat, rng,
-    trace_chain)
+    Kernel, Mala, displacement, effective_sample_size, r_hat, rng, trace_chain)
 
 _NUM_RECORDS = 500
 _NUM_ROWS, _NUM_COLUMNS = 6, 11

@@ -14,8 +14,8 @@ samples, all training pictures as reference, pixels not rounded.
 
 import hashlib
 import os
-import urllib.request
 from typing import Callable
+import urllib.request
 
 from google.protobuf.message import DecodeError
 import keras

@@ -3,10 +3,10 @@
 import math
 from typing import Sequence
 
+from PIL import Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 import numpy as np
-from PIL import Image
 
 from lebm_tf.datasets import to_uint8
 from lebm_tf.files import atomic_path

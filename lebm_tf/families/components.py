@@ -41,6 +41,8 @@ class ChainConfig:
         noise_scale: Factor >= 0 on the noise of the langevin kernel.
         kernel: langevin (as published), mala, hmc or nuts (exact).
         num_leapfrog_steps: Leapfrog steps of one hmc move, >= 1.
+        num_adaptation_steps: First moves of every mala, hmc or nuts chain that
+            tune its step size, >= 0; keep it below num_steps.
         start: base (short run), bank (persistent) or encoder (warm start).
         restart_prob: Probability that a chain of a bank starts anew, [0, 1].
         jit_compile: Whether XLA compiles the chain: on a CPU faster for small
@@ -51,6 +53,7 @@ class ChainConfig:
     noise_scale: float = 1.0
     kernel: str = "langevin"
     num_leapfrog_steps: int = 3
+    num_adaptation_steps: int = 0
     start: str = "base"
     restart_prob: float = 0.0
     jit_compile: bool = False
@@ -64,18 +67,23 @@ class ChainConfig:
         if not 0 <= self.restart_prob <= 1:
             raise ValueError("restart_prob must lie in [0, 1], got "
                              f"{self.restart_prob}.")
+        if not 0 <= self.num_adaptation_steps <= self.num_steps:
+            raise ValueError(
+                "num_adaptation_steps must lie in [0, num_steps], got "
+                f"{self.num_adaptation_steps} of {self.num_steps}.")
         self.make_kernel()
 
     def make_kernel(self):
         """The kernel; raises ValueError where a value is out of range."""
         if self.kernel == "langevin":
             return Langevin(self.step_size, self.noise_scale)
+        adapt = {"num_adaptation_steps": self.num_adaptation_steps}
         if self.kernel == "mala":
-            return Mala(self.step_size)
+            return Mala(self.step_size, **adapt)
         if self.kernel == "hmc":
-            return Hmc(self.step_size, self.num_leapfrog_steps)
+            return Hmc(self.step_size, self.num_leapfrog_steps, **adapt)
         if self.kernel == "nuts":
-            return Nuts(self.step_size)
+            return Nuts(self.step_size, **adapt)
         raise ValueError(f"kernel must be one of {', '.join(KERNELS)}, got "
                          f"{self.kernel!r}.")
 

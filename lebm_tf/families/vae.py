@@ -10,12 +10,10 @@ import keras
 
 from lebm_tf.densities import (
     ConditionalGaussian, GaussianLikelihood, StandardNormal)
-from lebm_tf.families.components import (
-    DataSpec, EncoderConfig, GeneratorConfig)
+from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
-from lebm_tf.objectives import (
-    Objective, gaussian_kl, negative_log_likelihood)
+from lebm_tf.objectives import Objective, gaussian_kl, negative_log_likelihood
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 

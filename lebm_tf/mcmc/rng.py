@@ -11,8 +11,8 @@ batch and keeps its own rows, so a run gives the same result for any number of
 replicas.
 """
 
-import zlib
 from typing import Any
+import zlib
 
 import tensorflow as tf
 

@@ -34,8 +34,7 @@ class Servable(tf.Module):
         self.model = model
         self.parts = [layer for layers in model.parts.values()
                       for layer in layers]  # Their variables are saved.
-        start = model.generation.initializer.base.sample(
-            1, rng.make_seed(0))
+        start = model.generation.initializer.start(1, {}, rng.make_seed(0))
         self.latents = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype)
                         for leaf in tf.nest.flatten(start)]
         self.structure = tf.nest.map_structure(lambda _: 0, start)
