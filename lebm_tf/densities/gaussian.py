@@ -81,7 +81,11 @@ class ConditionalGaussian(keras.Model):
 
     def sample(self, x: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
         """A reparameterized draw z = mean + scale e, [batch, latent_dim]."""
-        mean, log_scale = self.parameters(x)
+        return self.sample_from(*self.parameters(x), seed)
+
+    def sample_from(self, mean: tf.Tensor, log_scale: tf.Tensor,
+                    seed: rng.Seed) -> tf.Tensor:
+        """The same where the parameters are at hand."""
         return mean + tf.exp(log_scale) * rng.normal_like(mean, seed)
 
     def log_prob(self, z: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

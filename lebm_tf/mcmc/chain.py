@@ -49,11 +49,11 @@ def trace_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
         length num_steps / every + 1; the first belongs to the start.
 
     Raises:
-        ValueError: If `every` does not divide `num_steps`.
+        ValueError: If `every` is below 1 or does not divide `num_steps`.
     """
-    if num_steps % every:
-        raise ValueError(
-            f"every must divide num_steps, got {every} and {num_steps}.")
+    if every < 1 or num_steps % every:
+        raise ValueError(f"every must be >= 1 and divide num_steps, got "
+                         f"{every} and {num_steps}.")
     num_records = num_steps // every + 1
     state = kernel.init(log_prob_fn, position)
     first = trace_fn(state)
@@ -79,10 +79,12 @@ def trace_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
 def _advance(kernel, log_prob_fn, state, first, count, seed, noise=None):
     """Moves `first` .. `first + count - 1` of a chain."""
     def body(k, state):
-        injected = None if noise is None else tf.nest.map_structure(
-            lambda leaf: leaf[first + k], noise)
-        state = kernel.step(
-            log_prob_fn, state, rng.fold_in(seed, first + k), injected)
+        if noise is not None:
+            state = kernel.step(log_prob_fn, state, None, tf.nest.map_structure(
+                lambda leaf: leaf[k], noise))
+        else:
+            state = kernel.step(
+                log_prob_fn, state, rng.fold_in(seed, first + k))
         return k + 1, state
 
     # Not a Python loop over tf.range: `fit` turns AutoGraph off.

@@ -76,7 +76,7 @@ class Hmc(_TfpKernel):
         num_leapfrog_steps: Leapfrog steps of one move, at least 1.
         num_adaptation_steps: Moves during which dual averaging tunes the
             step size; 0 keeps it. Moves made meanwhile are not calibrated:
-            drop them.
+            drop them. Some hundred are needed to come near the target.
         target_accept_prob: What the tuning aims at.
     """
     step_size: float

@@ -115,6 +115,15 @@ def normal_steps(values: Any, seeds: Seed, num_steps: int) -> Any:
         tf.experimental.numpy.swapaxes(steps, 0, 1) for steps in noise])
 
 
+def row_index(num_rows: int | tf.Tensor) -> tf.Tensor:
+    """Which rows of the global batch are this replica's, int64 [num_rows]."""
+    context = tf.distribute.get_replica_context()
+    first = tf.cast(context.replica_id_in_sync_group, tf.int64) if (
+        context and context.num_replicas_in_sync > 1) else 0
+    num_rows = _int64(num_rows)
+    return first * num_rows + tf.range(num_rows)
+
+
 def permutation(positions: tf.Tensor, seed: Seed, size: int | tf.Tensor
                 ) -> tf.Tensor:
     """Which row stands at each position of a random order of 0 .. size - 1.
@@ -159,5 +168,6 @@ def _leaf_seed(seed: Seed, leaf: int, num_leaves: int) -> Seed:
 
 
 def _shape(tensor: tf.Tensor):
-    static = tensor.shape
-    return static if static.is_fully_defined() else tf.shape(tensor)
+    """[rows, *static shape of a row], rows as known."""
+    rows = tensor.shape[0]
+    return [tf.shape(tensor)[0] if rows is None else rows, *tensor.shape[1:]]

@@ -38,8 +38,8 @@ class EnergyModel(LatentInference, keras.Model):
         seed: Seed of the run, any int.
 
     Raises:
-        ValueError: If an objective names a part that does not exist, or
-            there is nothing to generate or infer with.
+        ValueError: If parts and objectives do not match, or there is nothing
+            to generate or infer with.
     """
 
     def __init__(self, *, prior: keras.Model, likelihood: keras.Model,
@@ -53,12 +53,7 @@ class EnergyModel(LatentInference, keras.Model):
         self.parts = {name: part if isinstance(part, (tuple, list)) else
                       (part,) for name, part in parts.items()}
         self.objectives = dict(objectives)
-        for name, objective in self.objectives.items():
-            unknown = set(objective.parts) - set(self.parts)
-            if unknown:
-                raise ValueError(
-                    f"objective {name!r} must name parts among "
-                    f"{', '.join(self.parts)}, got {', '.join(unknown)}.")
+        _check_objectives(self.parts, self.objectives)
         self.positive, self.negative = positive, negative
         self.generation = generation or negative
         self.inference = inference or positive
@@ -138,12 +133,13 @@ class EnergyModel(LatentInference, keras.Model):
                                    zip(chains[1:], encoded[1:])))
             losses = {name: objective(self, draws)
                       for name, objective in self.objectives.items()}
+        logs.update(self.statistics(encoded))
         for part, optimizer in self.optimizers.items():
             variables = self.variables_of(part)
             gradients = self._gradients(tape, part, variables, losses)
             logs[f"gradient_norm/{part}"] = tf.linalg.global_norm(gradients)
             optimizer.apply(gradients, variables)
-        for total, terms in losses.values():
+        for _, terms in losses.values():
             logs.update({f"loss/{name}": value
                          for name, value in terms.items()})
         self.step.assign_add(1)
@@ -172,3 +168,24 @@ class EnergyModel(LatentInference, keras.Model):
             logs.update({f"{name}/{key}": tf.reduce_mean(value)
                          for key, value in values.items()})
         return logs
+
+
+def _check_objectives(parts: Mapping[str, Any],
+                      objectives: Mapping[str, Objective]) -> None:
+    """Raises ValueError unless every part learns, and every term is named."""
+    for name, objective in objectives.items():
+        unknown = set(objective.parts) - set(parts)
+        if unknown:
+            raise ValueError(
+                f"objective {name!r} must name parts among "
+                f"{', '.join(parts)}, got {', '.join(unknown)}.")
+    idle = set(parts) - {part for objective in objectives.values()
+                         for part in objective.parts}
+    if idle:
+        raise ValueError("every part must have an objective, got none for "
+                         f"{', '.join(sorted(idle))}.")
+    terms = [term for objective in objectives.values()
+             for term in objective.terms]
+    if len(terms) != len(set(terms)):
+        raise ValueError("terms of all objectives must have different names, "
+                         f"got {', '.join(terms)}.")

@@ -131,8 +131,10 @@ class LatentInference:
         if num_steps is not None:
             sampler = dataclasses.replace(sampler, num_steps=num_steps)
         target = posterior_target(self.prior, self.likelihood, x, condition)
+        batch = {"x": x} if condition is None else {
+            "x": x, "condition": condition}
         return sampler.draw(
-            target, self.inference_batch, {"x": x}, seed).position
+            target, self.inference_batch, batch, seed).position
 
     def reconstruct(self, x, seed: int = 0, *, num_steps: int | None = None,
                     condition=None) -> np.ndarray:
@@ -258,15 +260,18 @@ class LatentInference:
 
     def _inputs(self, x, condition):
         x = tf.cast(x, tf.keras.backend.floatx())
+        if not len(x):
+            raise ValueError("x must hold at least one observation, got none.")
         return (x,) if condition is None else (x, condition)
 
     def _compiled(self, name: str, function: Callable, *fixed) -> Callable:
         """A tf.function of `function(*fixed, ...)`, traced once."""
         cache = self.__dict__.setdefault("_compiled_functions", {})
-        if (name, fixed) not in cache:
-            cache[name, fixed] = tf.function(
+        key = (name, fixed, self.inference_batch)
+        if key not in cache:
+            cache[key] = tf.function(
                 functools.partial(function, *fixed), autograph=False)
-        return cache[name, fixed]
+        return cache[key]
 
 
 def _in_batches(function: Callable, num_rows: int, batch_size: int,

@@ -55,7 +55,7 @@ class ChainBank(keras.layers.Layer):
         if isinstance(num_chains, int) and num_chains > self.size:
             raise ValueError(f"the bank must hold at least the {num_chains} "
                              f"chains of a batch, got size {self.size}.")
-        return rng.permutation(tf.range(num_chains, dtype=tf.int64),
+        return rng.permutation(rng.row_index(num_chains),
                                rng.stream(seed, "rows"), self.size)
 
     def start(self, num_chains, batch, seed):

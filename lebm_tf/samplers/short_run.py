@@ -18,9 +18,12 @@ class Draw(NamedTuple):
     Attributes:
         start: Positions before the first move, nest of [chains, ...].
         state: The state after the last move.
+        encoded: What an encoder said of q(z | x), (mean, log_scale), where
+            the draw is one of its; kept so that a KL term need not ask again.
     """
     start: Position
     state: State
+    encoded: tuple = ()
 
     @property
     def position(self) -> Position:
@@ -92,7 +95,8 @@ class Encoded:
     inside the tape, after the chains.
 
     Attributes:
-        encoder: Density with `sample(x, seed)`.
+        encoder: Density with `parameters(x)` and `sample_from`, such as
+            `densities.ConditionalGaussian`.
     """
     encoder: Any
     is_reparameterized = True
@@ -100,8 +104,9 @@ class Encoded:
     def draw(self, target: LogProbFn, num_chains, batch: Mapping[str, Any],
              seed: rng.Seed) -> Draw:
         """Encodes batch["x"]; the target is not looked at."""
-        position = self.encoder.sample(
-            batch["x"], rng.stream(seed, "start"))
+        encoded = self.encoder.parameters(batch["x"])
+        position = self.encoder.sample_from(
+            *encoded, rng.stream(seed, "start"))
         constant = tf.nest.map_structure(tf.stop_gradient, position)
         state = initial_state(constant)._replace(position=position)
-        return Draw(constant, state)
+        return Draw(constant, state, encoded)

@@ -9,11 +9,11 @@ from PIL import Image
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.commands.conftest import call
 
 import lebm_tf
 from lebm_tf import evaluate, export, fitting, sample, train
 from lebm_tf.errors import NonFiniteError
+from tests.commands.conftest import call
 
 FLAGFILES = sorted(glob.glob("configs/**/*.cfg", recursive=True))
 SMOKE = "--flagfile=configs/smoke/image.cfg"

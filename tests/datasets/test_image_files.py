@@ -4,9 +4,9 @@ import io
 import os
 import pickle
 
+from PIL import Image
 from absl import logging
 import numpy as np
-from PIL import Image
 import pytest
 
 from lebm_tf.datasets.images import load_dataset

@@ -1,7 +1,7 @@
 """Tests of the user's own pictures."""
 
-import numpy as np
 from PIL import Image
+import numpy as np
 import pytest
 
 from lebm_tf.datasets.images import load_dataset

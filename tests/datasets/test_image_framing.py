@@ -1,7 +1,7 @@
 """Tests of cropping and resizing."""
 
-import numpy as np
 from PIL import Image
+import numpy as np
 import pytest
 
 from lebm_tf.datasets.image_framing import Framing, parse_framing

@@ -6,8 +6,8 @@ import pytest
 from lebm_tf.datasets import ImageData, load_dataset, train_batches
 from lebm_tf.evaluation import Context, EvaluationConfig
 from lebm_tf.families import (
-    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
-    image, vae)
+    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig, image,
+    vae)
 from lebm_tf.models import OptimizerConfig
 
 GENERATOR = GeneratorConfig(base_size=4, channels=(16,), final_stride=2)

@@ -5,15 +5,14 @@ import json
 import math
 import os
 
-import numpy as np
 from PIL import Image
+import numpy as np
 import pytest
 
 from lebm_tf.datasets import ImageData
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
-    EVALUATORS, Context, EvaluationConfig, evaluate)
-from lebm_tf.evaluation import check as check_inputs
+    EVALUATORS, Context, EvaluationConfig, check as check_inputs, evaluate)
 from lebm_tf.evaluation.evaluator import has_energy
 from tests.oracles import raises
 

@@ -2,8 +2,8 @@
 
 import os
 
-import numpy as np
 from PIL import Image
+import numpy as np
 import pytest
 
 from lebm_tf.evaluation import pictures, plots, training_curves

@@ -60,11 +60,13 @@ def test_a_trace_records_a_nest_at_every_few_moves():
         logs["log_prob"], [TARGET(z) for z in full[::3]])
 
 
-def test_records_must_be_spread_evenly():
+@pytest.mark.parametrize("every", [0, 4])
+def test_records_must_be_spread_evenly(every):
     with oracles.raises(
-            ValueError, "every must divide num_steps, got 4 and 6."):
+            ValueError, "every must be >= 1 and divide num_steps, got "
+            f"{every} and 6."):
         trace_chain(Langevin(0.4), TARGET, tf.zeros([1, 2]), 6, SEED,
-                    lambda state: state.position, every=4)
+                    lambda state: state.position, every=every)
 
 
 def test_injected_noise_replaces_the_drawn_one():

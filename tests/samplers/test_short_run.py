@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from lebm_tf.densities import ConditionalGaussian, StandardNormal
 from lebm_tf.mcmc import Langevin, Mala, rng, run_chain
-from lebm_tf.samplers import (
-    ChainBank, Encoded, FromBase, FromEncoder, ShortRun)
+from lebm_tf.samplers import ChainBank, Encoded, FromBase, FromEncoder, ShortRun
 from tests import oracles
 
 SEED = rng.make_seed(6)
