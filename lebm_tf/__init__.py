@@ -15,10 +15,12 @@ import importlib
 
 _WHERE = {
     "ChainConfig": "lebm_tf.families",
+    "Context": "lebm_tf.evaluation",
     "DataSpec": "lebm_tf.families",
     "EncoderConfig": "lebm_tf.families",
     "EnergyConfig": "lebm_tf.families",
     "EnergyModel": "lebm_tf.models",
+    "EvaluationConfig": "lebm_tf.evaluation",
     "FAMILIES": "lebm_tf.families",
     "GeneratorConfig": "lebm_tf.families",
     "ImageConfig": "lebm_tf.families.image",
@@ -29,7 +31,6 @@ _WHERE = {
     "RunConfig": "lebm_tf.config",
     "VAEConfig": "lebm_tf.families.vae",
     "build": "lebm_tf.families",
-    "evaluate_model": "lebm_tf.evaluate",
     "export_model": "lebm_tf.serving",
     "fit": "lebm_tf.fitting",
     "from_flagfile": "lebm_tf.train",

@@ -4,6 +4,7 @@ import os
 
 from lebm_tf import callbacks, workdir as workdirs
 from lebm_tf.checkpoint import Checkpoints
+from lebm_tf.config import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.errors import InputError
 from lebm_tf.models import EnergyModel
@@ -13,34 +14,42 @@ _SHOWN = ("loss/energy", "loss/generator", "positive/energy",
 
 
 def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
-        batch_size: int = 100, workdir: str = "", log_every: int = 50,
-        checkpoint_every: int = 1_000, verbose: bool = True
+        workdir: str = "", log_every: int = 50, checkpoint_every: int = 1_000,
+        verbose: bool = True, run: RunConfig | None = None
         ) -> list[dict[str, float]]:
     """Trains up to step `train_steps`, from the newest checkpoint if any.
 
     Killed and called again, it goes on and ends with the same weights.
 
     Args:
-        model: A compiled model.
+        model: A model made by `families.build`.
         data: What to train on.
         train_steps: Number of the last step, counted from the first run.
-        batch_size: Examples of a step.
-        workdir: Keeps checkpoints, history.json and TensorBoard logs; empty
-            keeps nothing.
+        workdir: Keeps config.json, checkpoints, history.json and TensorBoard
+            logs, for `load` and for a later call; empty keeps nothing.
         log_every: Steps to a row of the history.
         checkpoint_every: Steps between two checkpoints.
         verbose: Whether to show a progress bar.
+        run: What else to keep in config.json; `train` gives its flags.
 
     Returns:
         The history: rows with "step" and the mean of every logged value.
 
     Raises:
-        InputError: If a checkpoint can't be read, or training ended early.
+        InputError: If the work directory belongs to another run, a checkpoint
+            can't be read, or training ended early.
         NonFiniteError: If a loss, gradient or chain is not finite.
     """
     history = callbacks.History(log_every, workdir)
     chosen = [callbacks.StopOnNonFinite(), history]
+    recipe = model.recipe
     if workdir:
+        run = run or RunConfig(
+            family=recipe.family, dataset=data.name, workdir=workdir,
+            train_steps=train_steps, batch_size=recipe.batch_size,
+            seed=recipe.seed, log_every=log_every,
+            checkpoint_every=checkpoint_every)
+        workdirs.write(workdir, workdirs.Run(run, recipe.config, recipe.data))
         checkpoints = Checkpoints(
             model, os.path.join(workdir, workdirs.CHECKPOINTS))
         checkpoints.restore()
@@ -54,7 +63,8 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         history.set_model(model)
         history.on_train_begin()
         return history.rows
-    batches = train_batches(data, batch_size, model.seed, start_step=first)
+    batches = train_batches(
+        data, recipe.batch_size, recipe.seed, start_step=first)
     model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,
               shuffle=False, verbose=0, callbacks=chosen)
     if int(model.step) != train_steps:

@@ -89,11 +89,10 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     resolved = workdirs.Run(run, model_config, DataSpec.of(data))
     plan(data, resolved, run.evaluators, settings, run.workdir)
     model = workdirs.build_run(resolved)
-    workdirs.write(run.workdir, resolved)
     command.say(introduction(run, data, model))
-    history = fit(model, data, run.train_steps, batch_size=run.batch_size,
-                  workdir=run.workdir, log_every=run.log_every,
-                  checkpoint_every=run.checkpoint_every)
+    history = fit(model, data, run.train_steps, workdir=run.workdir,
+                  log_every=run.log_every,
+                  checkpoint_every=run.checkpoint_every, run=run)
     pictures = os.path.join(run.workdir, workdirs.PICTURES)
     training_curves(os.path.join(pictures, "training.png"), history)
     command.say("Measuring on the held-out images ...")

@@ -3,7 +3,7 @@
 from lebm_tf.errors import InputError
 from lebm_tf.families import image, vae
 from lebm_tf.families.components import (
-    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig)
+    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig, Recipe)
 from lebm_tf.models import EnergyModel
 
 FAMILIES = {"image": image, "vae": vae}
@@ -36,11 +36,13 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
             f"{type(config).__name__}.")
     spec = data if isinstance(data, DataSpec) else DataSpec.of(data)
     try:
-        return module.build(
+        model = module.build(
             config, spec, batch_size=batch_size, seed=seed, **networks)
     except ValueError as error:
         raise InputError(str(error)) from error
+    model.recipe = Recipe(family, config, spec, batch_size, seed)
+    return model
 
 
 __all__ = ["FAMILIES", "build", "ChainConfig", "DataSpec", "EncoderConfig",
-           "EnergyConfig", "GeneratorConfig", "image", "vae"]
+           "EnergyConfig", "GeneratorConfig", "Recipe", "image", "vae"]

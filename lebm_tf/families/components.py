@@ -1,6 +1,7 @@
 """Pieces of configuration that several families share."""
 
 import dataclasses
+from typing import Any, NamedTuple
 
 from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
 from lebm_tf.networks import (
@@ -29,6 +30,23 @@ class DataSpec:
         """Of a data set such as `datasets.ImageData`."""
         return cls(tuple(data.image_shape), len(data.x_train),
                    data.num_classes)
+
+
+class Recipe(NamedTuple):
+    """What a model was built from, so that a run can be built again.
+
+    Attributes:
+        family: Name of the family.
+        config: Its configuration.
+        data: What the data look like.
+        batch_size: Examples of a step.
+        seed: Of initial weights and chains.
+    """
+    family: str
+    config: Any
+    data: DataSpec
+    batch_size: int
+    seed: int
 
 
 @dataclasses.dataclass(frozen=True)

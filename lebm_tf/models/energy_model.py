@@ -65,6 +65,7 @@ class EnergyModel(LatentInference, keras.Model):
         self.step = tf.Variable(
             0, trainable=False, dtype=tf.int64, name="step",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self.recipe = None  # Set by `families.build`.
         self.built = True
 
     def variables_of(self, part: str) -> list:
