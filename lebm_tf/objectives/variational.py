@@ -12,7 +12,8 @@ from lebm_tf.objectives.objective import Draws
 def gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
     """mean KL(q(z | x) || N(0, I)) in closed form, in nats.
 
-    For positive states that an encoder drew (`samplers.Encoded`). Kingma and Welling 2014, arXiv:1312.6114, appendix B.
+    For positive states that an encoder drew (`samplers.Encoded`). Kingma and
+    Welling 2014, arXiv:1312.6114, appendix B.
     """
     mean, log_scale = draws.positive.encoded
     terms = tf.square(mean) + tf.exp(2.0 * log_scale) - 2.0 * log_scale - 1.0
