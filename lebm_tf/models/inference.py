@@ -5,10 +5,11 @@ import functools
 import math
 from typing import Any, Callable, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.densities.targets import posterior_target, prior_target, tempered
+from lebm_tf.densities.targets import prior_target, tempered
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.chain import trace_chain
 from lebm_tf.mcmc.kernel import Position
@@ -98,15 +99,15 @@ class LatentInference:
 
         def batch(seed, rows, *inputs):
             return step(rng.stream(seed, "sample"), tf.constant(
-                temperature, tf.keras.backend.floatx()), *inputs)
+                temperature, keras.config.floatx()), *inputs)
         inputs = () if condition is None else (condition,)
         return Samples(*_in_batches(
             batch, num_samples, self.inference_batch, seed, inputs))
 
     def _sample_batch(self, num_steps, seed, temperature, condition=None):
         sampler = dataclasses.replace(self.generation, num_steps=num_steps)
-        target = tempered(prior_target(self.prior, condition), temperature)
         batch = {} if condition is None else {"condition": condition}
+        target = tempered(self.negative_target(batch), temperature)
         z = sampler.draw(target, self.inference_batch, batch, seed).position
         return self.likelihood.mean(z), z, self.energy(z, condition)
 
@@ -130,11 +131,10 @@ class LatentInference:
         sampler = self.inference
         if num_steps is not None:
             sampler = dataclasses.replace(sampler, num_steps=num_steps)
-        target = posterior_target(self.prior, self.likelihood, x, condition)
         batch = {"x": x} if condition is None else {
             "x": x, "condition": condition}
-        return sampler.draw(
-            target, self.inference_batch, batch, seed).position
+        return sampler.draw(self.positive_target(batch), self.inference_batch,
+                            batch, seed).position
 
     def reconstruct(self, x, seed: int = 0, *, num_steps: int | None = None,
                     condition=None) -> np.ndarray:
@@ -224,19 +224,18 @@ class LatentInference:
         """
         if num_steps is None:
             num_steps = self.generation.num_steps
+        target = self.negative_target({})
 
         def trace(state):
             return (self.likelihood.mean(state.position), state.position,
-                    self.energy(state.position),
-                    prior_target(self.prior)(state.position))
+                    self.energy(state.position), target(state.position))
 
         def run(seed):
             sampler = self.generation
             start = sampler.initializer.start(
                 num_chains, {}, rng.stream(seed, "start"))
-            return trace_chain(sampler.kernel, prior_target(self.prior), start,
-                               num_steps, rng.stream(seed, "chain"), trace,
-                               every)[1]
+            return trace_chain(sampler.kernel, target, start, num_steps,
+                               rng.stream(seed, "chain"), trace, every)[1]
         step = self._compiled(f"transition/{num_chains}/{every}/{num_steps}",
                               run)
         records = step(rng.stream(rng.fold_in(rng.make_seed(seed), 0),
@@ -259,7 +258,7 @@ class LatentInference:
         return num_steps
 
     def _inputs(self, x, condition):
-        x = tf.cast(x, tf.keras.backend.floatx())
+        x = tf.cast(x, keras.config.floatx())
         if not len(x):
             raise ValueError("x must hold at least one observation, got none.")
         return (x,) if condition is None else (x, condition)

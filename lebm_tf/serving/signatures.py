@@ -6,7 +6,7 @@ that a server happened to put it in.
 
 import tensorflow as tf
 
-from lebm_tf.densities.targets import posterior_target, prior_target
+from lebm_tf.densities.targets import prior_target
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel
@@ -60,7 +60,7 @@ class Servable(tf.Module):
         """Prior draws: x, z and energy, one a seed."""
         seeds = rng.stream(rng.make_seed(seed), "sample")
         z = self.model.generation.draw(
-            prior_target(self.model.prior), tf.shape(seed)[0], {},
+            self.model.negative_target({}), tf.shape(seed)[0], {},
             seeds).position
         return {"x": self.model.likelihood.mean(z), **self._named(z),
                 "energy": self.model.energy(z)}
@@ -92,9 +92,10 @@ class Servable(tf.Module):
 
     def _posterior(self, x, seed):
         seeds = rng.stream(rng.make_seed(seed), "infer")
-        target = posterior_target(self.model.prior, self.model.likelihood, x)
+        batch = {"x": x}
         return self.model.inference.draw(
-            target, tf.shape(x)[0], {"x": x}, seeds).position
+            self.model.positive_target(batch), tf.shape(x)[0], batch,
+            seeds).position
 
     def _function(self, function, specs):
         # AutoGraph has nothing to convert here.
