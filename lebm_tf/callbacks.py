@@ -12,6 +12,7 @@ import tensorflow as tf
 from lebm_tf import files
 from lebm_tf.checkpoint import Checkpoints
 from lebm_tf.errors import NonFiniteError
+from lebm_tf.models import EnergyModel
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -28,8 +29,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
             if name.startswith(("positive/", "negative/")))
         raise NonFiniteError(
             f"not finite at step {step}: {', '.join(bad)}; chains: {chains}. "
-            "Lower the learning rate of that part or the chains' step_size; "
-            "the last checkpoint is from before.")
+            "No checkpoint was made of it. Lower the learning rate of the "
+            "energy, or the step_size of the chains.")
 
 
 class Progress(keras.callbacks.Callback):
@@ -38,43 +39,52 @@ class Progress(keras.callbacks.Callback):
     Args:
         num_steps: Steps of the whole run.
         first: Steps done in earlier sessions of it.
-        shown: Names of the values to show.
     """
 
-    def __init__(self, num_steps: int, first: int, shown: tuple[str, ...]):
+    def __init__(self, num_steps: int, first: int):
         super().__init__()
-        self.bar = keras.utils.Progbar(
-            num_steps, stateful_metrics=shown, interval=0.5)
-        self.first, self.shown, self.num_steps = first, shown, num_steps
+        self.bar = keras.utils.Progbar(num_steps, interval=0.5)
+        self.first, self.num_steps = first, num_steps
 
     def on_train_batch_end(self, batch, logs=None):
         done = self.first + batch + 1
-        self.bar.update(done, [(name, logs[name]) for name in self.shown
-                               if name in logs], done == self.num_steps)
+        shown = [(name, value) for name, value in logs.items()
+                 if name.startswith("loss/") or name.endswith("/energy")]
+        self.bar.stateful_metrics = {name for name, _ in shown}
+        self.bar.update(done, shown, done == self.num_steps)
 
 
 class History(keras.callbacks.Callback):
     """Means of every value over `every` steps, as rows and for TensorBoard.
 
+    The rows are kept as `model.rows`.
+
     Args:
+        model: The model in training.
         every: Steps to a row.
         workdir: Where history.json and the TensorBoard logs go, or empty.
     """
 
-    def __init__(self, every: int, workdir: str = ""):
+    def __init__(self, model: EnergyModel, every: int, workdir: str = ""):
         super().__init__()
-        self.every, self.rows, self.pending = every, [], []
+        self.set_model(model)
+        self.every, self.pending = every, []
         self.path = os.path.join(workdir, "history.json") if workdir else ""
         self.folder = os.path.join(workdir, "logs") if workdir else ""
         self.writer, self.started, self.before = None, 0.0, 0.0
 
-    def on_train_begin(self, logs=None):
+    def load(self) -> list[dict]:
+        """The rows up to the model's step; later ones will be made again."""
         step = int(self.model.step)
-        if self.path and step and os.path.exists(self.path):
-            # Rows from after the checkpoint will be made again.
-            self.rows = [row for row in files.read_json(self.path)
-                         if row["step"] <= step]
-            self.before = self.rows[-1]["seconds"] if self.rows else 0.0
+        if self.path and os.path.exists(self.path):
+            self.model.rows = files.read_json(self.path)
+        self.model.rows = [row for row in self.model.rows
+                           if row["step"] <= step]
+        return self.model.rows
+
+    def on_train_begin(self, logs=None):
+        rows = self.load()
+        self.before = rows[-1]["seconds"] if rows else 0.0
         self.started = time.monotonic()
         if self.folder:
             self.writer = tf.summary.create_file_writer(self.folder)
@@ -93,7 +103,7 @@ class History(keras.callbacks.Callback):
             row[f"learning_rate/{part}"] = float(optimizer.learning_rate)
         self.pending = []
         seconds = self.before + time.monotonic() - self.started
-        self.rows.append({"step": step, "seconds": seconds, **row})
+        self.model.rows.append({"step": step, "seconds": seconds, **row})
         if self.writer:
             with self.writer.as_default():
                 for key, value in row.items():
@@ -102,7 +112,7 @@ class History(keras.callbacks.Callback):
     def save(self):
         """Writes what there is; called beside each checkpoint."""
         if self.path:
-            files.write_json(self.path, self.rows)
+            files.write_json(self.path, self.model.rows)
             self.writer.flush()
 
     def on_train_end(self, logs=None):

@@ -6,7 +6,9 @@ optimizers, which live in a dict.
 """
 
 import os
+import re
 
+from absl import logging
 import tensorflow as tf
 
 from lebm_tf.errors import InputError
@@ -14,20 +16,22 @@ from lebm_tf.models import EnergyModel
 
 
 class Checkpoints:
-    """The checkpoints of one work directory.
+    """The checkpoints of one work directory, ckpt-STEP each.
+
+    TensorFlow writes the index of a checkpoint last, so what has one is
+    whole. No state file is kept beside that could be lost or contradict.
 
     Args:
         model: A compiled model.
         directory: Folder of the checkpoints; made at the first save.
-        max_to_keep: How many of the newest stay.
+        max_to_keep: How many of the newest stay, at least 1.
     """
 
     def __init__(self, model: EnergyModel, directory: str,
                  max_to_keep: int = 3):
-        self.model = model
+        self.model, self.directory = model, directory
         self.checkpoint = tf.train.Checkpoint(**items(model))
-        self.manager = tf.train.CheckpointManager(
-            self.checkpoint, directory, max_to_keep)
+        self.max_to_keep = max_to_keep
 
     def save(self) -> str:
         """Writes a checkpoint named by the step; returns its path.
@@ -35,38 +39,51 @@ class Checkpoints:
         Raises:
             InputError: If it could not be written; the older ones stay.
         """
+        path = os.path.join(self.directory, f"ckpt-{int(self.model.step)}")
         try:
-            return self.manager.save(int(self.model.step))
-        except tf.errors.OpError as error:
+            self.checkpoint.write(path)
+            for old in steps(self.directory)[:-self.max_to_keep]:
+                _remove(os.path.join(self.directory, f"ckpt-{old}"))
+        except (tf.errors.OpError, OSError) as error:
             raise InputError(
-                f"a checkpoint could not be written to "
-                f"{self.manager.directory}: {_one_line(error)}") from error
+                f"a checkpoint could not be written to {self.directory}: "
+                f"{_one_line(error)}") from error
+        return path
 
     def restore(self) -> int:
         """Restores the newest checkpoint; returns its step, 0 if none.
 
+        One that is damaged is reported, and the one before it used.
+
         Raises:
-            InputError: If it can't be read, or belongs to another model.
+            InputError: If none can be read into this model.
         """
-        path = self.manager.latest_checkpoint
-        if path is None:
-            return 0
-        try:
-            status = self.checkpoint.restore(path)
-            status.assert_existing_objects_matched()
-            status.assert_consumed()
-        except (tf.errors.OpError, AssertionError, IndexError, ValueError
-                ) as error:  # A reader says IndexError of a cut file.
-            raise InputError(
-                f"the checkpoint {path} can't be read into this model: "
-                f"{_one_line(error)}") from error
-        return int(self.model.step)
+        first_error = None
+        for step in reversed(steps(self.directory)):
+            path = os.path.join(self.directory, f"ckpt-{step}")
+            try:
+                status = self.checkpoint.read(path)
+                status.assert_existing_objects_matched()
+                status.assert_consumed()
+                return int(self.model.step)
+            except (tf.errors.OpError, AssertionError, IndexError, ValueError
+                    ) as error:  # A reader says IndexError of a cut file.
+                message = (f"the checkpoint {path} can't be read into this "
+                           f"model: {_one_line(error)}")
+                logging.warning("%s", message)
+                first_error = first_error or InputError(message)
+        if first_error:
+            raise first_error
+        return 0
 
 
-def exists(directory: str) -> bool:
-    """Whether a folder holds a checkpoint."""
-    return os.path.isdir(directory) and bool(
-        tf.train.latest_checkpoint(directory))
+def steps(directory: str) -> list[int]:
+    """Steps of the whole checkpoints in a folder, in order."""
+    if not os.path.isdir(directory):
+        return []
+    found = (re.fullmatch(r"ckpt-(\d+)\.index", name)
+             for name in os.listdir(directory))
+    return sorted(int(match[1]) for match in found if match)
 
 
 def items(model: EnergyModel) -> dict:
@@ -84,6 +101,15 @@ def items(model: EnergyModel) -> dict:
     for i, bank in enumerate(model.banks):
         found[f"bank_{i}"] = bank.variables
     return found
+
+
+def _remove(path: str) -> None:
+    """Removes a checkpoint, its index first: then it is none."""
+    os.remove(path + ".index")
+    folder, name = os.path.split(path)
+    for entry in os.listdir(folder):
+        if entry.startswith(name + ".data-"):
+            os.remove(os.path.join(folder, entry))
 
 
 def _one_line(error: Exception) -> str:

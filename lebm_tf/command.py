@@ -1,10 +1,11 @@
 """What all commands share: flags in, one line and an exit code out.
 
 Exit codes: 0 done, 1 the run failed (values became non-finite), 2 the input
-was wrong or a result could not be written.
+was wrong or a result could not be written, 130 interrupted.
 """
 
 import errno
+import os
 import sys
 from typing import Callable, Sequence
 import warnings
@@ -14,6 +15,7 @@ from absl import flags, logging
 from lebm_tf import config as configuration
 from lebm_tf.errors import InputError, NonFiniteError
 
+_NAME_FILES = ("flagfile", "baseline")
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS,
                 errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,
                 errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
@@ -47,6 +49,9 @@ def run(main: Callable[[flags.FlagValues], None], description: str,
         return _fail(2, error)
     except NonFiniteError as error:
         return _fail(1, error)
+    except KeyboardInterrupt:
+        return _fail(130, "stopped; train goes on from its newest checkpoint "
+                     "when the same command is given again.")
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
@@ -66,7 +71,7 @@ def parse(fields: Sequence[configuration.Field], argv: Sequence[str]
     configuration.define(values, fields)
     flags.DEFINE_boolean("help", False, "Show this.", flag_values=values)
     try:
-        rest = values(list(argv))[1:]
+        rest = values([argv[0], *expand(argv[1:])])[1:]
     except flags.UnrecognizedFlagError as error:
         name = error.flagname
         raise InputError(
@@ -77,6 +82,40 @@ def parse(fields: Sequence[configuration.Field], argv: Sequence[str]
     if rest:
         raise InputError(f"expected flags only, got {rest[0]!r}.")
     return values
+
+
+def expand(argv: Sequence[str], folder: str = "", seen: tuple = ()
+           ) -> list[str]:
+    """Puts the flags of flagfiles where the flagfile is named.
+
+    A file that a flagfile names, as another flagfile or a baseline, lies
+    relative to the one that names it; then a run needs no certain folder.
+
+    Raises:
+        InputError: If a flagfile can't be read, or names itself.
+    """
+    flat = []
+    for argument in argv:
+        name, equals, value = argument.partition("=")
+        if name.lstrip("-") not in _NAME_FILES or not equals or not value:
+            flat.append(argument)
+            continue
+        path = os.path.join(folder, os.path.expanduser(value))
+        if name.lstrip("-") != "flagfile":
+            flat.append(f"{name}={path}")
+            continue
+        if os.path.realpath(path) in seen:
+            raise InputError(f"the flagfile {path} names itself.")
+        try:
+            with open(path, encoding="utf-8") as file:
+                lines = [line.strip() for line in file]
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"the flagfile {path} can't be read: {error}.") from error
+        flat += expand([line for line in lines if line and line[0] != "#"],
+                       os.path.dirname(path),
+                       (*seen, os.path.realpath(path)))
+    return flat
 
 
 def say(text: str) -> None:
@@ -91,7 +130,16 @@ def _fail(code: int, error) -> int:
 
 
 def _help(fields) -> str:
-    seen = {field.flag: field.help for field in fields}
-    return "\n".join(f"  --{flag}\n      {text}" for flag, text in
-                     {"flagfile": "File with one flag a line.",
-                      **seen}.items())
+    texts, defaults = {"flagfile": "File with one flag a line."}, {}
+    for field in fields:
+        texts[field.flag] = field.help
+        value = field.default
+        if isinstance(value, tuple):
+            value = ",".join(map(str, value))
+        shown = defaults.setdefault(field.flag, [])
+        if value not in shown and value not in ("", None):
+            shown.append(value)
+    return "\n".join(
+        f"  --{flag}" + (f" ({' or '.join(map(str, defaults[flag]))})"
+                         if defaults.get(flag) else "") + f"\n      {text}"
+        for flag, text in texts.items())

@@ -62,6 +62,10 @@ class RunConfig:
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"{name} must be >= 1, got {getattr(self, name)}.")
+        if self.checkpoint_every % self.log_every:
+            raise ValueError(
+                "checkpoint_every must be a multiple of log_every, got "
+                f"{self.checkpoint_every} and {self.log_every}.")
         if self.image_size < 0:
             raise ValueError(
                 f"image_size must be >= 0, got {self.image_size}.")
@@ -78,21 +82,31 @@ class Field:
     path: tuple[str, ...]
     type: Any
     help: str
+    default: Any = None
 
 
-def fields(config_class: type, prefix: str = "",
-           path: tuple[str, ...] = ()) -> list[Field]:
-    """All fields of a dataclass, nested ones flattened."""
+def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
+           config: Any = None) -> list[Field]:
+    """All fields of a dataclass, nested ones flattened.
+
+    Args:
+        config_class: The dataclass.
+        prefix: Of the flags.
+        path: Where it is nested.
+        config: The instance that holds the defaults, if not a fresh one.
+    """
+    config = config_class() if config is None else config
     hints = typing.get_type_hints(config_class)
     described = _attributes(config_class.__doc__ or "")
     found = []
     for field in dataclasses.fields(config_class):
         where, kind = (*path, field.name), hints[field.name]
+        default = getattr(config, field.name)
         if dataclasses.is_dataclass(kind):
-            found += fields(kind, f"{prefix}{field.name}_", where)
+            found += fields(kind, f"{prefix}{field.name}_", where, default)
         else:
             found.append(Field(prefix + field.name, where, kind,
-                               described.get(field.name, "")))
+                               described.get(field.name, ""), default))
     return found
 
 
@@ -110,8 +124,8 @@ def define(values: flags.FlagValues, all_fields: Iterable[Field]) -> None:
 
 
 def from_flags(config_class: type, values: flags.FlagValues,
-               prefix: str = "") -> Any:
-    """The configuration with the flags that were given.
+               prefix: str = "", base: Any = None) -> Any:
+    """The configuration `base`, or the default, with the flags given.
 
     Raises:
         InputError: If a value has the wrong type or is out of range.
@@ -125,7 +139,7 @@ def from_flags(config_class: type, values: flags.FlagValues,
         for name in field.path[:-1]:
             node = node.setdefault(name, {})
         node[field.path[-1]] = _convert(field, text)
-    return _changed(config_class(), changes, prefix)
+    return _changed(base or config_class(), changes, prefix)
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -147,7 +161,7 @@ def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
     if type(old) is not type(new):
         return {"family": (type(old).__name__, type(new).__name__)}
     found = {}
-    for field in fields(type(old)):
+    for field in fields(type(old), config=old):
         a, b = _get(old, field.path), _get(new, field.path)
         if a != b:
             found[field.flag] = (a, b)
@@ -189,13 +203,14 @@ def _convert(field: Field, text: Any) -> Any:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         one = dataclasses.replace(field, type=item)
         return tuple(_convert(one, part) for part in parts)
+    kind = {int: "an integer of 64 bits", float: "a number"}[field.type]
     try:
-        # Python takes "1e3" for a float only, and "1_000" for both.
-        return field.type(text)
+        number = field.type(text)
     except ValueError:
-        kind = {int: "an integer", float: "a number"}[field.type]
-        raise InputError(
-            f"--{field.flag} must be {kind}, got {text!r}.") from None
+        number = None
+    if number is None or field.type is int and not -2**63 <= number < 2**63:
+        raise InputError(f"--{field.flag} must be {kind}, got {text!r}.")
+    return number
 
 
 def _get(config, path):

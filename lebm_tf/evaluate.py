@@ -2,8 +2,8 @@
 
     python -m lebm_tf.evaluate --workdir=DIR [--evaluators=frechet,chains]
 
-Without --evaluators, those of the run's family. Measurements of earlier calls
-stay in the file unless made anew.
+Without --evaluators, those of the run, or of its family; settings are the
+run's unless given. Earlier measurements of the same step stay in the file.
 """
 
 import dataclasses
@@ -56,42 +56,51 @@ def evaluate_model(model: EnergyModel, data: ImageData, resolved, names,
         model: The trained model.
         data: The data set of the run.
         resolved: `workdir.Run`.
-        names: Keys of `EVALUATORS`; the family's if empty.
+        names: Keys of `EVALUATORS`; the run's, or the family's, if empty.
         chosen: How much to measure.
         workdir: Work directory.
 
     Returns:
         Flat name -> value, as joined into WORKDIR/metrics.json.
     """
-    names, context = plan(data, resolved, names, chosen, workdir)
-    metrics = {"run/family": resolved.run.family,
-               "run/dataset": resolved.run.dataset,
-               "run/step": int(model.step),
-               **evaluate(model, context, names)}
-    return merge_metrics(workdir, metrics)
+    names, context = plan(model, data, resolved, names, chosen, workdir)
+    metrics = merge_metrics(workdir, {
+        "run/family": resolved.run.family, "run/dataset": resolved.run.dataset,
+        "run/step": int(model.step)})
+    for name in names:  # Written one by one: a failure loses no other.
+        metrics = merge_metrics(workdir, evaluate(model, context, [name]))
+    return metrics
 
 
-def plan(data: ImageData, resolved, names, chosen: EvaluationConfig,
-         workdir: str) -> tuple[tuple[str, ...], Context]:
+def plan(model: EnergyModel, data: ImageData, resolved, names,
+         chosen: EvaluationConfig, workdir: str
+         ) -> tuple[tuple[str, ...], Context]:
     """What `evaluate_model` will measure, and with what; same arguments.
 
     Raises:
-        InputError: If the data or the settings lack what a measurement needs;
-            so nobody learns of it after the training.
+        InputError: If the model, the data or the settings lack what a
+            measurement needs; so nobody learns of it after the training.
     """
-    names = tuple(names) or workdirs.family_of(resolved.run).EVALUATORS
+    names = (tuple(names) or resolved.run.evaluators
+             or workdirs.family_of(resolved.run).EVALUATORS)
     context = Context(
         data=data, config=chosen, anomaly_label=resolved.run.anomaly_label,
         directory=os.path.join(workdir, workdirs.PICTURES),
         classifier_path=os.path.join(workdir, "features_classifier.npz"))
-    check(names, context)
+    check(names, context, model)
     return names, context
 
 
 def merge_metrics(workdir: str, metrics: dict) -> dict:
-    """Adds to WORKDIR/metrics.json; returns all that it holds then."""
+    """Adds to WORKDIR/metrics.json; returns all that it holds then.
+
+    Measurements of another step are dropped: a file never mixes two models.
+    """
     path = os.path.join(workdir, workdirs.METRICS)
     before = files.read_json(path) if os.path.exists(path) else {}
+    if metrics.get("run/step", before.get("run/step")) != before.get(
+            "run/step"):
+        before = {}
     together = {**before, **metrics}
     files.write_json(path, together)
     return together
@@ -110,13 +119,14 @@ def main(values) -> None:
     """Measures, and prints what came out."""
     chosen = config.from_flags(EvaluateConfig, values)
     check_names(chosen.evaluators)
-    settings = config.from_flags(EvaluationConfig, values, PREFIX)
     resolved = workdirs.read(chosen.workdir)
+    settings = config.from_flags(
+        EvaluationConfig, values, PREFIX, resolved.evaluation)
     if chosen.data_dir:
         resolved = resolved._replace(run=dataclasses.replace(
             resolved.run, data_dir=chosen.data_dir))
     model = workdirs.load(chosen.workdir)
-    data = workdirs.load_data(resolved.run)
+    data = workdirs.load_data(resolved.run, resolved.data)
     metrics = evaluate_model(
         model, data, resolved, chosen.evaluators, settings, chosen.workdir)
     command.say(report(metrics))

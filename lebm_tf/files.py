@@ -7,6 +7,8 @@ import os
 import tempfile
 from typing import Any, Iterator
 
+from lebm_tf.errors import InputError
+
 
 @contextlib.contextmanager
 def atomic_path(path: str) -> Iterator[str]:
@@ -52,6 +54,13 @@ def write_json(path: str, value: Any) -> None:
 
 
 def read_json(path: str) -> Any:
-    """Reads a JSON file."""
+    """Reads a JSON file.
+
+    Raises:
+        InputError: If it holds something else.
+    """
     with open(path, encoding="utf-8") as file:
-        return json.load(file)
+        try:
+            return json.load(file)
+        except ValueError as error:  # Of JSON or of UTF-8.
+            raise InputError(f"{path} is damaged: {error}.") from error

@@ -7,15 +7,15 @@ from lebm_tf.checkpoint import Checkpoints
 from lebm_tf.config import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.errors import InputError
+from lebm_tf.evaluation import EvaluationConfig
+from lebm_tf.families import DataSpec
 from lebm_tf.models import EnergyModel
-
-_SHOWN = ("loss/energy", "loss/generator", "positive/energy",
-          "negative/energy", "loss/reconstruction", "loss/kl")
 
 
 def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         workdir: str = "", log_every: int = 50, checkpoint_every: int = 1_000,
-        verbose: bool = True, run: RunConfig | None = None
+        verbose: bool = True, run: RunConfig | None = None,
+        evaluation: EvaluationConfig = EvaluationConfig()
         ) -> list[dict[str, float]]:
     """Trains up to step `train_steps`, from the newest checkpoint if any.
 
@@ -31,6 +31,7 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         checkpoint_every: Steps between two checkpoints.
         verbose: Whether to show a progress bar.
         run: What else to keep in config.json; `train` gives its flags.
+        evaluation: How `evaluate` shall measure the run.
 
     Returns:
         The history: rows with "step" and the mean of every logged value.
@@ -40,16 +41,20 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
             can't be read, or training ended early.
         NonFiniteError: If a loss, gradient or chain is not finite.
     """
-    history = callbacks.History(log_every, workdir)
-    chosen = [callbacks.StopOnNonFinite(), history]
     recipe = model.recipe
+    if DataSpec.of(data) != recipe.data:
+        raise InputError(f"the model was built for {recipe.data}, got "
+                         f"{DataSpec.of(data)}.")
+    history = callbacks.History(model, log_every, workdir)
+    chosen = [callbacks.StopOnNonFinite(), history]
     if workdir:
         run = run or RunConfig(
             family=recipe.family, dataset=data.name, workdir=workdir,
             train_steps=train_steps, batch_size=recipe.batch_size,
             seed=recipe.seed, log_every=log_every,
-            checkpoint_every=checkpoint_every)
-        workdirs.write(workdir, workdirs.Run(run, recipe.config, recipe.data))
+            checkpoint_every=checkpoint_every, **data.origin)
+        workdirs.write(workdir, workdirs.Run(
+            run, recipe.config, recipe.data, evaluation))
         checkpoints = Checkpoints(
             model, os.path.join(workdir, workdirs.CHECKPOINTS))
         checkpoints.restore()
@@ -58,11 +63,9 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
                        checkpoints, checkpoint_every, history.save)]
     first = int(model.step)
     if verbose:
-        chosen.append(callbacks.Progress(train_steps, first, _SHOWN))
+        chosen.append(callbacks.Progress(train_steps, first))
     if first >= train_steps:
-        history.set_model(model)
-        history.on_train_begin()
-        return history.rows
+        return history.load()
     batches = train_batches(
         data, recipe.batch_size, recipe.seed, start_step=first)
     model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,
@@ -73,4 +76,4 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         raise InputError(
             f"training must end at step {train_steps}, got an end of the data "
             f"at {int(model.step)}; is the disk of {workdir!r} full?")
-    return history.rows
+    return model.rows

@@ -22,6 +22,7 @@ from lebm_tf import command, config, workdir as workdirs  # noqa: E402
 from lebm_tf.datasets import to_uint8  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation import pictures  # noqa: E402
+from lebm_tf.evaluation.evaluator import has_energy  # noqa: E402
 from lebm_tf.files import atomic_path  # noqa: E402
 
 
@@ -79,12 +80,15 @@ WRITERS = {".png": write_png, ".npz": write_npz}
 def main(values) -> None:
     """Draws and writes."""
     chosen = config.from_flags(SampleConfig, values)
-    ending = os.path.splitext(chosen.output)[1]
+    ending = os.path.splitext(chosen.output)[1].lower()
     if ending not in WRITERS:
         raise InputError(f"--output must end with {' or '.join(WRITERS)}, "
                          f"got {chosen.output!r}.")
     model = workdirs.load(chosen.workdir)
     steps = None if chosen.num_steps < 0 else chosen.num_steps
+    if steps and not has_energy(model):
+        raise InputError("--num_steps needs a prior with an energy to climb, "
+                         f"got {steps} for the base alone.")
     samples = model.sample(chosen.num_samples, chosen.seed, num_steps=steps,
                            temperature=chosen.temperature)
     WRITERS[ending](chosen.output, samples)

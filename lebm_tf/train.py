@@ -9,6 +9,7 @@ Run again, it goes on from the newest checkpoint.
 import dataclasses
 import math
 import os
+import shlex
 import sys
 import time
 
@@ -27,9 +28,10 @@ from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
 from lebm_tf.fitting import fit  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
 
-# What is carried over to a baseline, so that both see the same data.
+# What is carried over to a baseline: the same data, the same budget.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
-           "seed", "log_every", "checkpoint_every")
+           "train_steps", "batch_size", "seed", "log_every",
+           "checkpoint_every")
 
 
 def all_fields() -> list[config.Field]:
@@ -86,22 +88,24 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     """
     data = workdirs.load_data(run)
     steps_per_epoch(data, run.batch_size)  # Refuses a batch that is too large.
-    resolved = workdirs.Run(run, model_config, DataSpec.of(data))
-    plan(data, resolved, run.evaluators, settings, run.workdir)
+    resolved = workdirs.Run(run, model_config, DataSpec.of(data), settings)
     model = workdirs.build_run(resolved)
+    plan(model, data, resolved, (), settings, run.workdir)
     command.say(introduction(run, data, model))
     history = fit(model, data, run.train_steps, workdir=run.workdir,
                   log_every=run.log_every,
-                  checkpoint_every=run.checkpoint_every, run=run)
-    pictures = os.path.join(run.workdir, workdirs.PICTURES)
-    training_curves(os.path.join(pictures, "training.png"), history)
+                  checkpoint_every=run.checkpoint_every, run=run,
+                  evaluation=settings)
+    measured = {}
+    if history:  # A finished run may have lost its own.
+        training_curves(os.path.join(
+            run.workdir, workdirs.PICTURES, "training.png"), history)
+        measured["training/seconds"] = history[-1]["seconds"]
     command.say("Measuring on the held-out images ...")
     started = time.monotonic()
-    metrics = evaluate_model(
-        model, data, resolved, run.evaluators, settings, run.workdir)
-    return merge_metrics(run.workdir, {
-        **metrics, "training/seconds": history[-1]["seconds"],
-        "evaluation/seconds": time.monotonic() - started})
+    evaluate_model(model, data, resolved, (), settings, run.workdir)
+    measured["evaluation/seconds"] = time.monotonic() - started
+    return merge_metrics(run.workdir, measured)
 
 
 def introduction(run: RunConfig, data: ImageData, model: EnergyModel) -> str:
@@ -115,7 +119,8 @@ def introduction(run: RunConfig, data: ImageData, model: EnergyModel) -> str:
         f"{len(data.x_train):,} images of {shape}, {len(data.x_test):,} held "
         f"out; {run.train_steps:,} steps of {run.batch_size}.\n"
         f"Parameters: {counts}.\nEverything goes to {run.workdir}; "
-        f"TensorBoard: tensorboard --logdir {run.workdir}/logs")
+        "TensorBoard: tensorboard --logdir "
+        f"{shlex.quote(os.path.join(run.workdir, 'logs'))}")
 
 
 def train_baseline(run: RunConfig, settings: EvaluationConfig) -> dict:
@@ -136,21 +141,23 @@ def summary(run: RunConfig, metrics: dict) -> str:
         ("  baseline", "baseline/frechet/samples"),
         ("  real training images", "frechet/real"),
         ("Mean squared error of reconstructions", "reconstruction/mse"),
+        ("Area under the precision-recall curve", "anomaly/auprc"),
         ("Seconds of training", "training/seconds"),
         ("  baseline", "baseline/training/seconds"),
     ) if name in metrics]
     width = max(len(label) for label, _ in lines) if lines else 0
     figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
                         for label, value in lines)
+    workdir = shlex.quote(run.workdir)
     return f"""
 {figures}
 
 All figures: {run.workdir}/metrics.json; pictures: {run.workdir}/pictures
 Next:
-  python -m lebm_tf.sample --workdir={run.workdir} --num_samples=64 \
+  python -m lebm_tf.sample --workdir={workdir} --num_samples=64 \
 --seed=7 --output=samples.png
-  python -m lebm_tf.evaluate --workdir={run.workdir} --evaluators=likelihood
-  python -m lebm_tf.export --workdir={run.workdir} --output=models/my_model"""
+  python -m lebm_tf.evaluate --workdir={workdir} --evaluators=likelihood
+  python -m lebm_tf.export --workdir={workdir} --output=models/my_model"""
 
 
 def main(values) -> None:

@@ -8,6 +8,7 @@ from lebm_tf.config import RunConfig
 from lebm_tf.datasets import ImageData, load_dataset
 from lebm_tf.datasets.anomaly_split import anomaly_split
 from lebm_tf.errors import InputError
+from lebm_tf.evaluation import EvaluationConfig
 from lebm_tf.families import FAMILIES, DataSpec, build
 from lebm_tf.models import EnergyModel
 
@@ -26,19 +27,28 @@ class Run(NamedTuple):
         run: What the run needs besides its model.
         model: The family's configuration.
         data: What the data look like.
+        evaluation: How to measure it, if not told otherwise.
     """
     run: RunConfig
     model: Any
     data: DataSpec
+    evaluation: EvaluationConfig = EvaluationConfig()
 
 
-def load_data(run: RunConfig) -> ImageData:
-    """The data set of a run, with its anomalous class left out if any."""
+def load_data(run: RunConfig, expected: DataSpec | None = None) -> ImageData:
+    """The data set of a run, with its anomalous class left out if any.
+
+    Raises:
+        InputError: If it is not there, or not what was trained on.
+    """
     data = load_dataset(
         run.dataset, data_dir=run.resolved_data_dir(),
         image_size=run.image_size, crop=run.crop)
     if run.anomaly_label >= 0:
         data = anomaly_split(data, run.anomaly_label)
+    if expected is not None and DataSpec.of(data) != expected:
+        raise InputError(f"{run.dataset} must be what the run was trained on, "
+                         f"{expected}, got {DataSpec.of(data)}.")
     return data
 
 
@@ -84,7 +94,8 @@ def write(workdir: str, resolved: Run) -> None:
     files.write_json(path, {
         "run": configuration.to_dict(resolved.run),
         "model": configuration.to_dict(resolved.model),
-        "data": configuration.to_dict(resolved.data)})
+        "data": configuration.to_dict(resolved.data),
+        "evaluation": configuration.to_dict(resolved.evaluation)})
 
 
 def read(workdir: str) -> Run:
@@ -104,11 +115,13 @@ def read(workdir: str) -> Run:
         model = configuration.from_dict(family_of(run).Config, saved["model"])
         data = DataSpec(**{**saved["data"],
                            "shape": tuple(saved["data"]["shape"])})
+        evaluation = configuration.from_dict(
+            EvaluationConfig, saved["evaluation"])
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError,
             ValueError) as error:
         raise InputError(f"{path} is not the configuration of a run: "
                          f"{error}") from error
-    return Run(run, model, data)
+    return Run(run, model, data, evaluation)
 
 
 def load(workdir: str, **networks) -> EnergyModel:
@@ -123,7 +136,7 @@ def load(workdir: str, **networks) -> EnergyModel:
     """
     resolved = read(workdir)
     folder = os.path.join(workdir, CHECKPOINTS)
-    if not checkpoint.exists(folder):
+    if not checkpoint.steps(folder):
         raise InputError(
             f"{workdir} must hold a trained model, got no checkpoint in "
             f"{folder}.")
@@ -134,7 +147,7 @@ def load(workdir: str, **networks) -> EnergyModel:
 
 def _check_same(workdir: str, old: Run, new: Run) -> None:
     changed = {}
-    for name in Run._fields:
+    for name in ("run", "model", "data"):
         changed.update(configuration.differences(
             getattr(old, name), getattr(new, name)))
     changed = {flag: values for flag, values in changed.items()

@@ -47,4 +47,5 @@ def anomaly_split(data: ImageData, label: int) -> ImageData:
     size = int(_TRAIN_FRACTION * len(normal))
     test = np.concatenate([normal[size:], strange])
     return ImageData(data.name, x[normal[:size]], x[test],
-                     y[normal[:size]], y[test])
+                     y[normal[:size]], y[test],
+                     {**data.origin, "anomaly_label": label})

@@ -1,6 +1,7 @@
 """Pictures held in memory, and the map between pixels and model units."""
 
 import dataclasses
+from typing import Any, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -54,6 +55,8 @@ class ImageData:
         x_test: [num_test, height, width, channels], the same dtype.
         y_train: Class numbers from 0, int64 [num_train], or None.
         y_test: Class numbers from 0, int64 [num_test], or None.
+        origin: How it was loaded: data_dir, image_size, crop, anomaly_label;
+            kept with a run, so that it is measured on the same data.
 
     Raises:
         InputError: If an array is none of this, or has NaN or infinity.
@@ -63,6 +66,7 @@ class ImageData:
     x_test: np.ndarray
     y_train: np.ndarray | None = None
     y_test: np.ndarray | None = None
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     # For callers that hold a data set and need not know this module.
     to_model = staticmethod(to_model)

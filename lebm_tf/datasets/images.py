@@ -1,5 +1,6 @@
 """Picture data sets by name, all in memory and in one form, `ImageData`."""
 
+import dataclasses
 import difflib
 import os
 
@@ -55,7 +56,8 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     if colon and not path:
         raise InputError(f"data set must be {key}, got {name!r}.")
     path = os.path.expanduser(path if colon else data_dir)
-    return DATASETS[key](name, path, framing)
+    return dataclasses.replace(DATASETS[key](name, path, framing), origin={
+        "data_dir": data_dir, "image_size": image_size, "crop": crop})
 
 
 def _digits(name: str, path: str, framing: Framing) -> ImageData:

@@ -9,7 +9,7 @@ from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
     anomaly, chains, features, frechet, gallery, likelihood, reconstruction)
 from lebm_tf.evaluation.evaluator import (
-    Context, EvaluationConfig, Evaluator, Metric)
+    Context, EvaluationConfig, Evaluator, Metric, has_energy)
 from lebm_tf.evaluation.plots import training_curves
 
 EVALUATORS = {
@@ -23,14 +23,16 @@ EVALUATORS = {
 
 _CHECKS = {"anomaly": anomaly.check, "frechet": features.check,
            "pictures": gallery.check}
+_NEED_ENERGY = {"chains"}
 
 
-def check(names: Iterable[str], context: Context) -> None:
+def check(names: Iterable[str], context: Context, model: Any = None) -> None:
     """Finds out before training what would stop `evaluate` after it.
 
     Raises:
-        InputError: If a name is unknown, or data and settings lack what an
-            evaluator needs: labels, a file, an anomaly label, a directory.
+        InputError: If a name is unknown, or the model, the data or the
+            settings lack what an evaluator needs: an energy, labels, a file,
+            an anomaly label, a directory.
     """
     for name in names:
         if name not in EVALUATORS:
@@ -39,6 +41,10 @@ def check(names: Iterable[str], context: Context) -> None:
                 f"{name!r}.")
         if name in _CHECKS:
             _CHECKS[name](context)
+        if name in _NEED_ENERGY and model is not None and not has_energy(
+                model):
+            raise InputError(f"evaluator {name} needs a prior with an energy, "
+                             "got a base alone.")
 
 
 def evaluate(model: Any, context: Context, names: Iterable[str]

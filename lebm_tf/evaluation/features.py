@@ -47,15 +47,18 @@ class Features:
 
 
 def check(context: Context) -> None:
-    """Raises InputError if labels or the file of weights are missing.
+    """Raises InputError if labels or the weights are missing.
 
-    Quick: nothing is downloaded, trained or read.
+    Weights that no file is named for are fetched now, not after hours of
+    training.
     """
     config, data = context.config, context.data
     if config.features == "classifier":
         classifier.check(data)
     elif config.inception_weights:
         inception.check(os.path.expanduser(config.inception_weights))
+    else:
+        inception.load("")
 
 
 def load(context: Context) -> Features:

@@ -85,9 +85,12 @@ class ChainConfig:
         if not 0 <= self.restart_prob <= 1:
             raise ValueError("restart_prob must lie in [0, 1], got "
                              f"{self.restart_prob}.")
-        if not 0 <= self.num_adaptation_steps <= self.num_steps:
+        if self.kernel != "langevin" and self.noise_scale != 1.0:
+            raise ValueError("noise_scale must be 1 for an exact kernel, got "
+                             f"{self.noise_scale} for {self.kernel}.")
+        if not 0 <= self.num_adaptation_steps < max(1, self.num_steps):
             raise ValueError(
-                "num_adaptation_steps must lie in [0, num_steps], got "
+                "num_adaptation_steps must lie in [0, num_steps), got "
                 f"{self.num_adaptation_steps} of {self.num_steps}.")
         self.make_kernel()
 

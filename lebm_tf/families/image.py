@@ -27,6 +27,9 @@ class ImageConfig:
         likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1].
         prior: Chains that draw negative states, and samples.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
+        generation_steps: Moves of the chains that draw samples; 0 takes
+            prior_num_steps. Samples start from the base: an energy learned
+            with a bank needs more moves than its chains make between updates.
         posterior: Chains that draw positive states.
         inference_steps: Moves of the posterior chains on new data; 0 takes
             posterior_num_steps. A bank knows training data only, so chains
@@ -42,6 +45,7 @@ class ImageConfig:
     likelihood_scale: float = 0.3
     prior: ChainConfig = ChainConfig(num_steps=60, step_size=0.4)
     prior_bank_size: int = 10_000
+    generation_steps: int = 0
     posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.1)
     inference_steps: int = 0
     energy: EnergyConfig = EnergyConfig()
@@ -67,9 +71,10 @@ class ImageConfig:
         if self.prior_bank_size < 1:
             raise ValueError("prior_bank_size must be >= 1, got "
                              f"{self.prior_bank_size}.")
-        if self.inference_steps < 0:
-            raise ValueError("inference_steps must be >= 0, got "
-                             f"{self.inference_steps}.")
+        for name in ("inference_steps", "generation_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(
+                    f"{name} must be >= 0, got {getattr(self, name)}.")
 
 
 Config = ImageConfig
@@ -93,7 +98,8 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
             log_scale); used with posterior.start=encoder.
 
     Raises:
-        ValueError: If the built-in generator can't make the images.
+        ValueError: If the built-in generator can't make the images, or the
+            bank holds less than a batch.
     """
     latent_dim = config.latent_dim
     base = StandardNormal(latent_dim)
@@ -120,6 +126,10 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
                          f"{config.posterior.start!r}.")
     banks = {}
     if config.prior.start == "bank":
+        if config.prior_bank_size < batch_size:
+            raise ValueError(
+                "prior_bank_size must be at least the batch_size of "
+                f"{batch_size}, got {config.prior_bank_size}.")
         banks["prior"] = ChainBank(
             base, config.prior_bank_size, seed + 3,
             restart_prob=config.prior.restart_prob)
@@ -133,7 +143,8 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
         positive=_sampler(config.posterior,
                           banks.get("posterior", inferred)),
         negative=_sampler(config.prior, banks.get("prior", FromBase(base))),
-        generation=_sampler(config.prior, FromBase(base)),
+        generation=_sampler(config.prior, FromBase(base),
+                            config.generation_steps),
         inference=_sampler(config.posterior, inferred,
                            config.inference_steps))
     steps_per_epoch = max(1, data.num_train // batch_size)

@@ -1,6 +1,7 @@
 """Calibrated kernels: TensorFlow Probability's, behind our `init`/`step`."""
 
 import dataclasses
+import math
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -21,6 +22,8 @@ class _TfpKernel:
     def __post_init__(self):
         if not self.step_size > 0:
             raise ValueError(f"step_size must be > 0, got {self.step_size}.")
+        if math.isinf(self.step_size):
+            raise ValueError("step_size must be finite, got inf.")
         if not self.num_adaptation_steps >= 0:
             raise ValueError("num_adaptation_steps must be >= 0, got "
                              f"{self.num_adaptation_steps}.")

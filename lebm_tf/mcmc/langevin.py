@@ -1,6 +1,7 @@
 """Unadjusted Langevin dynamics, the short-run sampler of the field."""
 
 import dataclasses
+import math
 
 import tensorflow as tf
 
@@ -31,6 +32,8 @@ class Langevin:
     def __post_init__(self):
         if not self.step_size > 0:
             raise ValueError(f"step_size must be > 0, got {self.step_size}.")
+        if math.isinf(self.step_size):
+            raise ValueError("step_size must be finite, got inf.")
         if not self.noise_scale >= 0:
             raise ValueError(
                 f"noise_scale must be >= 0, got {self.noise_scale}.")

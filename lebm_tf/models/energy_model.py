@@ -66,6 +66,7 @@ class EnergyModel(LatentInference, keras.Model):
             0, trainable=False, dtype=tf.int64, name="step",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
         self.recipe = None  # Set by `families.build`.
+        self.rows = []  # The history, kept by `fit`.
         self.built = True
 
     def variables_of(self, part: str) -> list:
@@ -111,7 +112,12 @@ class EnergyModel(LatentInference, keras.Model):
     def draw(self, batch: Mapping[str, Any], seed: rng.Seed, *,
              reparameterized: bool = False) -> Draws:
         """Draws the states that need no gradient of parameters, or, with
-        `reparameterized`, those that do."""
+        `reparameterized`, those that do.
+
+        The one method that a family of other data may extend: what it puts
+        into `Draws.batch` (a noise level, a noisier neighbour) is what the
+        second call and the objectives see.
+        """
         return Draws(batch, *(
             self._draw(name, batch, seed)
             if getattr(self, name) is not None and
@@ -129,9 +135,10 @@ class EnergyModel(LatentInference, keras.Model):
         chains = self.draw(batch, seed)  # Outside the tape.
         logs = self.statistics(chains)
         with tf.GradientTape(persistent=True) as tape:
-            encoded = self.draw(batch, seed, reparameterized=True)
-            draws = Draws(batch, *(a or b for a, b in
-                                   zip(chains[1:], encoded[1:])))
+            encoded = self.draw(chains.batch, seed, reparameterized=True)
+            draws = chains._replace(
+                positive=chains.positive or encoded.positive,
+                negative=chains.negative or encoded.negative)
             losses = {name: objective(self, draws)
                       for name, objective in self.objectives.items()}
         logs.update(self.statistics(encoded))
@@ -161,11 +168,12 @@ class EnergyModel(LatentInference, keras.Model):
             if draw is None:
                 continue
             state = draw.state
-            values = {"energy": self.energy(state.position, condition),
-                      "displacement": displacement(
+            values = {"displacement": displacement(
                           draw.start, state.position),
                       "gradient_norm": state.gradient_norm,
                       "accept_prob": state.accept_prob}
+            if hasattr(self.prior, "energy"):
+                values["energy"] = self.energy(state.position, condition)
             logs.update({f"{name}/{key}": tf.reduce_mean(value)
                          for key, value in values.items()})
         return logs

@@ -94,6 +94,9 @@ class LatentInference:
             raise ValueError(f"temperature must be > 0, got {temperature}.")
         if num_steps is not None and num_steps < 0:
             raise ValueError(f"num_steps must be >= 0, got {num_steps}.")
+        if num_steps and not hasattr(self.prior, "energy"):
+            raise ValueError("num_steps needs a prior with an energy to climb,"
+                             f" got {num_steps} for a base alone.")
         steps = self.generation.num_steps if num_steps is None else num_steps
         step = self._compiled("sample", self._sample_batch, steps)
 
@@ -145,8 +148,9 @@ class LatentInference:
     def decode(self, z: Position) -> np.ndarray:
         """g(z), float32 [batch, ...]."""
         leaves = tf.nest.flatten(z)
+        structure = tf.nest.map_structure(lambda _: 0, z)
         step = self._compiled("decode", lambda *leaves: self.likelihood.mean(
-            tf.nest.pack_sequence_as(z, leaves)))
+            tf.nest.pack_sequence_as(structure, leaves)))
         return _in_batches(lambda seed, rows, *inputs: step(*inputs),
                            len(leaves[0]), self.inference_batch, 0, leaves)
 
@@ -220,8 +224,10 @@ class LatentInference:
             seed: Any int.
 
         Raises:
-            ValueError: If `every` does not divide `num_steps`.
+            ValueError: If an argument is out of range.
         """
+        if num_chains < 1:
+            raise ValueError(f"num_chains must be >= 1, got {num_chains}.")
         if num_steps is None:
             num_steps = self.generation.num_steps
         target = self.negative_target({})
@@ -258,9 +264,14 @@ class LatentInference:
         return num_steps
 
     def _inputs(self, x, condition):
-        x = tf.cast(x, keras.config.floatx())
+        x = tf.convert_to_tensor(x)
+        if not x.dtype.is_floating:
+            raise ValueError(
+                "x must be floats as in training (of pictures: "
+                f"data.to_model(x), in [-1, 1]), got {x.dtype.name}.")
         if not len(x):
             raise ValueError("x must hold at least one observation, got none.")
+        x = tf.cast(x, keras.config.floatx())
         return (x,) if condition is None else (x, condition)
 
     def _compiled(self, name: str, function: Callable, *fixed) -> Callable:

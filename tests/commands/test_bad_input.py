@@ -10,7 +10,9 @@ import sys
 import numpy as np
 import pytest
 
+import lebm_tf
 from lebm_tf import evaluate, export, sample, train
+from tests.commands.conftest import call
 
 SMOKE = "--flagfile=configs/smoke/image.cfg"
 
@@ -22,14 +24,27 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
 
 
 @pytest.mark.parametrize("flag, needed", [
-    ("--latent_dim=four", "--latent_dim must be an integer, got 'four'"),
-    ("--latent_dim=2.5", "--latent_dim must be an integer, got '2.5'"),
+    ("--latent_dim=four",
+     "--latent_dim must be an integer of 64 bits, got 'four'"),
+    ("--latent_dim=2.5",
+     "--latent_dim must be an integer of 64 bits, got '2.5'"),
     ("--prior_step_size=big", "--prior_step_size must be a number"),
     ("--generator_channels=8,x", "--generator_channels must be an integer"),
     ("--latent_dim=0", "--latent_dim must be >= 1, got 0"),
     ("--prior_step_size=-0.1", "--prior_step_size must be > 0, got -0.1"),
     ("--prior_step_size=nan", "--prior_step_size must be > 0, got nan"),
     ("--likelihood_scale=nan", "--likelihood_scale must be > 0, got nan"),
+    ("--seed=99999999999999999999", "--seed must be an integer of 64 bits"),
+    ("--prior_step_size=inf", "--prior_step_size must be finite, got inf"),
+    ("--checkpoint_every=3 --log_every=2", "--checkpoint_every must be a mult"),
+    ("--prior_start=bank --prior_bank_size=5", "prior_bank_size must be at"),
+    ("--prior_kernel=mala --prior_noise_scale=0.5",
+     "--prior_noise_scale must be 1 for an exact kernel"),
+    ("--prior_kernel=mala --prior_num_adaptation_steps=2",
+     "--prior_num_adaptation_steps must lie in [0, num_steps)"),
+    ("--evaluators=anomaly", "needs an anomaly label"),
+    ("--evaluators=frechet --evaluation_features=inception "
+     "--evaluation_inception_weights=nowhere.h5", "nowhere.h5"),
     ("--train_steps=0", "--train_steps must be >= 1, got 0"),
     ("--prior_kernel=gibbs", "--prior_kernel must be one of langevin"),
     ("--posterior_start=here", "--posterior_start must be one of base"),
@@ -46,7 +61,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
 def test_a_wrong_value_is_named_with_what_was_needed(
         refused, tmp_path, flag, needed):
     path = tmp_path / "run"
-    assert needed in refused(train, SMOKE, flag, f"--workdir={path}")
+    assert needed in refused(train, SMOKE, *flag.split(), f"--workdir={path}")
     assert not path.exists()
 
 
@@ -129,15 +144,72 @@ def test_a_damaged_configuration_is_refused(refused, tmp_path):
         evaluate, f"--workdir={tmp_path}")
 
 
-def test_a_damaged_checkpoint_is_refused(refused, workdir, tmp_path):
+def test_damaged_checkpoints_are_refused(workdir, tmp_path, capfd):
     copy = tmp_path / "copy"
     shutil.copytree(workdir, copy)
     for path in (copy / "checkpoints").glob("*.data*"):
         path.write_bytes(path.read_bytes()[:100])
-    line = refused(sample, f"--workdir={copy}",
-                   f"--output={tmp_path / 'x.png'}")
-    assert "can't be read" in line
+    assert call(sample, f"--workdir={copy}",
+                f"--output={tmp_path / 'x.png'}") == 2
+    last = capfd.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error: the checkpoint") and "ckpt-2 can't" in last
     assert not (tmp_path / "x.png").exists()
+
+
+def test_a_damaged_newest_checkpoint_is_reported_and_the_one_before_used(
+        workdir, tmp_path, caplog):
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    for path in (copy / "checkpoints").glob("ckpt-2.data*"):
+        path.write_bytes(path.read_bytes()[:100])
+    assert int(lebm_tf.load(str(copy)).step) == 1
+    assert call(train, SMOKE, f"--workdir={copy}") == 0
+    assert "ckpt-2 can't be read" in caplog.text
+    assert int(lebm_tf.load(str(copy)).step) == 2
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "history.json"])
+def test_a_damaged_result_file_is_named(refused, workdir, tmp_path, name):
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    (copy / name).write_bytes(b"\xff{")
+    assert f"{name} is damaged" in refused(
+        train, SMOKE, f"--workdir={copy}", "--train_steps=3")
+
+
+def test_a_vae_has_no_chains_to_measure_or_to_lengthen(refused, tmp_path):
+    smoke, path = "--flagfile=configs/smoke/vae.cfg", tmp_path / "run"
+    assert "needs a prior with an energy" in refused(
+        train, smoke, "--evaluators=chains", f"--workdir={path}")
+    assert not path.exists()
+    assert call(train, smoke, f"--workdir={path}") == 0
+    assert "needs a prior with an energy" in refused(
+        sample, f"--workdir={path}", "--num_steps=5",
+        f"--output={tmp_path / 'x.png'}")
+
+
+def test_images_of_unequal_size_are_refused(refused, tmp_path):
+    small, large = np.zeros([20, 8, 8], np.uint8), np.zeros([5, 9, 9], np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=small, x_test=large)
+    assert "one shape" in refused(
+        train, SMOKE, f"--dataset=npz:{tmp_path / 'a.npz'}",
+        f"--workdir={tmp_path / 'run'}")
+    ragged = np.empty(2, object)
+    ragged[:] = [small[0], large[0]]
+    np.savez(tmp_path / "b.npz", x_train=ragged, x_test=small)
+    assert "pickle" in refused(
+        train, SMOKE, f"--dataset=npz:{tmp_path / 'b.npz'}",
+        f"--workdir={tmp_path / 'run'}")
+
+
+def test_a_changed_data_set_is_refused(refused, workdir, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    saved = json.loads((copy / "config.json").read_text())
+    saved["run"]["image_size"] = 16
+    (copy / "config.json").write_text(json.dumps(saved))
+    assert "must be what the run was trained on" in refused(
+        evaluate, f"--workdir={copy}")
 
 
 def test_a_work_directory_of_another_run_names_what_differs(

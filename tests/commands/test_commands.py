@@ -76,7 +76,7 @@ def test_every_documented_command_parses(line):
 
 def test_a_run_leaves_all_that_was_promised(workdir):
     for name in ("config.json", "history.json", "metrics.json",
-                 "checkpoints/checkpoint", "pictures/training.png"):
+                 "checkpoints/ckpt-2.index", "pictures/training.png"):
         assert (workdir / name).is_file(), name
     assert list((workdir / "logs").glob("events.*"))
     metrics = json.loads((workdir / "metrics.json").read_text())
@@ -182,7 +182,7 @@ def test_a_non_finite_value_stops_training_and_is_named(tmp_path):
     kernel.assign(kernel * float("nan"))
     with pytest.raises(NonFiniteError, match=r"step 1: .*energy.*chains: "):
         fitting.fit(model, data, 3, verbose=False,
-                    workdir=str(tmp_path), checkpoint_every=1)
+                    workdir=str(tmp_path), log_every=1, checkpoint_every=1)
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -241,6 +241,48 @@ def test_custom_networks_take_the_place_of_the_built_in_ones(tmp_path):
     np.testing.assert_array_equal(loaded.sample(5).x, model.sample(5).x)
     with pytest.raises(lebm_tf.InputError, match="can't be read into this"):
         lebm_tf.load(path)
+
+
+def test_flagfiles_name_files_relative_to_themselves(tmp_path, monkeypatch):
+    path = os.path.abspath("configs")
+    monkeypatch.chdir(tmp_path)
+    run, config, _ = lebm_tf.from_flagfile(f"{path}/image_mnist_anomaly.cfg")
+    assert (run.anomaly_label, config.latent_dim) == (9, 16)
+    run, _, _ = lebm_tf.from_flagfile(f"{path}/quickstart.cfg")
+    assert os.path.samefile(run.baseline, f"{path}/quickstart_vae.cfg")
+
+
+def test_a_flagfile_that_names_itself_is_refused(tmp_path):
+    (tmp_path / "a.cfg").write_text("# Round.\n--flagfile=a.cfg\n")
+    with pytest.raises(lebm_tf.InputError, match="names itself"):
+        lebm_tf.from_flagfile(str(tmp_path / "a.cfg"))
+
+
+def test_a_baseline_has_the_data_and_the_budget_of_its_run(tmp_path):
+    path = tmp_path / "run"
+    assert call(train, SMOKE, f"--workdir={path}", "--train_steps=3",
+                "--baseline=configs/smoke/vae.cfg", "--batch_size=9") == 0
+    metrics = json.loads((path / "metrics.json").read_text())
+    assert metrics["run/step"] == metrics["baseline/run/step"] == 3
+    saved = json.loads((path / "baseline" / "config.json").read_text())
+    assert saved["run"]["batch_size"] == 9
+
+
+def test_evaluate_measures_as_the_run_was_told_to(tmp_path):
+    path = tmp_path / "run"
+    assert call(train, SMOKE, f"--workdir={path}",
+                "--evaluation_num_draws=2") == 0
+    for flags, draws in ((), 2), (("--evaluation_num_draws=3",), 3):
+        assert call(evaluate, f"--workdir={path}", *flags) == 0
+        metrics = json.loads((path / "metrics.json").read_text())
+        assert metrics["reconstruction/num_draws"] == draws
+        assert not any(name.startswith("frechet/") for name in metrics)
+
+
+def test_pixels_that_were_not_scaled_are_refused(workdir):
+    model, data = lebm_tf.load(str(workdir)), lebm_tf.load_dataset("digits")
+    with pytest.raises(ValueError, match="must be floats .* got uint8"):
+        model.score(data.x_test[:3])
 
 
 def test_help_lists_every_flag(capfd):
