@@ -1,4 +1,4 @@
-# make train   builds .venv, trains the quickstart on the digits, opens figures
+# make train   builds .venv, trains on real digits, leaves figures and pictures
 # make test    builds .venv, runs the whole test suite
 #
 # Any of Python 3.11, 3.12 and 3.13 will do: make train PYTHON=python3.12

@@ -30,8 +30,8 @@ class EvaluateConfig:
 
     Attributes:
         workdir: Work directory of a run.
-        evaluators: What to measure: anomaly, chains, frechet, likelihood,
-            pictures, reconstruction.
+        evaluators: What to measure: anomaly, chains, codes, frechet,
+            likelihood, pictures, reconstruction; the run's if empty.
         data_dir: Where data sets lie, if not where they lay in training.
     """
     workdir: str = ""

@@ -7,7 +7,8 @@ import numpy as np
 
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
-    anomaly, chains, features, frechet, gallery, likelihood, reconstruction)
+    anomaly, chains, codes, features, frechet, gallery, likelihood,
+    reconstruction)
 from lebm_tf.evaluation.evaluator import (
     Context, EvaluationConfig, Evaluator, Metric, has_energy)
 from lebm_tf.evaluation.plots import training_curves
@@ -15,6 +16,7 @@ from lebm_tf.evaluation.plots import training_curves
 EVALUATORS = {
     "anomaly": anomaly.run,
     "chains": chains.run,
+    "codes": codes.run,
     "frechet": frechet.run,
     "likelihood": likelihood.run,
     "pictures": gallery.run,

@@ -14,6 +14,7 @@ from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
     EVALUATORS, Context, EvaluationConfig, check as check_inputs, evaluate)
 from lebm_tf.evaluation.evaluator import has_energy
+from lebm_tf.evaluation.frechet import frechet_distance
 from tests.oracles import raises
 
 PICTURES = {"reconstruction": ["reconstructions.png"],
@@ -89,7 +90,7 @@ def test_the_chains_start_where_the_base_is(energy_model, context):
 
 def test_unknown_evaluators_list_the_known(energy_model, context):
     with raises(InputError, "evaluator must be one of anomaly, chains, "
-                "frechet, likelihood, pictures, reconstruction, got 'fid'."):
+                "codes, frechet, likelihood, pictures, reconstruction, got 'fid'."):
         evaluate(energy_model, context, ["frechet", "fid"])
 
 
@@ -104,6 +105,21 @@ def test_what_is_missing_is_found_before_training(
     with pytest.raises(InputError, match=message):
         check_inputs([name], dataclasses.replace(context, **change))
     check_inputs(["frechet", "chains", "pictures"], context)
+
+
+def test_codes_are_compared_with_the_prior_and_with_the_base(
+        energy_model, context):
+    metrics = evaluate(energy_model, context, ["codes"])
+    count = metrics["codes/num_codes"]
+    z = energy_model.infer(np.asarray(context.data.to_model(
+        context.data.x_train[:count])), seed=0)
+    assert metrics["codes/posterior_mean_norm"] == pytest.approx(
+        np.linalg.norm(z.mean(0)), rel=1e-4)
+    assert metrics["codes/posterior_variance_largest"] == pytest.approx(
+        np.linalg.norm(np.cov(z, rowvar=False), 2), rel=1e-4)
+    base = energy_model.sample(count, 0, num_steps=0).z
+    assert metrics["codes/frechet_base"] == pytest.approx(
+        frechet_distance(base, z), rel=1e-4)
 
 
 def test_chains_need_an_energy(vae_model, context):
