@@ -70,6 +70,8 @@ def test_every_documented_command_parses(line):
     from tests.commands.conftest import _FIELDS
     argv = [a for a in argv if "{" not in a]  # Parts filled in when printed.
     values = command.parse(_FIELDS[module], ["", *argv])
+    given = [a[2:].split("=")[0] for a in argv if "flagfile" not in a]
+    assert all(values[name].present for name in given)
     if module is train:
         train.resolve(values)
 

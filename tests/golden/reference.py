@@ -78,3 +78,15 @@ def assert_updates(before, after, expected, rate):
         np.testing.assert_allclose(
             (np.asarray(new) - old) / rate, (wanted - old) / rate,
             rtol=0, atol=UPDATE)
+
+
+def assert_gradients(gradients, wanted) -> None:
+    """Every gradient of a part is theirs.
+
+    The last bias of an energy cancels between z+ and z-: 0 up to rounding.
+    """
+    assert len(gradients) == len(wanted)
+    for gradient, array in zip(gradients, wanted):
+        np.testing.assert_allclose(
+            gradient, array, rtol=0,
+            atol=1e-11 * np.max(np.abs(array)) + 1e-15)
