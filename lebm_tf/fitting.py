@@ -39,9 +39,13 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
     Raises:
         InputError: If the work directory belongs to another run, a checkpoint
             can't be read, or training ended early.
+        ValueError: If the model was made in another way.
         NonFiniteError: If a loss, gradient or chain is not finite.
     """
     recipe = model.recipe
+    if recipe is None:
+        raise ValueError("fit needs a model made by families.build, got one "
+                         "without a recipe; its own fit takes any batches.")
     if DataSpec.of(data) != recipe.data:
         raise InputError(f"the model was built for {recipe.data}, got "
                          f"{DataSpec.of(data)}.")
