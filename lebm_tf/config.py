@@ -7,6 +7,7 @@ place only, the dataclass.
 
 import dataclasses
 import difflib
+import inspect
 import os
 import re
 import typing
@@ -221,13 +222,14 @@ def _get(config, path):
 
 def _attributes(doc: str) -> dict[str, str]:
     """Name -> description, from the Attributes of a docstring."""
-    _, _, block = doc.partition("Attributes:\n")
+    # From Python 3.13 on, docstrings come without their indentation.
+    _, _, block = inspect.cleandoc(doc).partition("Attributes:\n")
     found, name = {}, None
     for line in block.splitlines():
-        entry = re.match(r"\s{8}(\w+): (.*)", line)
+        entry = re.match(r" {4}(\w+): (.*)", line)
         if entry:
             name, found[entry[1]] = entry[1], entry[2]
-        elif name and line.startswith(" " * 12):
+        elif name and line.startswith(" " * 8):
             found[name] += " " + line.strip()
         elif line.strip():
             name = None
