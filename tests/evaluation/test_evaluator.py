@@ -1,6 +1,7 @@
 """Tests of the list of evaluators, each on a small trained model."""
 
 import dataclasses
+import inspect
 import json
 import math
 import os
@@ -161,5 +162,6 @@ def test_a_value_out_of_range_is_refused(field, value, message):
 
 
 def test_every_field_is_documented_with_its_meaning():
+    described = inspect.cleandoc(EvaluationConfig.__doc__)
     for field in dataclasses.fields(EvaluationConfig):
-        assert f"\n        {field.name}: " in EvaluationConfig.__doc__
+        assert f"\n    {field.name}: " in described
