@@ -58,22 +58,23 @@ class Checkpoints:
         Raises:
             InputError: If none can be read into this model.
         """
-        first_error = None
+        unread = []
         for step in reversed(steps(self.directory)):
             path = os.path.join(self.directory, f"ckpt-{step}")
             try:
                 status = self.checkpoint.read(path)
                 status.assert_existing_objects_matched()
                 status.assert_consumed()
-                return int(self.model.step)
             except (tf.errors.OpError, AssertionError, IndexError, ValueError
                     ) as error:  # A reader says IndexError of a cut file.
-                message = (f"the checkpoint {path} can't be read into this "
-                           f"model: {_one_line(error)}")
+                unread.append(f"the checkpoint {path} can't be read into this "
+                              f"model: {_one_line(error)}")
+                continue
+            for message in unread:
                 logging.warning("%s", message)
-                first_error = first_error or InputError(message)
-        if first_error:
-            raise first_error
+            return int(self.model.step)
+        if unread:
+            raise InputError(unread[0])
         return 0
 
 

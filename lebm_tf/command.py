@@ -110,8 +110,9 @@ def expand(argv: Sequence[str], folder: str = "", seen: tuple = ()
             with open(path, encoding="utf-8") as file:
                 lines = [line.strip() for line in file]
         except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise InputError(
-                f"the flagfile {path} can't be read: {error}.") from error
+                f"the flagfile {path} can't be read: {reason}.") from error
         flat += expand([line for line in lines if line and line[0] != "#"],
                        os.path.dirname(path),
                        (*seen, os.path.realpath(path)))
