@@ -104,6 +104,15 @@ def items(model: EnergyModel) -> dict:
     return found
 
 
+def variables(model: EnergyModel) -> list:
+    """All variables that a checkpoint holds, in a fixed order."""
+    found = []
+    for item in items(model).values():
+        kept = getattr(item, "variables", item)
+        found += kept if isinstance(kept, (list, tuple)) else [kept]
+    return found
+
+
 def _remove(path: str) -> None:
     """Removes a checkpoint, its index first: then it is none."""
     os.remove(path + ".index")

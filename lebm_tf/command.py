@@ -1,7 +1,8 @@
 """What all commands share: flags in, one line and an exit code out.
 
-Exit codes: 0 done, 1 the run failed (values became non-finite), 2 the input
-was wrong or a result could not be written, 130 interrupted.
+Exit codes: 0 done, 1 the run failed (values became non-finite, a worker was
+lost), 2 the input was wrong or a result could not be written, 130
+interrupted.
 """
 
 import errno
@@ -13,7 +14,7 @@ import warnings
 from absl import flags, logging
 
 from lebm_tf import config as configuration
-from lebm_tf.errors import InputError, NonFiniteError
+from lebm_tf.errors import ClusterError, InputError, NonFiniteError
 
 _NAME_FILES = ("flagfile", "baseline")
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS,
@@ -47,7 +48,7 @@ def run(main: Callable[[flags.FlagValues], None], description: str,
         main(values)
     except InputError as error:
         return _fail(2, error)
-    except NonFiniteError as error:
+    except (NonFiniteError, ClusterError) as error:
         return _fail(1, error)
     except KeyboardInterrupt:
         return _fail(130, "stopped; train goes on from its newest checkpoint "

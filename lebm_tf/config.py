@@ -18,6 +18,7 @@ from absl import flags
 from lebm_tf import precision
 from lebm_tf.errors import InputError
 
+CLUSTERS = ("tf_config", "slurm", "kubernetes")
 STRATEGIES = ("none", "mirrored", "multi_worker")
 
 
@@ -48,6 +49,11 @@ class RunConfig:
             is that of one device, up to rounding.
         replicas: Devices of strategy=mirrored; 0 takes all GPUs, or one CPU.
             The batch is cut into so many pieces.
+        cluster: How strategy=multi_worker learns of its workers: tf_config
+            ($TF_CONFIG), slurm or kubernetes.
+        cluster_timeout: Seconds > 0 to wait for the other workers.
+        cluster_selector: Label selector of the pods of cluster=kubernetes.
+        cluster_workers: Number of those pods, >= 1.
         log_every: Steps between two rows of logs, >= 1.
         checkpoint_every: Steps between two checkpoints, >= 1.
         evaluators: What to measure after training; the family's if empty.
@@ -68,6 +74,10 @@ class RunConfig:
     loss_scale: float = 2.0**15
     strategy: str = "none"
     replicas: int = 0
+    cluster: str = "tf_config"
+    cluster_timeout: float = 300.0
+    cluster_selector: str = "job-name=tensorflow"
+    cluster_workers: int = 1
     log_every: int = 50
     checkpoint_every: int = 1_000
     evaluators: tuple[str, ...] = ()
@@ -89,6 +99,15 @@ class RunConfig:
                              f", got {self.strategy!r}.")
         if self.replicas < 0:
             raise ValueError(f"replicas must be >= 0, got {self.replicas}.")
+        if self.cluster not in CLUSTERS:
+            raise ValueError(f"cluster must be one of {', '.join(CLUSTERS)}, "
+                             f"got {self.cluster!r}.")
+        if not self.cluster_timeout > 0:
+            raise ValueError("cluster_timeout must be > 0, got "
+                             f"{self.cluster_timeout}.")
+        if self.cluster_workers < 1:
+            raise ValueError("cluster_workers must be >= 1, got "
+                             f"{self.cluster_workers}.")
         if self.replicas > 1 and self.strategy != "mirrored":
             raise ValueError(
                 f"replicas must be 0 with strategy {self.strategy}, got "

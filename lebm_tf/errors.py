@@ -13,3 +13,7 @@ class InputError(ValueError):
 
 class NonFiniteError(ArithmeticError):
     """Training met a value that is not finite, and stopped."""
+
+
+class ClusterError(RuntimeError):
+    """Another worker of the run was lost."""

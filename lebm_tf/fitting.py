@@ -2,14 +2,14 @@
 
 import os
 
-from lebm_tf import callbacks, workdir as workdirs
-from lebm_tf.checkpoint import Checkpoints
+from lebm_tf import callbacks, cluster, workdir as workdirs
+from lebm_tf.checkpoint import Checkpoints, variables
 from lebm_tf.config import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EvaluationConfig
 from lebm_tf.families import DataSpec
-from lebm_tf.models import EnergyModel
+from lebm_tf.models import EnergyModel, replication
 
 
 def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
@@ -19,7 +19,9 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         ) -> list[dict[str, float]]:
     """Trains up to step `train_steps`, from the newest checkpoint if any.
 
-    Killed and called again, it goes on and ends with the same weights.
+    Killed and called again, it goes on and ends with the same weights. A model
+    that was built in the scope of a strategy is trained on its replicas; of
+    several workers the chief alone reads and writes the work directory.
 
     Args:
         model: A model made by `families.build`.
@@ -41,7 +43,11 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
             can't be read, or training ended early.
         ValueError: If the model was made in another way.
         NonFiniteError: If a loss, gradient or chain is not finite.
+        ClusterError: If another worker was lost.
     """
+    strategy = model.distribute_strategy
+    if not cluster.is_chief(strategy):
+        workdir, verbose = "", False
     recipe = model.recipe
     if recipe is None:
         raise ValueError("fit needs a model made by families.build, got one "
@@ -66,16 +72,20 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         chosen += [callbacks.SampleGrid(history, checkpoint_every),
                    callbacks.Checkpointing(
                        checkpoints, checkpoint_every, history.save)]
+    with cluster.watched(strategy):
+        if strategy.cluster_resolver is not None:
+            replication.broadcast(variables(model), strategy)
     first = int(model.step)
     if verbose:
         chosen.append(callbacks.Progress(train_steps, first))
     if first >= train_steps:
         return history.load()
-    batches = model.distribute_strategy.distribute_datasets_from_function(
+    batches = strategy.distribute_datasets_from_function(
         lambda context: train_batches(data, recipe.batch_size, recipe.seed,
                                       first, context))
-    model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,
-              shuffle=False, verbose=0, callbacks=chosen)
+    with cluster.watched(strategy):
+        model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,
+                  shuffle=False, verbose=0, callbacks=chosen)
     if int(model.step) != train_steps:
         # Keras takes some failures, as of a log on a full disk, for the end
         # of the data, and returns as if all were well.

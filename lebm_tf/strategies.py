@@ -1,9 +1,11 @@
 """On how many devices a run trains: tf.distribute, chosen by flags."""
 
 import functools
+import os
 
 import tensorflow as tf
 
+from lebm_tf import cluster
 from lebm_tf.config import RunConfig
 from lebm_tf.errors import InputError
 
@@ -15,10 +17,13 @@ def make(run: RunConfig) -> tf.distribute.Strategy:
     as is settled then.
 
     Raises:
-        InputError: If there are fewer devices than replicas, or the batch
-            can't be cut into equal pieces.
+        InputError: If there are fewer devices than replicas, the other
+            workers can't be found, or the batch can't be cut into equal
+            pieces.
     """
-    strategy = _made(run.strategy, run.replicas)
+    strategy = _made(run.strategy, run.replicas, run.cluster,
+                     run.cluster_timeout, run.cluster_selector,
+                     run.cluster_workers)
     num_replicas = strategy.num_replicas_in_sync
     if run.batch_size % num_replicas:
         raise InputError(
@@ -30,9 +35,11 @@ def make(run: RunConfig) -> tf.distribute.Strategy:
 # TensorFlow can neither start a second server for a worker, nor tell the
 # messages of two strategies on the same devices apart.
 @functools.cache
-def _made(name: str, num_replicas: int) -> tf.distribute.Strategy:
+def _made(name, num_replicas, *where) -> tf.distribute.Strategy:
     if name == "mirrored":
         return mirrored(num_replicas)
+    if name == "multi_worker":
+        return multi_worker(*where)
     return tf.distribute.get_strategy()
 
 
@@ -60,6 +67,31 @@ def mirrored(num_replicas: int = 0) -> tf.distribute.MirroredStrategy:
     # the first. Adding up on one device has no such numbers.
     return tf.distribute.MirroredStrategy(
         cpus, tf.distribute.ReductionToOneDevice())
+
+
+def multi_worker(kind: str = "tf_config", timeout: float = 300.0,
+                 selector: str = "", num_workers: int = 1
+                 ) -> tf.distribute.MultiWorkerMirroredStrategy:
+    """Replicas on the GPUs of several machines, or one on the CPU of each.
+
+    Args:
+        kind: Who knows the workers: tf_config, slurm or kubernetes.
+        timeout: Seconds to wait for the other workers.
+        selector, num_workers: As of `cluster.from_kubernetes`.
+
+    Raises:
+        InputError: If the description of the cluster is wrong, or a worker
+            can't be reached.
+    """
+    if kind == "tf_config":
+        task = cluster.from_tf_config(os.environ.get("TF_CONFIG"))
+    elif kind == "slurm":
+        task = cluster.from_slurm()
+    else:
+        task = cluster.from_kubernetes(
+            selector, num_workers, os.environ.get("NODE_IP"), timeout)
+    cluster.wait_for_peers(task, timeout)
+    return tf.distribute.MultiWorkerMirroredStrategy(task.resolver())
 
 
 def _logical_cpus(number: int) -> list[str]:

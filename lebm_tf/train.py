@@ -18,7 +18,7 @@ from lebm_tf import startup
 startup.import_tensorflow()
 
 from lebm_tf import (  # noqa: E402
-    command, config, strategies, workdir as workdirs)
+    cluster, command, config, strategies, workdir as workdirs)
 from lebm_tf.config import RunConfig  # noqa: E402
 from lebm_tf.datasets import ImageData, steps_per_epoch  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
@@ -32,7 +32,9 @@ from lebm_tf.models import EnergyModel  # noqa: E402
 # What is carried over to a baseline: the same data, the same budget.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
            "train_steps", "batch_size", "seed", "precision", "loss_scale",
-           "strategy", "replicas", "log_every", "checkpoint_every")
+           "strategy", "replicas", "cluster", "cluster_timeout",
+           "cluster_selector", "cluster_workers", "log_every",
+           "checkpoint_every")
 
 
 def all_fields() -> list[config.Field]:
@@ -82,7 +84,7 @@ def from_flagfile(path: str, *flags: str):
 
 
 def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
-    """Trains and measures one run; returns its metrics.
+    """Trains and measures one run; returns its metrics, on the chief.
 
     Raises:
         InputError: If anything is wrong with the input, before any training.
@@ -91,14 +93,18 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     data = workdirs.load_data(run)
     steps_per_epoch(data, run.batch_size)  # Refuses a batch that is too large.
     resolved = workdirs.Run(run, model_config, DataSpec.of(data), settings)
-    with strategy.scope():
+    with cluster.watched(strategy), strategy.scope():
         model = workdirs.build_run(resolved)
     plan(model, data, resolved, (), settings, run.workdir)
-    command.say(introduction(run, data, model))
+    chief = cluster.is_chief(strategy)
+    if chief:
+        command.say(introduction(run, data, model))
     history = fit(model, data, run.train_steps, workdir=run.workdir,
                   log_every=run.log_every,
                   checkpoint_every=run.checkpoint_every, run=run,
                   evaluation=settings)
+    if not chief:
+        return {}
     measured = {}
     if history:  # A finished run may have lost its own.
         training_curves(os.path.join(
@@ -169,9 +175,11 @@ def main(values) -> None:
     if run.baseline:
         from_flagfile(run.baseline)  # Refuse it before, not after training.
     metrics = train(run, model_config, settings)
-    if run.baseline:
-        metrics = merge_metrics(run.workdir, train_baseline(run, settings))
-    command.say(summary(run, metrics))
+    baseline = train_baseline(run, settings) if run.baseline else {}
+    if cluster.is_chief(strategies.make(run)):
+        if baseline:
+            metrics = merge_metrics(run.workdir, baseline)
+        command.say(summary(run, metrics))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ PICTURES, METRICS = "pictures", "metrics.json"
 # A run may go on with other values of these.
 _MAY_CHANGE = {"workdir", "data_dir", "train_steps", "log_every",
                "checkpoint_every", "evaluators", "baseline", "strategy",
-               "replicas"}
+               "replicas", "cluster", "cluster_timeout", "cluster_selector",
+               "cluster_workers"}
 
 
 class Run(NamedTuple):

@@ -63,6 +63,35 @@ def train_function(train_step: Callable, strategy: tf.distribute.Strategy,
     return steps
 
 
+def broadcast(variables: list, strategy: tf.distribute.Strategy) -> None:
+    """Gives every worker the values that the first one has.
+
+    Only the chief reads checkpoints, so workers need no common disk.
+
+    Args:
+        variables: Keras's, made under `strategy`, in the same order on all.
+        strategy: Theirs.
+    """
+    @tf.function(autograph=False)
+    def firsts(*values):
+        def replica():
+            context = tf.distribute.get_replica_context()
+            first = tf.equal(context.replica_id_in_sync_group, 0)
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, [
+                tf.where(first, value, tf.zeros_like(value))
+                for value in values])
+        return strategy.run(replica)
+
+    # TensorFlow puts what it sends together into one vector, of one dtype.
+    for dtype in sorted({variable.dtype for variable in variables}):
+        same = [v for v in variables if v.dtype == dtype]
+        values = firsts(*(tf.convert_to_tensor(v) for v in same))
+        for variable, value in zip(same, values):
+            with strategy.scope():
+                variable.assign(
+                    strategy.experimental_local_results(value)[0])
+
+
 def _averaged(train_step, strategy, batch) -> Logs:
     if strategy.num_replicas_in_sync == 1:
         return strategy.run(train_step, (batch,))
