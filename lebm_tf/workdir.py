@@ -19,7 +19,7 @@ PICTURES, METRICS = "pictures", "metrics.json"
 _MAY_CHANGE = {"workdir", "data_dir", "train_steps", "log_every",
                "checkpoint_every", "evaluators", "baseline", "strategy",
                "replicas", "cluster", "cluster_timeout", "cluster_selector",
-               "cluster_workers"}
+               "cluster_workers", "prior_jit_compile", "posterior_jit_compile"}
 
 
 class Run(NamedTuple):

@@ -7,6 +7,7 @@ from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
 from lebm_tf.networks import (
     ConvEncoder, DeconvGenerator, EnergyMLP, check_image_shape)
 from lebm_tf.networks.activations import get as get_activation
+from lebm_tf.samplers import compilation
 
 KERNELS = ("langevin", "mala", "hmc", "nuts")
 STARTS = ("base", "bank", "encoder")
@@ -67,8 +68,9 @@ class ChainConfig:
             tune its step size, >= 0; keep it below num_steps.
         start: base (short run), bank (persistent) or encoder (warm start).
         restart_prob: Probability that a chain of a bank starts anew, [0, 1].
-        jit_compile: Whether XLA compiles the chain: on a CPU faster for small
-            networks, far slower for large convolutions.
+        jit_compile: Whether XLA compiles the chain: on, off, or auto: on a
+            GPU, and on a CPU where there are no convolutions. (With those of
+            a small generator it pays too, see configs/quickstart.cfg.)
     """
     num_steps: int = 60
     step_size: float = 0.4
@@ -78,9 +80,11 @@ class ChainConfig:
     num_adaptation_steps: int = 0
     start: str = "base"
     restart_prob: float = 0.0
-    jit_compile: bool = False
+    jit_compile: str = "auto"
 
     def __post_init__(self):
+        object.__setattr__(
+            self, "jit_compile", compilation.setting(self.jit_compile))
         if self.num_steps < 0:
             raise ValueError(f"num_steps must be >= 0, got {self.num_steps}.")
         if self.start not in STARTS:

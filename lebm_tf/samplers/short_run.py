@@ -9,6 +9,7 @@ from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.chain import run_chain
 from lebm_tf.mcmc.kernel import (
     Kernel, LogProbFn, Position, State, initial_state)
+from lebm_tf.samplers import compilation
 from lebm_tf.samplers.initializer import Initializer
 
 
@@ -42,22 +43,22 @@ class ShortRun:
         initializer: Where chains start.
         kernel: How one move is made.
         num_steps: Number of moves, at least 0.
-        jit_compile: Whether XLA compiles the chain. On a CPU it halves the
-            time of chains through small networks, and multiplies that of
-            32x32 convolutions by 5 or more. Other noise for the same seed.
+        jit_compile: Whether XLA compiles the chain: on, off or auto, as in
+            `compilation`. Other noise for the same seed.
 
     Raises:
-        ValueError: If `num_steps` is negative.
+        ValueError: If `num_steps` is negative, or `jit_compile` unknown.
     """
     initializer: Initializer
     kernel: Kernel
     num_steps: int
-    jit_compile: bool = False
+    jit_compile: str = "off"
     is_reparameterized = False
 
     def __post_init__(self):
         if self.num_steps < 0:
             raise ValueError(f"num_steps must be >= 0, got {self.num_steps}.")
+        compilation.setting(self.jit_compile)
 
     def draw(self, target: LogProbFn, num_chains, batch: Mapping[str, Any],
              seed: rng.Seed) -> Draw:
@@ -80,7 +81,9 @@ class ShortRun:
         def run(start, moves):
             return run_chain(
                 self.kernel, target, start, self.num_steps, moves, noise)
-        if self.jit_compile and noise is None:
+        if noise is None and compilation.wanted(
+                compilation.setting(self.jit_compile), target, start,
+                self.num_steps):
             run = tf.function(run, jit_compile=True, autograph=False)
         state = run(start, moves)
         self.initializer.update(batch, state.position, first)

@@ -66,6 +66,11 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--strategy=mirrored --replicas=2 --batch_size=9",
      "--batch_size must be a multiple of the 2 replicas, got 9"),
     ("--strategy=mirrored --replicas=3", "--replicas must be at most 2"),
+    ("--strategy=multi_worker --cluster=mesos", "--cluster must be one of"),
+    ("--cluster_timeout=0", "--cluster_timeout must be > 0, got 0"),
+    ("--cluster_workers=0", "--cluster_workers must be >= 1, got 0"),
+    ("--prior_jit_compile=maybe",
+     "--prior_jit_compile must be one of auto, on, off, got 'maybe'"),
     ("--image_size=-8", "--image_size must be >= 0, got -8")])
 def test_a_wrong_value_is_named_with_what_was_needed(
         refused, tmp_path, flag, needed):

@@ -171,6 +171,31 @@ def test_kubernetes_says_who_this_is():
             cluster.from_kubernetes("app=x", *arguments)
 
 
+def test_the_manifest_starts_a_run_that_its_replicas_can_share():
+    with open("docs/tfjob.json", encoding="utf-8") as file:
+        job = json.load(file)
+    assert (job["apiVersion"], job["kind"]) == ("kubeflow.org/v1", "TFJob")
+    specs = job["spec"]["tfReplicaSpecs"]
+    assert set(specs) == {"Chief", "Worker"}  # The jobs that we know.
+    commands = []
+    for spec in specs.values():
+        container, = spec["template"]["spec"]["containers"]
+        assert container["name"] == "tensorflow"  # As the operator asks.
+        assert container["ports"][0]["name"] == "tfjob-port"
+        mounted = {mount["name"] for mount in container.get(
+            "volumeMounts", ())}
+        assert mounted == {volume["name"] for volume in spec["template"][
+            "spec"].get("volumes", ())}
+        commands.append(container["command"] + container["args"])
+    assert commands[0] == commands[1]
+    assert commands[0][:3] == ["python", "-m", "lebm_tf.train"]
+    flagfile, *flags = commands[0][3:]
+    run, *_ = lebm_tf.from_flagfile(flagfile.split("=")[1], *flags)
+    assert run.strategy == "multi_worker" and run.cluster == "tf_config"
+    assert run.batch_size % sum(
+        spec["replicas"] for spec in specs.values()) == 0
+
+
 class Workers:
     """Two real processes of one run."""
 
@@ -210,13 +235,13 @@ def test_two_workers_end_as_two_replicas_also_if_one_was_killed(tmp_path):
     """Worker 1 is killed in mid-run: the chief stops and names it. Started
     again, both go on from the chief's checkpoint, and the weights and banks
     are those of two replicas in one process, bit for bit."""
-    flags = ["--train_steps=300", "--checkpoint_every=20", "--log_every=10",
+    flags = ["--train_steps=150", "--checkpoint_every=10", "--log_every=10",
              "--prior_start=bank", "--prior_bank_size=20",
              "--evaluators=reconstruction"]
     path = tmp_path / "two"
     workers = Workers(*flags, f"--workdir={path}")
     until = time.monotonic() + 200.0
-    while not (path / "checkpoints" / "ckpt-20.index").exists():
+    while not (path / "checkpoints" / "ckpt-10.index").exists():
         assert workers.processes[0].poll() is None, workers.end()
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -226,7 +251,7 @@ def test_two_workers_end_as_two_replicas_also_if_one_was_killed(tmp_path):
     assert re.fullmatch(
         r"error: worker 1 at 127.0.0.1:\d+ was lost, so this one stops\. .*",
         errors.strip().splitlines()[-1]), errors
-    assert not (path / "checkpoints" / "ckpt-300.index").exists()
+    assert not (path / "checkpoints" / "ckpt-150.index").exists()
 
     (code, output, errors), (other, silence, _) = Workers(
         *flags, f"--workdir={path}").end()
@@ -235,11 +260,11 @@ def test_two_workers_end_as_two_replicas_also_if_one_was_killed(tmp_path):
     assert call(train, SMOKE, *flags, f"--workdir={tmp_path / 'one'}",
                 "--strategy=mirrored", "--replicas=2") == 0
     one, two = (lebm_tf.load(str(tmp_path / name)) for name in ("one", "two"))
-    assert int(one.step) == int(two.step) == 300
+    assert int(one.step) == int(two.step) == 150
     for part in one.parts:
         for a, b in zip(one.variables_of(part), two.variables_of(part)):
             np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(
         one.banks[0].positions[0], two.banks[0].positions[0])
     rows = json.loads((path / "history.json").read_text())
-    assert [row["step"] for row in rows] == list(range(10, 301, 10))
+    assert [row["step"] for row in rows] == list(range(10, 151, 10))

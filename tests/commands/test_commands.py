@@ -53,7 +53,8 @@ def test_published_networks_have_their_published_size(
 def documented_commands():
     """Every `python -m lebm_tf...` line of the documents and docstrings."""
     found = set()
-    for path in ["README.md", *glob.glob("lebm_tf/*.py")]:
+    for path in ["README.md", *glob.glob("docs/*.md"),
+                 *glob.glob("lebm_tf/*.py")]:
         with open(path, encoding="utf-8") as file:
             text = re.sub(r"\\+\n\s*", " ", file.read())
         found |= set(re.findall(
