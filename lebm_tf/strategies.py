@@ -54,8 +54,9 @@ def mirrored(num_replicas: int = 0) -> tf.distribute.MirroredStrategy:
         InputError: If there are fewer GPUs, or TensorFlow has started
             already and its CPU counts as fewer devices.
     """
-    gpus = tf.config.list_logical_devices("GPU")
-    if gpus:
+    # Not the logical ones: to list them starts TensorFlow.
+    if tf.config.list_physical_devices("GPU"):
+        gpus = tf.config.list_logical_devices("GPU")
         if num_replicas > len(gpus):
             raise InputError(f"--replicas must be at most {len(gpus)}, the "
                              f"number of visible GPUs, got {num_replicas}.")

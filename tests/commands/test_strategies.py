@@ -1,6 +1,8 @@
 """Strategies from flags, and whole runs on them."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -23,6 +25,16 @@ def test_equal_flags_give_the_same_strategy():
     assert strategies.make(RunConfig()) is tf.distribute.get_strategy()
     alone = strategies.make(RunConfig(strategy="mirrored"))
     assert alone.num_replicas_in_sync == 1  # No GPU here: one CPU.
+
+
+def test_a_fresh_process_splits_its_cpu():
+    """This process has done so already, in conftest."""
+    result = subprocess.run(
+        [sys.executable, "-c", "from lebm_tf import config, strategies; "
+         "run = config.RunConfig(strategy='mirrored', replicas=4);"
+         "print(strategies.make(run).num_replicas_in_sync)"],
+        capture_output=True, text=True)
+    assert result.stdout.strip() == "4", result.stderr
 
 
 def test_a_second_strategy_of_a_process_is_not_taken_for_the_first():
