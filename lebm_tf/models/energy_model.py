@@ -66,6 +66,10 @@ class EnergyModel(LatentInference, keras.Model):
         self.step = tf.Variable(
             0, trainable=False, dtype=tf.int64, name="step",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        # Kept beside the checkpoints by `fit`: it must outlive going back.
+        self.rollbacks = tf.Variable(
+            0, trainable=False, dtype=tf.int64, name="rollbacks",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
         self.recipe = None  # Set by `families.build`.
         self.rows = []  # The history, kept by `fit`.
         self.built = True
@@ -101,6 +105,7 @@ class EnergyModel(LatentInference, keras.Model):
                         jit_compile=False, auto_scale_loss=False, **kwargs)
         for part, optimizer in self.optimizers.items():
             optimizer.build(self.variables_of(part))
+        optimization.slow_down(self.optimizers, self.rollbacks)
 
     def set_loss_scale(self, loss_scale: float) -> None:
         """Sets the factor > 0 on gradients, where there is one."""
@@ -144,7 +149,8 @@ class EnergyModel(LatentInference, keras.Model):
 
     def train_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """One update of every part; returns what to log."""
-        seed = rng.fold_in(rng.make_seed(self.seed), self.step)
+        run = rng.retry(rng.make_seed(self.seed), self.rollbacks)
+        seed = rng.fold_in(run, self.step)
         chains = self.draw(batch, seed)  # Outside the tape.
         logs = self.statistics(chains)
         with tf.GradientTape(persistent=True) as tape:
