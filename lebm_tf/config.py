@@ -19,6 +19,7 @@ from lebm_tf import precision
 from lebm_tf.errors import InputError
 
 STRATEGIES = ("none", "mirrored", "multi_worker")
+ON_DIVERGENCE = ("rollback", "stop")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +51,17 @@ class RunConfig:
             The batch is cut into so many pieces.
         log_every: Steps between two rows of logs, >= 1.
         checkpoint_every: Steps between two checkpoints, >= 1.
+        on_divergence: rollback goes back to a good checkpoint, draws other
+            noise and halves the learning rate of the energy; stop stops.
+        max_rollbacks: How often at most, >= 0; then training stops.
+        max_energy: Bound >= 0 on the mean energy of a batch of chains, in
+            nats; 0 for none, as for all bounds.
+        max_energy_gap: Bound >= 0 on the difference of the mean energies of
+            positive and negative chains, in nats.
+        max_displacement: Bound >= 0 on how far chains move on average, as a
+            Euclidean norm in units of z.
+        max_gradient_norm: Bound >= 0 on the norm of the gradient of a part,
+            before clipping.
         evaluators: What to measure after training; the family's if empty.
         baseline: Flagfile of a second run, trained on the same data in
             WORKDIR/baseline and measured beside this one.
@@ -70,6 +82,12 @@ class RunConfig:
     replicas: int = 0
     log_every: int = 50
     checkpoint_every: int = 1_000
+    on_divergence: str = "rollback"
+    max_rollbacks: int = 3
+    max_energy: float = 1e4
+    max_energy_gap: float = 500.0
+    max_displacement: float = 1e3
+    max_gradient_norm: float = 1e7
     evaluators: tuple[str, ...] = ()
     baseline: str = ""
 
@@ -87,15 +105,20 @@ class RunConfig:
         if self.strategy not in STRATEGIES:
             raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}"
                              f", got {self.strategy!r}.")
-        if self.replicas < 0:
-            raise ValueError(f"replicas must be >= 0, got {self.replicas}.")
         if self.replicas > 1 and self.strategy != "mirrored":
             raise ValueError(
                 f"replicas must be 0 with strategy {self.strategy}, got "
                 f"{self.replicas}.")
-        if self.image_size < 0:
+        for name in ("image_size", "replicas", "max_rollbacks", "max_energy",
+                     "max_energy_gap", "max_displacement",
+                     "max_gradient_norm"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"{name} must be >= 0, got {getattr(self, name)}.")
+        if self.on_divergence not in ON_DIVERGENCE:
             raise ValueError(
-                f"image_size must be >= 0, got {self.image_size}.")
+                f"on_divergence must be one of {', '.join(ON_DIVERGENCE)}, "
+                f"got {self.on_divergence!r}.")
 
     def resolved_data_dir(self) -> str:
         """The data folder, from the flag or the environment."""

@@ -3,22 +3,27 @@
 import os
 from typing import Any, NamedTuple
 
-from lebm_tf import checkpoint, config as configuration, files
+import lebm_tf
+from lebm_tf import checkpoint, config as configuration, files, provenance
 from lebm_tf.config import RunConfig
 from lebm_tf.datasets import ImageData, load_dataset
 from lebm_tf.datasets.anomaly_split import anomaly_split
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EvaluationConfig
 from lebm_tf.families import FAMILIES, DataSpec, build
+from lebm_tf.locking import LOCK
 from lebm_tf.models import EnergyModel
 
 CONFIG, CHECKPOINTS = "config.json", "checkpoints"
 PICTURES, METRICS = "pictures", "metrics.json"
+ROLLBACKS = "rollbacks.json"
 
 # A run may go on with other values of these.
 _MAY_CHANGE = {"workdir", "data_dir", "train_steps", "log_every",
-               "checkpoint_every", "evaluators", "baseline", "strategy",
-               "replicas"}
+               "checkpoint_every", "strategy", "replicas", "on_divergence",
+               "max_rollbacks", "max_energy", "max_energy_gap",
+               "max_displacement", "max_gradient_norm", "evaluators",
+               "baseline"}
 
 
 class Run(NamedTuple):
@@ -79,8 +84,8 @@ def build_run(resolved: Run, **networks) -> EnergyModel:
                  **networks)
 
 
-def write(workdir: str, resolved: Run) -> None:
-    """Saves the configuration, or checks that the folder holds this one.
+def check(workdir: str, resolved: Run) -> None:
+    """Finds out whether `write` would refuse; writes nothing.
 
     Raises:
         InputError: If the folder belongs to another run, or to something
@@ -89,12 +94,24 @@ def write(workdir: str, resolved: Run) -> None:
     path = os.path.join(workdir, CONFIG)
     if os.path.exists(path):
         _check_same(workdir, read(workdir), resolved)
-    elif os.path.isdir(workdir) and os.listdir(workdir):
-        raise InputError(
-            f"{workdir} must be empty, new or the work directory of this "
-            f"run, got a folder with {len(os.listdir(workdir))} entries and "
-            f"no {CONFIG}.")
-    files.write_json(path, {
+    elif os.path.isdir(workdir):
+        others = set(os.listdir(workdir)) - {LOCK}
+        if others:
+            raise InputError(
+                f"{workdir} must be empty, new or the work directory of this "
+                f"run, got a folder with {len(others)} entries and no "
+                f"{CONFIG}.")
+
+
+def write(workdir: str, resolved: Run) -> None:
+    """Saves the configuration, or checks that the folder holds this one.
+
+    Raises:
+        InputError: As `check`.
+    """
+    check(workdir, resolved)
+    files.write_json(os.path.join(workdir, CONFIG), {
+        "version": lebm_tf.__version__,
         "run": configuration.to_dict(resolved.run),
         "model": configuration.to_dict(resolved.model),
         "data": configuration.to_dict(resolved.data),
@@ -114,6 +131,7 @@ def read(workdir: str) -> Run:
             f"got no {CONFIG} there.")
     try:
         saved = files.read_json(path)
+        provenance.check_version(saved.get("version", "0"), path)
         run = configuration.from_dict(RunConfig, saved["run"])
         model = configuration.from_dict(family_of(run).Config, saved["model"])
         data = DataSpec(**{**saved["data"],
@@ -139,7 +157,7 @@ def load(workdir: str, **networks) -> EnergyModel:
     """
     resolved = read(workdir)
     folder = os.path.join(workdir, CHECKPOINTS)
-    if not checkpoint.steps(folder):
+    if not any(checkpoint.steps(folder)):  # Step 0 is untrained.
         raise InputError(
             f"{workdir} must hold a trained model, got no checkpoint in "
             f"{folder}.")
@@ -156,7 +174,6 @@ def _check_same(workdir: str, old: Run, new: Run) -> None:
     changed = {flag: values for flag, values in changed.items()
                if flag not in _MAY_CHANGE}
     if changed:
-        listed = ", ".join(f"{flag} ({old} there, {new} now)"
-                           for flag, (old, new) in changed.items())
         raise InputError(
-            f"{workdir} belongs to another run; it differs in {listed}.")
+            f"{workdir} belongs to another run; it differs in "
+            f"{provenance.listed(changed)}.")

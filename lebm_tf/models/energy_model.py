@@ -64,6 +64,8 @@ class EnergyModel(LatentInference, keras.Model):
         self.banks, self.seed = list(banks), seed
         # An own counter: an optimizer's stands still when a step is skipped.
         self.step = replication.Counter(name="step")
+        # Kept beside the checkpoints by `fit`: it must outlive going back.
+        self.rollbacks = replication.Counter(name="rollbacks")
         self.recipe = None  # Set by `families.build`.
         self.rows = []  # The history, kept by `fit`.
         self.built = True
@@ -100,6 +102,7 @@ class EnergyModel(LatentInference, keras.Model):
         for part, optimizer in self.optimizers.items():
             optimization.expect_totals(optimizer)
             optimizer.build(self.variables_of(part))
+        optimization.slow_down(self.optimizers, self.rollbacks)
 
     def make_train_function(self, force: bool = False):
         """`train_step` on every replica, compiled once."""
@@ -150,7 +153,8 @@ class EnergyModel(LatentInference, keras.Model):
 
     def train_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """One update of every part; returns what to log."""
-        seed = rng.fold_in(rng.make_seed(self.seed), self.step)
+        run = rng.retry(rng.make_seed(self.seed), self.rollbacks)
+        seed = rng.fold_in(run, self.step)
         chains = self.draw(batch, seed)  # Outside the tape.
         logs = self.statistics(chains)
         with tf.GradientTape(persistent=True) as tape:

@@ -1,6 +1,7 @@
 """One optimizer a part: Adam as the authors' programs run it."""
 
 import dataclasses
+from typing import Mapping
 
 import keras
 import tensorflow as tf
@@ -105,17 +106,49 @@ def apply(optimizer: keras.optimizers.Optimizer, gradients: list,
     return logs
 
 
+def slow_down(optimizers: Mapping[str, keras.optimizers.Optimizer],
+              rollbacks: tf.Variable) -> None:
+    """Halves the learning rate of the energy for every rollback.
+
+    Of the parts whose name begins with "energy"; of all, if there is none.
+
+    Args:
+        optimizers: Part name -> optimizer; takes effect on `Adam`.
+        rollbacks: How often training was rolled back, integer [].
+    """
+    chosen = [part for part in optimizers if part.startswith("energy")]
+    for part in chosen or optimizers:
+        inner = getattr(optimizers[part], "inner_optimizer", optimizers[part])
+        inner.rate_factor = lambda: tf.pow(
+            0.5, tf.cast(rollbacks, tf.float32))
+
+
+def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The learning rate of the next step."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    factor = getattr(inner, "rate_factor", None)
+    rate = tf.convert_to_tensor(inner.learning_rate)  # float() fails under a
+    return float(rate) * (float(factor()) if factor else 1.0)  # strategy.
+
+
 class Adam(keras.optimizers.Adam):
     """Adam with PyTorch's epsilon: m^ / (sqrt(v^) + epsilon).
 
     Keras adds epsilon to the root of the uncorrected second moment, which is
     sqrt(1 - beta_2^t) times smaller: early steps on tiny gradients, as of an
     energy network, then differ by up to 0.3 of the learning rate.
+
+    Attributes:
+        rate_factor: None, or a function that gives a factor [] on the
+            learning rate; a variable would be part of every checkpoint.
     """
+    rate_factor = None
 
     def update_step(self, gradient, variable, learning_rate):
         dtype = variable.dtype
         rate = tf.cast(learning_rate, dtype)
+        if self.rate_factor is not None:
+            rate *= tf.cast(self.rate_factor(), dtype)
         step = tf.cast(self.iterations + 1, dtype)
         beta_1, beta_2 = (tf.constant(b, dtype)
                           for b in (self.beta_1, self.beta_2))
