@@ -29,6 +29,7 @@ from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
 from lebm_tf.fitting import fit  # noqa: E402
 from lebm_tf.locking import locked  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
+from lebm_tf.validation import Validation  # noqa: E402
 
 # What is carried over to a baseline: the same data, the same budget.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
@@ -96,6 +97,8 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     resolved = workdirs.Run(run, model_config, DataSpec.of(data), settings)
     model = workdirs.build_run(resolved)
     plan(model, data, resolved, (), settings, run.workdir)
+    if run.evaluate_every:  # Refuses what can't be measured.
+        Validation(model, data, run, settings, run.workdir)
     workdirs.check(run.workdir, resolved)
     with locked(run.workdir):
         return _train(run, settings, data, resolved, model)

@@ -1,7 +1,6 @@
 """Measuring, choosing and stopping during training; averaged weights."""
 
 import json
-import os
 
 import numpy as np
 import pytest
@@ -24,7 +23,8 @@ def rows(path):
 def scripted(monkeypatch, *values):
     """Measurements that come out as told, by step."""
     def evaluate(model, context, names):
-        return {"reconstruction/mse": values[int(model.step) // 2 - 1]}
+        row = min(int(model.step) // 2, len(values)) - 1
+        return {"reconstruction/mse": values[row]}
     monkeypatch.setattr(validation, "evaluate", evaluate)
 
 
@@ -88,8 +88,6 @@ def test_a_stopped_run_measures_and_chooses_as_if_it_had_not_stopped(
                         f"--workdir={tmp_path / name}") == 0
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert rows(whole) == rows(parts) and len(rows(whole)) == 4
-    assert sorted(os.listdir(whole / "best")) == sorted(
-        os.listdir(parts / "best"))
     for checkpoint in ("best", "last"):
         first, second = (lebm_tf.load(str(path), checkpoint)
                          for path in (whole, parts))
