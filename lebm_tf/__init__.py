@@ -36,6 +36,7 @@ _WHERE = {
     "from_flagfile": "lebm_tf.train",
     "load": "lebm_tf.workdir",
     "load_dataset": "lebm_tf.datasets",
+    "validation_split": "lebm_tf.datasets",
 }
 
 __all__ = sorted(_WHERE)

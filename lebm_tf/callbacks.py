@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from lebm_tf import event_logs, files
 from lebm_tf.checkpoint import Checkpoints
-from lebm_tf.models import EnergyModel, learning_rate
+from lebm_tf.models import EnergyModel, averaging, learning_rate
 
 
 class Progress(keras.callbacks.Callback):
@@ -176,7 +176,8 @@ class SampleGrid(keras.callbacks.Callback):
         step = int(self.model.step)
         if step % self.every or self.history.writer is None:
             return
-        x = (self.model.sample(self.num_samples, seed=0).x + 1.0) / 2.0
+        with averaging.averaged(self.model):
+            x = (self.model.sample(self.num_samples, seed=0).x + 1.0) / 2.0
         if x.ndim != 4:
             return
         side = math.isqrt(self.num_samples)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from lebm_tf import provenance
 from lebm_tf.errors import InputError
-from lebm_tf.models import EnergyModel
+from lebm_tf.models import EnergyModel, averaging
 
 
 class Checkpoints:
@@ -26,7 +26,7 @@ class Checkpoints:
     Args:
         model: A compiled model.
         directory: Folder of the checkpoints; made at the first save.
-        max_to_keep: How many of the newest stay, at least 1.
+        max_to_keep: How many of the newest stay; 0 for all, see `keep`.
         margin: The newest that is this many steps old stays as well.
     """
 
@@ -96,6 +96,7 @@ class Checkpoints:
         status = (self.checkpoint if recorded else self.unrecorded).read(path)
         status.assert_existing_objects_matched()
         status.assert_consumed()
+        averaging.forget(self.model)
 
     def remove_after(self, step: int) -> None:
         """Removes the checkpoints of later steps."""
@@ -124,7 +125,11 @@ class Checkpoints:
         if known and self.margin:
             kept += [s for s in known if s <= known[-1] - self.margin
                      ][-1:] or known[:1]
-        for old in set(known) - set(kept):
+        self.keep(kept)
+
+    def keep(self, kept) -> None:
+        """Removes the checkpoints of all steps but these."""
+        for old in set(self.steps()) - set(kept):
             _remove(os.path.join(self.directory, f"ckpt-{old}"))
 
 

@@ -7,15 +7,14 @@ place only, the dataclass.
 
 import dataclasses
 import difflib
-import inspect
 import os
-import re
 import typing
 from typing import Any, Iterable, Mapping
 
 from absl import flags
 
 from lebm_tf import precision
+from lebm_tf.docstrings import attributes
 from lebm_tf.errors import InputError
 
 STRATEGIES = ("none", "mirrored", "multi_worker")
@@ -62,6 +61,16 @@ class RunConfig:
             Euclidean norm in units of z.
         max_gradient_norm: Bound >= 0 on the norm of the gradient of a part,
             before clipping.
+        validation_fraction: Part of the training data, in [0, 1), that
+            nothing is learned from; what is measured during training is
+            measured on it, never on the test data.
+        evaluate_every: Steps between two such measurements; 0 makes none.
+        validation_evaluators: What to measure then; the evaluator of
+            early_stop if empty, else evaluators.
+        early_stop: Metric, as frechet/samples, whose best checkpoint is kept
+            and restored for the final measurements; empty keeps none.
+        patience: Measurements without a better one after which training
+            stops; 0 never stops it.
         evaluators: What to measure after training; the family's if empty.
         baseline: Flagfile of a second run, trained on the same data in
             WORKDIR/baseline and measured beside this one.
@@ -88,6 +97,11 @@ class RunConfig:
     max_energy_gap: float = 500.0
     max_displacement: float = 1e3
     max_gradient_norm: float = 1e7
+    validation_fraction: float = 0.0
+    evaluate_every: int = 0
+    validation_evaluators: tuple[str, ...] = ()
+    early_stop: str = ""
+    patience: int = 0
     evaluators: tuple[str, ...] = ()
     baseline: str = ""
 
@@ -109,12 +123,30 @@ class RunConfig:
             raise ValueError(
                 f"replicas must be 0 with strategy {self.strategy}, got "
                 f"{self.replicas}.")
-        for name in ("image_size", "replicas", "max_rollbacks", "max_energy",
+        for name in ("image_size", "replicas", "evaluate_every", "patience",
+                     "max_rollbacks", "max_energy",
                      "max_energy_gap", "max_displacement",
                      "max_gradient_norm"):
             if not getattr(self, name) >= 0:
                 raise ValueError(
                     f"{name} must be >= 0, got {getattr(self, name)}.")
+        if not 0 <= self.validation_fraction < 1:
+            raise ValueError("validation_fraction must lie in [0, 1), got "
+                             f"{self.validation_fraction}.")
+        if self.evaluate_every and not self.validation_fraction:
+            raise ValueError("evaluate_every must be 0 without a "
+                             "validation_fraction > 0 to measure on, got "
+                             f"{self.evaluate_every}.")
+        for name, needed in (("early_stop", "evaluate_every"),
+                             ("validation_evaluators", "evaluate_every"),
+                             ("patience", "early_stop")):
+            if getattr(self, name) and not getattr(self, needed):
+                raise ValueError(f"{name} must be left out without {needed}, "
+                                 f"got {getattr(self, name)!r}.")
+        if self.early_stop and self.evaluate_every > self.train_steps:
+            raise ValueError(
+                "evaluate_every must be at most train_steps with early_stop, "
+                f"got {self.evaluate_every} and {self.train_steps}.")
         if self.on_divergence not in ON_DIVERGENCE:
             raise ValueError(
                 f"on_divergence must be one of {', '.join(ON_DIVERGENCE)}, "
@@ -147,7 +179,7 @@ def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
     """
     config = config_class() if config is None else config
     hints = typing.get_type_hints(config_class)
-    described = _attributes(config_class.__doc__ or "")
+    described = attributes(config_class.__doc__ or "")
     found = []
     for field in dataclasses.fields(config_class):
         where, kind = (*path, field.name), hints[field.name]
@@ -267,19 +299,3 @@ def _get(config, path):
     for name in path:
         config = getattr(config, name)
     return config
-
-
-def _attributes(doc: str) -> dict[str, str]:
-    """Name -> description, from the Attributes of a docstring."""
-    # From Python 3.13 on, docstrings come without their indentation.
-    _, _, block = inspect.cleandoc(doc).partition("Attributes:\n")
-    found, name = {}, None
-    for line in block.splitlines():
-        entry = re.match(r" {4}(\w+): (.*)", line)
-        if entry:
-            name, found[entry[1]] = entry[1], entry[2]
-        elif name and line.startswith(" " * 8):
-            found[name] += " " + line.strip()
-        elif line.strip():
-            name = None
-    return found

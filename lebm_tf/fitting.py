@@ -14,7 +14,8 @@ from lebm_tf.errors import DivergedError, InputError
 from lebm_tf.evaluation import EvaluationConfig
 from lebm_tf.families import DataSpec
 from lebm_tf.locking import locked
-from lebm_tf.models import EnergyModel
+from lebm_tf.models import EnergyModel, averaging
+from lebm_tf.validation import Validation
 
 
 def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
@@ -24,7 +25,9 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         ) -> list[dict[str, float]]:
     """Trains up to step `train_steps`, from the newest checkpoint if any.
 
-    Killed and called again, it goes on and ends with the same weights.
+    Killed and called again, it goes on and ends with the same weights. After
+    it the model holds those of the best checkpoint, with early_stop, and
+    their moving averages, where its optimizers keep some.
 
     Args:
         model: A model made by `families.build`.
@@ -63,6 +66,9 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         seed=recipe.seed, precision=recipe.precision,
         loss_scale=recipe.loss_scale, log_every=log_every,
         checkpoint_every=checkpoint_every, **data.origin, **settings)
+    validation = Validation(
+        model, data, run, evaluation, workdir) if run.evaluate_every else None
+    averaging.remove(model)
     with contextlib.ExitStack() as stack:
         folder = ""
         if workdir:
@@ -73,14 +79,20 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
             folder = os.path.join(workdir, workdirs.CHECKPOINTS)
         elif run.on_divergence == "rollback" and run.max_rollbacks:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-        _train(model, data, train_steps, run, workdir, folder, verbose)
+        _train(model, data, train_steps, run, workdir, folder, validation,
+               verbose)
+        if run.early_stop:
+            validation.best.restore()
+    averaging.install(model)
     return model.rows
 
 
-def _train(model, data, train_steps, run, workdir, folder, verbose):
+def _train(model, data, train_steps, run, workdir, folder, validation,
+           verbose):
     """Runs to the last step, over rollbacks if need be."""
     history = callbacks.History(model, run.log_every, workdir)
-    chosen, rollbacks = [StopOnDivergence(run), history], None
+    chosen = [StopOnDivergence(run), history]
+    checkpoints = rollbacks = None
     strategy = model.distribute_strategy
     limit = run.max_rollbacks if run.on_divergence == "rollback" else 0
     if folder:
@@ -92,10 +104,15 @@ def _train(model, data, train_steps, run, workdir, folder, verbose):
             os.path.join(workdir, workdirs.ROLLBACKS) if workdir else "")
         if limit and not checkpoints.steps():
             checkpoints.save()  # Something to go back to.
+    if validation:
+        validation.begin(history, checkpoints)
+        chosen.append(validation)
+    if folder:
         chosen += [callbacks.SampleGrid(history, run.checkpoint_every),
                    callbacks.Checkpointing(
                        checkpoints, run.checkpoint_every, history.save)]
-    while int(model.step) < train_steps:
+    while int(model.step) < train_steps and not (
+            validation and validation.is_over()):
         first = int(model.step)
         batches = strategy.distribute_datasets_from_function(
             functools.partial(train_batches, data, run.batch_size,
@@ -109,7 +126,7 @@ def _train(model, data, train_steps, run, workdir, folder, verbose):
                 raise
             rollbacks.roll_back(error)
             continue
-        if int(model.step) != train_steps:
+        if int(model.step) != train_steps and not model.stop_training:
             # Keras takes some failures, as of a log on a full disk, for the
             # end of the data, and returns as if all were well.
             raise InputError(

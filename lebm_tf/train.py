@@ -29,11 +29,13 @@ from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
 from lebm_tf.fitting import fit  # noqa: E402
 from lebm_tf.locking import locked  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
+from lebm_tf.validation import Validation  # noqa: E402
 
 # What is carried over to a baseline: the same data, the same budget.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
-           "train_steps", "batch_size", "seed", "precision", "loss_scale",
-           "strategy", "replicas", "log_every", "checkpoint_every",
+           "validation_fraction", "train_steps", "batch_size", "seed",
+           "precision", "loss_scale", "strategy", "replicas", "log_every",
+           "checkpoint_every",
            "on_divergence", "max_rollbacks", "max_energy", "max_energy_gap",
            "max_displacement", "max_gradient_norm")
 
@@ -54,6 +56,7 @@ def resolve(values) -> tuple[RunConfig, object, EvaluationConfig]:
     run = config.from_flags(RunConfig, values)
     family = workdirs.family_of(run)
     check_names(run.evaluators)
+    check_names(run.validation_evaluators, "validation_evaluators")
     known = {field.flag for field in [
         *config.fields(RunConfig), *config.fields(EvaluationConfig, PREFIX),
         *config.fields(family.Config)]}
@@ -97,6 +100,8 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     with strategy.scope():
         model = workdirs.build_run(resolved)
     plan(model, data, resolved, (), settings, run.workdir)
+    if run.evaluate_every:  # Refuses what can't be measured.
+        Validation(model, data, run, settings, run.workdir)
     workdirs.check(run.workdir, resolved)
     with locked(run.workdir):
         return _train(run, settings, data, resolved, model)
@@ -111,6 +116,7 @@ def _train(run, settings, data, resolved, model):
         training_curves(os.path.join(
             run.workdir, workdirs.PICTURES, "training.png"), history)
         measured["training/seconds"] = history[-1]["seconds"]
+        measured["training/steps"] = history[-1]["step"]
     command.say("Measuring on the held-out images ...")
     started = time.monotonic()
     evaluate_model(model, data, resolved, (), settings, run.workdir)

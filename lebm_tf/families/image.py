@@ -14,7 +14,8 @@ from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig)
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
-    Objective, encoder_teaching, energy_contrast, squared_error)
+    Objective, encoder_teaching, energy_contrast, energy_magnitude,
+    squared_error)
 from lebm_tf.samplers import ChainBank, FromBase, FromEncoder, ShortRun
 
 
@@ -35,6 +36,8 @@ class ImageConfig:
             posterior_num_steps. A bank knows training data only, so chains
             on new data start from the base and may need more.
         energy: The energy network.
+        energy_penalty: Weight >= 0 of mean E(z+)^2 + mean E(z-)^2, which
+            keeps energies small; 0, as published, leaves it out.
         generator: The generator.
         encoder: The encoder of posterior.start=encoder.
         energy_optimizer: Learns the energy.
@@ -49,6 +52,7 @@ class ImageConfig:
     posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.1)
     inference_steps: int = 0
     energy: EnergyConfig = EnergyConfig()
+    energy_penalty: float = 0.0
     generator: GeneratorConfig = GeneratorConfig()
     encoder: EncoderConfig = EncoderConfig()
     energy_optimizer: OptimizerConfig = OptimizerConfig(
@@ -65,6 +69,9 @@ class ImageConfig:
         if not self.likelihood_scale > 0:
             raise ValueError("likelihood_scale must be > 0, got "
                              f"{self.likelihood_scale}.")
+        if not self.energy_penalty >= 0:
+            raise ValueError(
+                f"energy_penalty must be >= 0, got {self.energy_penalty}.")
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
                              "'encoder': a prior sees no image.")
@@ -108,8 +115,12 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
         generator or config.generator.make(latent_dim, data.shape, seed + 1),
         config.likelihood_scale)
     parts = {"energy": prior.energy_network, "generator": likelihood}
+    contrast, weights = {"energy": energy_contrast}, {}
+    if config.energy_penalty:
+        contrast["energy_penalty"] = energy_magnitude
+        weights["energy_penalty"] = config.energy_penalty
     objectives = {
-        "energy": Objective(("energy",), {"energy": energy_contrast}),
+        "energy": Objective(("energy",), contrast, weights),
         "generator": Objective(("generator",), {"generator": squared_error})}
     configs = {"energy": config.energy_optimizer,
                "generator": config.generator_optimizer}

@@ -1,6 +1,7 @@
 """Losses: small functions of (model, draws), grouped by who learns."""
 
-from lebm_tf.objectives.contrastive import energy_contrast, prior_contrast
+from lebm_tf.objectives.contrastive import (
+    energy_contrast, energy_magnitude, prior_contrast)
 from lebm_tf.objectives.objective import Draws, Objective, Term
 from lebm_tf.objectives.reconstruction import (
     negative_log_likelihood, squared_error)
@@ -8,5 +9,5 @@ from lebm_tf.objectives.teaching import encoder_teaching
 from lebm_tf.objectives.variational import gaussian_kl, kl_to_prior
 
 __all__ = ["Draws", "Objective", "Term", "encoder_teaching",
-           "energy_contrast", "gaussian_kl", "kl_to_prior",
+           "energy_contrast", "energy_magnitude", "gaussian_kl", "kl_to_prior",
            "negative_log_likelihood", "prior_contrast", "squared_error"]

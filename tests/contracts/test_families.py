@@ -14,6 +14,7 @@ from lebm_tf.errors import InputError
 from lebm_tf.families import (
     FAMILIES, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, image, vae)
+from lebm_tf.models import OptimizerConfig
 from lebm_tf.serving import export_model
 from tests import oracles
 from tests.families import encoded, two_layer
@@ -31,6 +32,9 @@ SMALL = {"latent_dim": 3, "generator": GeneratorConfig(4, (4,)),
 IMAGE = image.ImageConfig(
     **SMALL, energy=EnergyConfig((5,)), prior=ChainConfig(3, 0.4),
     posterior=ChainConfig(2, 0.1), prior_bank_size=9)
+AVERAGED = OptimizerConfig(
+    1e-3, schedule="cosine", schedule_steps=4, warmup_steps=2,
+    average_decay=0.9)
 
 
 def starting(start, **changes):
@@ -45,6 +49,9 @@ CASES = {
     "image": (image, IMAGE),
     "image, warm start": (image, starting("encoder")),
     "image, persistent": (image, starting("bank", restart_prob=0.3)),
+    "image, averaged and penalized": (image, dataclasses.replace(
+        IMAGE, energy_penalty=0.1, generator_optimizer=AVERAGED,
+        energy_optimizer=AVERAGED)),
     "image, exact": (image, starting("base", kernel="mala")),
     "vae": (vae, vae.VAEConfig(**SMALL)),
     "two layers": (two_layer, two_layer.TwoLayerConfig()),
