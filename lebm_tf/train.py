@@ -37,7 +37,8 @@ _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
 def all_fields() -> list[config.Field]:
     """Every flag that some family knows."""
     return [*config.fields(RunConfig), *config.fields(EvaluationConfig, PREFIX),
-            *(field for family in FAMILIES.values()
+            *(dataclasses.replace(field, family=name)
+              for name, family in FAMILIES.items()
               for field in config.fields(family.Config))]
 
 

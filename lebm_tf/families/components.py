@@ -7,6 +7,7 @@ from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
 from lebm_tf.networks import (
     ConvEncoder, DeconvGenerator, EnergyMLP, check_image_shape)
 from lebm_tf.networks.activations import get as get_activation
+from lebm_tf.samplers import ShortRun
 
 KERNELS = ("langevin", "mala", "hmc", "nuts")
 STARTS = ("base", "bank", "encoder")
@@ -111,6 +112,12 @@ class ChainConfig:
             return Nuts(self.step_size, **adapt)
         raise ValueError(f"kernel must be one of {', '.join(KERNELS)}, got "
                          f"{self.kernel!r}.")
+
+
+def sampler(chain: ChainConfig, start, num_steps: int = 0) -> ShortRun:
+    """The chains of a configuration, from a start, with other moves if any."""
+    return ShortRun(start, chain.make_kernel(), num_steps or chain.num_steps,
+                    chain.jit_compile)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lebm_tf.checkpoint import items
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
     FAMILIES, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
-    GeneratorConfig, image, vae)
+    GeneratorConfig, image, sri, vae)
 from lebm_tf.serving import export_model
 from tests import oracles
 from tests.families import encoded, two_layer
@@ -31,6 +31,9 @@ SMALL = {"latent_dim": 3, "generator": GeneratorConfig(4, (4,)),
 IMAGE = image.ImageConfig(
     **SMALL, energy=EnergyConfig((5,)), prior=ChainConfig(3, 0.4),
     posterior=ChainConfig(2, 0.1), prior_bank_size=9)
+SRI = sri.SRIConfig(
+    latent_dim=3, generator=GeneratorConfig(4, (4,)),
+    posterior=ChainConfig(2, 0.1))
 
 
 def starting(start, **changes):
@@ -47,6 +50,11 @@ CASES = {
     "image, persistent": (image, starting("bank", restart_prob=0.3)),
     "image, exact": (image, starting("base", kernel="mala")),
     "vae": (vae, vae.VAEConfig(**SMALL)),
+    "sri": (sri, SRI),
+    "sri, layers": (sri, dataclasses.replace(
+        SRI, num_layers=3, layer_hidden_units=(5,))),
+    "abp": (sri, dataclasses.replace(SRI, posterior=ChainConfig(
+        2, 0.1, start="bank"))),
     "two layers": (two_layer, two_layer.TwoLayerConfig()),
     "encoded": (encoded, encoded.EncodedConfig()),
 }
@@ -167,7 +175,7 @@ def test_chains_report_how_they_fared(name):
         assert logs[f"{kind}/displacement"] > 0
         assert logs[f"{kind}/gradient_norm"] > 0
         assert 0 < logs[f"{kind}/accept_prob"] <= 1
-        assert f"{kind}/energy" in logs
+        assert (f"{kind}/energy" in logs) == hasattr(model.prior, "energy")
 
 
 @each_case
