@@ -8,6 +8,7 @@ from lebm_tf.config import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EvaluationConfig
+from lebm_tf.ex_post import fit_codes
 from lebm_tf.families import DataSpec
 from lebm_tf.models import EnergyModel
 
@@ -70,7 +71,17 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
     if verbose:
         chosen.append(callbacks.Progress(train_steps, first))
     if first >= train_steps:
-        return history.load()
+        rows = history.load()
+    else:
+        rows = _train(model, data, recipe, first, train_steps, chosen, workdir)
+    # Also when a run was killed between its last step and this.
+    if fit_codes(model, data) and workdir:
+        checkpoints.save()
+    return rows
+
+
+def _train(model, data, recipe, first, train_steps, chosen, workdir):
+    """Steps `first` + 1 to `train_steps`; returns the history."""
     batches = train_batches(
         data, recipe.batch_size, recipe.seed, start_step=first)
     model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,

@@ -196,7 +196,7 @@ class EncoderConfig:
                              f"{self.channels}.")
         get_activation(self.activation)
 
-    def make(self, latent_dim: int, shape: tuple[int, ...], seed: int
-             ) -> ConvEncoder:
+    def make(self, latent_dim: int, shape: tuple[int, ...], seed: int,
+             has_scale: bool = True) -> ConvEncoder:
         return ConvEncoder(
-            latent_dim, shape, self.channels, self.activation, seed)
+            latent_dim, shape, self.channels, self.activation, seed, has_scale)
