@@ -53,7 +53,8 @@ def test_linear_layers_are_one_gaussian():
     assert [leaf.shape[1] for leaf in z] == [2, 2, 3]
     oracles.assert_moments(np.concatenate(z, 1), mean, covariance)
     rows = tuple(leaf[:6] for leaf in z)
-    twin = tfp.distributions.MultivariateNormalFullCovariance(mean, covariance)
+    twin = tfp.distributions.MultivariateNormalTriL(
+        mean, np.linalg.cholesky(covariance))
     np.testing.assert_allclose(
         density.log_prob(rows), twin.log_prob(np.concatenate(rows, 1)),
         rtol=1e-4)
