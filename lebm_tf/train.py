@@ -137,8 +137,8 @@ def train_baseline(run: RunConfig, settings: EvaluationConfig) -> dict:
 def summary(run: RunConfig, metrics: dict) -> str:
     """The main figures, and what to do next."""
     lines = [(f"{label} ({name})", metrics[name]) for label, name in (
-        ("Frechet distance, learned prior", "frechet/samples"),
-        ("  same generator, base p0", "frechet/base_samples"),
+        ("Frechet distance, samples", "frechet/samples"),
+        ("  same generator, base p0 alone", "frechet/base_samples"),
         ("  baseline", "baseline/frechet/samples"),
         ("  real training images", "frechet/real"),
         ("Mean squared error of reconstructions", "reconstruction/mse"),
