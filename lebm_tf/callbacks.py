@@ -100,7 +100,8 @@ class History(keras.callbacks.Callback):
         row = {key: float(np.mean([logs[key] for logs in self.pending]))
                for key in self.pending[0]}
         for part, optimizer in self.model.optimizers.items():
-            row[f"learning_rate/{part}"] = float(optimizer.learning_rate)
+            row[f"learning_rate/{part}"] = float(
+                tf.convert_to_tensor(optimizer.learning_rate))
         self.pending = []
         seconds = self.before + time.monotonic() - self.started
         self.model.rows.append({"step": step, "seconds": seconds, **row})

@@ -18,6 +18,8 @@ from absl import flags
 from lebm_tf import precision
 from lebm_tf.errors import InputError
 
+STRATEGIES = ("none", "mirrored", "multi_worker")
+
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
@@ -41,6 +43,11 @@ class RunConfig:
             compute in. Weights, chains and losses are float32 in each.
         loss_scale: First factor > 0 on gradients of mixed_float16; it then
             follows what they can bear.
+        strategy: none, mirrored (several devices of this machine) or
+            multi_worker (several machines, see docs/cluster.md). The result
+            is that of one device, up to rounding.
+        replicas: Devices of strategy=mirrored; 0 takes all GPUs, or one CPU.
+            The batch is cut into so many pieces.
         log_every: Steps between two rows of logs, >= 1.
         checkpoint_every: Steps between two checkpoints, >= 1.
         evaluators: What to measure after training; the family's if empty.
@@ -59,6 +66,8 @@ class RunConfig:
     seed: int = 0
     precision: str = "float32"
     loss_scale: float = 2.0**15
+    strategy: str = "none"
+    replicas: int = 0
     log_every: int = 50
     checkpoint_every: int = 1_000
     evaluators: tuple[str, ...] = ()
@@ -75,6 +84,15 @@ class RunConfig:
                 "checkpoint_every must be a multiple of log_every, got "
                 f"{self.checkpoint_every} and {self.log_every}.")
         precision.check(self.precision, self.loss_scale)
+        if self.strategy not in STRATEGIES:
+            raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}"
+                             f", got {self.strategy!r}.")
+        if self.replicas < 0:
+            raise ValueError(f"replicas must be >= 0, got {self.replicas}.")
+        if self.replicas > 1 and self.strategy != "mirrored":
+            raise ValueError(
+                f"replicas must be 0 with strategy {self.strategy}, got "
+                f"{self.replicas}.")
         if self.image_size < 0:
             raise ValueError(
                 f"image_size must be >= 0, got {self.image_size}.")

@@ -82,8 +82,9 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
 
 def _train(model, data, recipe, first, train_steps, chosen, workdir):
     """Steps `first` + 1 to `train_steps`; returns the history."""
-    batches = train_batches(
-        data, recipe.batch_size, recipe.seed, start_step=first)
+    batches = model.distribute_strategy.distribute_datasets_from_function(
+        lambda context: train_batches(data, recipe.batch_size, recipe.seed,
+                                      first, context))
     model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,
               shuffle=False, verbose=0, callbacks=chosen)
     if int(model.step) != train_steps:

@@ -17,7 +17,8 @@ PICTURES, METRICS = "pictures", "metrics.json"
 
 # A run may go on with other values of these.
 _MAY_CHANGE = {"workdir", "data_dir", "train_steps", "log_every",
-               "checkpoint_every", "evaluators", "baseline"}
+               "checkpoint_every", "evaluators", "baseline", "strategy",
+               "replicas"}
 
 
 class Run(NamedTuple):

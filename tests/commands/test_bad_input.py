@@ -60,6 +60,12 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--precision=bfloat16", "--precision must be one of float32, mixed_b"),
     ("--precision=mixed_float16 --loss_scale=0",
      "--loss_scale must be > 0 with precision mixed_float16"),
+    ("--strategy=parallel", "--strategy must be one of none, mirrored, multi"),
+    ("--strategy=mirrored --replicas=-1", "--replicas must be >= 0, got -1"),
+    ("--replicas=2", "--replicas must be 0 with strategy none, got 2"),
+    ("--strategy=mirrored --replicas=2 --batch_size=9",
+     "--batch_size must be a multiple of the 2 replicas, got 9"),
+    ("--strategy=mirrored --replicas=3", "--replicas must be at most 2"),
     ("--image_size=-8", "--image_size must be >= 0, got -8")])
 def test_a_wrong_value_is_named_with_what_was_needed(
         refused, tmp_path, flag, needed):
