@@ -25,10 +25,24 @@ RESULTS = os.path.join(os.path.dirname(__file__), "results")
 METRICS = {"anomaly/auprc": "auprc", "reconstruction/mse": "mse",
            "training/seconds": "seconds"}
 
+_LEARNED = "configs/image_mnist_anomaly.cfg"
+
+
+def _baseline(name, *flags):
+    return _LEARNED, (f"--flagfile=configs/baselines/{name}.cfg", *flags)
+
+
 # Name -> flagfile and further flags.
 SYSTEMS = {
-    "learned prior": ("configs/image_mnist_anomaly.cfg", ()),
-}
+    "learned prior": (_LEARNED, ()),
+    "VAE": _baseline("vae"),
+    "two-stage VAE": _baseline("two_stage_vae"),
+    "RAE": _baseline("rae"),
+    "ABP": _baseline("abp", "--inference_steps=40"),
+    # Without an encoder 5 moves lead nowhere.
+    "SRI": _baseline("sri", "--posterior_num_steps=20", "--inference_steps=20"),
+    "SRI, 5 layers": _baseline(
+        "sri_layers", "--posterior_num_steps=20", "--inference_steps=20")}
 
 # Area under the precision-recall curve by digit. LEBM and VAE: Pang et al.
 # 2020, arXiv:2006.08205. The highest known, of a generator with many layers:
