@@ -16,8 +16,10 @@ from absl import flags
 from lebm_tf import precision
 from lebm_tf.docstrings import attributes
 from lebm_tf.errors import InputError
+from lebm_tf.flag_values import convert
 
 ON_DIVERGENCE = ("rollback", "stop")
+STRATEGIES = ("none", "mirrored", "multi_worker")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +44,11 @@ class RunConfig:
             compute in. Weights, chains and losses are float32 in each.
         loss_scale: First factor > 0 on gradients of mixed_float16; it then
             follows what they can bear.
+        strategy: none, mirrored (several devices of this machine) or
+            multi_worker (several machines, see docs/cluster.md). The result
+            is that of one device, up to rounding.
+        replicas: Devices of strategy=mirrored; 0 takes all GPUs, or one CPU.
+            The batch is cut into so many pieces.
         log_every: Steps between two rows of logs, >= 1.
         checkpoint_every: Steps between two checkpoints, >= 1.
         on_divergence: rollback goes back to a good checkpoint, draws other
@@ -81,6 +88,8 @@ class RunConfig:
     seed: int = 0
     precision: str = "float32"
     loss_scale: float = 2.0**15
+    strategy: str = "none"
+    replicas: int = 0
     log_every: int = 50
     checkpoint_every: int = 1_000
     on_divergence: str = "rollback"
@@ -108,6 +117,15 @@ class RunConfig:
                 "checkpoint_every must be a multiple of log_every, got "
                 f"{self.checkpoint_every} and {self.log_every}.")
         precision.check(self.precision, self.loss_scale)
+        if self.strategy not in STRATEGIES:
+            raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}"
+                             f", got {self.strategy!r}.")
+        if self.replicas < 0:
+            raise ValueError(f"replicas must be >= 0, got {self.replicas}.")
+        if self.replicas > 1 and self.strategy != "mirrored":
+            raise ValueError(
+                f"replicas must be 0 with strategy {self.strategy}, got "
+                f"{self.replicas}.")
         for name in ("image_size", "evaluate_every", "patience",
                      "max_rollbacks", "max_energy",
                      "max_energy_gap", "max_displacement",
@@ -205,7 +223,7 @@ def from_flags(config_class: type, values: flags.FlagValues,
         node = changes
         for name in field.path[:-1]:
             node = node.setdefault(name, {})
-        node[field.path[-1]] = _convert(field, text)
+        node[field.path[-1]] = convert(field, text)
     return _changed(base or config_class(), changes, prefix)
 
 
@@ -260,24 +278,6 @@ def _changed(config, changes, prefix):
         if isinstance(error, InputError):
             raise
         raise InputError(f"--{prefix}{error}") from error
-
-
-def _convert(field: Field, text: Any) -> Any:
-    if field.type in (str, bool):
-        return text
-    if typing.get_origin(field.type) is tuple:
-        item = typing.get_args(field.type)[0]
-        parts = [part.strip() for part in text.split(",") if part.strip()]
-        one = dataclasses.replace(field, type=item)
-        return tuple(_convert(one, part) for part in parts)
-    kind = {int: "an integer of 64 bits", float: "a number"}[field.type]
-    try:
-        number = field.type(text)
-    except ValueError:
-        number = None
-    if number is None or field.type is int and not -2**63 <= number < 2**63:
-        raise InputError(f"--{field.flag} must be {kind}, got {text!r}.")
-    return number
 
 
 def _get(config, path):

@@ -86,6 +86,14 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
     return model.rows
 
 
+def _batches(model, data, first):
+    """What every replica reads, from step `first` on."""
+    recipe = model.recipe
+    return model.distribute_strategy.distribute_datasets_from_function(
+        lambda context: train_batches(
+            data, recipe.batch_size, recipe.seed, first, context))
+
+
 def _train(model, data, train_steps, run, workdir, folder, validation,
            verbose):
     """Runs to the last step, over rollbacks if need be."""
@@ -112,8 +120,7 @@ def _train(model, data, train_steps, run, workdir, folder, validation,
     while int(model.step) < train_steps and not (
             validation and validation.is_over()):
         first = int(model.step)
-        batches = train_batches(
-            data, run.batch_size, model.recipe.seed, start_step=first)
+        batches = _batches(model, data, first)
         progress = [callbacks.Progress(train_steps, first)] if verbose else []
         try:
             model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,

@@ -18,7 +18,7 @@ from lebm_tf import startup
 startup.import_tensorflow()
 
 from lebm_tf import (  # noqa: E402
-    command, config, divergence, workdir as workdirs)
+    command, config, divergence, strategies, workdir as workdirs)
 from lebm_tf.config import RunConfig  # noqa: E402
 from lebm_tf.datasets import ImageData, steps_per_epoch  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
@@ -34,9 +34,9 @@ from lebm_tf.validation import Validation  # noqa: E402
 # What is carried over to a baseline: the same data, the same budget.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
            "validation_fraction", "train_steps", "batch_size", "seed",
-           "precision", "loss_scale", "log_every", "checkpoint_every",
-           "on_divergence", "max_rollbacks", "max_energy", "max_energy_gap",
-           "max_displacement", "max_gradient_norm")
+           "precision", "loss_scale", "strategy", "replicas", "log_every",
+           "checkpoint_every", "on_divergence", "max_rollbacks", "max_energy",
+           "max_energy_gap", "max_displacement", "max_gradient_norm")
 
 
 def all_fields() -> list[config.Field]:
@@ -92,10 +92,12 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     Raises:
         InputError: If anything is wrong with the input, before any training.
     """
+    strategy = strategies.make(run)  # Before TensorFlow starts.
     data = workdirs.load_data(run)
     steps_per_epoch(data, run.batch_size)  # Refuses a batch that is too large.
     resolved = workdirs.Run(run, model_config, DataSpec.of(data), settings)
-    model = workdirs.build_run(resolved)
+    with strategy.scope():
+        model = workdirs.build_run(resolved)
     plan(model, data, resolved, (), settings, run.workdir)
     if run.evaluate_every:  # Refuses what can't be measured.
         Validation(model, data, run, settings, run.workdir)

@@ -24,7 +24,8 @@ ROLLBACKS, BEST, VALIDATION = "rollbacks.json", "best", "validation.json"
 _MAY_CHANGE = {"workdir", "data_dir", "train_steps", "log_every",
                "checkpoint_every", "on_divergence", "max_rollbacks",
                "max_energy", "max_energy_gap", "max_displacement",
-               "max_gradient_norm", "patience", "evaluators", "baseline"}
+               "max_gradient_norm", "patience", "evaluators", "baseline",
+               "strategy", "replicas"}
 
 
 class Run(NamedTuple):

@@ -88,6 +88,17 @@ def has_loss_scale(optimizer: keras.optimizers.Optimizer) -> bool:
     return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
+def expect_totals(optimizer: keras.optimizers.Optimizer) -> None:
+    """Makes an optimizer take gradients that are summed over replicas.
+
+    Keras sums them itself, but only after it has clipped them and looked for
+    overflows on the first replica: clipping then depends on the number of
+    replicas, and an overflow on another one ends in the weights unseen.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner._all_reduce_sum_gradients = lambda pairs: pairs
+
+
 def loss_scale(optimizer: keras.optimizers.Optimizer):
     """By how much the gradients for an optimizer must be scaled, []."""
     if has_loss_scale(optimizer):
@@ -101,7 +112,7 @@ def apply(optimizer: keras.optimizers.Optimizer, gradients: list,
 
     Args:
         optimizer: An optimizer, with or without a loss scale.
-        gradients: Scaled by `loss_scale(optimizer)`.
+        gradients: Scaled by `loss_scale(optimizer)`, summed over replicas.
         variables: What they are gradients of.
 
     Returns:
@@ -139,7 +150,8 @@ def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """The learning rate of the next step."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     factor = getattr(inner, "rate_factor", None)
-    return float(inner.learning_rate) * (float(factor()) if factor else 1.0)
+    rate = float(tf.convert_to_tensor(inner.learning_rate))
+    return rate * (float(factor()) if factor else 1.0)
 
 
 class Adam(keras.optimizers.Adam):
