@@ -120,13 +120,11 @@ class RunConfig:
         if self.strategy not in STRATEGIES:
             raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}"
                              f", got {self.strategy!r}.")
-        if self.replicas < 0:
-            raise ValueError(f"replicas must be >= 0, got {self.replicas}.")
         if self.replicas > 1 and self.strategy != "mirrored":
             raise ValueError(
                 f"replicas must be 0 with strategy {self.strategy}, got "
                 f"{self.replicas}.")
-        for name in ("image_size", "evaluate_every", "patience",
+        for name in ("image_size", "evaluate_every", "patience", "replicas",
                      "max_rollbacks", "max_energy",
                      "max_energy_gap", "max_displacement",
                      "max_gradient_norm"):

@@ -1,6 +1,7 @@
 """Training as `train` and notebooks run it: resumable `fit`."""
 
 import contextlib
+import functools
 import os
 import tempfile
 
@@ -86,20 +87,13 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
     return model.rows
 
 
-def _batches(model, data, first):
-    """What every replica reads, from step `first` on."""
-    recipe = model.recipe
-    return model.distribute_strategy.distribute_datasets_from_function(
-        lambda context: train_batches(
-            data, recipe.batch_size, recipe.seed, first, context))
-
-
 def _train(model, data, train_steps, run, workdir, folder, validation,
            verbose):
     """Runs to the last step, over rollbacks if need be."""
     history = callbacks.History(model, run.log_every, workdir)
     chosen = [StopOnDivergence(run), history]
     checkpoints = rollbacks = None
+    strategy = model.distribute_strategy
     limit = run.max_rollbacks if run.on_divergence == "rollback" else 0
     if folder:
         checkpoints = Checkpoints(model, folder, margin=MARGIN)
@@ -120,7 +114,9 @@ def _train(model, data, train_steps, run, workdir, folder, validation,
     while int(model.step) < train_steps and not (
             validation and validation.is_over()):
         first = int(model.step)
-        batches = _batches(model, data, first)
+        batches = strategy.distribute_datasets_from_function(
+            functools.partial(train_batches, data, run.batch_size,
+                              model.recipe.seed, first))
         progress = [callbacks.Progress(train_steps, first)] if verbose else []
         try:
             model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,
