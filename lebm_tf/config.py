@@ -16,9 +16,10 @@ from absl import flags
 from lebm_tf import precision
 from lebm_tf.docstrings import attributes
 from lebm_tf.errors import InputError
+from lebm_tf.flag_values import convert
 
-STRATEGIES = ("none", "mirrored", "multi_worker")
 ON_DIVERGENCE = ("rollback", "stop")
+STRATEGIES = ("none", "mirrored", "multi_worker")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,7 +231,7 @@ def from_flags(config_class: type, values: flags.FlagValues,
         node = changes
         for name in field.path[:-1]:
             node = node.setdefault(name, {})
-        node[field.path[-1]] = _convert(field, text)
+        node[field.path[-1]] = convert(field, text)
     return _changed(base or config_class(), changes, prefix)
 
 
@@ -285,24 +286,6 @@ def _changed(config, changes, prefix):
         if isinstance(error, InputError):
             raise
         raise InputError(f"--{prefix}{error}") from error
-
-
-def _convert(field: Field, text: Any) -> Any:
-    if field.type in (str, bool):
-        return text
-    if typing.get_origin(field.type) is tuple:
-        item = typing.get_args(field.type)[0]
-        parts = [part.strip() for part in text.split(",") if part.strip()]
-        one = dataclasses.replace(field, type=item)
-        return tuple(_convert(one, part) for part in parts)
-    kind = {int: "an integer of 64 bits", float: "a number"}[field.type]
-    try:
-        number = field.type(text)
-    except ValueError:
-        number = None
-    if number is None or field.type is int and not -2**63 <= number < 2**63:
-        raise InputError(f"--{field.flag} must be {kind}, got {text!r}.")
-    return number
 
 
 def _get(config, path):

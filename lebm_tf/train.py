@@ -35,9 +35,8 @@ from lebm_tf.validation import Validation  # noqa: E402
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
            "validation_fraction", "train_steps", "batch_size", "seed",
            "precision", "loss_scale", "strategy", "replicas", "log_every",
-           "checkpoint_every",
-           "on_divergence", "max_rollbacks", "max_energy", "max_energy_gap",
-           "max_displacement", "max_gradient_norm")
+           "checkpoint_every", "on_divergence", "max_rollbacks", "max_energy",
+           "max_energy_gap", "max_displacement", "max_gradient_norm")
 
 
 def all_fields() -> list[config.Field]:

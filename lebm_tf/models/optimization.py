@@ -150,8 +150,8 @@ def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """The learning rate of the next step."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     factor = getattr(inner, "rate_factor", None)
-    rate = tf.convert_to_tensor(inner.learning_rate)  # float() fails under a
-    return float(rate) * (float(factor()) if factor else 1.0)  # strategy.
+    rate = float(tf.convert_to_tensor(inner.learning_rate))
+    return rate * (float(factor()) if factor else 1.0)
 
 
 class Adam(keras.optimizers.Adam):

@@ -61,12 +61,6 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--precision=bfloat16", "--precision must be one of float32, mixed_b"),
     ("--precision=mixed_float16 --loss_scale=0",
      "--loss_scale must be > 0 with precision mixed_float16"),
-    ("--strategy=parallel", "--strategy must be one of none, mirrored, multi"),
-    ("--strategy=mirrored --replicas=-1", "--replicas must be >= 0, got -1"),
-    ("--replicas=2", "--replicas must be 0 with strategy none, got 2"),
-    ("--strategy=mirrored --replicas=2 --batch_size=9",
-     "--batch_size must be a multiple of the 2 replicas, got 9"),
-    ("--strategy=mirrored --replicas=3", "--replicas must be at most 2"),
     ("--energy_penalty=-1", "--energy_penalty must be >= 0, got -1"),
     ("--generator_optimizer_average_decay=1",
      "--generator_optimizer_average_decay must lie in [0, 1), got 1"),
@@ -84,6 +78,12 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--max_displacement=-1", "--max_displacement must be >= 0, got -1"),
     ("--max_gradient_norm=-1", "--max_gradient_norm must be >= 0, got -1"),
     ("--on_divergence=hope", "--on_divergence must be one of rollback, stop"),
+    ("--strategy=parallel", "--strategy must be one of none, mirrored, multi"),
+    ("--strategy=mirrored --replicas=-1", "--replicas must be >= 0, got -1"),
+    ("--replicas=2", "--replicas must be 0 with strategy none, got 2"),
+    ("--strategy=mirrored --replicas=2 --batch_size=9",
+     "--batch_size must be a multiple of the 2 replicas, got 9"),
+    ("--strategy=mirrored --replicas=3", "--replicas must be at most 2"),
     ("--image_size=-8", "--image_size must be >= 0, got -8")])
 def test_a_wrong_value_is_named_with_what_was_needed(
         refused, tmp_path, flag, needed):
