@@ -15,5 +15,18 @@ class NonFiniteError(ArithmeticError):
     """Training met a value that is not finite, and stopped."""
 
 
+class DivergedError(NonFiniteError):
+    """Training met a value that is not finite or beyond its bound.
+
+    Attributes:
+        step: Where.
+        reason: What, in a few words.
+    """
+
+    def __init__(self, step: int, reason: str, message: str):
+        super().__init__(message)
+        self.step, self.reason = step, reason
+
+
 class ClusterError(RuntimeError):
     """Another worker of the run was lost."""

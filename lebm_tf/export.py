@@ -23,9 +23,12 @@ class ExportConfig:
 
     Attributes:
         workdir: Work directory of a run.
+        checkpoint: best (by the run's early_stop) or last; best if the run
+            kept one.
         output: Folder of the model's versions.
     """
     workdir: str = ""
+    checkpoint: str = ""
     output: str = ""
 
 
@@ -35,7 +38,7 @@ def main(values) -> None:
     if not chosen.output:
         raise InputError("--output must be a folder, got nothing.")
     shape = workdirs.read(chosen.workdir).data.shape
-    model = workdirs.load(chosen.workdir)
+    model = workdirs.load(chosen.workdir, chosen.checkpoint)
     path = export_model(model, chosen.output, shape)
     command.say(f"Wrote {path}. Look at its signatures with\n"
                 f"  saved_model_cli show --dir {path} --all")

@@ -52,6 +52,16 @@ def fold_in(seed: Seed, data: int | tf.Tensor) -> Seed:
     return tf.map_fn(derive, seed) if seed.shape.rank == 2 else derive(seed)
 
 
+def retry(seed: Seed, attempt: tf.Tensor) -> Seed:
+    """The seed of another attempt, int32 [2]; attempt 0 has the seed itself.
+
+    Args:
+        seed: int32 [2].
+        attempt: Integer [] >= 0; a variable needs no new trace.
+    """
+    return tf.where(_int64(attempt) > 0, fold_in(seed, attempt), seed)
+
+
 def stream(seed: Seed, name: str) -> Seed:
     """Derives the seed of a named purpose, shaped like `seed`."""
     return fold_in(seed, zlib.crc32(name.encode()))

@@ -2,7 +2,7 @@
 
 from lebm_tf.models.energy_model import EnergyModel
 from lebm_tf.models.inference import Samples, Score, Transition
-from lebm_tf.models.optimization import Adam, OptimizerConfig
+from lebm_tf.models.optimization import Adam, OptimizerConfig, learning_rate
 
 __all__ = ["Adam", "EnergyModel", "OptimizerConfig", "Samples", "Score",
-           "Transition"]
+           "Transition", "learning_rate"]

@@ -36,6 +36,8 @@ class EnergyModel(LatentInference, keras.Model):
         inference: Sampler behind `infer`; `positive` if not given.
         encoder: Density q(z | x), where a family has one.
         banks: Chain banks to checkpoint.
+        fitted: Densities with `fit(codes, seed, step)`, such as
+            `densities.GaussianMixture`, which learn when training is over.
         seed: Seed of the run, any int.
 
     Raises:
@@ -47,8 +49,8 @@ class EnergyModel(LatentInference, keras.Model):
                  parts: Mapping[str, Any], objectives: Mapping[str, Objective],
                  positive=None, negative=None,
                  generation: ShortRun | None = None, inference=None,
-                 encoder: keras.Model | None = None, banks=(), seed: int = 0,
-                 **kwargs):
+                 encoder: keras.Model | None = None, banks=(), fitted=(),
+                 seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         self.prior, self.likelihood, self.encoder = prior, likelihood, encoder
         self.parts = {name: part if isinstance(part, (tuple, list)) else
@@ -61,9 +63,11 @@ class EnergyModel(LatentInference, keras.Model):
         if self.generation is None or self.inference is None:
             raise ValueError("a model needs a sampler for generation and one "
                              "for inference, got None.")
-        self.banks, self.seed = list(banks), seed
+        self.banks, self.fitted, self.seed = list(banks), list(fitted), seed
         # An own counter: an optimizer's stands still when a step is skipped.
         self.step = replication.Counter(name="step")
+        # Kept beside the checkpoints by `fit`: it must outlive going back.
+        self.rollbacks = replication.Counter(name="rollbacks")
         self.recipe = None  # Set by `families.build`.
         self.rows = []  # The history, kept by `fit`.
         self.built = True
@@ -100,6 +104,7 @@ class EnergyModel(LatentInference, keras.Model):
         for part, optimizer in self.optimizers.items():
             optimization.expect_totals(optimizer)
             optimizer.build(self.variables_of(part))
+        optimization.slow_down(self.optimizers, self.rollbacks)
 
     def make_train_function(self, force: bool = False):
         """`train_step` on every replica, compiled once."""
@@ -141,7 +146,7 @@ class EnergyModel(LatentInference, keras.Model):
             self._draw(name, batch, seed)
             if getattr(self, name) is not None and
             getattr(self, name).is_reparameterized == reparameterized else None
-            for name in ("positive", "negative")))
+            for name in ("positive", "negative")), seed)
 
     def _draw(self, name, batch, seed) -> Draw:
         target = getattr(self, f"{name}_target")(batch)
@@ -150,7 +155,8 @@ class EnergyModel(LatentInference, keras.Model):
 
     def train_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """One update of every part; returns what to log."""
-        seed = rng.fold_in(rng.make_seed(self.seed), self.step)
+        run = rng.retry(rng.make_seed(self.seed), self.rollbacks)
+        seed = rng.fold_in(run, self.step)
         chains = self.draw(batch, seed)  # Outside the tape.
         logs = self.statistics(chains)
         with tf.GradientTape(persistent=True) as tape:

@@ -72,8 +72,24 @@ def broadcast(variables: list, strategy: tf.distribute.Strategy) -> None:
         variables: Keras's, made under `strategy`, in the same order on all.
         strategy: Theirs.
     """
+    # TensorFlow puts what it sends together into one vector, of one dtype.
+    for dtype in sorted({variable.dtype for variable in variables}):
+        same = [v for v in variables if v.dtype == dtype]
+        values = _first([tf.convert_to_tensor(v) for v in same], strategy)
+        for variable, value in zip(same, values):
+            with strategy.scope():
+                variable.assign(value)
+
+
+def agreed(number: int, strategy: tf.distribute.Strategy) -> int:
+    """The integer that the first worker gives, for all."""
+    return int(_first([tf.constant(number, tf.int64)], strategy)[0])
+
+
+def _first(values: list, strategy) -> list:
+    """The tensors of replica 0, all of one dtype."""
     @tf.function(autograph=False)
-    def firsts(*values):
+    def sums(*values):
         def replica():
             context = tf.distribute.get_replica_context()
             first = tf.equal(context.replica_id_in_sync_group, 0)
@@ -81,15 +97,8 @@ def broadcast(variables: list, strategy: tf.distribute.Strategy) -> None:
                 tf.where(first, value, tf.zeros_like(value))
                 for value in values])
         return strategy.run(replica)
-
-    # TensorFlow puts what it sends together into one vector, of one dtype.
-    for dtype in sorted({variable.dtype for variable in variables}):
-        same = [v for v in variables if v.dtype == dtype]
-        values = firsts(*(tf.convert_to_tensor(v) for v in same))
-        for variable, value in zip(same, values):
-            with strategy.scope():
-                variable.assign(
-                    strategy.experimental_local_results(value)[0])
+    return [strategy.experimental_local_results(value)[0]
+            for value in sums(*values)]
 
 
 def _averaged(train_step, strategy, batch) -> Logs:
