@@ -115,6 +115,23 @@ def test_replicas_gather_rows_in_order_and_add_up(pair):
     assert replicas.total([tf.constant(2.0)]) == [2.0]
 
 
+def test_what_the_first_replica_has_is_everyones(pair):
+    """Variables of several dtypes, and a decision."""
+    with pair.scope():
+        found = [keras.Variable([1.5, -2.0], dtype=dtype)
+                 for dtype in ("float32", "float64")]
+        found.insert(1, replication.Counter("counter"))
+    for variable in found:
+        first, second = variable.value.values
+        second.assign(first + 7)
+    replication.broadcast(found, pair)
+    for variable in found:
+        first, second = (copy.numpy() for copy in variable.value.values)
+        np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(found[0].numpy(), [1.5, -2.0])
+    assert replication.agreed(3, pair) == 3
+
+
 def test_exact_kernels_draw_other_noise_on_every_replica(pair):
     @tf.function
     def run():
