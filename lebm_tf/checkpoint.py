@@ -156,6 +156,8 @@ def items(model: EnergyModel) -> dict:
         found[f"optimizer_{part}"] = optimizer
     for i, bank in enumerate(model.banks):
         found[f"bank_{i}"] = bank.variables
+    for i, density in enumerate(model.fitted):
+        found[f"fitted_{i}"] = density.variables
     return found
 
 

@@ -124,7 +124,7 @@ class RunConfig:
             raise ValueError(
                 f"replicas must be 0 with strategy {self.strategy}, got "
                 f"{self.replicas}.")
-        for name in ("image_size", "evaluate_every", "patience", "replicas",
+        for name in ("image_size", "replicas", "evaluate_every", "patience",
                      "max_rollbacks", "max_energy",
                      "max_energy_gap", "max_displacement",
                      "max_gradient_norm"):
@@ -160,12 +160,22 @@ class RunConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One number of a configuration, and the flag that sets it."""
+    """One number of a configuration, and the flag that sets it.
+
+    Attributes:
+        flag: Name of the flag.
+        path: Where the number is nested.
+        type: int, float, bool, str, or a tuple of one of them.
+        help: What it means.
+        default: Its value where the flag is not given.
+        family: The model family whose number it is; "" of every run.
+    """
     flag: str
     path: tuple[str, ...]
     type: Any
     help: str
     default: Any = None
+    family: str = ""
 
 
 def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),

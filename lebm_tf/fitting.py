@@ -12,6 +12,7 @@ from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.divergence import MARGIN, Rollbacks, StopOnDivergence
 from lebm_tf.errors import DivergedError, InputError
 from lebm_tf.evaluation import EvaluationConfig
+from lebm_tf.ex_post import fit_codes
 from lebm_tf.families import DataSpec
 from lebm_tf.locking import locked
 from lebm_tf.models import EnergyModel, averaging
@@ -79,17 +80,25 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
             folder = os.path.join(workdir, workdirs.CHECKPOINTS)
         elif run.on_divergence == "rollback" and run.max_rollbacks:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-        _train(model, data, train_steps, run, workdir, folder, validation,
-               verbose)
+        checkpoints = _train(model, data, train_steps, run, workdir, folder,
+                             validation, verbose)
         if run.early_stop:
-            validation.best.restore()
+            checkpoints = validation.best
+            checkpoints.restore()
+        with averaging.averaged(model):
+            fitted = fit_codes(model, data)
+        if fitted and checkpoints:  # Also after a kill just before.
+            checkpoints.save()
     averaging.install(model)
     return model.rows
 
 
 def _train(model, data, train_steps, run, workdir, folder, validation,
            verbose):
-    """Runs to the last step, over rollbacks if need be."""
+    """Runs to the last step, over rollbacks if need be.
+
+    Returns the last checkpoints, None without a folder.
+    """
     history = callbacks.History(model, run.log_every, workdir)
     chosen = [StopOnDivergence(run), history]
     checkpoints = rollbacks = None
@@ -133,3 +142,4 @@ def _train(model, data, train_steps, run, workdir, folder, validation,
                 f"training must end at step {train_steps}, got an end of the "
                 f"data at {int(model.step)}; is the disk of {workdir!r} full?")
     history.load()
+    return checkpoints

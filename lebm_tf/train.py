@@ -42,7 +42,8 @@ _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
 def all_fields() -> list[config.Field]:
     """Every flag that some family knows."""
     return [*config.fields(RunConfig), *config.fields(EvaluationConfig, PREFIX),
-            *(field for family in FAMILIES.values()
+            *(dataclasses.replace(field, family=name)
+              for name, family in FAMILIES.items()
               for field in config.fields(family.Config))]
 
 
@@ -159,8 +160,8 @@ def train_baseline(run: RunConfig, settings: EvaluationConfig) -> dict:
 def summary(run: RunConfig, metrics: dict) -> str:
     """The main figures, and what to do next."""
     lines = [(f"{label} ({name})", metrics[name]) for label, name in (
-        ("Frechet distance, learned prior", "frechet/samples"),
-        ("  same generator, base p0", "frechet/base_samples"),
+        ("Frechet distance, samples", "frechet/samples"),
+        ("  same generator, base p0 alone", "frechet/base_samples"),
         ("  baseline", "baseline/frechet/samples"),
         ("  real training images", "frechet/real"),
         ("Mean squared error of reconstructions", "reconstruction/mse"),

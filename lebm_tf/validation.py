@@ -19,6 +19,7 @@ from lebm_tf.datasets.validation_split import validation_view
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import Context, EvaluationConfig, check, evaluate
 from lebm_tf.evaluation.selection import check_metric, improvements
+from lebm_tf.ex_post import fit_codes
 from lebm_tf.models import EnergyModel, averaging
 
 
@@ -43,7 +44,7 @@ class Validation(keras.callbacks.Callback):
                  config: EvaluationConfig, workdir: str = ""):
         super().__init__()
         self.set_model(model)
-        self.run, self.rows, self.history = run, [], None
+        self.data, self.run, self.rows, self.history = data, run, [], None
         self.metric = run.early_stop
         self.names = run.validation_evaluators
         if self.metric:
@@ -101,6 +102,7 @@ class Validation(keras.callbacks.Callback):
         if step % self.run.evaluate_every:
             return
         with averaging.averaged(self.model):
+            fit_codes(self.model, self.data)
             measured = evaluate(self.model, self.context, self.names)
         numbers = {name: value for name, value in measured.items()
                    if not isinstance(value, str)}

@@ -22,10 +22,10 @@ ROLLBACKS, BEST, VALIDATION = "rollbacks.json", "best", "validation.json"
 
 # A run may go on with other values of these.
 _MAY_CHANGE = {"workdir", "data_dir", "train_steps", "log_every",
-               "checkpoint_every", "on_divergence", "max_rollbacks",
-               "max_energy", "max_energy_gap", "max_displacement",
-               "max_gradient_norm", "patience", "evaluators", "baseline",
-               "strategy", "replicas"}
+               "checkpoint_every", "strategy", "replicas", "on_divergence",
+               "max_rollbacks", "max_energy", "max_energy_gap",
+               "max_displacement", "max_gradient_norm", "patience",
+               "evaluators", "baseline"}
 
 
 class Run(NamedTuple):

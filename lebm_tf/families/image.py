@@ -11,12 +11,13 @@ import keras
 from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
 from lebm_tf.families.components import (
-    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig)
+    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
+    sampler)
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
     Objective, encoder_teaching, energy_contrast, energy_magnitude,
     squared_error)
-from lebm_tf.samplers import ChainBank, FromBase, FromEncoder, ShortRun
+from lebm_tf.samplers import ChainBank, FromBase, FromEncoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,19 +152,14 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
         objectives=objectives, banks=tuple(banks.values()), seed=seed,
-        positive=_sampler(config.posterior,
-                          banks.get("posterior", inferred)),
-        negative=_sampler(config.prior, banks.get("prior", FromBase(base))),
-        generation=_sampler(config.prior, FromBase(base),
-                            config.generation_steps),
-        inference=_sampler(config.posterior, inferred,
-                           config.inference_steps))
+        positive=sampler(config.posterior,
+                         banks.get("posterior", inferred)),
+        negative=sampler(config.prior, banks.get("prior", FromBase(base))),
+        generation=sampler(config.prior, FromBase(base),
+                           config.generation_steps),
+        inference=sampler(config.posterior, inferred,
+                          config.inference_steps))
     steps_per_epoch = max(1, data.num_train // batch_size)
     model.compile({part: optimizer.make(steps_per_epoch)
                    for part, optimizer in configs.items()})
     return model
-
-
-def _sampler(chain: ChainConfig, start, num_steps: int = 0) -> ShortRun:
-    return ShortRun(start, chain.make_kernel(), num_steps or chain.num_steps,
-                    chain.jit_compile)

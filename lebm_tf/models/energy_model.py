@@ -36,6 +36,8 @@ class EnergyModel(LatentInference, keras.Model):
         inference: Sampler behind `infer`; `positive` if not given.
         encoder: Density q(z | x), where a family has one.
         banks: Chain banks to checkpoint.
+        fitted: Densities with `fit(codes, seed, step)`, such as
+            `densities.GaussianMixture`, which learn when training is over.
         seed: Seed of the run, any int.
 
     Raises:
@@ -47,8 +49,8 @@ class EnergyModel(LatentInference, keras.Model):
                  parts: Mapping[str, Any], objectives: Mapping[str, Objective],
                  positive=None, negative=None,
                  generation: ShortRun | None = None, inference=None,
-                 encoder: keras.Model | None = None, banks=(), seed: int = 0,
-                 **kwargs):
+                 encoder: keras.Model | None = None, banks=(), fitted=(),
+                 seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         self.prior, self.likelihood, self.encoder = prior, likelihood, encoder
         self.parts = {name: part if isinstance(part, (tuple, list)) else
@@ -61,7 +63,7 @@ class EnergyModel(LatentInference, keras.Model):
         if self.generation is None or self.inference is None:
             raise ValueError("a model needs a sampler for generation and one "
                              "for inference, got None.")
-        self.banks, self.seed = list(banks), seed
+        self.banks, self.fitted, self.seed = list(banks), list(fitted), seed
         # An own counter: an optimizer's stands still when a step is skipped.
         self.step = replication.Counter(name="step")
         # Kept beside the checkpoints by `fit`: it must outlive going back.
@@ -144,7 +146,7 @@ class EnergyModel(LatentInference, keras.Model):
             self._draw(name, batch, seed)
             if getattr(self, name) is not None and
             getattr(self, name).is_reparameterized == reparameterized else None
-            for name in ("positive", "negative")))
+            for name in ("positive", "negative")), seed)
 
     def _draw(self, name, batch, seed) -> Draw:
         target = getattr(self, f"{name}_target")(batch)

@@ -32,8 +32,9 @@ class Servable(tf.Module):
                     "export needs chains of the kernel langevin, got "
                     f"{type(kernel).__name__.lower()}.")
         self.model = model
-        self.parts = [layer for layers in model.parts.values()
-                      for layer in layers]  # Their variables are saved.
+        self.parts = [*model.fitted, *(
+            layer for layers in model.parts.values()
+            for layer in layers)]  # Their variables are saved.
         start = model.generation.initializer.start(1, {}, rng.make_seed(0))
         self.latents = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype)
                         for leaf in tf.nest.flatten(start)]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from lebm_tf import fitting, strategies
 from lebm_tf.datasets import ImageData, train_batches
-from lebm_tf.families import ChainConfig, build, image, vae
+from lebm_tf.families import ChainConfig, build, image, rae, two_stage_vae, vae
 from lebm_tf.mcmc import Mala, replicas, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig, replication
 from tests import oracles
@@ -39,6 +39,13 @@ CASES = {
     "vae": (vae, vae.VAEConfig(
         **contract.SMALL, generator_optimizer=CLIPPED,
         encoder_optimizer=CALM)),
+    "two-stage vae": (two_stage_vae, two_stage_vae.TwoStageVAEConfig(
+        **contract.SMALL, second_hidden_units=(5,),
+        generator_optimizer=CLIPPED, encoder_optimizer=CALM,
+        second_optimizer=CALM)),
+    "rae": (rae, rae.RAEConfig(
+        **contract.SMALL, decoder_penalty="gradient", decoder_weight=0.1,
+        generator_optimizer=CLIPPED, encoder_optimizer=CALM)),
     "two layers": (two_layer, two_layer.TwoLayerConfig(
         energy_optimizer=CALM, generator_optimizer=CLIPPED)),
     "encoded": (encoded, encoded.EncodedConfig(optimizer=CLIPPED))}
