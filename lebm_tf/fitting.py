@@ -134,10 +134,11 @@ def _train(model, data, train_steps, run, workdir, folder, validation,
     if run.patience:
         chosen.append(following.FollowStop(run.evaluate_every))
 
-    def goes_on():
-        return int(model.step) < train_steps and not (
-            validation and validation.is_over())
-    while following.goes_on(model, goes_on):
+    def is_over():
+        return int(model.step) >= train_steps or (
+            validation is not None and validation.is_over())
+
+    while not following.agreed(model, is_over):
         first = int(model.step)
         batches = strategy.distribute_datasets_from_function(
             functools.partial(train_batches, data, run.batch_size,
@@ -152,7 +153,7 @@ def _train(model, data, train_steps, run, workdir, folder, validation,
             elif not limit or cluster.is_chief(strategy):
                 raise
             continue  # The chief's state is everyone's at the next round.
-        if int(model.step) != train_steps and not model.stop_training:
+        if cluster.is_chief(strategy) and not is_over():
             # Keras takes some failures, as of a log on a full disk, for the
             # end of the data, and returns as if all were well.
             raise InputError(

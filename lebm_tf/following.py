@@ -18,18 +18,18 @@ def variables(model: EnergyModel) -> list:
     return found
 
 
-def goes_on(model: EnergyModel, decide: Callable[[], bool]) -> bool:
-    """Gives all workers the chief's state, then its decision on it.
+def agreed(model: EnergyModel, is_over: Callable[[], bool]) -> bool:
+    """Gives all workers the chief's state, then its answer for it.
 
     Args:
         model: The model, built under a strategy.
-        decide: Whether to go on; what it says counts on the chief.
+        is_over: Whether training is; what it says counts on the chief.
     """
     strategy = model.distribute_strategy
     if strategy.cluster_resolver is None:
-        return decide()
+        return is_over()
     replication.broadcast(variables(model), strategy)
-    return bool(replication.agreed(int(decide()), strategy))
+    return bool(replication.agreed(int(is_over()), strategy))
 
 
 class FollowStop(keras.callbacks.Callback):
