@@ -104,9 +104,10 @@ def test_a_flag_that_no_earlier_family_knew_is_still_refused(argv):
         resolved(*argv)
 
 
-def test_flags_without_a_value_are_left_out_alone(capsys):
+def test_a_flag_is_left_out_with_its_value_alone(capsys):
     run, model, _ = resolved(
-        "--family=image", "--prior_jit_compile", "--noposterior_jit_compile",
+        "--family=image", "--prior_jit_compile=on", "--posterior_jit_compile",
+        "off",
         "--latent_dim", "7", "--family=vae", "--seed=3")
     assert (model.latent_dim, run.seed) == (7, 3)
     assert "--prior_jit_compile, --posterior_jit_compile." in (
