@@ -16,6 +16,8 @@ import zlib
 
 import tensorflow as tf
 
+from lebm_tf.mcmc import philox
+
 # int32 [2]; or int32 [rows, 2], a seed for every row of a batch, and then row
 # i of all that is drawn depends on seed i alone. Serving uses the second.
 Seed = tf.Tensor
@@ -41,13 +43,13 @@ def fold_in(seed: Seed, data: int | tf.Tensor) -> Seed:
         seed: int32 [2], or [rows, 2] for as many new ones.
         data: Integer [], for example a step or the index of a batch.
     """
-    def derive(one):
-        folded = tf.random.experimental.stateless_fold_in(
-            one, _int64(data), alg=_ALGORITHM)
-        # TensorFlow answers in the type of `data`; TFP takes int32 only.
-        return tf.random.stateless_uniform(
-            [2], folded, None, None, tf.int32, alg=_ALGORITHM)
-    return tf.map_fn(derive, seed) if seed.shape.rank == 2 else derive(seed)
+    if seed.shape.rank == 2:
+        return philox.fold_in(seed, _int64(data))
+    folded = tf.random.experimental.stateless_fold_in(
+        seed, _int64(data), alg=_ALGORITHM)
+    # TensorFlow answers in the type of `data`; TFP takes int32 only.
+    return tf.random.stateless_uniform(
+        [2], folded, None, None, tf.int32, alg=_ALGORITHM)
 
 
 def stream(seed: Seed, name: str) -> Seed:
@@ -88,24 +90,30 @@ def normal_like(values: Any, seed: Seed) -> Any:
 def normal_rows(shape, seeds: Seed, dtype=tf.float32) -> tf.Tensor:
     """Standard normal numbers [rows, *shape], row i from seed i alone.
 
+    A call a row: numbers of `philox` for all rows at once cost as much, as a
+    normal number takes 150 elementwise operations on arrays in memory.
+
     Args:
-        shape: Shape of one row, a sequence of ints.
+        shape: Shape of one row, a sequence of ints; the first may be a
+            tensor. A shorter first axis gives a part of the same numbers.
         seeds: int32 [rows, 2].
         dtype: A float type.
     """
+    static = [None if tf.is_tensor(size) else size for size in shape]
     return tf.map_fn(
         lambda seed: tf.random.stateless_normal(
             shape, seed, dtype=dtype, alg=_ALGORITHM),
-        seeds, fn_output_signature=tf.TensorSpec(shape, dtype))
+        seeds, fn_output_signature=tf.TensorSpec(static, dtype))
 
 
-def normal_steps(values: Any, seeds: Seed, num_steps: int) -> Any:
+def normal_steps(values: Any, seeds: Seed, num_steps: int | tf.Tensor) -> Any:
     """The noise of a whole chain, a nest of [num_steps, rows, ...].
 
     Args:
         values: Nest of tensors [rows, ...].
         seeds: int32 [rows, 2]; row i depends on seed i alone.
-        num_steps: Moves of the chain, at least 0.
+        num_steps: Moves of the chain, at least 0; of a longer chain the
+            first are the same.
     """
     leaves = tf.nest.flatten(values)
     noise = [normal_rows([num_steps, *leaf.shape[1:]],

@@ -71,9 +71,12 @@ def test_row_i_depends_on_seed_i_alone(order, count):
     assert len(np.unique(rows)) == rows.size
 
 
-def test_row_seeds_are_derived_one_by_one():
-    seeds = rng.make_seed(tf.constant([3, -4, 5]))
-    for derive in (lambda s: rng.fold_in(s, 9), lambda s: rng.stream(s, "a")):
+@hypothesis.given(first=INT64, second=INT64, data=INT64)
+def test_row_seeds_are_derived_one_by_one(first, second, data):
+    """By own integer operations, but equal to TensorFlow's."""
+    seeds = rng.make_seed(tf.constant([first, -4, second], tf.int64))
+    for derive in (lambda s: rng.fold_in(s, data),
+                   lambda s: rng.stream(s, "a")):
         derived = derive(seeds)
         assert derived.dtype == tf.int32
         for seed, one in zip(seeds, derived):
@@ -92,6 +95,15 @@ def test_the_noise_of_a_chain_is_drawn_row_by_row():
         assert len(np.unique(noise[name])) == np.size(noise[name])
         np.testing.assert_array_equal(
             part[name], np.asarray(noise[name])[:, order])
+
+
+def test_a_longer_chain_begins_with_the_noise_of_a_shorter_one():
+    """So a row may be in a batch whose chains are longer than its own."""
+    values, seeds = tf.zeros([3, 5]), rng.make_seed(tf.constant([3, -4, 5]))
+    longer = rng.normal_steps(values, seeds, tf.constant(9))
+    for length in (0, 1, 2, 7):
+        np.testing.assert_array_equal(
+            rng.normal_steps(values, seeds, length), longer[:length])
 
 
 @hypothesis.given(size=st.integers(1, 200), seed=INT64)
