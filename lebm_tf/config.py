@@ -15,6 +15,7 @@ from typing import Any, Iterable, Mapping
 
 from absl import flags
 
+from lebm_tf import precision
 from lebm_tf.errors import InputError
 
 
@@ -36,6 +37,10 @@ class RunConfig:
         train_steps: Training steps, >= 1.
         batch_size: Examples of a step, >= 1.
         seed: Of initial weights, order of the data and all chains.
+        precision: float32, mixed_bfloat16 or mixed_float16: what the networks
+            compute in. Weights, chains and losses are float32 in each.
+        loss_scale: First factor > 0 on gradients of mixed_float16; it then
+            follows what they can bear.
         log_every: Steps between two rows of logs, >= 1.
         checkpoint_every: Steps between two checkpoints, >= 1.
         evaluators: What to measure after training; the family's if empty.
@@ -52,6 +57,8 @@ class RunConfig:
     train_steps: int = 10_000
     batch_size: int = 100
     seed: int = 0
+    precision: str = "float32"
+    loss_scale: float = 2.0**15
     log_every: int = 50
     checkpoint_every: int = 1_000
     evaluators: tuple[str, ...] = ()
@@ -67,6 +74,7 @@ class RunConfig:
             raise ValueError(
                 "checkpoint_every must be a multiple of log_every, got "
                 f"{self.checkpoint_every} and {self.log_every}.")
+        precision.check(self.precision, self.loss_scale)
         if self.image_size < 0:
             raise ValueError(
                 f"image_size must be >= 0, got {self.image_size}.")

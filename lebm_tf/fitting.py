@@ -55,7 +55,8 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         run = run or RunConfig(
             family=recipe.family, dataset=data.name, workdir=workdir,
             train_steps=train_steps, batch_size=recipe.batch_size,
-            seed=recipe.seed, log_every=log_every,
+            seed=recipe.seed, precision=recipe.precision,
+            loss_scale=recipe.loss_scale, log_every=log_every,
             checkpoint_every=checkpoint_every, **data.origin)
         workdirs.write(workdir, workdirs.Run(
             run, recipe.config, recipe.data, evaluation))

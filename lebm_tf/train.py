@@ -30,8 +30,8 @@ from lebm_tf.models import EnergyModel  # noqa: E402
 
 # What is carried over to a baseline: the same data, the same budget.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
-           "train_steps", "batch_size", "seed", "log_every",
-           "checkpoint_every")
+           "train_steps", "batch_size", "seed", "precision", "loss_scale",
+           "log_every", "checkpoint_every")
 
 
 def all_fields() -> list[config.Field]:

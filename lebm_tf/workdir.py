@@ -73,7 +73,9 @@ def build_run(resolved: Run, **networks) -> EnergyModel:
     """
     run = resolved.run
     return build(run.family, resolved.model, resolved.data,
-                 batch_size=run.batch_size, seed=run.seed, **networks)
+                 batch_size=run.batch_size, seed=run.seed,
+                 precision=run.precision, loss_scale=run.loss_scale,
+                 **networks)
 
 
 def write(workdir: str, resolved: Run) -> None:

@@ -1,5 +1,8 @@
 """The systems: each a configuration and a function that assembles it."""
 
+import keras
+
+from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
 from lebm_tf.families import image, vae
 from lebm_tf.families.components import (
@@ -10,7 +13,8 @@ FAMILIES = {"image": image, "vae": vae}
 
 
 def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
-          seed: int = 0, **networks) -> EnergyModel:
+          seed: int = 0, precision: str | None = None,
+          loss_scale: float = 2.0**15, **networks) -> EnergyModel:
     """A compiled model of a family.
 
     Args:
@@ -19,6 +23,9 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
         data: What the data look like: a `DataSpec`, or the data set itself.
         batch_size: Examples a step; learning rates decay by epochs.
         seed: Of initial weights and of all chains.
+        precision: One of `PRECISIONS`, what the networks compute in; Keras's
+            policy if not given.
+        loss_scale: First factor > 0 on gradients of mixed_float16.
         **networks: Layers in place of the built-in `energy`, `generator` or
             `encoder`, whichever the family has.
 
@@ -36,11 +43,16 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
             f"{type(config).__name__}.")
     spec = data if isinstance(data, DataSpec) else DataSpec.of(data)
     try:
-        model = module.build(
-            config, spec, batch_size=batch_size, seed=seed, **networks)
+        precisions.check(precision or "float32", loss_scale)
+        with precisions.scope(precision):
+            precision = keras.config.dtype_policy().name
+            model = module.build(
+                config, spec, batch_size=batch_size, seed=seed, **networks)
+        model.set_loss_scale(loss_scale)
     except ValueError as error:
         raise InputError(str(error)) from error
-    model.recipe = Recipe(family, config, spec, batch_size, seed)
+    model.recipe = Recipe(family, config, spec, batch_size, seed, precision,
+                          loss_scale)
     return model
 
 

@@ -41,12 +41,16 @@ class Recipe(NamedTuple):
         data: What the data look like.
         batch_size: Examples of a step.
         seed: Of initial weights and chains.
+        precision: What the networks compute in, as Keras names it.
+        loss_scale: First factor on gradients of mixed_float16.
     """
     family: str
     config: Any
     data: DataSpec
     batch_size: int
     seed: int
+    precision: str
+    loss_scale: float
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from lebm_tf.densities.targets import posterior_target, prior_target
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.diagnostics import displacement
 from lebm_tf.mcmc.kernel import num_chains
+from lebm_tf.models import optimization
 from lebm_tf.models.inference import LatentInference
 from lebm_tf.objectives.objective import Draws, Objective
 from lebm_tf.samplers.short_run import Draw, ShortRun
@@ -82,6 +83,9 @@ class EnergyModel(LatentInference, keras.Model):
             optimizers: Part name -> optimizer, for exactly the parts.
             **kwargs: Of `keras.Model.compile`.
 
+        Where the networks compute in float16, gradients are scaled: each
+        optimizer gets a `LossScaleOptimizer` around it.
+
         Raises:
             ValueError: If the names differ from the parts'.
         """
@@ -89,11 +93,20 @@ class EnergyModel(LatentInference, keras.Model):
             raise ValueError(
                 f"optimizers must be given for {', '.join(self.parts)}, got "
                 f"{', '.join(optimizers) or 'none'}.")
-        self.optimizers = dict(optimizers)
+        self.optimizers = {
+            part: optimization.with_loss_scale(optimizer)
+            if self.compute_dtype == "float16" else optimizer
+            for part, optimizer in optimizers.items()}
         super().compile(optimizer=next(iter(self.optimizers.values())),
-                        jit_compile=False, **kwargs)
+                        jit_compile=False, auto_scale_loss=False, **kwargs)
         for part, optimizer in self.optimizers.items():
             optimizer.build(self.variables_of(part))
+
+    def set_loss_scale(self, loss_scale: float) -> None:
+        """Sets the factor > 0 on gradients, where there is one."""
+        for optimizer in self.optimizers.values():
+            if optimization.has_loss_scale(optimizer):
+                optimizer.dynamic_scale.assign(loss_scale)
 
     def _symbolic_build(self, *args, **kwargs):
         """Nothing: everything is built before `fit`."""
@@ -145,8 +158,9 @@ class EnergyModel(LatentInference, keras.Model):
         for part, optimizer in self.optimizers.items():
             variables = self.variables_of(part)
             gradients = self._gradients(tape, part, variables, losses)
-            logs[f"gradient_norm/{part}"] = tf.linalg.global_norm(gradients)
-            optimizer.apply(gradients, variables)
+            logs.update({f"{name}/{part}": value for name, value in
+                         optimization.apply(optimizer, gradients,
+                                            variables).items()})
         for _, terms in losses.values():
             logs.update({f"loss/{name}": value
                          for name, value in terms.items()})
@@ -157,8 +171,11 @@ class EnergyModel(LatentInference, keras.Model):
         """The gradient of all objectives that train a part, summed."""
         totals = [losses[name][0] for name, objective in
                   self.objectives.items() if part in objective.parts]
+        scale = optimization.loss_scale(self.optimizers[part])
         # Not their sum: an addition made after the tape is not on it.
-        return tape.gradient(totals, variables)
+        return tape.gradient(
+            totals, variables,
+            [tf.cast(scale, total.dtype) for total in totals])
 
     def statistics(self, draws: Draws) -> dict[str, tf.Tensor]:
         """Of every chain: energy, displacement, gradient, acceptance."""

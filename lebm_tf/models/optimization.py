@@ -51,6 +51,49 @@ class OptimizerConfig:
                     global_clipnorm=self.clip_norm or None)
 
 
+def with_loss_scale(optimizer: keras.optimizers.Optimizer
+                    ) -> keras.optimizers.LossScaleOptimizer:
+    """The optimizer of scaled gradients, which skips those that overflow."""
+    if has_loss_scale(optimizer):
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer)
+
+
+def has_loss_scale(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether an optimizer expects scaled gradients."""
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+def loss_scale(optimizer: keras.optimizers.Optimizer):
+    """By how much the gradients for an optimizer must be scaled, []."""
+    if has_loss_scale(optimizer):
+        return tf.convert_to_tensor(optimizer.dynamic_scale)
+    return tf.ones([])
+
+
+def apply(optimizer: keras.optimizers.Optimizer, gradients: list,
+          variables: list) -> dict[str, tf.Tensor]:
+    """Updates the variables; returns what to log.
+
+    Args:
+        optimizer: An optimizer, with or without a loss scale.
+        gradients: Scaled by `loss_scale(optimizer)`.
+        variables: What they are gradients of.
+
+    Returns:
+        "gradient_norm", []; with a loss scale 0 where the step was skipped,
+        and then also "loss_scale" and "skipped", 1 or 0.
+    """
+    norm = tf.linalg.global_norm(gradients)
+    logs = {"gradient_norm": norm}
+    if has_loss_scale(optimizer):
+        scale, finite = loss_scale(optimizer), tf.math.is_finite(norm)
+        logs = {"gradient_norm": tf.where(finite, norm / scale, 0.0),
+                "loss_scale": scale, "skipped": tf.cast(~finite, tf.float32)}
+    optimizer.apply(gradients, variables)
+    return logs
+
+
 class Adam(keras.optimizers.Adam):
     """Adam with PyTorch's epsilon: m^ / (sqrt(v^) + epsilon).
 

@@ -57,6 +57,9 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--batch_size=100000", "batch_size must be from 1 to"),
     ("--dataset=mnits", "mnist"),
     ("--anomaly_label=12", "12"),
+    ("--precision=bfloat16", "--precision must be one of float32, mixed_b"),
+    ("--precision=mixed_float16 --loss_scale=0",
+     "--loss_scale must be > 0 with precision mixed_float16"),
     ("--image_size=-8", "--image_size must be >= 0, got -8")])
 def test_a_wrong_value_is_named_with_what_was_needed(
         refused, tmp_path, flag, needed):
