@@ -2,19 +2,22 @@
 
     python -m lebm_tf.export --workdir=DIR --output=MODELS/digits
 
-writes MODELS/digits/1, or the next free number.
+writes MODELS/digits/1, or the next free number, and says how to call it.
 """
 
 import dataclasses
+import os
 import sys
 
 from lebm_tf import startup
 
 startup.import_tensorflow()
 
-from lebm_tf import command, config, workdir as workdirs  # noqa: E402
+import lebm_tf  # noqa: E402
+from lebm_tf import command, config, files, workdir as workdirs  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
-from lebm_tf.serving import export_model  # noqa: E402
+from lebm_tf.serving import (  # noqa: E402
+    ServingConfig, export_model, model_card)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,17 +32,46 @@ class ExportConfig:
     output: str = ""
 
 
+def all_fields() -> list[config.Field]:
+    """The flags of this command."""
+    return [*config.fields(ExportConfig), *config.fields(ServingConfig)]
+
+
+def about(workdir: str, resolved: workdirs.Run, step: int) -> dict:
+    """Sections of the model card, as far as a work directory knows them."""
+    run = resolved.run
+    path = os.path.join(workdir, workdirs.METRICS)
+    metrics = files.read_json(path) if os.path.exists(path) else {}
+    if metrics.get("run/step") != step:  # Those of another model.
+        metrics = {}
+    return {
+        "Model": {"family": run.family, "step": step,
+                  "lebm_tf": lebm_tf.__version__},
+        "Training data": {
+            "dataset": run.dataset, "examples": resolved.data.num_train,
+            "shape": list(resolved.data.shape), "crop": run.crop,
+            "anomaly_label (left out)": run.anomaly_label},
+        "Metrics": metrics or {"none": "not measured at this step"},
+        "Configuration": {
+            field.flag: field.default for field in config.fields(
+                type(resolved.model), config=resolved.model)}}
+
+
 def main(values) -> None:
     """Exports, and says what the model answers."""
     chosen = config.from_flags(ExportConfig, values)
+    serving = config.from_flags(ServingConfig, values)
     if not chosen.output:
         raise InputError("--output must be a folder, got nothing.")
-    shape = workdirs.read(chosen.workdir).data.shape
+    resolved = workdirs.read(chosen.workdir)
     model = workdirs.load(chosen.workdir)
-    path = export_model(model, chosen.output, shape)
+    path = export_model(
+        model, chosen.output, resolved.data.shape, serving,
+        about(chosen.workdir, resolved, int(model.step)))
+    command.say(model_card.read_summary(path))
     command.say(f"Wrote {path}. Look at its signatures with\n"
                 f"  saved_model_cli show --dir {path} --all")
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(ExportConfig)))
+    sys.exit(command.run(main, __doc__, all_fields()))

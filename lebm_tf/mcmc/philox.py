@@ -14,32 +14,40 @@ _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 _KEY_STEPS = 0x9E3779B9, 0xBB67AE85
 _NUM_ROUNDS = 10
 _SCRAMBLE = 0x3EC8F720, 0x02461E29  # The key with which TensorFlow mixes seeds.
+_MASK = 0xFFFFFFFF
 
-Words = tuple[tf.Tensor, ...]  # uint32 [...] each.
+# Words of 32 bits in uint64, so that products keep both halves. A counter is
+# two pairs, its even and its odd words: one operation then does for two.
+Pair = tf.Tensor  # uint64 [..., 2]
 
 
-def cipher(counter: Words, key: Words) -> Words:
-    """Philox-4x32-10: four words of counter to four random words."""
+def cipher(even: Pair, odd: Pair, key: Pair) -> tuple[Pair, Pair]:
+    """Philox-4x32-10: a counter to random words, even ones and odd ones."""
+    factors, steps, mask = map(_constant, (_MULTIPLIERS, _KEY_STEPS, _MASK))
     for _ in range(_NUM_ROUNDS):
-        high_0, low_0 = _multiply(counter[0], _MULTIPLIERS[0])
-        high_1, low_1 = _multiply(counter[2], _MULTIPLIERS[1])
-        counter = (high_1 ^ counter[1] ^ key[0], low_1,
-                   high_0 ^ counter[3] ^ key[1], low_0)
-        key = tuple(word + _word(step) for word, step in zip(key, _KEY_STEPS))
-    return counter
+        product = tf.reverse(even * factors, [-1])
+        high = tf.bitwise.right_shift(product, _constant(32))
+        even, odd = high ^ odd ^ key, product & mask
+        key = (key + steps) & mask
+    return even, odd
 
 
-def first_words(seed: Words) -> Words:
-    """The first four words that TensorFlow draws with a stateless seed.
+def first_words(first: Pair, second: Pair) -> Pair:
+    """The first two words that TensorFlow draws with a stateless seed.
 
     Args:
-        seed: Both integers of the seed, as (low, high, low, high).
+        first, second: The integers of the seed, low and high word of each.
     """
-    mixed = cipher(seed, tuple(map(_word, _SCRAMBLE)))
-    zero = tf.zeros_like(mixed[0])
-    return cipher((zero, zero, *mixed[2:]), mixed[:2])
+    even, odd = cipher(*_interleaved(first, second), _constant(_SCRAMBLE))
+    key, (even, odd) = tf.stack([even[..., 0], odd[..., 0]], -1), _interleaved(
+        tf.zeros_like(even), tf.stack([even[..., 1], odd[..., 1]], -1))
+    even, odd = cipher(even, odd, key)
+    return tf.stack([even[..., 0], odd[..., 0]], -1)
 
 
+# A function of its own, so that graphs which derive many seeds stay small.
+@tf.function(autograph=False, input_signature=[
+    tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.int64)])
 def fold_in(seeds: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
     """`rng.fold_in` of every row, int32 [rows, 2].
 
@@ -47,25 +55,23 @@ def fold_in(seeds: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
         seeds: int32 [rows, 2].
         data: int64 [].
     """
-    first = _words(seeds)  # [rows, 2, (low, high)]
-    drawn = first_words((first[:, 0, 0], first[:, 0, 1],
-                         first[:, 1, 0], first[:, 1, 1]))
+    drawn = first_words(_words(seeds[:, 0]), _words(seeds[:, 1]))
     data = _words(tf.broadcast_to(data, tf.shape(seeds)[:1]))
-    folded = first_words((*drawn[:2], data[:, 0], data[:, 1]))
-    return tf.bitcast(tf.stack(folded[:2], axis=-1), tf.int32)
+    folded = tf.cast(first_words(drawn, data), tf.uint32)
+    return tf.bitcast(folded, tf.int32)
+
+
+def _interleaved(first, second):
+    """Words 0, 1 and 2, 3 of a counter as its even and its odd ones."""
+    return (tf.stack([first[..., 0], second[..., 0]], -1),
+            tf.stack([first[..., 1], second[..., 1]], -1))
 
 
 def _words(values):
     """Integers [...] as words of their 64 bits, [..., 2], the low one first."""
-    return tf.bitcast(tf.cast(values, tf.int64), tf.uint32)
+    words = tf.bitcast(tf.cast(values, tf.int64), tf.uint32)
+    return tf.cast(words, tf.uint64)
 
 
-def _multiply(word, factor):
-    """Both halves, high and low, of the product of two words."""
-    product = tf.cast(word, tf.uint64) * tf.constant(factor, tf.uint64)
-    high = tf.bitwise.right_shift(product, tf.constant(32, tf.uint64))
-    return tf.cast(high, tf.uint32), tf.cast(product, tf.uint32)
-
-
-def _word(value):
-    return tf.constant(value, tf.uint32)
+def _constant(values):
+    return tf.constant(values, tf.uint64)
