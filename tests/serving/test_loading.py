@@ -103,10 +103,10 @@ def test_saved_model_cli_shows_and_runs_it(exported, requests, tmp_path):
     assert "inputs['seed'] tensor_info:\n      dtype: DT_INT64\n      " \
         "shape: (-1)" in shown
     assert "outputs['status'] tensor_info:" in shown
-    seeds = requests["sample"]["seed"].tolist()
+    np.savez(tmp_path / "inputs.npz", **requests["sample"])
     run("-m", cli, "run", "--dir", exported.path, "--tag_set", "serve",
-        "--signature_def", "sample", "--input_exprs",
-        f"seed=np.array({seeds}, np.int64)", "--outdir", str(tmp_path))
+        "--signature_def", "sample", "--inputs",
+        f"seed={tmp_path}/inputs.npz[seed]", "--outdir", str(tmp_path))
     expected = call(exported.servable.signatures["sample"].function,
                     requests["sample"])
     for name in ("x", "z", "energy"):
