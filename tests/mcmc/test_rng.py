@@ -97,6 +97,17 @@ def test_the_noise_of_a_chain_is_drawn_row_by_row():
             part[name], np.asarray(noise[name])[:, order])
 
 
+def test_the_numbers_of_rows_are_normal_and_the_same_under_xla():
+    seeds = rng.make_seed(tf.range(50, dtype=tf.int64))
+    rows = rng.normal_rows([800, 2], seeds)
+    oracles.assert_moments(
+        tf.reshape(rows, [-1, 2]), np.zeros(2), np.eye(2))
+    assert 3.5 < np.max(np.abs(rows)) < 5.5
+    compiled = tf.function(lambda: rng.normal_rows([800, 2], seeds),
+                           jit_compile=True)()
+    np.testing.assert_allclose(compiled, rows, rtol=2e-4, atol=2e-5)
+
+
 def test_a_longer_chain_begins_with_the_noise_of_a_shorter_one():
     """So a row may be in a batch whose chains are longer than its own."""
     values, seeds = tf.zeros([3, 5]), rng.make_seed(tf.constant([3, -4, 5]))
