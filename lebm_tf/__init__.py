@@ -28,7 +28,10 @@ _WHERE = {
     "InputError": "lebm_tf.errors",
     "NonFiniteError": "lebm_tf.errors",
     "OptimizerConfig": "lebm_tf.models",
+    "RAEConfig": "lebm_tf.families.rae",
     "RunConfig": "lebm_tf.config",
+    "SRIConfig": "lebm_tf.families.sri",
+    "TwoStageVAEConfig": "lebm_tf.families.two_stage_vae",
     "VAEConfig": "lebm_tf.families.vae",
     "build": "lebm_tf.families",
     "export_model": "lebm_tf.serving",
@@ -36,6 +39,7 @@ _WHERE = {
     "from_flagfile": "lebm_tf.train",
     "load": "lebm_tf.workdir",
     "load_dataset": "lebm_tf.datasets",
+    "validation_split": "lebm_tf.datasets",
 }
 
 __all__ = sorted(_WHERE)

@@ -9,28 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf import files
+from lebm_tf import event_logs, files
 from lebm_tf.checkpoint import Checkpoints
-from lebm_tf.errors import NonFiniteError
-from lebm_tf.models import EnergyModel
-
-
-class StopOnNonFinite(keras.callbacks.Callback):
-    """Stops at the first value that is not finite, and says which."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        bad = [name for name, value in logs.items()
-               if not math.isfinite(value)]
-        if not bad:
-            return
-        step = int(self.model.step)
-        chains = ", ".join(
-            f"{name} {value:.3g}" for name, value in logs.items()
-            if name.startswith(("positive/", "negative/")))
-        raise NonFiniteError(
-            f"not finite at step {step}: {', '.join(bad)}; chains: {chains}. "
-            "No checkpoint was made of it. Lower the learning rate of the "
-            "energy, or the step_size of the chains.")
+from lebm_tf.models import EnergyModel, averaging, learning_rate
 
 
 class Progress(keras.callbacks.Callback):
@@ -57,7 +38,9 @@ class Progress(keras.callbacks.Callback):
 class History(keras.callbacks.Callback):
     """Means of every value over `every` steps, as rows and for TensorBoard.
 
-    The rows are kept as `model.rows`.
+    The rows are kept as `model.rows`. The last one may average over fewer
+    steps, where training ends between two; a run that goes on from there
+    makes it again from the values themselves, kept in history_part.json.
 
     Args:
         model: The model in training.
@@ -70,8 +53,9 @@ class History(keras.callbacks.Callback):
         self.set_model(model)
         self.every, self.pending = every, []
         self.path = os.path.join(workdir, "history.json") if workdir else ""
+        self.part = os.path.join(workdir, "history_part.json")
         self.folder = os.path.join(workdir, "logs") if workdir else ""
-        self.writer, self.started, self.before = None, 0.0, 0.0
+        self.writer, self.started, self.before = None, None, 0.0
 
     def load(self) -> list[dict]:
         """The rows up to the model's step; later ones will be made again."""
@@ -84,10 +68,26 @@ class History(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         rows = self.load()
-        self.before = rows[-1]["seconds"] if rows else 0.0
-        self.started = time.monotonic()
+        if self.started is None:  # Not where a run goes on after a rollback.
+            self.before = rows[-1]["seconds"] if rows else 0.0
+            self.started = time.monotonic()
+        self._load_part()
         if self.folder:
+            if self.writer:
+                self.writer.close()
+            event_logs.cut(self.folder, int(self.model.step))
             self.writer = tf.summary.create_file_writer(self.folder)
+
+    def _load_part(self):
+        """Takes back the values that a partial last row was made of."""
+        self.pending, rows = [], self.model.rows
+        if not self.path or not os.path.exists(self.part):
+            return
+        part = files.read_json(self.part)
+        if part["step"] == int(self.model.step):
+            self.pending = part["logs"]
+            if rows and rows[-1]["step"] == part["step"]:
+                rows.pop()
 
     def on_train_batch_end(self, batch, logs=None):
         self.pending.append({key: float(value)
@@ -100,10 +100,14 @@ class History(keras.callbacks.Callback):
         row = {key: float(np.mean([logs[key] for logs in self.pending]))
                for key in self.pending[0]}
         for part, optimizer in self.model.optimizers.items():
-            row[f"learning_rate/{part}"] = float(optimizer.learning_rate)
-        self.pending = []
+            row[f"learning_rate/{part}"] = learning_rate(optimizer)
+        if int(self.model.rollbacks):
+            row["rollbacks"] = int(self.model.rollbacks)
         seconds = self.before + time.monotonic() - self.started
         self.model.rows.append({"step": step, "seconds": seconds, **row})
+        if step % self.every:
+            return
+        self.pending = []
         if self.writer:
             with self.writer.as_default():
                 for key, value in row.items():
@@ -111,9 +115,15 @@ class History(keras.callbacks.Callback):
 
     def save(self):
         """Writes what there is; called beside each checkpoint."""
-        if self.path:
-            files.write_json(self.path, self.model.rows)
-            self.writer.flush()
+        if not self.path:
+            return
+        if self.pending:
+            files.write_json(self.part, {
+                "step": int(self.model.step), "logs": self.pending})
+        files.write_json(self.path, self.model.rows)
+        if not self.pending and os.path.exists(self.part):
+            os.remove(self.part)
+        self.writer.flush()
 
     def on_train_end(self, logs=None):
         if self.pending:
@@ -166,7 +176,8 @@ class SampleGrid(keras.callbacks.Callback):
         step = int(self.model.step)
         if step % self.every or self.history.writer is None:
             return
-        x = (self.model.sample(self.num_samples, seed=0).x + 1.0) / 2.0
+        with averaging.averaged(self.model):
+            x = (self.model.sample(self.num_samples, seed=0).x + 1.0) / 2.0
         if x.ndim != 4:
             return
         side = math.isqrt(self.num_samples)

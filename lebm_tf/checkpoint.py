@@ -7,12 +7,14 @@ optimizers, which live in a dict.
 
 import os
 import re
+import shutil
 
 from absl import logging
 import tensorflow as tf
 
+from lebm_tf import provenance
 from lebm_tf.errors import InputError
-from lebm_tf.models import EnergyModel
+from lebm_tf.models import EnergyModel, averaging
 
 
 class Checkpoints:
@@ -24,14 +26,22 @@ class Checkpoints:
     Args:
         model: A compiled model.
         directory: Folder of the checkpoints; made at the first save.
-        max_to_keep: How many of the newest stay, at least 1.
+        max_to_keep: How many of the newest stay; 0 for all, see `keep`.
+        margin: The newest that is this many steps old stays as well.
     """
 
     def __init__(self, model: EnergyModel, directory: str,
-                 max_to_keep: int = 3):
+                 max_to_keep: int = 3, margin: int = 0):
         self.model, self.directory = model, directory
-        self.checkpoint = tf.train.Checkpoint(**items(model))
-        self.max_to_keep = max_to_keep
+        self.checkpoint = tf.train.Checkpoint(
+            **items(model), record=provenance.Record(model.recipe))
+        # Of the versions that wrote no record.
+        self.unrecorded = tf.train.Checkpoint(**items(model))
+        self.max_to_keep, self.margin = max_to_keep, margin
+
+    def steps(self) -> list[int]:
+        """Steps of the whole checkpoints, in order."""
+        return steps(self.directory)
 
     def save(self) -> str:
         """Writes a checkpoint named by the step; returns its path.
@@ -42,8 +52,7 @@ class Checkpoints:
         path = os.path.join(self.directory, f"ckpt-{int(self.model.step)}")
         try:
             self.checkpoint.write(path)
-            for old in steps(self.directory)[:-self.max_to_keep]:
-                _remove(os.path.join(self.directory, f"ckpt-{old}"))
+            self._tidy()
         except (tf.errors.OpError, OSError) as error:
             raise InputError(
                 f"a checkpoint could not be written to {self.directory}: "
@@ -56,15 +65,16 @@ class Checkpoints:
         One that is damaged is reported, and the one before it used.
 
         Raises:
-            InputError: If none can be read into this model.
+            InputError: If none can be read into this model, or the newest
+                belongs to another one or to a newer version of the library.
         """
         unread = []
         for step in reversed(steps(self.directory)):
             path = os.path.join(self.directory, f"ckpt-{step}")
             try:
-                status = self.checkpoint.read(path)
-                status.assert_existing_objects_matched()
-                status.assert_consumed()
+                self._read(path)
+            except InputError:
+                raise
             except (tf.errors.OpError, AssertionError, IndexError, ValueError
                     ) as error:  # A reader says IndexError of a cut file.
                 unread.append(f"the checkpoint {path} can't be read into this "
@@ -76,6 +86,51 @@ class Checkpoints:
         if unread:
             raise InputError(unread[0])
         return 0
+
+    def _read(self, path: str) -> None:
+        reader = tf.train.load_checkpoint(path)
+        recorded = reader.has_tensor(provenance.KEY)
+        if recorded:
+            provenance.check(reader.get_tensor(provenance.KEY),
+                             self.model.recipe, path)
+        status = (self.checkpoint if recorded else self.unrecorded).read(path)
+        status.assert_existing_objects_matched()
+        status.assert_consumed()
+        averaging.forget(self.model)
+
+    def remove_after(self, step: int) -> None:
+        """Removes the checkpoints of later steps."""
+        for later in [s for s in self.steps() if s > step]:
+            _remove(os.path.join(self.directory, f"ckpt-{later}"))
+
+    def clean(self) -> None:
+        """Removes what a killed process left; no other may be writing."""
+        if not os.path.isdir(self.directory):
+            return
+        whole = {f"ckpt-{step}" for step in self.steps()}
+        for entry in os.listdir(self.directory):
+            path = os.path.join(self.directory, entry)
+            if re.fullmatch(r"ckpt-\d+_temp.*", entry) and os.path.isdir(path):
+                shutil.rmtree(path)
+            elif re.match(r"ckpt-\d+\.", entry) and (
+                    entry.partition(".")[0] not in whole
+                    or ".tempstate" in entry):
+                os.remove(path)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Removes all but those that shall stay."""
+        known = self.steps()
+        kept = known[-self.max_to_keep:]
+        if known and self.margin:
+            kept += [s for s in known if s <= known[-1] - self.margin
+                     ][-1:] or known[:1]
+        self.keep(kept)
+
+    def keep(self, kept) -> None:
+        """Removes the checkpoints of all steps but these."""
+        for old in set(self.steps()) - set(kept):
+            _remove(os.path.join(self.directory, f"ckpt-{old}"))
 
 
 def steps(directory: str) -> list[int]:
@@ -101,6 +156,8 @@ def items(model: EnergyModel) -> dict:
         found[f"optimizer_{part}"] = optimizer
     for i, bank in enumerate(model.banks):
         found[f"bank_{i}"] = bank.variables
+    for i, density in enumerate(model.fitted):
+        found[f"fitted_{i}"] = density.variables
     return found
 
 

@@ -71,7 +71,7 @@ def parse(fields: Sequence[configuration.Field], argv: Sequence[str]
     configuration.define(values, fields)
     flags.DEFINE_boolean("help", False, "Show this.", flag_values=values)
     try:
-        rest = values([argv[0], *expand(argv[1:])])[1:]
+        rest = values([argv[0], *succeed(expand(argv[1:]), fields)])[1:]
     except flags.UnrecognizedFlagError as error:
         name = error.flagname
         raise InputError(
@@ -117,6 +117,44 @@ def expand(argv: Sequence[str], folder: str = "", seen: tuple = ()
                        os.path.dirname(path),
                        (*seen, os.path.realpath(path)))
     return flat
+
+
+def succeed(argv: Sequence[str], fields: Sequence[configuration.Field]
+            ) -> list[str]:
+    """Leaves out what belonged to a family that a later --family replaces.
+
+    A data set's flagfile and `--family=vae` behind it then make the same run
+    with another model: flags that both families know are kept, those of the
+    first alone are left out, and named. A flag that stands behind --family is
+    never left out, so one that the family lacks is still refused.
+
+    Args:
+        argv: Flags, without flagfiles.
+        fields: All that the command knows.
+    """
+    owners, kinds = {}, {field.flag: field.type for field in fields}
+    for field in fields:
+        owners.setdefault(field.flag, set()).add(field.family)
+    kept, family, rest = [], None, list(argv)
+    while rest:
+        words = [rest.pop(0)]
+        name, equals, value = words[0].lstrip("-").partition("=")
+        if name not in kinds and name.startswith("no"):
+            name = name[2:]
+        if not equals and rest and kinds.get(name, bool) is not bool:
+            words.append(rest.pop(0))
+            value = words[1]
+        if name == "family":
+            lost = [known for known, _ in kept
+                    if family in owners.get(known, ())
+                    and not owners[known] & {value, ""}]
+            if lost:
+                say(f"Left out, as the family {value} has no such flag: "
+                    f"{', '.join(f'--{known}' for known in lost)}.")
+            kept = [entry for entry in kept if entry[0] not in lost]
+            family = value
+        kept.append((name, words))
+    return [word for _, words in kept for word in words]
 
 
 def say(text: str) -> None:

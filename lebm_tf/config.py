@@ -7,16 +7,19 @@ place only, the dataclass.
 
 import dataclasses
 import difflib
-import inspect
 import os
-import re
 import typing
 from typing import Any, Iterable, Mapping
 
 from absl import flags
 
 from lebm_tf import precision
+from lebm_tf.docstrings import attributes
 from lebm_tf.errors import InputError
+from lebm_tf.flag_values import convert
+
+ON_DIVERGENCE = ("rollback", "stop")
+STRATEGIES = ("none", "mirrored", "multi_worker")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +44,34 @@ class RunConfig:
             compute in. Weights, chains and losses are float32 in each.
         loss_scale: First factor > 0 on gradients of mixed_float16; it then
             follows what they can bear.
+        strategy: none, mirrored (several devices of this machine) or
+            multi_worker (several machines, see docs/cluster.md). The result
+            is that of one device, up to rounding.
+        replicas: Devices of strategy=mirrored; 0 takes all GPUs, or one CPU.
+            The batch is cut into so many pieces.
         log_every: Steps between two rows of logs, >= 1.
         checkpoint_every: Steps between two checkpoints, >= 1.
+        on_divergence: rollback goes back to a good checkpoint, draws other
+            noise and halves the learning rate of the energy; stop stops.
+        max_rollbacks: How often at most, >= 0; then training stops.
+        max_energy: Bound >= 0 on the mean energy of a batch of chains, in
+            nats; 0 for none, as for all bounds.
+        max_energy_gap: Bound >= 0 on the difference of the mean energies of
+            positive and negative chains, in nats.
+        max_displacement: Bound >= 0 on how far chains move on average, as a
+            Euclidean norm in units of z.
+        max_gradient_norm: Bound >= 0 on the norm of the gradient of a part,
+            before clipping.
+        validation_fraction: Part of the training data, in [0, 1), that
+            nothing is learned from; what is measured during training is
+            measured on it, never on the test data.
+        evaluate_every: Steps between two such measurements; 0 makes none.
+        validation_evaluators: What to measure then; the evaluator of
+            early_stop if empty, else evaluators.
+        early_stop: Metric, as frechet/samples, whose best checkpoint is kept
+            and restored for the final measurements; empty keeps none.
+        patience: Measurements without a better one after which training
+            stops; 0 never stops it.
         evaluators: What to measure after training; the family's if empty.
         baseline: Flagfile of a second run, trained on the same data in
             WORKDIR/baseline and measured beside this one.
@@ -59,8 +88,21 @@ class RunConfig:
     seed: int = 0
     precision: str = "float32"
     loss_scale: float = 2.0**15
+    strategy: str = "none"
+    replicas: int = 0
     log_every: int = 50
     checkpoint_every: int = 1_000
+    on_divergence: str = "rollback"
+    max_rollbacks: int = 3
+    max_energy: float = 1e4
+    max_energy_gap: float = 500.0
+    max_displacement: float = 1e3
+    max_gradient_norm: float = 1e7
+    validation_fraction: float = 0.0
+    evaluate_every: int = 0
+    validation_evaluators: tuple[str, ...] = ()
+    early_stop: str = ""
+    patience: int = 0
     evaluators: tuple[str, ...] = ()
     baseline: str = ""
 
@@ -75,9 +117,41 @@ class RunConfig:
                 "checkpoint_every must be a multiple of log_every, got "
                 f"{self.checkpoint_every} and {self.log_every}.")
         precision.check(self.precision, self.loss_scale)
-        if self.image_size < 0:
+        if self.strategy not in STRATEGIES:
+            raise ValueError(f"strategy must be one of {', '.join(STRATEGIES)}"
+                             f", got {self.strategy!r}.")
+        if self.replicas > 1 and self.strategy != "mirrored":
             raise ValueError(
-                f"image_size must be >= 0, got {self.image_size}.")
+                f"replicas must be 0 with strategy {self.strategy}, got "
+                f"{self.replicas}.")
+        for name in ("image_size", "replicas", "evaluate_every", "patience",
+                     "max_rollbacks", "max_energy",
+                     "max_energy_gap", "max_displacement",
+                     "max_gradient_norm"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"{name} must be >= 0, got {getattr(self, name)}.")
+        if not 0 <= self.validation_fraction < 1:
+            raise ValueError("validation_fraction must lie in [0, 1), got "
+                             f"{self.validation_fraction}.")
+        if self.evaluate_every and not self.validation_fraction:
+            raise ValueError("evaluate_every must be 0 without a "
+                             "validation_fraction > 0 to measure on, got "
+                             f"{self.evaluate_every}.")
+        for name, needed in (("early_stop", "evaluate_every"),
+                             ("validation_evaluators", "evaluate_every"),
+                             ("patience", "early_stop")):
+            if getattr(self, name) and not getattr(self, needed):
+                raise ValueError(f"{name} must be left out without {needed}, "
+                                 f"got {getattr(self, name)!r}.")
+        if self.early_stop and self.evaluate_every > self.train_steps:
+            raise ValueError(
+                "evaluate_every must be at most train_steps with early_stop, "
+                f"got {self.evaluate_every} and {self.train_steps}.")
+        if self.on_divergence not in ON_DIVERGENCE:
+            raise ValueError(
+                f"on_divergence must be one of {', '.join(ON_DIVERGENCE)}, "
+                f"got {self.on_divergence!r}.")
 
     def resolved_data_dir(self) -> str:
         """The data folder, from the flag or the environment."""
@@ -86,12 +160,22 @@ class RunConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One number of a configuration, and the flag that sets it."""
+    """One number of a configuration, and the flag that sets it.
+
+    Attributes:
+        flag: Name of the flag.
+        path: Where the number is nested.
+        type: int, float, bool, str, or a tuple of one of them.
+        help: What it means.
+        default: Its value where the flag is not given.
+        family: The model family whose number it is; "" of every run.
+    """
     flag: str
     path: tuple[str, ...]
     type: Any
     help: str
     default: Any = None
+    family: str = ""
 
 
 def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
@@ -106,7 +190,7 @@ def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
     """
     config = config_class() if config is None else config
     hints = typing.get_type_hints(config_class)
-    described = _attributes(config_class.__doc__ or "")
+    described = attributes(config_class.__doc__ or "")
     found = []
     for field in dataclasses.fields(config_class):
         where, kind = (*path, field.name), hints[field.name]
@@ -147,7 +231,7 @@ def from_flags(config_class: type, values: flags.FlagValues,
         node = changes
         for name in field.path[:-1]:
             node = node.setdefault(name, {})
-        node[field.path[-1]] = _convert(field, text)
+        node[field.path[-1]] = convert(field, text)
     return _changed(base or config_class(), changes, prefix)
 
 
@@ -204,41 +288,7 @@ def _changed(config, changes, prefix):
         raise InputError(f"--{prefix}{error}") from error
 
 
-def _convert(field: Field, text: Any) -> Any:
-    if field.type in (str, bool):
-        return text
-    if typing.get_origin(field.type) is tuple:
-        item = typing.get_args(field.type)[0]
-        parts = [part.strip() for part in text.split(",") if part.strip()]
-        one = dataclasses.replace(field, type=item)
-        return tuple(_convert(one, part) for part in parts)
-    kind = {int: "an integer of 64 bits", float: "a number"}[field.type]
-    try:
-        number = field.type(text)
-    except ValueError:
-        number = None
-    if number is None or field.type is int and not -2**63 <= number < 2**63:
-        raise InputError(f"--{field.flag} must be {kind}, got {text!r}.")
-    return number
-
-
 def _get(config, path):
     for name in path:
         config = getattr(config, name)
     return config
-
-
-def _attributes(doc: str) -> dict[str, str]:
-    """Name -> description, from the Attributes of a docstring."""
-    # From Python 3.13 on, docstrings come without their indentation.
-    _, _, block = inspect.cleandoc(doc).partition("Attributes:\n")
-    found, name = {}, None
-    for line in block.splitlines():
-        entry = re.match(r" {4}(\w+): (.*)", line)
-        if entry:
-            name, found[entry[1]] = entry[1], entry[2]
-        elif name and line.startswith(" " * 8):
-            found[name] += " " + line.strip()
-        elif line.strip():
-            name = None
-    return found

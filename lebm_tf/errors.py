@@ -13,3 +13,16 @@ class InputError(ValueError):
 
 class NonFiniteError(ArithmeticError):
     """Training met a value that is not finite, and stopped."""
+
+
+class DivergedError(NonFiniteError):
+    """Training met a value that is not finite or beyond its bound.
+
+    Attributes:
+        step: Where.
+        reason: What, in a few words.
+    """
+
+    def __init__(self, step: int, reason: str, message: str):
+        super().__init__(message)
+        self.step, self.reason = step, reason

@@ -30,21 +30,24 @@ class EvaluateConfig:
 
     Attributes:
         workdir: Work directory of a run.
+        checkpoint: best (by the run's early_stop) or last; best if the run
+            kept one.
         evaluators: What to measure: anomaly, chains, codes, frechet,
             likelihood, pictures, reconstruction; the run's if empty.
         data_dir: Where data sets lie, if not where they lay in training.
     """
     workdir: str = ""
+    checkpoint: str = ""
     evaluators: tuple[str, ...] = ()
     data_dir: str = ""
 
 
-def check_names(names) -> None:
+def check_names(names, flag: str = "evaluators") -> None:
     """Raises InputError if a name is not an evaluator's."""
     for name in names:
         if name not in EVALUATORS:
             raise InputError(
-                f"--evaluators must be among {', '.join(EVALUATORS)}, got "
+                f"--{flag} must be among {', '.join(EVALUATORS)}, got "
                 f"{name!r}{config.nearest(name, EVALUATORS)}.")
 
 
@@ -125,7 +128,7 @@ def main(values) -> None:
     if chosen.data_dir:
         resolved = resolved._replace(run=dataclasses.replace(
             resolved.run, data_dir=chosen.data_dir))
-    model = workdirs.load(chosen.workdir)
+    model = workdirs.load(chosen.workdir, chosen.checkpoint)
     data = workdirs.load_data(resolved.run, resolved.data)
     metrics = evaluate_model(
         model, data, resolved, chosen.evaluators, settings, chosen.workdir)

@@ -17,7 +17,9 @@ import lebm_tf  # noqa: E402
 from lebm_tf import command, config, files, workdir as workdirs  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.serving import (  # noqa: E402
-    ServingConfig, export_model, model_card)
+    ServingConfig, export_hlo, export_model, model_card)
+
+FORMATS = ("saved_model", "hlo")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,10 +28,22 @@ class ExportConfig:
 
     Attributes:
         workdir: Work directory of a run.
+        checkpoint: best (by the run's early_stop) or last; best if the run
+            kept one.
         output: Folder of the model's versions.
+        format: saved_model, for TensorFlow Serving; or hlo, the compiled
+            sampler of row_multiple samples with a script that runs it
+            without TensorFlow.
     """
     workdir: str = ""
+    checkpoint: str = ""
     output: str = ""
+    format: str = "saved_model"
+
+    def __post_init__(self):
+        if self.format not in FORMATS:
+            raise ValueError(f"format must be one of {', '.join(FORMATS)}, "
+                             f"got {self.format!r}.")
 
 
 def all_fields() -> list[config.Field]:
@@ -64,7 +78,12 @@ def main(values) -> None:
     if not chosen.output:
         raise InputError("--output must be a folder, got nothing.")
     resolved = workdirs.read(chosen.workdir)
-    model = workdirs.load(chosen.workdir)
+    model = workdirs.load(chosen.workdir, chosen.checkpoint)
+    if chosen.format == "hlo":
+        path = export_hlo(model, chosen.output, resolved.data.shape, serving)
+        command.say(f"Wrote {path}. Run it with jax and without TensorFlow:\n"
+                    f"  python {path}/run.py --seed=7 --output=samples.npz")
+        return
     path = export_model(
         model, chosen.output, resolved.data.shape, serving,
         about(chosen.workdir, resolved, int(model.step)))

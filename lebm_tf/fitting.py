@@ -1,25 +1,34 @@
 """Training as `train` and notebooks run it: resumable `fit`."""
 
+import contextlib
+import functools
 import os
+import tempfile
 
 from lebm_tf import callbacks, workdir as workdirs
 from lebm_tf.checkpoint import Checkpoints
 from lebm_tf.config import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
-from lebm_tf.errors import InputError
+from lebm_tf.divergence import MARGIN, Rollbacks, StopOnDivergence
+from lebm_tf.errors import DivergedError, InputError
 from lebm_tf.evaluation import EvaluationConfig
+from lebm_tf.ex_post import fit_codes
 from lebm_tf.families import DataSpec
-from lebm_tf.models import EnergyModel
+from lebm_tf.locking import locked
+from lebm_tf.models import EnergyModel, averaging
+from lebm_tf.validation import Validation
 
 
 def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         workdir: str = "", log_every: int = 50, checkpoint_every: int = 1_000,
         verbose: bool = True, run: RunConfig | None = None,
-        evaluation: EvaluationConfig = EvaluationConfig()
+        evaluation: EvaluationConfig = EvaluationConfig(), **settings
         ) -> list[dict[str, float]]:
     """Trains up to step `train_steps`, from the newest checkpoint if any.
 
-    Killed and called again, it goes on and ends with the same weights.
+    Killed and called again, it goes on and ends with the same weights. After
+    it the model holds those of the best checkpoint, with early_stop, and
+    their moving averages, where its optimizers keep some.
 
     Args:
         model: A model made by `families.build`.
@@ -32,15 +41,18 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         verbose: Whether to show a progress bar.
         run: What else to keep in config.json; `train` gives its flags.
         evaluation: How `evaluate` shall measure the run.
+        **settings: Further fields of `RunConfig`, as on_divergence="stop".
 
     Returns:
         The history: rows with "step" and the mean of every logged value.
 
     Raises:
-        InputError: If the work directory belongs to another run, a checkpoint
-            can't be read, or training ended early.
+        InputError: If the work directory belongs to another run or another
+            process writes there, a checkpoint can't be read, or training
+            ended early.
         ValueError: If the model was made in another way.
-        NonFiniteError: If a loss, gradient or chain is not finite.
+        DivergedError: If a value is not finite or beyond its bound, and was
+            again after the rollbacks that are allowed.
     """
     recipe = model.recipe
     if recipe is None:
@@ -49,36 +61,85 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
     if DataSpec.of(data) != recipe.data:
         raise InputError(f"the model was built for {recipe.data}, got "
                          f"{DataSpec.of(data)}.")
-    history = callbacks.History(model, log_every, workdir)
-    chosen = [callbacks.StopOnNonFinite(), history]
-    if workdir:
-        run = run or RunConfig(
-            family=recipe.family, dataset=data.name, workdir=workdir,
-            train_steps=train_steps, batch_size=recipe.batch_size,
-            seed=recipe.seed, precision=recipe.precision,
-            loss_scale=recipe.loss_scale, log_every=log_every,
-            checkpoint_every=checkpoint_every, **data.origin)
-        workdirs.write(workdir, workdirs.Run(
-            run, recipe.config, recipe.data, evaluation))
-        checkpoints = Checkpoints(
-            model, os.path.join(workdir, workdirs.CHECKPOINTS))
-        checkpoints.restore()
-        chosen += [callbacks.SampleGrid(history, checkpoint_every),
-                   callbacks.Checkpointing(
-                       checkpoints, checkpoint_every, history.save)]
-    first = int(model.step)
-    if verbose:
-        chosen.append(callbacks.Progress(train_steps, first))
-    if first >= train_steps:
-        return history.load()
-    batches = train_batches(
-        data, recipe.batch_size, recipe.seed, start_step=first)
-    model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,
-              shuffle=False, verbose=0, callbacks=chosen)
-    if int(model.step) != train_steps:
-        # Keras takes some failures, as of a log on a full disk, for the end
-        # of the data, and returns as if all were well.
-        raise InputError(
-            f"training must end at step {train_steps}, got an end of the data "
-            f"at {int(model.step)}; is the disk of {workdir!r} full?")
+    run = run or RunConfig(
+        family=recipe.family, dataset=data.name, workdir=workdir,
+        train_steps=train_steps, batch_size=recipe.batch_size,
+        seed=recipe.seed, precision=recipe.precision,
+        loss_scale=recipe.loss_scale, log_every=log_every,
+        checkpoint_every=checkpoint_every, **data.origin, **settings)
+    validation = Validation(
+        model, data, run, evaluation, workdir) if run.evaluate_every else None
+    averaging.remove(model)
+    with contextlib.ExitStack() as stack:
+        folder = ""
+        if workdir:
+            resolved = workdirs.Run(run, recipe.config, recipe.data, evaluation)
+            workdirs.check(workdir, resolved)
+            stack.enter_context(locked(workdir))
+            workdirs.write(workdir, resolved)
+            folder = os.path.join(workdir, workdirs.CHECKPOINTS)
+        elif run.on_divergence == "rollback" and run.max_rollbacks:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+        checkpoints = _train(model, data, train_steps, run, workdir, folder,
+                             validation, verbose)
+        if run.early_stop:
+            checkpoints = validation.best
+            checkpoints.restore()
+        with averaging.averaged(model):
+            fitted = fit_codes(model, data)
+        if fitted and checkpoints:  # Also after a kill just before.
+            checkpoints.save()
+    averaging.install(model)
     return model.rows
+
+
+def _train(model, data, train_steps, run, workdir, folder, validation,
+           verbose):
+    """Runs to the last step, over rollbacks if need be.
+
+    Returns the last checkpoints, None without a folder.
+    """
+    history = callbacks.History(model, run.log_every, workdir)
+    chosen = [StopOnDivergence(run), history]
+    checkpoints = rollbacks = None
+    strategy = model.distribute_strategy
+    limit = run.max_rollbacks if run.on_divergence == "rollback" else 0
+    if folder:
+        checkpoints = Checkpoints(model, folder, margin=MARGIN)
+        checkpoints.clean()
+        checkpoints.restore()
+        rollbacks = Rollbacks(
+            model, checkpoints, limit,
+            os.path.join(workdir, workdirs.ROLLBACKS) if workdir else "")
+        if limit and not checkpoints.steps():
+            checkpoints.save()  # Something to go back to.
+    if validation:
+        validation.begin(history, checkpoints)
+        chosen.append(validation)
+    if folder:
+        chosen += [callbacks.SampleGrid(history, run.checkpoint_every),
+                   callbacks.Checkpointing(
+                       checkpoints, run.checkpoint_every, history.save)]
+    while int(model.step) < train_steps and not (
+            validation and validation.is_over()):
+        first = int(model.step)
+        batches = strategy.distribute_datasets_from_function(
+            functools.partial(train_batches, data, run.batch_size,
+                              model.recipe.seed, first))
+        progress = [callbacks.Progress(train_steps, first)] if verbose else []
+        try:
+            model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,
+                      shuffle=False, verbose=0, callbacks=chosen + progress)
+        except DivergedError as error:
+            if rollbacks is None:
+                raise
+            rollbacks.roll_back(error)
+            continue
+        if int(model.step) != train_steps and not model.stop_training:
+            # Keras takes some failures, as of a log on a full disk, for the
+            # end of the data, and returns as if all were well.
+            raise InputError(
+                f"training must end at step {train_steps}, got an end of the "
+                f"data at {int(model.step)}; is the disk of {workdir!r} full?")
+    history.load()
+    return checkpoints

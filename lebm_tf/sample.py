@@ -32,6 +32,8 @@ class SampleConfig:
 
     Attributes:
         workdir: Work directory of a run.
+        checkpoint: best (by the run's early_stop) or last; best if the run
+            kept one.
         num_samples: How many, >= 1.
         seed: Any integer; the same seed gives the same samples.
         output: File to write, .png or .npz.
@@ -39,6 +41,7 @@ class SampleConfig:
         temperature: > 0; chains climb log p / temperature.
     """
     workdir: str = ""
+    checkpoint: str = ""
     num_samples: int = 64
     seed: int = 0
     output: str = ""
@@ -84,7 +87,7 @@ def main(values) -> None:
     if ending not in WRITERS:
         raise InputError(f"--output must end with {' or '.join(WRITERS)}, "
                          f"got {chosen.output!r}.")
-    model = workdirs.load(chosen.workdir)
+    model = workdirs.load(chosen.workdir, chosen.checkpoint)
     steps = None if chosen.num_steps < 0 else chosen.num_steps
     if steps and not has_energy(model):
         raise InputError("--num_steps needs a prior with an energy to climb, "

@@ -17,7 +17,8 @@ from lebm_tf import startup
 
 startup.import_tensorflow()
 
-from lebm_tf import command, config, workdir as workdirs  # noqa: E402
+from lebm_tf import (  # noqa: E402
+    command, config, divergence, strategies, workdir as workdirs)
 from lebm_tf.config import RunConfig  # noqa: E402
 from lebm_tf.datasets import ImageData, steps_per_epoch  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
@@ -26,18 +27,23 @@ from lebm_tf.evaluate import (  # noqa: E402
 from lebm_tf.evaluation import EvaluationConfig, training_curves  # noqa: E402
 from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
 from lebm_tf.fitting import fit  # noqa: E402
+from lebm_tf.locking import locked  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
+from lebm_tf.validation import Validation  # noqa: E402
 
 # What is carried over to a baseline: the same data, the same budget.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
-           "train_steps", "batch_size", "seed", "precision", "loss_scale",
-           "log_every", "checkpoint_every")
+           "validation_fraction", "train_steps", "batch_size", "seed",
+           "precision", "loss_scale", "strategy", "replicas", "log_every",
+           "checkpoint_every", "on_divergence", "max_rollbacks", "max_energy",
+           "max_energy_gap", "max_displacement", "max_gradient_norm")
 
 
 def all_fields() -> list[config.Field]:
     """Every flag that some family knows."""
     return [*config.fields(RunConfig), *config.fields(EvaluationConfig, PREFIX),
-            *(field for family in FAMILIES.values()
+            *(dataclasses.replace(field, family=name)
+              for name, family in FAMILIES.items()
               for field in config.fields(family.Config))]
 
 
@@ -50,6 +56,7 @@ def resolve(values) -> tuple[RunConfig, object, EvaluationConfig]:
     run = config.from_flags(RunConfig, values)
     family = workdirs.family_of(run)
     check_names(run.evaluators)
+    check_names(run.validation_evaluators, "validation_evaluators")
     known = {field.flag for field in [
         *config.fields(RunConfig), *config.fields(EvaluationConfig, PREFIX),
         *config.fields(family.Config)]}
@@ -86,26 +93,43 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     Raises:
         InputError: If anything is wrong with the input, before any training.
     """
+    strategy = strategies.make(run)  # Before TensorFlow starts.
     data = workdirs.load_data(run)
     steps_per_epoch(data, run.batch_size)  # Refuses a batch that is too large.
     resolved = workdirs.Run(run, model_config, DataSpec.of(data), settings)
-    model = workdirs.build_run(resolved)
+    with strategy.scope():
+        model = workdirs.build_run(resolved)
     plan(model, data, resolved, (), settings, run.workdir)
+    if run.evaluate_every:  # Refuses what can't be measured.
+        Validation(model, data, run, settings, run.workdir)
+    workdirs.check(run.workdir, resolved)
+    with locked(run.workdir):
+        return _train(run, settings, data, resolved, model)
+
+
+def _train(run, settings, data, resolved, model):
     command.say(introduction(run, data, model))
-    history = fit(model, data, run.train_steps, workdir=run.workdir,
-                  log_every=run.log_every,
-                  checkpoint_every=run.checkpoint_every, run=run,
+    history = fit(model, data, run.train_steps, workdir=run.workdir, run=run,
                   evaluation=settings)
-    measured = {}
+    measured = rollbacks(run.workdir)
     if history:  # A finished run may have lost its own.
         training_curves(os.path.join(
             run.workdir, workdirs.PICTURES, "training.png"), history)
         measured["training/seconds"] = history[-1]["seconds"]
+        measured["training/steps"] = history[-1]["step"]
     command.say("Measuring on the held-out images ...")
     started = time.monotonic()
     evaluate_model(model, data, resolved, (), settings, run.workdir)
     measured["evaluation/seconds"] = time.monotonic() - started
     return merge_metrics(run.workdir, measured)
+
+
+def rollbacks(workdir: str) -> dict:
+    """How often the training of a run was rolled back, and why."""
+    records = divergence.read(os.path.join(workdir, workdirs.ROLLBACKS))
+    return {"training/rollbacks": len(records),
+            **{f"training/rollback_{i}": line for i, line in enumerate(
+                divergence.describe(records), 1)}}
 
 
 def introduction(run: RunConfig, data: ImageData, model: EnergyModel) -> str:
@@ -136,21 +160,24 @@ def train_baseline(run: RunConfig, settings: EvaluationConfig) -> dict:
 def summary(run: RunConfig, metrics: dict) -> str:
     """The main figures, and what to do next."""
     lines = [(f"{label} ({name})", metrics[name]) for label, name in (
-        ("Frechet distance, learned prior", "frechet/samples"),
-        ("  same generator, base p0", "frechet/base_samples"),
+        ("Frechet distance, samples", "frechet/samples"),
+        ("  same generator, base p0 alone", "frechet/base_samples"),
         ("  baseline", "baseline/frechet/samples"),
         ("  real training images", "frechet/real"),
         ("Mean squared error of reconstructions", "reconstruction/mse"),
         ("Area under the precision-recall curve", "anomaly/auprc"),
+        ("Rollbacks after divergence", "training/rollbacks"),
         ("Seconds of training", "training/seconds"),
         ("  baseline", "baseline/training/seconds"),
-    ) if name in metrics]
+    ) if metrics.get(name)]
     width = max(len(label) for label, _ in lines) if lines else 0
     figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
                         for label, value in lines)
     workdir = shlex.quote(run.workdir)
+    why = "".join(f"\n  {value}" for name, value in metrics.items()
+                  if name.startswith("training/rollback_"))
     return f"""
-{figures}
+{figures}{why}
 
 All figures: {run.workdir}/metrics.json; pictures: {run.workdir}/pictures
 Next:

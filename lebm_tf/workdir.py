@@ -3,21 +3,29 @@
 import os
 from typing import Any, NamedTuple
 
-from lebm_tf import checkpoint, config as configuration, files
+import lebm_tf
+from lebm_tf import (
+    checkpoint as checkpoints, config as configuration, files, provenance)
 from lebm_tf.config import RunConfig
 from lebm_tf.datasets import ImageData, load_dataset
 from lebm_tf.datasets.anomaly_split import anomaly_split
+from lebm_tf.datasets.validation_split import validation_split
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EvaluationConfig
 from lebm_tf.families import FAMILIES, DataSpec, build
-from lebm_tf.models import EnergyModel
+from lebm_tf.locking import LOCK
+from lebm_tf.models import EnergyModel, averaging
 
 CONFIG, CHECKPOINTS = "config.json", "checkpoints"
 PICTURES, METRICS = "pictures", "metrics.json"
+ROLLBACKS, BEST, VALIDATION = "rollbacks.json", "best", "validation.json"
 
 # A run may go on with other values of these.
 _MAY_CHANGE = {"workdir", "data_dir", "train_steps", "log_every",
-               "checkpoint_every", "evaluators", "baseline"}
+               "checkpoint_every", "strategy", "replicas", "on_divergence",
+               "max_rollbacks", "max_energy", "max_energy_gap",
+               "max_displacement", "max_gradient_norm", "patience",
+               "evaluators", "baseline"}
 
 
 class Run(NamedTuple):
@@ -46,6 +54,8 @@ def load_data(run: RunConfig, expected: DataSpec | None = None) -> ImageData:
         image_size=run.image_size, crop=run.crop)
     if run.anomaly_label >= 0:
         data = anomaly_split(data, run.anomaly_label)
+    if run.validation_fraction:
+        data = validation_split(data, run.validation_fraction)
     if expected is not None and DataSpec.of(data) != expected:
         raise InputError(f"{run.dataset} must be what the run was trained on, "
                          f"{expected}, got {DataSpec.of(data)}.")
@@ -78,8 +88,8 @@ def build_run(resolved: Run, **networks) -> EnergyModel:
                  **networks)
 
 
-def write(workdir: str, resolved: Run) -> None:
-    """Saves the configuration, or checks that the folder holds this one.
+def check(workdir: str, resolved: Run) -> None:
+    """Finds out whether `write` would refuse; writes nothing.
 
     Raises:
         InputError: If the folder belongs to another run, or to something
@@ -88,12 +98,24 @@ def write(workdir: str, resolved: Run) -> None:
     path = os.path.join(workdir, CONFIG)
     if os.path.exists(path):
         _check_same(workdir, read(workdir), resolved)
-    elif os.path.isdir(workdir) and os.listdir(workdir):
-        raise InputError(
-            f"{workdir} must be empty, new or the work directory of this "
-            f"run, got a folder with {len(os.listdir(workdir))} entries and "
-            f"no {CONFIG}.")
-    files.write_json(path, {
+    elif os.path.isdir(workdir):
+        others = set(os.listdir(workdir)) - {LOCK}
+        if others:
+            raise InputError(
+                f"{workdir} must be empty, new or the work directory of this "
+                f"run, got a folder with {len(others)} entries and no "
+                f"{CONFIG}.")
+
+
+def write(workdir: str, resolved: Run) -> None:
+    """Saves the configuration, or checks that the folder holds this one.
+
+    Raises:
+        InputError: As `check`.
+    """
+    check(workdir, resolved)
+    files.write_json(os.path.join(workdir, CONFIG), {
+        "version": lebm_tf.__version__,
         "run": configuration.to_dict(resolved.run),
         "model": configuration.to_dict(resolved.model),
         "data": configuration.to_dict(resolved.data),
@@ -113,6 +135,7 @@ def read(workdir: str) -> Run:
             f"got no {CONFIG} there.")
     try:
         saved = files.read_json(path)
+        provenance.check_version(saved.get("version", "0"), path)
         run = configuration.from_dict(RunConfig, saved["run"])
         model = configuration.from_dict(family_of(run).Config, saved["model"])
         data = DataSpec(**{**saved["data"],
@@ -126,25 +149,43 @@ def read(workdir: str) -> Run:
     return Run(run, model, data, evaluation)
 
 
-def load(workdir: str, **networks) -> EnergyModel:
+def load(workdir: str, checkpoint: str = "", **networks) -> EnergyModel:
     """The trained model of a work directory.
 
     Args:
         workdir: Where `train` kept it.
+        checkpoint: "best" by the run's early_stop, or "last"; best where the
+            run kept one if not given.
         **networks: The custom networks it was built with, if any.
 
     Raises:
-        InputError: If there is no run or no checkpoint.
+        InputError: If there is no run or no such checkpoint.
     """
     resolved = read(workdir)
-    folder = os.path.join(workdir, CHECKPOINTS)
-    if not checkpoint.steps(folder):
+    folder = os.path.join(workdir, which(workdir, resolved.run, checkpoint))
+    if not any(checkpoints.steps(folder)):  # Step 0 is untrained.
         raise InputError(
             f"{workdir} must hold a trained model, got no checkpoint in "
             f"{folder}.")
     model = build_run(resolved, **networks)
-    checkpoint.Checkpoints(model, folder).restore()
+    checkpoints.Checkpoints(model, folder).restore()
+    averaging.install(model)
     return model
+
+
+def which(workdir: str, run: RunConfig, checkpoint: str = "") -> str:
+    """The folder of the checkpoints that `load` takes, below `workdir`.
+
+    Raises:
+        InputError: If the run kept no best one, or there is no such name.
+    """
+    if checkpoint not in ("", "best", "last"):
+        raise InputError("--checkpoint must be best or last, got "
+                         f"{checkpoint!r}.")
+    if checkpoint == "best" and not run.early_stop:
+        raise InputError("--checkpoint must be last for a run without "
+                         f"early_stop, got 'best' of {workdir}.")
+    return BEST if run.early_stop and checkpoint != "last" else CHECKPOINTS
 
 
 def _check_same(workdir: str, old: Run, new: Run) -> None:
@@ -155,7 +196,6 @@ def _check_same(workdir: str, old: Run, new: Run) -> None:
     changed = {flag: values for flag, values in changed.items()
                if flag not in _MAY_CHANGE}
     if changed:
-        listed = ", ".join(f"{flag} ({old} there, {new} now)"
-                           for flag, (old, new) in changed.items())
         raise InputError(
-            f"{workdir} belongs to another run; it differs in {listed}.")
+            f"{workdir} belongs to another run; it differs in "
+            f"{provenance.listed(changed)}.")

@@ -57,6 +57,9 @@ class ImageData:
         y_test: Class numbers from 0, int64 [num_test], or None.
         origin: How it was loaded: data_dir, image_size, crop, anomaly_label;
             kept with a run, so that it is measured on the same data.
+        x_validation: Pictures taken out of the training data, to choose by;
+            None where `validation_split` took none.
+        y_validation: Their class numbers, or None.
 
     Raises:
         InputError: If an array is none of this, or has NaN or infinity.
@@ -67,6 +70,8 @@ class ImageData:
     y_train: np.ndarray | None = None
     y_test: np.ndarray | None = None
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    x_validation: np.ndarray | None = None
+    y_validation: np.ndarray | None = None
 
     # For callers that hold a data set and need not know this module.
     to_model = staticmethod(to_model)

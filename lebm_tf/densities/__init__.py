@@ -2,10 +2,15 @@
 
 from lebm_tf.densities.energy_prior import EnergyPrior
 from lebm_tf.densities.gaussian import (
-    ConditionalGaussian, StandardNormal, log_normal)
+    ConditionalGaussian, PointEncoder, StandardNormal, kl_to_standard_normal,
+    log_normal)
+from lebm_tf.densities.hierarchical import TopDownGaussian
+from lebm_tf.densities.latent_vae import LatentVAE
 from lebm_tf.densities.likelihood import GaussianLikelihood
+from lebm_tf.densities.mixture import GaussianMixture
 from lebm_tf.densities.targets import posterior_target, prior_target, tempered
 
 __all__ = ["ConditionalGaussian", "EnergyPrior", "GaussianLikelihood",
-           "StandardNormal", "log_normal", "posterior_target", "prior_target",
-           "tempered"]
+           "GaussianMixture", "LatentVAE", "PointEncoder", "StandardNormal",
+           "TopDownGaussian", "kl_to_standard_normal", "log_normal",
+           "posterior_target", "prior_target", "tempered"]

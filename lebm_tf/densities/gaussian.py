@@ -26,6 +26,16 @@ def log_normal(z: tf.Tensor, mean=0.0, log_scale=0.0) -> tf.Tensor:
     return tf.reduce_sum(terms, list(range(1, z.shape.rank)))
 
 
+def kl_to_standard_normal(mean: tf.Tensor, log_scale: tf.Tensor) -> tf.Tensor:
+    """KL(N(mean, exp(log_scale)^2) || N(0, I)), float [batch], in nats.
+
+    Kingma and Welling 2014, arXiv:1312.6114, appendix B. The arguments are
+    [batch, latent_dim].
+    """
+    terms = tf.square(mean) + tf.exp(2.0 * log_scale) - 2.0 * log_scale - 1.0
+    return 0.5 * tf.reduce_sum(terms, axis=-1)
+
+
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class StandardNormal(keras.Model):
     """p0(z) = N(0, I), the base of nearly every energy-based prior.
@@ -60,6 +70,44 @@ class StandardNormal(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "latent_dim": self.latent_dim}
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class PointEncoder(keras.Model):
+    """q(z | x) = delta(z - mean(x)), an encoder without noise.
+
+    Args:
+        network: Layer, x -> mean [batch, latent_dim].
+    """
+
+    def __init__(self, network: keras.layers.Layer, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        self.built = True
+
+    def parameters(self, x: tf.Tensor) -> tuple[tf.Tensor]:
+        """(mean,), [batch, latent_dim]."""
+        return (self.network(x),)
+
+    def sample(self, x: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
+        """The code of x, [batch, latent_dim]; the same for every seed."""
+        return self.network(x)
+
+    def sample_from(self, mean: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
+        """The same where the mean is at hand."""
+        return mean
+
+    def call(self, x):
+        return self.network(x)
+
+    def get_config(self):
+        return {**super().get_config(),
+                "network": keras.saving.serialize_keras_object(self.network)}
+
+    @classmethod
+    def from_config(cls, config):
+        network = keras.saving.deserialize_keras_object(config.pop("network"))
+        return cls(network, **config)
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")

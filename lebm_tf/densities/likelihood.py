@@ -16,17 +16,29 @@ class GaussianLikelihood(keras.Model):
     Args:
         generator: Layer g, z -> mean [batch, ...].
         scale: Standard deviation > 0 of every element, in units of x.
+        learn_scale: Whether that is a variable, and `scale` its first value:
+            the gamma of Dai and Wipf 2019, arXiv:1903.05789.
 
     Raises:
         ValueError: If `scale` is not positive.
     """
 
-    def __init__(self, generator: keras.layers.Layer, scale: float, **kwargs):
+    def __init__(self, generator: keras.layers.Layer, scale: float,
+                 learn_scale: bool = False, **kwargs):
         super().__init__(**kwargs)
         if not scale > 0:
             raise ValueError(f"scale must be > 0, got {scale}.")
-        self.generator, self.scale = generator, scale
+        self.generator, self.first_scale = generator, scale
+        self.learn_scale = learn_scale
+        self.log_scale = math.log(scale) if not learn_scale else (
+            self.add_weight(name="log_scale", shape=(), initializer=(
+                keras.initializers.Constant(math.log(scale)))))
         self.built = True
+
+    @property
+    def scale(self) -> float | tf.Tensor:
+        """Standard deviation of every element, []."""
+        return tf.exp(self.log_scale) if self.learn_scale else self.first_scale
 
     def mean(self, z: Position) -> tf.Tensor:
         """g(z), float [batch, ...]."""
@@ -50,14 +62,15 @@ class GaussianLikelihood(keras.Model):
                           ) -> tf.Tensor:
         """The same from |x - g(z)|^2, where that is at hand."""
         num_elements = math.prod(x.shape[1:])
-        constant = 0.5 * math.log(2.0 * math.pi) + math.log(self.scale)
+        constant = 0.5 * math.log(2.0 * math.pi) + self.log_scale
         return (-0.5 / self.scale**2) * squared_error - num_elements * constant
 
     def call(self, z):
         return self.mean(z)
 
     def get_config(self):
-        return {**super().get_config(), "scale": self.scale, "generator":
+        return {**super().get_config(), "scale": self.first_scale,
+                "learn_scale": self.learn_scale, "generator":
                 keras.saving.serialize_keras_object(self.generator)}
 
     @classmethod

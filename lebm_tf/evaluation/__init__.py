@@ -10,7 +10,7 @@ from lebm_tf.evaluation import (
     anomaly, chains, codes, features, frechet, gallery, likelihood,
     reconstruction)
 from lebm_tf.evaluation.evaluator import (
-    Context, EvaluationConfig, Evaluator, Metric, has_energy)
+    Context, EvaluationConfig, Evaluator, Metric, has_energy, num_layers)
 from lebm_tf.evaluation.plots import training_curves
 
 EVALUATORS = {
@@ -26,6 +26,7 @@ EVALUATORS = {
 _CHECKS = {"anomaly": anomaly.check, "frechet": features.check,
            "pictures": gallery.check}
 _NEED_ENERGY = {"chains"}
+_NEED_ONE_LAYER = {"likelihood"}
 
 
 def check(names: Iterable[str], context: Context, model: Any = None) -> None:
@@ -33,8 +34,8 @@ def check(names: Iterable[str], context: Context, model: Any = None) -> None:
 
     Raises:
         InputError: If a name is unknown, or the model, the data or the
-            settings lack what an evaluator needs: an energy, labels, a file,
-            an anomaly label, a directory.
+            settings lack what an evaluator needs: an energy, one layer of
+            latents, labels, a file, an anomaly label, a directory.
     """
     for name in names:
         if name not in EVALUATORS:
@@ -47,6 +48,10 @@ def check(names: Iterable[str], context: Context, model: Any = None) -> None:
                 model):
             raise InputError(f"evaluator {name} needs a prior with an energy, "
                              "got a base alone.")
+        if name in _NEED_ONE_LAYER and model is not None and num_layers(
+                model) > 1:
+            raise InputError(f"evaluator {name} needs one layer of latents, "
+                             f"got {num_layers(model)}.")
 
 
 def evaluate(model: Any, context: Context, names: Iterable[str]

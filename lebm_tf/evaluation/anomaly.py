@@ -66,6 +66,11 @@ def score(model: Any, x: Any, name: str, num_draws: int, seed: int
     in the code of Yu et al. 2023. log_joint: -log p(x, z) up to log Z, which
     weighs it with 1 / (2 scale^2), the decision function of Pang et al. 2020.
 
+    Of a model with an encoder in place of chains, z are draws of q(z | x), and
+    E is 0 without an energy. Where p0 is not N(0, I) but layers of Gaussians
+    or a fitted density, damc takes -log p0(z) in place of |z|^2 / 2, up to the
+    same constant.
+
     Args:
         model: An `EnergyModel`.
         x: Pictures in [-1, 1], [batch, height, width, channels].
@@ -82,7 +87,7 @@ def score(model: Any, x: Any, name: str, num_draws: int, seed: int
     shapes = [leaf.shape[1:] for leaf in tf.nest.flatten(
         model.infer(np.asarray(x)[:1], seed))]
     latent_dim = sum(math.prod(shape) for shape in shapes)
-    # log N(z; 0, I) without its constant is -|z|^2 / 2.
+    # log p0(z) without the constant of N(0, I), for which it is -|z|^2 / 2.
     half_square = -(parts.base_log_prob.astype(np.float64)
                     + 0.5 * latent_dim * math.log(2.0 * math.pi))
     return parts.squared_error + parts.energy + half_square

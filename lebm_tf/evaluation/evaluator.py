@@ -3,7 +3,10 @@
 import dataclasses
 from typing import Any, Iterator, Protocol
 
+import tensorflow as tf
+
 from lebm_tf.datasets import ImageData
+from lebm_tf.mcmc import rng
 
 FEATURES = ("classifier", "inception")
 ANOMALY_SCORES = ("damc", "log_joint")
@@ -115,3 +118,9 @@ class Evaluator(Protocol):
 def has_energy(model: Any) -> bool:
     """Whether the prior is tilted by an energy, not just a base."""
     return hasattr(model.prior, "energy")
+
+
+def num_layers(model: Any) -> int:
+    """How many layers of latents a model has."""
+    return len(tf.nest.flatten(model.generation.initializer.start(
+        1, {}, rng.make_seed(0))))

@@ -4,12 +4,13 @@ import keras
 
 from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
-from lebm_tf.families import image, vae
+from lebm_tf.families import image, rae, sri, two_stage_vae, vae
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig, Recipe)
 from lebm_tf.models import EnergyModel
 
-FAMILIES = {"image": image, "vae": vae}
+FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
+            "rae": rae, "sri": sri}
 
 
 def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
@@ -57,4 +58,5 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
 
 
 __all__ = ["FAMILIES", "build", "ChainConfig", "DataSpec", "EncoderConfig",
-           "EnergyConfig", "GeneratorConfig", "Recipe", "image", "vae"]
+           "EnergyConfig", "GeneratorConfig", "Recipe", "image", "rae", "sri",
+           "two_stage_vae", "vae"]

@@ -7,6 +7,7 @@ from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
 from lebm_tf.networks import (
     ConvEncoder, DeconvGenerator, EnergyMLP, check_image_shape)
 from lebm_tf.networks.activations import get as get_activation
+from lebm_tf.samplers import ShortRun
 
 KERNELS = ("langevin", "mala", "hmc", "nuts")
 STARTS = ("base", "bank", "encoder")
@@ -113,6 +114,12 @@ class ChainConfig:
                          f"{self.kernel!r}.")
 
 
+def sampler(chain: ChainConfig, start, num_steps: int = 0) -> ShortRun:
+    """The chains of a configuration, from a start, with other moves if any."""
+    return ShortRun(start, chain.make_kernel(), num_steps or chain.num_steps,
+                    chain.jit_compile)
+
+
 @dataclasses.dataclass(frozen=True)
 class EnergyConfig:
     """The energy network, a multilayer perceptron.
@@ -189,7 +196,7 @@ class EncoderConfig:
                              f"{self.channels}.")
         get_activation(self.activation)
 
-    def make(self, latent_dim: int, shape: tuple[int, ...], seed: int
-             ) -> ConvEncoder:
+    def make(self, latent_dim: int, shape: tuple[int, ...], seed: int,
+             has_scale: bool = True) -> ConvEncoder:
         return ConvEncoder(
-            latent_dim, shape, self.channels, self.activation, seed)
+            latent_dim, shape, self.channels, self.activation, seed, has_scale)

@@ -11,11 +11,13 @@ import keras
 from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
 from lebm_tf.families.components import (
-    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig)
+    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
+    sampler)
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
-    Objective, encoder_teaching, energy_contrast, squared_error)
-from lebm_tf.samplers import ChainBank, FromBase, FromEncoder, ShortRun
+    Objective, encoder_teaching, energy_contrast, energy_magnitude,
+    squared_error)
+from lebm_tf.samplers import ChainBank, FromBase, FromEncoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,8 @@ class ImageConfig:
             posterior_num_steps. A bank knows training data only, so chains
             on new data start from the base and may need more.
         energy: The energy network.
+        energy_penalty: Weight >= 0 of mean E(z+)^2 + mean E(z-)^2, which
+            keeps energies small; 0, as published, leaves it out.
         generator: The generator.
         encoder: The encoder of posterior.start=encoder.
         energy_optimizer: Learns the energy.
@@ -49,6 +53,7 @@ class ImageConfig:
     posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.1)
     inference_steps: int = 0
     energy: EnergyConfig = EnergyConfig()
+    energy_penalty: float = 0.0
     generator: GeneratorConfig = GeneratorConfig()
     encoder: EncoderConfig = EncoderConfig()
     energy_optimizer: OptimizerConfig = OptimizerConfig(
@@ -65,6 +70,9 @@ class ImageConfig:
         if not self.likelihood_scale > 0:
             raise ValueError("likelihood_scale must be > 0, got "
                              f"{self.likelihood_scale}.")
+        if not self.energy_penalty >= 0:
+            raise ValueError(
+                f"energy_penalty must be >= 0, got {self.energy_penalty}.")
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
                              "'encoder': a prior sees no image.")
@@ -108,8 +116,12 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
         generator or config.generator.make(latent_dim, data.shape, seed + 1),
         config.likelihood_scale)
     parts = {"energy": prior.energy_network, "generator": likelihood}
+    contrast, weights = {"energy": energy_contrast}, {}
+    if config.energy_penalty:
+        contrast["energy_penalty"] = energy_magnitude
+        weights["energy_penalty"] = config.energy_penalty
     objectives = {
-        "energy": Objective(("energy",), {"energy": energy_contrast}),
+        "energy": Objective(("energy",), contrast, weights),
         "generator": Objective(("generator",), {"generator": squared_error})}
     configs = {"energy": config.energy_optimizer,
                "generator": config.generator_optimizer}
@@ -140,19 +152,14 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
         objectives=objectives, banks=tuple(banks.values()), seed=seed,
-        positive=_sampler(config.posterior,
-                          banks.get("posterior", inferred)),
-        negative=_sampler(config.prior, banks.get("prior", FromBase(base))),
-        generation=_sampler(config.prior, FromBase(base),
-                            config.generation_steps),
-        inference=_sampler(config.posterior, inferred,
-                           config.inference_steps))
+        positive=sampler(config.posterior,
+                         banks.get("posterior", inferred)),
+        negative=sampler(config.prior, banks.get("prior", FromBase(base))),
+        generation=sampler(config.prior, FromBase(base),
+                           config.generation_steps),
+        inference=sampler(config.posterior, inferred,
+                          config.inference_steps))
     steps_per_epoch = max(1, data.num_train // batch_size)
     model.compile({part: optimizer.make(steps_per_epoch)
                    for part, optimizer in configs.items()})
     return model
-
-
-def _sampler(chain: ChainConfig, start, num_steps: int = 0) -> ShortRun:
-    return ShortRun(start, chain.make_kernel(), num_steps or chain.num_steps,
-                    chain.jit_compile)

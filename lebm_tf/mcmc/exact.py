@@ -1,4 +1,8 @@
-"""Calibrated kernels: TensorFlow Probability's, behind our `init`/`step`."""
+"""Calibrated kernels: TensorFlow Probability's, behind our `init`/`step`.
+
+TFP draws for the rows it sees. So, unlike with `Langevin`, another number of
+replicas means other noise, of the same distribution.
+"""
 
 import dataclasses
 import math
@@ -65,7 +69,8 @@ class _TfpKernel:
                 f"{type(self).__name__} draws its own noise; got noise.")
         kernel = self._kernel(log_prob_fn, state.position)
         parts, results = kernel.one_step(
-            tf.nest.flatten(state.position), state.memory, seed=seed)
+            tf.nest.flatten(state.position), state.memory,
+            seed=rng.of_replica(seed))
         return self._state(
             tf.nest.pack_sequence_as(state.position, parts), results)
 

@@ -16,7 +16,7 @@ import zlib
 
 import tensorflow as tf
 
-from lebm_tf.mcmc import philox
+from lebm_tf.mcmc import philox, replicas
 
 # int32 [2]; or int32 [rows, 2], a seed for every row of a batch, and then row
 # i of all that is drawn depends on seed i alone. Serving uses the second.
@@ -56,9 +56,27 @@ def fold_in(seed: Seed, data: int | tf.Tensor) -> Seed:
         [2], folded, None, None, tf.int32, alg=_ALGORITHM)
 
 
+def retry(seed: Seed, attempt: tf.Tensor) -> Seed:
+    """The seed of another attempt, int32 [2]; attempt 0 has the seed itself.
+
+    Args:
+        seed: int32 [2].
+        attempt: Integer [] >= 0; a variable needs no new trace.
+    """
+    return tf.where(_int64(attempt) > 0, fold_in(seed, attempt), seed)
+
+
 def stream(seed: Seed, name: str) -> Seed:
     """Derives the seed of a named purpose, shaped like `seed`."""
     return fold_in(seed, zlib.crc32(name.encode()))
+
+
+def of_replica(seed: Seed) -> Seed:
+    """A seed of this replica's own, for draws that others make; the seed
+    itself where there is only one replica."""
+    if replicas.count() == 1:
+        return seed
+    return fold_in(seed, _replica(tf.int64))
 
 
 def normal(shape, seed: Seed, dtype=None) -> tf.Tensor:
@@ -140,11 +158,8 @@ def normal_steps(values: Any, seeds: Seed, num_steps: int | tf.Tensor) -> Any:
 
 def row_index(num_rows: int | tf.Tensor) -> tf.Tensor:
     """Which rows of the global batch are this replica's, int64 [num_rows]."""
-    context = tf.distribute.get_replica_context()
-    first = tf.cast(context.replica_id_in_sync_group, tf.int64) if (
-        context and context.num_replicas_in_sync > 1) else 0
     num_rows = _int64(num_rows)
-    return first * num_rows + tf.range(num_rows)
+    return _replica(tf.int64) * num_rows + tf.range(num_rows)
 
 
 def permutation(positions: tf.Tensor, seed: Seed, size: int | tf.Tensor
@@ -175,15 +190,21 @@ def _int64(value):
 
 def _own_rows(draw, shape):
     """Draws [rows, ...] of the global batch and keeps this replica's."""
-    context = tf.distribute.get_replica_context()
-    replicas = context.num_replicas_in_sync if context else 1
-    if replicas == 1:
+    if replicas.count() == 1:
         return draw(shape)
     shape = tf.convert_to_tensor(shape, tf.int32)
     rows = shape[0]
-    everyone = draw(tf.concat([[rows * replicas], shape[1:]], 0))
-    first = tf.cast(context.replica_id_in_sync_group, tf.int32) * rows
+    everyone = draw(tf.concat([[rows * replicas.count()], shape[1:]], 0))
+    first = _replica(tf.int32) * rows
     return everyone[first:first + rows]
+
+
+def _replica(dtype):
+    """Number of this replica among all, [] of an integer type."""
+    if replicas.count() == 1:
+        return tf.zeros([], dtype)
+    context = tf.distribute.get_replica_context()
+    return tf.cast(context.replica_id_in_sync_group, dtype)
 
 
 def _leaf_seed(seed: Seed, leaf: int, num_leaves: int) -> Seed:

@@ -6,10 +6,10 @@ import keras
 import tensorflow as tf
 
 from lebm_tf.densities.targets import posterior_target, prior_target
-from lebm_tf.mcmc import rng
+from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.diagnostics import displacement
 from lebm_tf.mcmc.kernel import num_chains
-from lebm_tf.models import optimization
+from lebm_tf.models import optimization, replication
 from lebm_tf.models.inference import LatentInference
 from lebm_tf.objectives.objective import Draws, Objective
 from lebm_tf.samplers.short_run import Draw, ShortRun
@@ -36,6 +36,8 @@ class EnergyModel(LatentInference, keras.Model):
         inference: Sampler behind `infer`; `positive` if not given.
         encoder: Density q(z | x), where a family has one.
         banks: Chain banks to checkpoint.
+        fitted: Densities with `fit(codes, seed, step)`, such as
+            `densities.GaussianMixture`, which learn when training is over.
         seed: Seed of the run, any int.
 
     Raises:
@@ -47,8 +49,8 @@ class EnergyModel(LatentInference, keras.Model):
                  parts: Mapping[str, Any], objectives: Mapping[str, Objective],
                  positive=None, negative=None,
                  generation: ShortRun | None = None, inference=None,
-                 encoder: keras.Model | None = None, banks=(), seed: int = 0,
-                 **kwargs):
+                 encoder: keras.Model | None = None, banks=(), fitted=(),
+                 seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         self.prior, self.likelihood, self.encoder = prior, likelihood, encoder
         self.parts = {name: part if isinstance(part, (tuple, list)) else
@@ -61,11 +63,11 @@ class EnergyModel(LatentInference, keras.Model):
         if self.generation is None or self.inference is None:
             raise ValueError("a model needs a sampler for generation and one "
                              "for inference, got None.")
-        self.banks, self.seed = list(banks), seed
+        self.banks, self.fitted, self.seed = list(banks), list(fitted), seed
         # An own counter: an optimizer's stands still when a step is skipped.
-        self.step = tf.Variable(
-            0, trainable=False, dtype=tf.int64, name="step",
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self.step = replication.Counter(name="step")
+        # Kept beside the checkpoints by `fit`: it must outlive going back.
+        self.rollbacks = replication.Counter(name="rollbacks")
         self.recipe = None  # Set by `families.build`.
         self.rows = []  # The history, kept by `fit`.
         self.built = True
@@ -100,7 +102,16 @@ class EnergyModel(LatentInference, keras.Model):
         super().compile(optimizer=next(iter(self.optimizers.values())),
                         jit_compile=False, auto_scale_loss=False, **kwargs)
         for part, optimizer in self.optimizers.items():
+            optimization.expect_totals(optimizer)
             optimizer.build(self.variables_of(part))
+        optimization.slow_down(self.optimizers, self.rollbacks)
+
+    def make_train_function(self, force: bool = False):
+        """`train_step` on every replica, compiled once."""
+        if self.train_function is None or force:
+            self.train_function = replication.train_function(
+                self.train_step, self.distribute_strategy,
+                self.steps_per_execution)
 
     def set_loss_scale(self, loss_scale: float) -> None:
         """Sets the factor > 0 on gradients, where there is one."""
@@ -135,7 +146,7 @@ class EnergyModel(LatentInference, keras.Model):
             self._draw(name, batch, seed)
             if getattr(self, name) is not None and
             getattr(self, name).is_reparameterized == reparameterized else None
-            for name in ("positive", "negative")))
+            for name in ("positive", "negative")), seed)
 
     def _draw(self, name, batch, seed) -> Draw:
         target = getattr(self, f"{name}_target")(batch)
@@ -144,7 +155,8 @@ class EnergyModel(LatentInference, keras.Model):
 
     def train_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """One update of every part; returns what to log."""
-        seed = rng.fold_in(rng.make_seed(self.seed), self.step)
+        run = rng.retry(rng.make_seed(self.seed), self.rollbacks)
+        seed = rng.fold_in(run, self.step)
         chains = self.draw(batch, seed)  # Outside the tape.
         logs = self.statistics(chains)
         with tf.GradientTape(persistent=True) as tape:
@@ -159,8 +171,9 @@ class EnergyModel(LatentInference, keras.Model):
             variables = self.variables_of(part)
             gradients = self._gradients(tape, part, variables, losses)
             logs.update({f"{name}/{part}": value for name, value in
-                         optimization.apply(optimizer, gradients,
-                                            variables).items()})
+                         optimization.apply(
+                             optimizer, replicas.total(gradients),
+                             variables).items()})
         for _, terms in losses.values():
             logs.update({f"loss/{name}": value
                          for name, value in terms.items()})
@@ -168,10 +181,15 @@ class EnergyModel(LatentInference, keras.Model):
         return logs
 
     def _gradients(self, tape, part, variables, losses):
-        """The gradient of all objectives that train a part, summed."""
+        """The gradient of all objectives that train a part, summed.
+
+        Terms average over the rows of a replica, so the sum of a replica's
+        share over all replicas is the gradient for the whole batch.
+        """
         totals = [losses[name][0] for name, objective in
                   self.objectives.items() if part in objective.parts]
-        scale = optimization.loss_scale(self.optimizers[part])
+        scale = optimization.loss_scale(self.optimizers[part]
+                                        ) / replicas.count()
         # Not their sum: an addition made after the tape is not on it.
         return tape.gradient(
             totals, variables,

@@ -1,9 +1,12 @@
 """One optimizer a part: Adam as the authors' programs run it."""
 
 import dataclasses
+from typing import Mapping
 
 import keras
 import tensorflow as tf
+
+from lebm_tf.models import schedules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +21,14 @@ class OptimizerConfig:
         epoch_decay: Factor in (0, 1] on the learning rate after every epoch.
         clip_norm: Largest Euclidean norm of the part's whole gradient;
             0 does not clip.
+        warmup_steps: Steps >= 0 over which the learning rate rises from 0.
+        schedule: constant; cosine or linear fall to schedule_factor times
+            the learning rate at schedule_steps; step multiplies it by
+            schedule_factor every schedule_steps. epoch_decay comes on top.
+        schedule_steps: Length in steps, >= 1 unless constant.
+        schedule_factor: In [0, 1].
+        average_decay: Decay in [0, 1) of a moving average of the weights,
+            which then is what evaluates, samples and is exported; 0 has none.
     """
     learning_rate: float = 1e-4
     beta_1: float = 0.5
@@ -25,13 +36,18 @@ class OptimizerConfig:
     epsilon: float = 1e-8
     epoch_decay: float = 1.0
     clip_norm: float = 0.0
+    warmup_steps: int = 0
+    schedule: str = "constant"
+    schedule_steps: int = 0
+    schedule_factor: float = 0.1
+    average_decay: float = 0.0
 
     def __post_init__(self):
         for name in ("learning_rate", "epsilon"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be > 0, got "
                                  f"{getattr(self, name)}.")
-        for name in ("beta_1", "beta_2"):
+        for name in ("beta_1", "beta_2", "average_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got "
                                  f"{getattr(self, name)}.")
@@ -40,6 +56,8 @@ class OptimizerConfig:
                 f"epoch_decay must lie in (0, 1], got {self.epoch_decay}.")
         if not self.clip_norm >= 0:
             raise ValueError(f"clip_norm must be >= 0, got {self.clip_norm}.")
+        schedules.check(self.schedule, self.schedule_steps,
+                        self.schedule_factor, self.warmup_steps)
 
     def make(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
         """The optimizer, for a data set of that many batches."""
@@ -47,8 +65,14 @@ class OptimizerConfig:
         if self.epoch_decay < 1:
             rate = keras.optimizers.schedules.ExponentialDecay(
                 rate, steps_per_epoch, self.epoch_decay, staircase=True)
+        if self.warmup_steps or self.schedule != "constant":
+            rate = schedules.Scheduled(
+                rate, self.schedule, self.schedule_steps,
+                self.schedule_factor, self.warmup_steps)
         return Adam(rate, self.beta_1, self.beta_2, self.epsilon,
-                    global_clipnorm=self.clip_norm or None)
+                    global_clipnorm=self.clip_norm or None,
+                    use_ema=self.average_decay > 0,
+                    ema_momentum=self.average_decay)
 
 
 def with_loss_scale(optimizer: keras.optimizers.Optimizer
@@ -64,6 +88,17 @@ def has_loss_scale(optimizer: keras.optimizers.Optimizer) -> bool:
     return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
+def expect_totals(optimizer: keras.optimizers.Optimizer) -> None:
+    """Makes an optimizer take gradients that are summed over replicas.
+
+    Keras sums them itself, but only after it has clipped them and looked for
+    overflows on the first replica: clipping then depends on the number of
+    replicas, and an overflow on another one ends in the weights unseen.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner._all_reduce_sum_gradients = lambda pairs: pairs
+
+
 def loss_scale(optimizer: keras.optimizers.Optimizer):
     """By how much the gradients for an optimizer must be scaled, []."""
     if has_loss_scale(optimizer):
@@ -77,7 +112,7 @@ def apply(optimizer: keras.optimizers.Optimizer, gradients: list,
 
     Args:
         optimizer: An optimizer, with or without a loss scale.
-        gradients: Scaled by `loss_scale(optimizer)`.
+        gradients: Scaled by `loss_scale(optimizer)`, summed over replicas.
         variables: What they are gradients of.
 
     Returns:
@@ -94,17 +129,53 @@ def apply(optimizer: keras.optimizers.Optimizer, gradients: list,
     return logs
 
 
+def slow_down(optimizers: Mapping[str, keras.optimizers.Optimizer],
+              rollbacks: tf.Variable) -> None:
+    """Halves the learning rate of the energy for every rollback.
+
+    Of the parts whose name begins with "energy"; of all, if there is none.
+
+    Args:
+        optimizers: Part name -> optimizer; takes effect on `Adam`.
+        rollbacks: How often training was rolled back, integer [].
+    """
+    chosen = [part for part in optimizers if part.startswith("energy")]
+    for part in chosen or optimizers:
+        inner = getattr(optimizers[part], "inner_optimizer", optimizers[part])
+        inner.rate_factor = lambda: tf.pow(
+            0.5, tf.cast(rollbacks, tf.float32))
+
+
+def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The learning rate of the next step."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    factor = getattr(inner, "rate_factor", None)
+    rate = float(tf.convert_to_tensor(inner.learning_rate))
+    return rate * (float(factor()) if factor else 1.0)
+
+
 class Adam(keras.optimizers.Adam):
     """Adam with PyTorch's epsilon: m^ / (sqrt(v^) + epsilon).
 
     Keras adds epsilon to the root of the uncorrected second moment, which is
     sqrt(1 - beta_2^t) times smaller: early steps on tiny gradients, as of an
     energy network, then differ by up to 0.3 of the learning rate.
+
+    Attributes:
+        rate_factor: None, or a function that gives a factor [] on the
+            learning rate; a variable would be part of every checkpoint.
     """
+    rate_factor = None
+
+    def finalize_variable_values(self, var_list):
+        """Nothing: Keras would put averages in place of weights after every
+        `fit`, and a run could not go on; `averaging` does when asked."""
 
     def update_step(self, gradient, variable, learning_rate):
         dtype = variable.dtype
         rate = tf.cast(learning_rate, dtype)
+        if self.rate_factor is not None:
+            rate *= tf.cast(self.rate_factor(), dtype)
         step = tf.cast(self.iterations + 1, dtype)
         beta_1, beta_2 = (tf.constant(b, dtype)
                           for b in (self.beta_1, self.beta_2))

@@ -131,17 +131,19 @@ class ConvEncoder(keras.layers.Layer):
         channels: Widths of the maps, first to last.
         activation: One of `activations.ACTIVATIONS`.
         seed: Seed of the initial weights.
+        has_scale: Whether it gives a standard deviation, or a mean only.
 
     Call arguments:
         x: Images in [-1, 1], float [batch, height, width, channels].
 
     Returns:
-        (mean, log_scale), each float32 [batch, latent_dim].
+        (mean, log_scale), each float32 [batch, latent_dim]; the mean alone
+        without `has_scale`.
     """
 
     def __init__(self, latent_dim: int, image_shape: tuple,
                  channels: tuple = (32, 64), activation: str = "leaky_relu",
-                 seed: int = 0, **kwargs):
+                 seed: int = 0, has_scale: bool = True, **kwargs):
         super().__init__(**kwargs)
         if not channels or min(channels) < 1:
             raise ValueError(
@@ -149,6 +151,7 @@ class ConvEncoder(keras.layers.Layer):
         self.latent_dim, self.image_shape = latent_dim, tuple(image_shape)
         self.channels, self.activation = tuple(channels), activation
         self.seed, self.act = seed, activations.get(activation)
+        self.has_scale = has_scale
         derive = initializers.derive_seed
         widths = (image_shape[-1], *channels)
         self.layers = []
@@ -168,21 +171,22 @@ class ConvEncoder(keras.layers.Layer):
             shape = layer.compute_output_shape(shape)
         self.flat = shape[1] * shape[2] * shape[3]
         self.head = initializers.dense(
-            2 * latent_dim, self.flat, seed, "head", dtype=self.variable_dtype)
+            (1 + has_scale) * latent_dim, self.flat, seed, "head",
+            dtype=self.variable_dtype)
         self.head.build((None, self.flat))
         self.built = True
 
-    def call(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(self, x: tf.Tensor):
         for layer in self.layers:
             x = self.act(layer(x))
         x = self.head(tf.reshape(x, [-1, self.flat]))
-        mean, log_scale = tf.split(x, 2, axis=-1)
-        return mean, log_scale
+        return tuple(tf.split(x, 2, axis=-1)) if self.has_scale else x
 
     def get_config(self):
         return {**super().get_config(), "latent_dim": self.latent_dim,
                 "image_shape": self.image_shape, "channels": self.channels,
-                "activation": self.activation, "seed": self.seed}
+                "activation": self.activation, "seed": self.seed,
+                "has_scale": self.has_scale}
 
 
 def check_image_shape(image_shape: tuple, base_size: int, channels: tuple,

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons: the energies of most systems."""
+"""Multilayer perceptrons: energies of latents, and maps between them."""
 
 import keras
 import tensorflow as tf
@@ -64,3 +64,99 @@ class EnergyMLP(keras.layers.Layer):
         return {**super().get_config(), "latent_dim": self.latent_dim,
                 "hidden_units": self.hidden_units,
                 "activation": self.activation, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class VectorMLP(keras.layers.Layer):
+    """One or more vectors made of a vector, by dense layers.
+
+    With two outputs, the mean and log standard deviation of a Gaussian.
+
+    Args:
+        input_dim: Width of the input, at least 1.
+        output_dim: Width of each output, at least 1.
+        hidden_units: Widths of the hidden layers, each at least 1.
+        num_outputs: How many vectors, at least 1.
+        activation: One of `activations.ACTIVATIONS`.
+        seed: Seed of the initial weights.
+
+    Call arguments:
+        z: float [batch, input_dim].
+
+    Returns:
+        float [batch, output_dim], float32 under mixed precision; a tuple of
+        them if there are several.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(self, input_dim: int, output_dim: int,
+                 hidden_units: tuple = (200,), num_outputs: int = 1,
+                 activation: str = "leaky_relu", seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        widths = (input_dim, *hidden_units)
+        if min(*widths, output_dim, num_outputs) < 1:
+            raise ValueError(
+                "all widths and num_outputs must be >= 1, got "
+                f"{(*widths, output_dim)} and {num_outputs}.")
+        self.input_dim, self.output_dim = input_dim, output_dim
+        self.hidden_units, self.num_outputs = tuple(hidden_units), num_outputs
+        self.activation, self.seed = activation, seed
+        self.act = activations.get(activation)
+        self.layers = [
+            initializers.dense(units, fan_in, seed, f"dense_{i}",
+                               dtype=self.dtype_policy)
+            for i, (fan_in, units) in enumerate(zip(widths, widths[1:]))]
+        self.head = initializers.dense(
+            num_outputs * output_dim, widths[-1], seed, "head",
+            dtype=self.variable_dtype)
+        self.build((None, input_dim))
+
+    def build(self, input_shape):
+        for layer in (*self.layers, self.head):
+            layer.build(input_shape)
+            input_shape = (None, layer.units)
+        self.built = True
+
+    def call(self, z: tf.Tensor):
+        for layer in self.layers:
+            z = self.act(layer(z))
+        outputs = tuple(tf.split(self.head(z), self.num_outputs, axis=-1))
+        return outputs if self.num_outputs > 1 else outputs[0]
+
+    def get_config(self):
+        return {**super().get_config(), "input_dim": self.input_dim,
+                "output_dim": self.output_dim, "seed": self.seed,
+                "hidden_units": self.hidden_units,
+                "num_outputs": self.num_outputs,
+                "activation": self.activation}
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class FirstLayer(keras.layers.Layer):
+    """g(z1) of a latent vector with several layers: only z1 makes the data.
+
+    Args:
+        generator: Layer, z1 -> x.
+
+    Call arguments:
+        z: Tuple of latents, the one nearest to the data first.
+    """
+
+    def __init__(self, generator: keras.layers.Layer, **kwargs):
+        super().__init__(**kwargs)
+        self.generator, self.built = generator, True
+
+    def call(self, z: tuple) -> tf.Tensor:
+        return self.generator(z[0])
+
+    def get_config(self):
+        return {**super().get_config(), "generator":
+                keras.saving.serialize_keras_object(self.generator)}
+
+    @classmethod
+    def from_config(cls, config):
+        generator = keras.saving.deserialize_keras_object(
+            config.pop("generator"))
+        return cls(generator, **config)

@@ -1,12 +1,17 @@
 """Losses: small functions of (model, draws), grouped by who learns."""
 
-from lebm_tf.objectives.contrastive import energy_contrast, prior_contrast
+from lebm_tf.objectives.contrastive import (
+    energy_contrast, energy_magnitude, prior_contrast)
 from lebm_tf.objectives.objective import Draws, Objective, Term
 from lebm_tf.objectives.reconstruction import (
-    negative_log_likelihood, squared_error)
+    negative_log_likelihood, negative_log_prior, squared_error)
+from lebm_tf.objectives.regularization import (
+    gradient_penalty, latent_penalty, weight_penalty)
 from lebm_tf.objectives.teaching import encoder_teaching
-from lebm_tf.objectives.variational import gaussian_kl, kl_to_prior
+from lebm_tf.objectives.variational import SecondBound, gaussian_kl, kl_to_prior
 
-__all__ = ["Draws", "Objective", "Term", "encoder_teaching",
-           "energy_contrast", "gaussian_kl", "kl_to_prior",
-           "negative_log_likelihood", "prior_contrast", "squared_error"]
+__all__ = ["Draws", "Objective", "SecondBound", "Term", "encoder_teaching",
+           "energy_contrast", "energy_magnitude", "gaussian_kl",
+           "gradient_penalty", "kl_to_prior", "latent_penalty",
+           "negative_log_likelihood", "negative_log_prior", "prior_contrast",
+           "squared_error", "weight_penalty"]

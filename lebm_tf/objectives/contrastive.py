@@ -19,6 +19,18 @@ def energy_contrast(model: Any, draws: Draws) -> tf.Tensor:
     return tf.reduce_mean(positive) - tf.reduce_mean(negative)
 
 
+def energy_magnitude(model: Any, draws: Draws) -> tf.Tensor:
+    """mean E(z+)^2 + mean E(z-)^2, in nats squared.
+
+    Keeps energies near 0, so that they stay smooth; Du and Mordatch 2019,
+    arXiv:1903.08689, section 3.3.
+    """
+    condition = draws.batch.get("condition")
+    return tf.add_n([tf.reduce_mean(tf.square(model.prior.energy(
+        position, condition))) for position in (
+            draws.positive_position, draws.negative_position)])
+
+
 def prior_contrast(model: Any, draws: Draws) -> tf.Tensor:
     """The same of the whole unnormalized prior, whose base learns too.
 

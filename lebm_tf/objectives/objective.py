@@ -5,6 +5,7 @@ from typing import Any, Callable, Mapping, NamedTuple
 
 import tensorflow as tf
 
+from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
 from lebm_tf.samplers.short_run import Draw
 
@@ -16,10 +17,13 @@ class Draws(NamedTuple):
         batch: The data: "x", and "index", "y", "condition" where they exist.
         positive: States that fit the data, or None.
         negative: States of the model, or None.
+        seed: Of the step, int32 [2], for terms that draw something more; each
+            takes an own stream of it.
     """
     batch: Mapping[str, Any]
     positive: Draw | None
     negative: Draw | None
+    seed: rng.Seed | None = None
 
     @property
     def positive_position(self) -> Position:

@@ -21,3 +21,12 @@ def negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
     """mean over the batch of -log p(x | z+), normalized, in nats."""
     return -tf.reduce_mean(model.likelihood.log_prob(
         draws.batch["x"], draws.positive_position))
+
+
+def negative_log_prior(model: Any, draws: Draws) -> tf.Tensor:
+    """mean over the batch of -log p(z+), in nats, of a normalized prior.
+
+    The layers of a generator with several learn from it as the last does from
+    the data: each is fitted to the positive state of the one below it.
+    """
+    return -tf.reduce_mean(model.prior.log_prob(draws.positive_position))

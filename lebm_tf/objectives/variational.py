@@ -1,11 +1,13 @@
 """Keep an encoder close to the prior."""
 
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
 
-from lebm_tf.densities.gaussian import log_normal
+from lebm_tf.densities.gaussian import kl_to_standard_normal, log_normal
 from lebm_tf.densities.targets import prior_target
+from lebm_tf.mcmc import rng
 from lebm_tf.objectives.objective import Draws
 
 
@@ -15,9 +17,7 @@ def gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
     For positive states that an encoder drew (`samplers.Encoded`). Kingma and
     Welling 2014, arXiv:1312.6114, appendix B.
     """
-    mean, log_scale = draws.positive.encoded
-    terms = tf.square(mean) + tf.exp(2.0 * log_scale) - 2.0 * log_scale - 1.0
-    return 0.5 * tf.reduce_mean(tf.reduce_sum(terms, axis=-1))
+    return tf.reduce_mean(kl_to_standard_normal(*draws.positive.encoded))
 
 
 def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:
@@ -31,3 +31,21 @@ def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:
     log_prior = prior_target(model.prior, draws.batch.get("condition"))
     return tf.reduce_mean(
         log_normal(z, *draws.positive.encoded) - log_prior(z))
+
+
+@dataclasses.dataclass(frozen=True)
+class SecondBound:
+    """mean of -log p(z+), or a bound above it, of a density fitted to codes.
+
+    The codes are constants: nothing but the density learns from it. Second
+    stage of Dai and Wipf 2019, arXiv:1903.05789.
+
+    Attributes:
+        density: Has `evidence_bound(z, seed)`, as `densities.LatentVAE`.
+    """
+    density: Any
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        z = tf.stop_gradient(draws.positive_position)
+        seed = rng.stream(draws.seed, "second")
+        return -tf.reduce_mean(self.density.evidence_bound(z, seed))

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from lebm_tf.mcmc import rng
+from lebm_tf.mcmc import replicas, rng
 
 
 class ChainBank(keras.layers.Layer):
@@ -41,7 +41,8 @@ class ChainBank(keras.layers.Layer):
         self.positions = [
             self.add_weight(name=f"position_{i}", shape=leaf.shape,
                             dtype=leaf.dtype, initializer="zeros",
-                            trainable=False)
+                            trainable=False,
+                            aggregation="only_first_replica")
             for i, leaf in enumerate(tf.nest.flatten(first))]
         for variable, leaf in zip(self.positions, tf.nest.flatten(first)):
             variable.assign(leaf)
@@ -73,6 +74,9 @@ class ChainBank(keras.layers.Layer):
 
     def update(self, batch, position, seed):
         leaves = tf.nest.flatten(position)
-        rows = self.rows(tf.shape(leaves[0])[0], batch, seed)
+        # Every replica keeps the whole bank, so all take note of all chains.
+        rows = replicas.gather(
+            self.rows(tf.shape(leaves[0])[0], batch, seed))
         for variable, leaf in zip(self.positions, leaves):
-            variable.value.scatter_update(tf.IndexedSlices(leaf, rows))
+            variable.value.scatter_update(
+                tf.IndexedSlices(replicas.gather(leaf), rows))

@@ -41,24 +41,36 @@ def export_model(model: EnergyModel, output: str, shape: tuple[int, ...],
     Raises:
         InputError: If the model can't be served or the folder not written.
     """
-    _check_finite(model)
     name = os.path.basename(os.path.abspath(output))
-    with full_precision(model):
+    with version(model, output) as (folder, publish):
         servable = Servable(model, shape, config)
-        os.makedirs(output, exist_ok=True)
-        # A server ignores names that are not numbers.
-        temporary = tempfile.mkdtemp(prefix=".part-", dir=output)
-        try:
-            servable.save(temporary)
-            _describe(servable, temporary, name, about or {})
-            os.chmod(temporary, 0o755)
-            return _publish(temporary, output)
-        except tf.errors.OpError as error:
-            raise InputError(
-                f"a model could not be written to {output}: "
-                f"{' '.join(str(error).split())[:300]}") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        servable.save(folder)
+        _describe(servable, folder, name, about or {})
+        return publish()
+
+
+@contextlib.contextmanager
+def version(model: EnergyModel, output: str) -> Iterator[tuple]:
+    """A folder for a new version, and the function that gives it its number.
+
+    Within, the networks compute in float32. What is not published is removed.
+
+    Raises:
+        InputError: If a weight is not finite or something can't be written.
+    """
+    _check_finite(model)
+    os.makedirs(output, exist_ok=True)
+    # A server ignores names that are not numbers.
+    temporary = tempfile.mkdtemp(prefix=".part-", dir=output)
+    os.chmod(temporary, 0o755)
+    try:
+        with full_precision(model):
+            yield temporary, lambda: _publish(temporary, output)
+    except tf.errors.OpError as error:
+        raise InputError(f"a model could not be written to {output}: "
+                         f"{' '.join(str(error).split())[:300]}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager

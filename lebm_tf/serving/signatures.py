@@ -114,7 +114,7 @@ class Servable:
                 "climbs an energy or a posterior, got a model without.")
         made = {
             "sample": ("Draws of the learned prior, and g of them.",
-                       draw, {**mean, **z, **energy}, self._sample),
+                       draw, {**mean, **z, **energy}, self.sample),
             "infer": ("Posterior draws z of observations.",
                       {**x, **seed, **steps}, z, self._infer),
             "reconstruct": ("g(z) at a posterior draw z.",
@@ -177,7 +177,8 @@ class Servable:
         return {name: field for name, field in fields.items()
                 if name in config.exposed}
 
-    def _sample(self, seed, num_steps=None, temperature=None):
+    def sample(self, seed, num_steps=None, temperature=None):
+        """Draws of the prior, int64 [rows] -> {name: [rows, ...]}."""
         config = self.config
         if num_steps is None and config.sample_steps >= 0:
             num_steps = config.sample_steps
@@ -189,7 +190,7 @@ class Servable:
         return {"x": drawn.x, **self._named(drawn.z), "energy": drawn.energy}
 
     def _sample_png(self, **inputs):
-        drawn = self._sample(**inputs)
+        drawn = self.sample(**inputs)
         return {"png_bytes": pictures.encode(drawn.pop("x")), **drawn}
 
     def _infer(self, x, seed, num_steps=None):
@@ -235,7 +236,7 @@ class Servable:
 def answering_layers(model: EnergyModel) -> list:
     """The layers that answer, without optimizers and banks."""
     layers = [layer for part in model.parts.values() for layer in part]
-    layers += [model.prior, model.likelihood, model.encoder]
+    layers += [*model.fitted, model.prior, model.likelihood, model.encoder]
     return [layer for layer in layers if layer is not None]
 
 

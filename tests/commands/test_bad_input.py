@@ -9,9 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import evaluate, export, sample, train
+from lebm_tf import checkpoint, evaluate, export, sample, train
 from tests.commands.conftest import call
 
 SMOKE = "--flagfile=configs/smoke/image.cfg"
@@ -60,6 +61,29 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--precision=bfloat16", "--precision must be one of float32, mixed_b"),
     ("--precision=mixed_float16 --loss_scale=0",
      "--loss_scale must be > 0 with precision mixed_float16"),
+    ("--energy_penalty=-1", "--energy_penalty must be >= 0, got -1"),
+    ("--generator_optimizer_average_decay=1",
+     "--generator_optimizer_average_decay must lie in [0, 1), got 1"),
+    ("--energy_optimizer_schedule=sine",
+     "--energy_optimizer_schedule must be one of constant, cosine, linear"),
+    ("--energy_optimizer_schedule=cosine",
+     "--energy_optimizer_schedule_steps must be >= 1 for cosine, got 0"),
+    ("--energy_optimizer_warmup_steps=-1",
+     "--energy_optimizer_warmup_steps must be >= 0, got -1"),
+    ("--energy_optimizer_schedule_factor=2",
+     "--energy_optimizer_schedule_factor must lie in [0, 1], got 2"),
+    ("--max_rollbacks=-1", "--max_rollbacks must be >= 0, got -1"),
+    ("--max_energy=nan", "--max_energy must be >= 0, got nan"),
+    ("--max_energy_gap=-1", "--max_energy_gap must be >= 0, got -1"),
+    ("--max_displacement=-1", "--max_displacement must be >= 0, got -1"),
+    ("--max_gradient_norm=-1", "--max_gradient_norm must be >= 0, got -1"),
+    ("--on_divergence=hope", "--on_divergence must be one of rollback, stop"),
+    ("--strategy=parallel", "--strategy must be one of none, mirrored, multi"),
+    ("--strategy=mirrored --replicas=-1", "--replicas must be >= 0, got -1"),
+    ("--replicas=2", "--replicas must be 0 with strategy none, got 2"),
+    ("--strategy=mirrored --replicas=2 --batch_size=9",
+     "--batch_size must be a multiple of the 2 replicas, got 9"),
+    ("--strategy=mirrored --replicas=3", "--replicas must be at most 2"),
     ("--image_size=-8", "--image_size must be >= 0, got -8")])
 def test_a_wrong_value_is_named_with_what_was_needed(
         refused, tmp_path, flag, needed):
@@ -221,6 +245,81 @@ def test_a_work_directory_of_another_run_names_what_differs(
     assert "belongs to another run" in line
     assert "latent_dim (4 there, 5 now)" in line
     assert (workdir / "config.json").read_text() == before
+
+
+@pytest.mark.parametrize("flag, needed", [
+    ("--latent_dim=5", "belongs to another configuration; it differs in "
+     "latent_dim (5 there, 4 now)"),
+    ("--seed=3", "belongs to another configuration; it differs in seed (3 "),
+    ("--flagfile=configs/smoke/vae.cfg",
+     "must be of the family image, got one of vae")])
+def test_a_checkpoint_of_another_run_is_refused(
+        refused, workdir, tmp_path, flag, needed):
+    other, copy = tmp_path / "other", tmp_path / "copy"
+    smoke = [flag] if "flagfile" in flag else [SMOKE, flag]
+    assert call(train, *smoke, f"--workdir={other}") == 0
+    shutil.copytree(workdir, copy)
+    shutil.rmtree(copy / "checkpoints")
+    shutil.copytree(other / "checkpoints", copy / "checkpoints")
+    before = sorted(os.listdir(copy))
+    for module, more in ((train, [SMOKE, "--train_steps=3"]),
+                         (sample, [f"--output={tmp_path / 'x.png'}"])):
+        line = refused(module, f"--workdir={copy}", *more)
+        assert "ckpt-2" in line and needed in line
+    assert sorted({*before, ".lock"}) == sorted(os.listdir(copy))
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_what_a_newer_version_wrote_is_refused(
+        refused, workdir, tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    monkeypatch.setattr(lebm_tf, "__version__", "99.1.0")
+    assert call(train, SMOKE, f"--workdir={path}") == 0
+    monkeypatch.undo()
+    assert "config.json must be of lebm_tf 0" in refused(
+        train, SMOKE, f"--workdir={path}")
+    shutil.copy(workdir / "config.json", path)
+    line = refused(sample, f"--workdir={path}", "--output=x.png")
+    assert "ckpt-2 must be of lebm_tf" in line and "newer version 99" in line
+
+
+def test_a_work_directory_without_records_goes_on(workdir, tmp_path):
+    """As the first version wrote it."""
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    shutil.rmtree(copy / "checkpoints")
+    saved = json.loads((copy / "config.json").read_text())
+    del saved["version"]
+    (copy / "config.json").write_text(json.dumps(saved))
+    model = lebm_tf.load(str(workdir))
+    tf.train.Checkpoint(**checkpoint.items(model)).write(
+        str(copy / "checkpoints" / "ckpt-2"))
+    assert int(lebm_tf.load(str(copy)).step) == 2
+    assert call(train, SMOKE, f"--workdir={copy}", "--train_steps=3") == 0
+    assert int(lebm_tf.load(str(copy)).step) == 3
+
+
+def test_two_runs_cannot_write_to_one_work_directory(
+        refused, workdir, tmp_path):
+    """The other is a process; a lock that it left when it died holds none."""
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    script = ("import fcntl, sys; file = open(sys.argv[1], 'a+'); "
+              "fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); "
+              "sys.stdin.read()")
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, str(copy / ".lock")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout.readline() == "held\n"
+        before = (copy / "config.json").read_text()
+        assert "written by one run at a time" in refused(
+            train, SMOKE, f"--workdir={copy}", "--train_steps=3")
+        assert (copy / "config.json").read_text() == before
+    finally:
+        other.kill()
+        other.wait()
+    assert call(train, SMOKE, f"--workdir={copy}", "--train_steps=3") == 0
 
 
 def test_a_folder_with_other_things_is_refused(refused, tmp_path):

@@ -182,9 +182,25 @@ def test_a_non_finite_value_stops_training_and_is_named(tmp_path):
     kernel = model.variables_of("energy")[0]
     kernel.assign(kernel * float("nan"))
     with pytest.raises(NonFiniteError, match=r"step 1: .*energy.*chains: "):
-        fitting.fit(model, data, 3, verbose=False,
+        fitting.fit(model, data, 3, verbose=False, on_divergence="stop",
                     workdir=str(tmp_path), log_every=1, checkpoint_every=1)
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_row_of_the_history_does_not_show_where_a_run_was_stopped(
+        tmp_path):
+    flags = [SMOKE, "--log_every=3", "--checkpoint_every=3"]
+    for name, stops in (("whole", [7]), ("parts", [1, 5, 7])):
+        for stop in stops:
+            assert call(train, *flags, f"--train_steps={stop}",
+                        f"--workdir={tmp_path / name}") == 0
+    histories = [json.loads((tmp_path / name / "history.json").read_text())
+                 for name in ("whole", "parts")]
+    for rows in histories:
+        for row in rows:
+            del row["seconds"]
+    assert histories[0] == histories[1]
+    assert [row["step"] for row in histories[0]] == [3, 6, 7]
 
 
 def test_a_notebook_run_can_be_loaded_and_no_other_takes_its_place(tmp_path):

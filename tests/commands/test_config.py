@@ -1,6 +1,7 @@
 """Flags from dataclasses, dataclasses from flags."""
 
 import dataclasses
+import glob
 
 import pytest
 
@@ -75,3 +76,56 @@ def test_the_data_folder_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("LEBM_DATA_DIR", "/somewhere")
     assert RunConfig().resolved_data_dir() == "/somewhere"
     assert RunConfig(data_dir="/here").resolved_data_dir() == "/here"
+
+
+def resolved(*argv):
+    return train.resolve(parse(*argv))
+
+
+def test_a_later_family_keeps_what_both_know_and_leaves_out_the_rest(capsys):
+    run, model, _ = resolved(
+        "--flagfile=configs/image_mnist_anomaly.cfg", "--family", "vae",
+        "--kl_weight=2")
+    assert (run.family, run.dataset, run.anomaly_label) == ("vae", "mnist", 9)
+    assert (model.latent_dim, model.kl_weight) == (16, 2.0)
+    assert model.generator.channels == (128, 64, 32)
+    assert capsys.readouterr().out == (
+        "Left out, as the family vae has no such flag: --posterior_num_steps, "
+        "--energy_activation.\n")
+
+
+@pytest.mark.parametrize("argv", [
+    ["--family=image", "--family=vae", "--posterior_num_steps=3"],
+    ["--posterior_num_steps=3", "--family=vae"],
+    ["--family=image", "--kl_weight=2", "--family=vae",
+     "--prior_num_steps=3"]])
+def test_a_flag_that_no_earlier_family_knew_is_still_refused(argv):
+    with pytest.raises(InputError, match="is a flag of the family"):
+        resolved(*argv)
+
+
+def test_flags_without_a_value_are_left_out_alone(capsys):
+    run, model, _ = resolved(
+        "--family=image", "--prior_jit_compile", "--noposterior_jit_compile",
+        "--latent_dim", "7", "--family=vae", "--seed=3")
+    assert (model.latent_dim, run.seed) == (7, 3)
+    assert "--prior_jit_compile, --posterior_jit_compile." in (
+        capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("path", sorted(glob.glob("configs/baselines/*.cfg")))
+@pytest.mark.parametrize("learned", ["image_mnist_anomaly", "image_svhn",
+                                     "image_celeba64"])
+def test_a_baseline_is_one_flag_away_from_the_learned_prior(path, learned):
+    """The same data, generator, steps and batches; only the model differs."""
+    first = f"--flagfile=configs/{learned}.cfg"
+    run, model, settings = resolved(first)
+    other, baseline, same = resolved(first, f"--flagfile={path}")
+    assert other.family != "image" and same == settings
+    for field in dataclasses.fields(RunConfig):
+        if field.name not in ("family", "workdir"):
+            assert getattr(run, field.name) == getattr(other, field.name)
+    assert baseline.generator == model.generator
+    assert baseline.latent_dim == model.latent_dim
+    posterior = getattr(baseline, "posterior", model.posterior)
+    assert posterior.num_steps == model.posterior.num_steps

@@ -10,7 +10,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from lebm_tf.densities import (
-    ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
+    ConditionalGaussian, EnergyPrior, GaussianLikelihood, GaussianMixture,
+    StandardNormal)
 from lebm_tf.mcmc import rng
 from lebm_tf.networks import ConvEncoder, DeconvGenerator, EnergyMLP
 from tests import oracles
@@ -51,6 +52,9 @@ IMAGES = np.random.default_rng(2).normal(size=[6, 8, 8, 3]).astype(np.float32)
 DENSITIES = {
     "standard_normal": Case(
         lambda: StandardNormal(3), (6,), (6, 3),
+        twin=lambda d: mvn(tf.zeros([6, 3]), 1.0)),
+    "mixture, not fitted": Case(
+        lambda: GaussianMixture(3, 2), (6,), (6, 3),
         twin=lambda d: mvn(tf.zeros([6, 3]), 1.0)),
     "conditional_gaussian": Case(
         lambda: ConditionalGaussian(oracles.LinearEncoder(4, 3)),

@@ -106,3 +106,26 @@ def test_a_batch_size_out_of_range_names_the_range(batch_size):
 def test_a_negative_start_is_refused():
     with pytest.raises(ValueError, match="start_step must be >= 0, got -1"):
         train_batches(DATA, BATCH_SIZE, seed=0, start_step=-1)
+
+
+@pytest.mark.parametrize("num_workers, num_local", [(1, 5), (5, 1), (2, 3)])
+def test_workers_together_read_what_one_would(num_workers, num_local):
+    """Every example once an epoch, in the same order, wherever they start."""
+    size = num_workers * num_local
+    data = ImageData("toy", PICTURES[:20], PICTURES[:2])
+    alone = train_batches(data, size, 3, 2)
+    pieces = [list(train_batches(data, size, 3, 2, tf.distribute.InputContext(
+        num_workers, worker, size)).take(4 * num_local).as_numpy_iterator())
+        for worker in range(num_workers)]
+    for step, batch in enumerate(alone.take(4).as_numpy_iterator()):
+        own = slice(step * num_local, (step + 1) * num_local)
+        together = [piece for worker in pieces for piece in worker[own]]
+        for name in batch:
+            np.testing.assert_array_equal(batch[name], np.concatenate(
+                [piece[name] for piece in together]))
+
+
+def test_a_batch_that_replicas_cannot_share_is_refused():
+    with pytest.raises(InputError, match="batch_size must be a multiple of "
+                       "the 2 replicas, got 5"):
+        train_batches(DATA, 5, 0, context=tf.distribute.InputContext(1, 0, 2))

@@ -8,74 +8,15 @@ training. Both layers move in one chain, which starts from N(0, I) for each.
 import dataclasses
 
 import keras
-import tensorflow as tf
 
-from lebm_tf.densities import EnergyPrior, GaussianLikelihood, log_normal
+from lebm_tf.densities import EnergyPrior, GaussianLikelihood, TopDownGaussian
 from lebm_tf.families import DataSpec
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
-from lebm_tf.networks import DeconvGenerator, EnergyMLP, activations
-from lebm_tf.networks.initializers import dense
+from lebm_tf.networks import DeconvGenerator, EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.objectives import (
     Objective, energy_contrast, negative_log_likelihood, prior_contrast)
 from lebm_tf.samplers import ShortRun
-
-
-@keras.saving.register_keras_serializable(package="lebm_tf_tests")
-class TopDownGaussian(keras.Model):
-    """p(z1 | z2) N(z2; 0, t^2): the scale of z1 is exp(h(z2)) + floor.
-
-    Args:
-        latent_dims: Widths of z1 and z2.
-        hidden_units: Widths of the network from z2 to (mean, h).
-        top_scale: Standard deviation t of z2; the authors' code has 1.01.
-        scale_floor: Least standard deviation of z1.
-        seed: Seed of the first weights.
-    """
-
-    def __init__(self, latent_dims, hidden_units, top_scale=1.0,
-                 scale_floor=0.01, seed=0, **kwargs):
-        super().__init__(**kwargs)
-        self.latent_dims, self.hidden_units = latent_dims, hidden_units
-        self.top_scale, self.scale_floor = top_scale, scale_floor
-        self.seed = seed
-        widths = (latent_dims[1], *hidden_units, 2 * latent_dims[0])
-        self.stack = [
-            dense(units, fan_in, seed, f"dense_{i}", dtype=self.dtype_policy)
-            for i, (fan_in, units) in enumerate(zip(widths, widths[1:]))]
-        for layer, fan_in in zip(self.stack, widths):
-            layer.build((None, fan_in))
-        self.built = True
-
-    def parameters(self, z2):
-        """(mean, scale) of z1, each [batch, latent_dims[0]]."""
-        for layer in self.stack[:-1]:
-            z2 = activations.leaky_relu(layer(z2))
-        mean, log_scale = tf.split(self.stack[-1](z2), 2, axis=-1)
-        return mean, tf.exp(log_scale) + self.scale_floor
-
-    def sample(self, num_samples, seed):
-        z2 = self.top_scale * rng.normal(
-            [num_samples, self.latent_dims[1]], rng.stream(seed, "z2"),
-            self.variable_dtype)
-        mean, scale = self.parameters(z2)
-        return mean + scale * rng.normal_like(
-            mean, rng.stream(seed, "z1")), z2
-
-    def log_prob_of_layers(self, z):
-        """(log p(z1 | z2), log p(z2)), each [batch]."""
-        mean, scale = self.parameters(z[1])
-        return (log_normal(z[0], mean, tf.math.log(scale)),
-                log_normal(z[1], 0.0, tf.math.log(
-                    tf.constant(self.top_scale, z[1].dtype))))
-
-    def log_prob(self, z):
-        return tf.add_n(self.log_prob_of_layers(z))
-
-    def get_config(self):
-        return {**super().get_config(), **{name: getattr(self, name) for name
-                in ("latent_dims", "hidden_units", "top_scale",
-                    "scale_floor", "seed")}}
 
 
 class LayerEnergies(keras.layers.Layer):
@@ -87,17 +28,6 @@ class LayerEnergies(keras.layers.Layer):
 
     def call(self, z):
         return self.first(z[0]) + self.second(z[1])
-
-
-class FirstLayer(keras.layers.Layer):
-    """g(z1), whatever the layers above."""
-
-    def __init__(self, generator, **kwargs):
-        super().__init__(**kwargs)
-        self.generator, self.built = generator, True
-
-    def call(self, z):
-        return self.generator(z[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,8 +70,10 @@ def build(config: TwoLayerConfig, data: DataSpec, *, batch_size: int = 4,
     energies = [EnergyMLP(width, units, "leaky_relu", seed + i)
                 for i, (width, units) in enumerate(zip(
                     config.latent_dims, config.energy_units))]
-    base = TopDownGaussian(config.latent_dims, config.base_units,
-                           config.top_scale, seed=seed + 2)
+    base = TopDownGaussian(
+        [VectorMLP(config.latent_dims[1], config.latent_dims[0],
+                   config.base_units, num_outputs=2, seed=seed + 2)],
+        config.latent_dims[1], config.top_scale)
     likelihood = GaussianLikelihood(FirstLayer(DeconvGenerator(
         config.latent_dims[0], data.shape, config.base_size, config.channels,
         config.final_stride, seed=seed + 3)), config.scale)

@@ -36,9 +36,10 @@ def layers(model):
         found += [(part, f"{theirs}/energy.fc{i + 1}", layer)
                   for i, layer in enumerate(energy.layers)]
         found.append((part, f"{theirs}/energy.out", energy.head))
+    network, = prior.base.networks
     found += [("base", f"G2/logit.fc{i + 1}", layer)
-              for i, layer in enumerate(prior.base.stack[:-1])]
-    found.append(("base", "G2/logit.out", prior.base.stack[-1]))
+              for i, layer in enumerate(network.layers)]
+    found.append(("base", "G2/logit.out", network.head))
     generator = model.likelihood.generator.generator
     found.append(("generator", "G1/decode.0", generator.first))
     return found + [("generator", f"G1/decode.{2 * i + 2}", layer)
@@ -110,7 +111,7 @@ def test_the_terms_of_every_layer_at_the_start(name):
         value, gradient = value_and_gradient(energy, z[i])
         assert_close(-value, JOINT[f"f{i + 1}_{name}_0"])
         assert_close(-gradient, JOINT[f"grad_f{i + 1}_{name}_0"])
-    mean, scale = model.prior.base.parameters(z[1])
+    mean, scale = model.prior.base.parameters(0, z[1])
     assert_close(mean, JOINT[f"mu_z1_{name}_0"])
     assert_close(scale, JOINT[f"sigma_z1_{name}_0"])
     given, top = model.prior.base.log_prob_of_layers(z)
@@ -163,7 +164,7 @@ def test_losses_are_theirs_or_sums_of_theirs():
     assert_close(losses["energy"], both)
     # Our contrast of the whole prior holds what does not train the base too.
     top = [tf.reduce_mean(model.prior.base.log_prob_of_layers(
-        draw.position)[1]) for draw in draws[1:]]
+        draw.position)[1]) for draw in draws[1:3]]
     assert_close(losses["base"], JOINT["loss_g2"] + both + np.asarray(
         top[1] - top[0]))
     # Theirs leaves out the normalizing constant of the likelihood.

@@ -106,3 +106,32 @@ def test_the_defaults_are_those_of_the_authors_programs():
 def test_a_bad_value_is_refused_with_its_message(values, message):
     with oracles.raises(ValueError, message):
         OptimizerConfig(**values)
+
+
+@pytest.mark.parametrize("values, expected", [
+    ({"schedule": "linear", "schedule_steps": 4, "schedule_factor": 0.2},
+     [1.0, 0.8, 0.6, 0.4, 0.2, 0.2]),
+    ({"schedule": "cosine", "schedule_steps": 4, "schedule_factor": 0.0},
+     [1.0, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5, 0.0, 0.0]),
+    ({"schedule": "step", "schedule_steps": 2, "schedule_factor": 0.1},
+     [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]),
+    ({"warmup_steps": 4}, [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]),
+    ({"warmup_steps": 2, "epoch_decay": 0.5},  # Epochs of three steps.
+     [0.5, 1.0, 1.0, 0.5, 0.5, 0.5])])
+def test_schedules_have_their_closed_form(values, expected, float64):
+    optimizer = OptimizerConfig(
+        1e-3, beta_1=0.0, beta_2=0.0, **values).make(3)
+    path = descend(optimizer, np.ones([6, 3]))
+    steps = -np.diff(path[:, 0], prepend=0.0)
+    np.testing.assert_allclose(
+        steps, 1e-3 * np.array(expected), rtol=1e-5, atol=1e-9)
+
+
+def test_a_moving_average_of_the_weights_follows_its_recursion(float64):
+    optimizer = OptimizerConfig(0.1, average_decay=0.9).make(1)
+    path = descend(optimizer)
+    average = path[0]
+    for position in path[1:]:
+        average = 0.9 * average + 0.1 * position
+    np.testing.assert_allclose(
+        optimizer._model_variables_moving_average[0], average, rtol=1e-12)

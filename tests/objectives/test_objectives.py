@@ -11,8 +11,9 @@ from lebm_tf.densities import (
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state
 from lebm_tf.objectives import (
-    Draws, Objective, encoder_teaching, energy_contrast, gaussian_kl,
-    kl_to_prior, negative_log_likelihood, prior_contrast, squared_error)
+    Draws, Objective, encoder_teaching, energy_contrast, energy_magnitude,
+    gaussian_kl, kl_to_prior, negative_log_likelihood, prior_contrast,
+    squared_error)
 from lebm_tf.samplers import Draw, Encoded
 from tests import oracles
 
@@ -61,6 +62,13 @@ def test_the_prior_contrast_adds_the_base():
         np.sum(POSITIVE**2, -1) - np.sum(NEGATIVE**2, -1))
     np.testing.assert_allclose(
         prior_contrast(make_model(), DRAWS), expected, rtol=1e-5)
+
+
+def test_the_magnitude_is_the_mean_square_of_both_energies():
+    energies = [0.5 * FACTOR * np.sum(z**2, -1) for z in (POSITIVE, NEGATIVE)]
+    np.testing.assert_allclose(
+        energy_magnitude(make_model(), DRAWS),
+        sum(np.mean(e**2) for e in energies), rtol=1e-5)
 
 
 def test_contrasts_see_the_condition_of_the_batch():

@@ -1,0 +1,160 @@
+"""Anomaly detection on MNIST: every system, held-out digit and seed.
+
+    python -m benchmarks.anomaly [--data_dir=DIR] [--digits=1,9] [--seeds=1,2]
+        [--systems="learned prior"]
+
+Every run is a `python -m lebm_tf.train` of its own, printed as it starts, in
+WORKDIR/SYSTEM/DIGIT_SEED; all share data, split, generator, batches and
+number of steps. One that was stopped goes on, one that has ended is not made
+again, so the same command queues all that is left. Writes, after each run,
+benchmarks/results/anomaly.json and .md.
+"""
+
+import dataclasses
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+
+from lebm_tf import command, config, files
+from lebm_tf.errors import InputError
+
+RESULTS = os.path.join(os.path.dirname(__file__), "results")
+METRICS = {"anomaly/auprc": "auprc", "reconstruction/mse": "mse",
+           "training/seconds": "seconds"}
+
+_LEARNED = "configs/image_mnist_anomaly.cfg"
+
+
+def _baseline(name, *flags):
+    return _LEARNED, (f"--flagfile=configs/baselines/{name}.cfg", *flags)
+
+
+# Name -> flagfile and further flags.
+SYSTEMS = {
+    "learned prior": (_LEARNED, ()),
+    "VAE": _baseline("vae"),
+    "two-stage VAE": _baseline("two_stage_vae"),
+    "RAE": _baseline("rae"),
+    "ABP": _baseline("abp", "--inference_steps=40"),
+    # Without an encoder 5 moves lead nowhere.
+    "SRI": _baseline("sri", "--posterior_num_steps=20", "--inference_steps=20"),
+    "SRI, 5 layers": _baseline(
+        "sri_layers", "--posterior_num_steps=20", "--inference_steps=20")}
+
+# Area under the precision-recall curve by digit. LEBM and VAE: Pang et al.
+# 2020, arXiv:2006.08205. The highest known, of a generator with many layers:
+# Cui et al. 2023, ICCV, "Learning hierarchical features with joint latent
+# space energy-based prior".
+PUBLISHED = {
+    "published: VAE": {1: .063, 4: .337, 5: .325, 7: .148, 9: .104},
+    "published: LEBM": {1: .336, 4: .630, 5: .619, 7: .463, 9: .413},
+    "published: highest, many layers": {
+        1: .722, 4: .949, 5: .980, 7: .941, 9: .935}}
+
+
+@dataclasses.dataclass(frozen=True)
+class AnomalyBenchmark:
+    """What to measure.
+
+    Attributes:
+        systems: Names of systems; all if empty.
+        digits: Held-out digits.
+        seeds: Seeds of the runs.
+        data_dir: Where the data lie; $LEBM_DATA_DIR if not given.
+        workdir: Where the runs are kept.
+    """
+    systems: tuple[str, ...] = ()
+    digits: tuple[int, ...] = (1, 9, 4, 7, 5)
+    seeds: tuple[int, ...] = (1, 2)
+    data_dir: str = ""
+    workdir: str = "runs/benchmark_anomaly"
+
+    def __post_init__(self):
+        for name in self.systems:
+            if name not in SYSTEMS:
+                raise ValueError(
+                    f"systems must be among {', '.join(SYSTEMS)}, got "
+                    f"{name!r}{config.nearest(name, SYSTEMS)}.")
+
+
+def measure(system: str, digit: int, seed: int, chosen: AnomalyBenchmark
+            ) -> dict:
+    """The figures of one run, made, continued or found.
+
+    Raises:
+        InputError: If training ends with an error.
+    """
+    flagfile, flags = SYSTEMS[system]
+    workdir = os.path.join(chosen.workdir, "".join(
+        c if c.isalnum() else "_" for c in system), f"{digit}_{seed}")
+    path = os.path.join(workdir, "metrics.json")
+    if not (os.path.exists(path)
+            and "training/seconds" in files.read_json(path)):
+        arguments = [
+            f"--flagfile={flagfile}", *flags, f"--anomaly_label={digit}",
+            f"--seed={seed}", f"--workdir={workdir}", "--baseline="]
+        if chosen.data_dir:
+            arguments.append(f"--data_dir={chosen.data_dir}")
+        command.say("python -m lebm_tf.train " + shlex.join(arguments))
+        status = subprocess.call(
+            [sys.executable, "-m", "lebm_tf.train", *arguments])
+        if status:
+            raise InputError(f"training of {workdir} must end well, got exit "
+                             f"status {status}.")
+    metrics = files.read_json(path)
+    return {name: metrics[key] for key, name in METRICS.items()}
+
+
+def table(results: dict) -> str:
+    """Markdown: areas by digit, the mean and the seeds it is of."""
+    digits = sorted(map(int, {
+        digit for runs in results["runs"].values() for digit in runs}))
+    lines = ["| | " + " | ".join(map(str, digits)) + " |",
+             "|---|" + "---|" * len(digits)]
+    for name, runs in results["runs"].items():
+        cells = []
+        for digit in digits:
+            values = [run["auprc"] for run in runs.get(str(digit), {}).values()]
+            cells.append(f"{statistics.mean(values):.3f} (" + ", ".join(
+                f"{value:.3f}" for value in values) + ")" if values else "")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    for name, values in PUBLISHED.items():
+        lines.append(f"| {name} | " + " | ".join(
+            f"{values[digit]:.3f}" for digit in digits) + " |")
+    lines += ["", "| | error of reconstruction | minutes of training |",
+              "|---|---|---|"]
+    for name, runs in results["runs"].items():
+        every = [run for seeds in runs.values() for run in seeds.values()]
+        lines.append(
+            f"| {name} | "
+            f"{statistics.mean(run['mse'] for run in every):.4f} | "
+            f"{statistics.mean(run['seconds'] for run in every) / 60:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(values) -> None:
+    """Measures what is left, and writes the table after every run."""
+    chosen = config.from_flags(AnomalyBenchmark, values)
+    path = os.path.join(RESULTS, "anomaly.json")
+    results = files.read_json(path) if os.path.exists(path) else {"runs": {}}
+    results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
+    results["python"] = platform.python_version()
+    for digit in chosen.digits:
+        for system in chosen.systems or SYSTEMS:
+            for seed in chosen.seeds:
+                runs = results["runs"].setdefault(system, {})
+                runs.setdefault(str(digit), {})[str(seed)] = measure(
+                    system, digit, seed, chosen)
+                files.write_json(path, results)
+                with files.atomic_path(
+                        os.path.join(RESULTS, "anomaly.md")) as target:
+                    with open(target, "w", encoding="utf-8") as file:
+                        file.write(table(results))
+    command.say(table(results))
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main, __doc__, config.fields(AnomalyBenchmark)))

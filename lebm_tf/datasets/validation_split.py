@@ -1,0 +1,63 @@
+"""A part of the training data to choose by: checkpoints, when to stop.
+
+Choosing on the test data would make the final figures optimistic.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.datasets.image_data import ImageData
+from lebm_tf.errors import InputError
+from lebm_tf.mcmc import rng
+
+
+def validation_split(data: ImageData, fraction: float) -> ImageData:
+    """Takes a part of the training pictures out of training.
+
+    Which rows depends on their number alone, so that runs with other seeds
+    compare. The test part stays as it is.
+
+    Args:
+        data: Pictures.
+        fraction: In (0, 1); rounded to whole pictures.
+
+    Returns:
+        The same with fewer training pictures, and with `x_validation` and,
+        if there are labels, `y_validation`.
+
+    Raises:
+        InputError: If nothing would be left on one of the sides.
+    """
+    num_rows = len(data.x_train)
+    size = round(fraction * num_rows)
+    if not 0 < size < num_rows:
+        raise InputError(
+            f"validation_fraction must leave pictures on both sides of the "
+            f"{num_rows} training pictures of {data.name}, got {fraction}.")
+    seed = rng.stream(rng.make_seed(0), "validation")
+    order = rng.permutation(tf.range(num_rows, dtype=tf.int64), seed, num_rows)
+    chosen = np.zeros(num_rows, bool)
+    chosen[order.numpy()[:size]] = True
+    labels = data.y_train
+    return dataclasses.replace(
+        data, x_train=data.x_train[~chosen], x_validation=data.x_train[chosen],
+        y_train=None if labels is None else labels[~chosen],
+        y_validation=None if labels is None else labels[chosen],
+        origin={**data.origin, "validation_fraction": fraction})
+
+
+def validation_view(data: ImageData) -> ImageData:
+    """The data with the validation part in place of the test part.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if data.x_validation is None:
+        raise InputError(
+            f"{data.name}: evaluate_every needs data with a validation part; "
+            "split it with validation_split before building the model.")
+    return dataclasses.replace(
+        data, x_test=data.x_validation, y_test=data.y_validation,
+        x_validation=None, y_validation=None)

@@ -1,0 +1,47 @@
+"""TensorBoard's files, cut back to a step.
+
+A run that goes on from a checkpoint makes the steps after it again;
+TensorBoard would show both.
+"""
+
+import os
+
+from absl import logging
+import tensorflow as tf
+
+from lebm_tf.files import atomic_path
+
+
+def cut(folder: str, step: int) -> None:
+    """Removes the events of steps after `step`; no writer may be open.
+
+    Args:
+        folder: Folder of event files; need not exist.
+        step: Last step to keep.
+    """
+    if not os.path.isdir(folder):
+        return
+    for name in sorted(os.listdir(folder)):
+        if not name.startswith("events."):
+            continue
+        path = os.path.join(folder, name)
+        whole = records(path)
+        kept = [record for record in whole if
+                tf.compat.v1.Event.FromString(record).step <= step]
+        if len(kept) == len(whole):
+            continue
+        with atomic_path(path) as temporary:
+            with tf.io.TFRecordWriter(temporary) as writer:
+                for record in kept:
+                    writer.write(record)
+
+
+def records(path: str) -> list[bytes]:
+    """The whole records of a file; a killed writer leaves a part of one."""
+    found = []
+    try:
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            found.append(record)
+    except tf.errors.DataLossError:
+        logging.info("%s ends in the middle of a record.", path)
+    return found

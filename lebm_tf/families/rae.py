@@ -1,0 +1,120 @@
+"""A regularized autoencoder, with a density fitted to its codes afterwards.
+
+Ghosh et al. 2020, arXiv:1903.12436: encoder and decoder without noise learn
+|x - g(z)|^2 with penalties on z and on the decoder; when training is over, a
+Gaussian with a full covariance, or a mixture, is fitted to the codes of the
+training data, and samples are drawn from it. Until then it is N(0, I).
+
+Scores take that density as the prior and N(g(z), scale^2 I) as likelihood,
+which training itself does not know.
+"""
+
+import dataclasses
+
+import keras
+
+from lebm_tf.densities import GaussianLikelihood, GaussianMixture, PointEncoder
+from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
+from lebm_tf.mcmc import Langevin
+from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.objectives import (
+    Objective, gradient_penalty, latent_penalty, squared_error, weight_penalty)
+from lebm_tf.samplers import Encoded, FromBase, ShortRun
+
+PENALTIES = {"weights": weight_penalty, "gradient": gradient_penalty,
+             "none": None}
+
+
+@dataclasses.dataclass(frozen=True)
+class RAEConfig:
+    """A regularized autoencoder for images.
+
+    Attributes:
+        latent_dim: Width of z, >= 1.
+        likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1]; for
+            scores only.
+        latent_weight: Factor > 0 on |z|^2 / 2, beside |x - g(z)|^2.
+        decoder_penalty: weights (their squares), gradient (that of the image
+            by z, squared) or none.
+        decoder_weight: Factor > 0 on that penalty.
+        mixture_components: Gaussians of the density of codes, >= 1.
+        generator: The generator.
+        encoder: The encoder.
+        generator_optimizer: Learns the generator.
+        encoder_optimizer: Learns the encoder.
+    """
+    latent_dim: int = 100
+    likelihood_scale: float = 0.3
+    latent_weight: float = 0.01
+    decoder_penalty: str = "weights"
+    decoder_weight: float = 1e-4
+    mixture_components: int = 10
+    generator: GeneratorConfig = GeneratorConfig()
+    encoder: EncoderConfig = EncoderConfig(channels=(64, 128, 256))
+    generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+    encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+
+    def __post_init__(self):
+        for name in ("latent_dim", "mixture_components"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be >= 1, got {getattr(self, name)}.")
+        for name in ("likelihood_scale", "latent_weight", "decoder_weight"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be > 0, got "
+                                 f"{getattr(self, name)}.")
+        if self.decoder_penalty not in PENALTIES:
+            raise ValueError(
+                f"decoder_penalty must be one of {', '.join(PENALTIES)}, got "
+                f"{self.decoder_penalty!r}.")
+
+
+Config = RAEConfig
+EVALUATORS = ("pictures", "reconstruction", "frechet")
+
+
+def build(config: RAEConfig, data: DataSpec, *, batch_size: int = 100,
+          seed: int = 0, generator: keras.layers.Layer | None = None,
+          encoder: keras.layers.Layer | None = None) -> EnergyModel:
+    """Assembles and compiles the model.
+
+    Args:
+        config: The family's configuration.
+        data: What the data look like.
+        batch_size: Examples a step; learning rates decay by epochs.
+        seed: Of initial weights and of all draws.
+        generator: Layer in place of the built-in generator, z -> image.
+        encoder: Layer in place of the built-in encoder, x -> z.
+
+    Raises:
+        ValueError: If the built-in generator can't make the images, or there
+            are fewer training examples than components of the mixture.
+    """
+    if config.mixture_components > data.num_train:
+        raise ValueError(
+            "mixture_components must be at most the number of training "
+            f"examples, {data.num_train}, got {config.mixture_components}.")
+    prior = GaussianMixture(config.latent_dim, config.mixture_components)
+    likelihood = GaussianLikelihood(
+        generator or config.generator.make(
+            config.latent_dim, data.shape, seed + 1),
+        config.likelihood_scale)
+    encoder = PointEncoder(encoder or config.encoder.make(
+        config.latent_dim, data.shape, seed + 2, has_scale=False))
+    terms = {"reconstruction": squared_error, "latent": latent_penalty}
+    weights = {"latent": config.latent_weight}
+    if config.decoder_penalty != "none":
+        terms["decoder"] = PENALTIES[config.decoder_penalty]
+        weights["decoder"] = config.decoder_weight
+    model = EnergyModel(
+        prior=prior, likelihood=likelihood, encoder=encoder,
+        parts={"generator": likelihood, "encoder": encoder}, fitted=(prior,),
+        objectives={"autoencoder": Objective(
+            ("generator", "encoder"), terms, weights)},
+        positive=Encoded(encoder), seed=seed,
+        generation=ShortRun(FromBase(prior), Langevin(1.0), 0))
+    steps_per_epoch = max(1, data.num_train // batch_size)
+    model.compile({
+        part: getattr(config, f"{part}_optimizer").make(steps_per_epoch)
+        for part in model.parts})
+    return model

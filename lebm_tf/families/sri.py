@@ -1,0 +1,127 @@
+"""A generator under a fixed prior, learned by posterior chains.
+
+Short-run inference (SRI, Nijkamp et al. 2020, arXiv:1912.01909): p(z) =
+N(0, I), positive states by a short run from the prior, no energy. Two of its
+relatives are settings of it:
+
+- alternating back-propagation (Han et al. 2017, arXiv:1606.08571):
+  `posterior.start=bank`, the chain of every example goes on where it stopped;
+- several layers of latents: `num_layers=5`, with learned Gaussians between
+  them, p(z1 | z2) ... p(zL), and z1 in the place of z.
+
+Same generator, chains and optimizer as the image family, whose learned prior
+this is the baseline of. The authors' networks for 5 layers are others, with
+every layer feeding an own map of the generator; and they choose step sizes by
+minimizing a KL divergence, where these are given.
+"""
+
+import dataclasses
+
+import keras
+
+from lebm_tf.densities import (
+    GaussianLikelihood, StandardNormal, TopDownGaussian)
+from lebm_tf.families.components import (
+    ChainConfig, DataSpec, GeneratorConfig, sampler)
+from lebm_tf.mcmc import Langevin
+from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.networks import FirstLayer, VectorMLP
+from lebm_tf.objectives import Objective, negative_log_prior, squared_error
+from lebm_tf.samplers import ChainBank, FromBase, ShortRun
+
+
+@dataclasses.dataclass(frozen=True)
+class SRIConfig:
+    """Defaults of the image family, without its energy.
+
+    Attributes:
+        latent_dim: Width of z, and of every layer if there are several, >= 1.
+        num_layers: Layers of latents, >= 1; 1 has the prior N(0, I).
+        layer_hidden_units: Widths of the network from a layer to the one
+            below it, each >= 1.
+        likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1].
+        posterior: Chains that draw positive states; they start from base
+            (SRI) or bank (alternating back-propagation).
+        inference_steps: Moves of the posterior chains on new data; 0 takes
+            posterior_num_steps. A bank knows training data only, so chains
+            on new data start from the base and may need more.
+        generator: The generator.
+        generator_optimizer: Learns the generator, and with the same settings
+            the layers above it.
+    """
+    latent_dim: int = 100
+    num_layers: int = 1
+    layer_hidden_units: tuple[int, ...] = (200,)
+    likelihood_scale: float = 0.3
+    posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.1)
+    inference_steps: int = 0
+    generator: GeneratorConfig = GeneratorConfig()
+    generator_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-4, epoch_decay=0.998)
+
+    def __post_init__(self):
+        for name in ("latent_dim", "num_layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be >= 1, got {getattr(self, name)}.")
+        if min(self.layer_hidden_units, default=1) < 1:
+            raise ValueError("layer_hidden_units must all be >= 1, got "
+                             f"{self.layer_hidden_units}.")
+        if not self.likelihood_scale > 0:
+            raise ValueError("likelihood_scale must be > 0, got "
+                             f"{self.likelihood_scale}.")
+        if self.posterior.start == "encoder":
+            raise ValueError("posterior_start must be base or bank, got "
+                             "'encoder': this family has none.")
+        if self.inference_steps < 0:
+            raise ValueError(
+                f"inference_steps must be >= 0, got {self.inference_steps}.")
+
+
+Config = SRIConfig
+EVALUATORS = ("pictures", "reconstruction", "frechet")
+
+
+def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
+          seed: int = 0, generator: keras.layers.Layer | None = None
+          ) -> EnergyModel:
+    """Assembles and compiles the model; arguments as of `image.build`."""
+    generator = generator or config.generator.make(
+        config.latent_dim, data.shape, seed + 1)
+    prior = StandardNormal(config.latent_dim)
+    if config.num_layers > 1:
+        prior, generator = _layers(config, seed + 2), FirstLayer(generator)
+    likelihood = GaussianLikelihood(generator, config.likelihood_scale)
+    parts = {"generator": likelihood}
+    objectives = {
+        "generator": Objective(("generator",), {"generator": squared_error})}
+    if config.num_layers > 1:
+        parts["layers"] = prior
+        objectives["layers"] = Objective(
+            ("layers",), {"layers": negative_log_prior})
+    bank = ()
+    if config.posterior.start == "bank":
+        # The seed that the image family gives its bank of posterior chains.
+        bank = (ChainBank(prior, data.num_train, seed + 4, by_example=True,
+                          restart_prob=config.posterior.restart_prob),)
+    fresh = FromBase(prior)
+    model = EnergyModel(
+        prior=prior, likelihood=likelihood, parts=parts, banks=bank,
+        objectives=objectives, seed=seed,
+        positive=sampler(config.posterior, *bank or (fresh,)),
+        inference=sampler(config.posterior, fresh, config.inference_steps),
+        # No energy to follow: a draw of the prior is a chain of no moves.
+        generation=ShortRun(fresh, Langevin(1.0), 0))
+    steps_per_epoch = max(1, data.num_train // batch_size)
+    model.compile({part: config.generator_optimizer.make(steps_per_epoch)
+                   for part in parts})
+    return model
+
+
+def _layers(config: SRIConfig, seed: int) -> TopDownGaussian:
+    """The Gaussian layers above the generator."""
+    width = config.latent_dim
+    return TopDownGaussian(
+        [VectorMLP(width, width, config.layer_hidden_units, num_outputs=2,
+                   seed=seed + layer)
+         for layer in range(config.num_layers - 1)], width)

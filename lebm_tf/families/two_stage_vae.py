@@ -1,0 +1,103 @@
+"""Two variational autoencoders, the second of the codes of the first.
+
+Dai and Wipf 2019, arXiv:1903.05789. The first, of images, leaves a gap between
+its codes and N(0, I); the second, of codes, closes it. Samples go through both
+decoders. Both learn the standard deviation of their decoder.
+
+Against the paper: both stages learn at the same time, the second from the
+codes of the moment and without a gradient to the first, where the authors
+train the second when the first is done; the second network has no connection
+around its hidden layers.
+
+What is inferred, reconstructed and scored is that of the first stage, under
+N(0, I): the second has no density in closed form.
+"""
+
+import dataclasses
+
+import keras
+
+from lebm_tf.densities import (
+    ConditionalGaussian, GaussianLikelihood, LatentVAE, StandardNormal)
+from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
+from lebm_tf.mcmc import Langevin
+from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.networks import VectorMLP
+from lebm_tf.objectives import (
+    Objective, SecondBound, gaussian_kl, negative_log_likelihood)
+from lebm_tf.samplers import Encoded, FromBase, ShortRun
+
+
+@dataclasses.dataclass(frozen=True)
+class TwoStageVAEConfig:
+    """A two-stage variational autoencoder for images.
+
+    Attributes:
+        latent_dim: Width of z, >= 1.
+        likelihood_scale: First value > 0 of the standard deviation of a pixel
+            in [-1, 1], which is learned.
+        second_hidden_units: Widths of the hidden layers of both networks of
+            the second stage, each >= 1; the authors' are 1024,1024,1024.
+        second_scale: First value > 0 of the standard deviation of a code
+            given the second latent vector, which is learned.
+        generator: The generator.
+        encoder: The encoder.
+        generator_optimizer: Learns the generator and the scale of pixels.
+        encoder_optimizer: Learns the encoder.
+        second_optimizer: Learns the second stage.
+    """
+    latent_dim: int = 100
+    likelihood_scale: float = 0.3
+    second_hidden_units: tuple[int, ...] = (512, 512)
+    second_scale: float = 1.0
+    generator: GeneratorConfig = GeneratorConfig()
+    encoder: EncoderConfig = EncoderConfig(channels=(64, 128, 256))
+    generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+    encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+    second_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+
+    def __post_init__(self):
+        if self.latent_dim < 1:
+            raise ValueError(f"latent_dim must be >= 1, got "
+                             f"{self.latent_dim}.")
+        if min(self.second_hidden_units, default=1) < 1:
+            raise ValueError("second_hidden_units must all be >= 1, got "
+                             f"{self.second_hidden_units}.")
+        for name in ("likelihood_scale", "second_scale"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be > 0, got "
+                                 f"{getattr(self, name)}.")
+
+
+Config = TwoStageVAEConfig
+EVALUATORS = ("pictures", "reconstruction", "frechet")
+
+
+def build(config: TwoStageVAEConfig, data: DataSpec, *, batch_size: int = 100,
+          seed: int = 0, generator: keras.layers.Layer | None = None,
+          encoder: keras.layers.Layer | None = None) -> EnergyModel:
+    """Assembles and compiles the model; arguments as of `image.build`."""
+    width, units = config.latent_dim, config.second_hidden_units
+    likelihood = GaussianLikelihood(
+        generator or config.generator.make(width, data.shape, seed + 1),
+        config.likelihood_scale, learn_scale=True)
+    encoder = ConditionalGaussian(encoder or config.encoder.make(
+        width, data.shape, seed + 2))
+    second = LatentVAE(
+        width, VectorMLP(width, width, units, seed=seed + 3),
+        VectorMLP(width, width, units, num_outputs=2, seed=seed + 4),
+        config.second_scale)
+    first = {"reconstruction": negative_log_likelihood, "kl": gaussian_kl}
+    model = EnergyModel(
+        prior=StandardNormal(width), likelihood=likelihood, encoder=encoder,
+        parts={"generator": likelihood, "encoder": encoder, "second": second},
+        objectives={
+            "bound": Objective(("generator", "encoder"), first),
+            "second": Objective(("second",), {"second": SecondBound(second)})},
+        positive=Encoded(encoder), seed=seed,
+        generation=ShortRun(FromBase(second), Langevin(1.0), 0))
+    steps_per_epoch = max(1, data.num_train // batch_size)
+    model.compile({
+        part: getattr(config, f"{part}_optimizer").make(steps_per_epoch)
+        for part in model.parts})
+    return model

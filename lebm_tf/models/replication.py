@@ -1,0 +1,78 @@
+"""The compiled training step, on one device or on several.
+
+Keras's own fails with several steps in a call on two replicas, and with any
+logged scalar on two workers (keras issue 20585).
+"""
+
+from typing import Callable
+
+import keras
+import tensorflow as tf
+
+Logs = dict[str, tf.Tensor]
+
+
+class Counter(keras.Variable):
+    """An int64 that counts steps, the same on every replica."""
+
+    def __init__(self, name: str):
+        super().__init__("zeros", (), "int64", trainable=False, name=name,
+                         aggregation="only_first_replica")
+
+    def __int__(self):
+        return int(self.numpy())  # Keras's own fails under a strategy.
+
+
+def train_function(train_step: Callable, strategy: tf.distribute.Strategy,
+                   num_steps: int = 1) -> Callable:
+    """Iterator -> logs, for `keras.Model.make_train_function`.
+
+    Every replica runs `train_step` on its rows. What they log is averaged
+    over replicas, and over the steps of a call.
+
+    Args:
+        train_step: Batch -> logs, scalars.
+        strategy: Where it runs.
+        num_steps: Steps in one call, at least 1. The function ends with
+            OutOfRangeError where the data do, without a further update.
+    """
+    def whole_step(batch) -> Logs:
+        # What needs nothing of the batch, such as a counter, would run also
+        # where the data end.
+        with tf.control_dependencies(tf.nest.flatten(batch)):
+            return train_step(batch)
+
+    @tf.function(autograph=False)
+    def step(batch) -> Logs:
+        return _averaged(whole_step, strategy, batch)
+
+    @tf.function(autograph=False)
+    def steps(iterator) -> Logs:
+        def body(k, totals):
+            logs = step(iterator.get_next())
+            return k + 1, {name: total + logs[name]
+                           for name, total in totals.items()}
+
+        totals = step(iterator.get_next())
+        if num_steps == 1:
+            return totals
+        _, totals = tf.while_loop(
+            lambda k, _: k < num_steps, body, (1, totals),
+            parallel_iterations=1, maximum_iterations=num_steps - 1)
+        return {name: total / num_steps for name, total in totals.items()}
+    return steps
+
+
+def _averaged(train_step, strategy, batch) -> Logs:
+    if strategy.num_replicas_in_sync == 1:
+        return strategy.run(train_step, (batch,))
+    names = []
+
+    def stacked(batch):
+        logs = train_step(batch)
+        names[:] = logs
+        # One vector: one message instead of one for every value.
+        return tf.stack([tf.cast(value, tf.float32)
+                         for value in logs.values()])
+    means = strategy.reduce("MEAN", strategy.run(stacked, (batch,)), axis=None)
+    return dict(zip(names, tf.unstack(means, len(names))))

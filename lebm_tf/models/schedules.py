@@ -1,0 +1,68 @@
+"""Learning rates that change with the step."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+SCHEDULES = ("constant", "cosine", "linear", "step")
+
+
+def check(schedule: str, num_steps: int, factor: float, warmup_steps: int
+          ) -> None:
+    """Raises ValueError unless `Scheduled` takes these values."""
+    if schedule not in SCHEDULES:
+        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, "
+                         f"got {schedule!r}.")
+    if schedule != "constant" and num_steps < 1:
+        raise ValueError(f"schedule_steps must be >= 1 for {schedule}, got "
+                         f"{num_steps}.")
+    if num_steps < 0 or warmup_steps < 0:
+        name, value = (("schedule_steps", num_steps) if num_steps < 0 else
+                       ("warmup_steps", warmup_steps))
+        raise ValueError(f"{name} must be >= 0, got {value}.")
+    if not 0 <= factor <= 1:
+        raise ValueError(f"schedule_factor must lie in [0, 1], got {factor}.")
+
+
+class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate times a factor that depends on the step.
+
+    Args:
+        rate: Learning rate or another schedule.
+        schedule: One of `SCHEDULES`; cosine (half a period) and linear go
+            from 1 to `factor` at `num_steps` and stay there, step multiplies
+            by `factor` every `num_steps`.
+        num_steps: See `schedule`.
+        factor: See `schedule`.
+        warmup_steps: The first update has 1 / warmup_steps of the rate, the
+            last of these all of it.
+    """
+
+    def __init__(self, rate, schedule: str, num_steps: int, factor: float,
+                 warmup_steps: int):
+        super().__init__()
+        self.rate, self.schedule, self.num_steps = rate, schedule, num_steps
+        self.factor, self.warmup_steps = factor, warmup_steps
+
+    def __call__(self, step) -> tf.Tensor:
+        """The learning rate of update number `step`, from 0."""
+        rate = self.rate(step) if callable(self.rate) else self.rate
+        step = tf.cast(step, tf.float32)
+        value = tf.cast(rate, tf.float32)
+        if self.schedule == "step":
+            value *= tf.pow(self.factor, tf.floor(step / self.num_steps))
+        elif self.schedule != "constant":
+            done = tf.minimum(step / self.num_steps, 1.0)
+            left = 0.5 * (1.0 + tf.cos(math.pi * done)) if (
+                self.schedule == "cosine") else 1.0 - done
+            value *= self.factor + (1.0 - self.factor) * left
+        if self.warmup_steps:
+            value *= tf.minimum((step + 1.0) / self.warmup_steps, 1.0)
+        return value
+
+    def get_config(self):
+        """The arguments, as Keras keeps them."""
+        return {"rate": self.rate, "schedule": self.schedule,
+                "num_steps": self.num_steps, "factor": self.factor,
+                "warmup_steps": self.warmup_steps}

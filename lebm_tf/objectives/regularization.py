@@ -1,0 +1,42 @@
+"""What keeps an autoencoder without noise smooth, in place of the noise."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from lebm_tf.mcmc import rng
+from lebm_tf.objectives.objective import Draws
+
+
+def latent_penalty(model: Any, draws: Draws) -> tf.Tensor:
+    """mean over the batch of |z+|^2 / 2: codes stay near the origin."""
+    z = draws.positive_position
+    return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(z), axis=-1))
+
+
+def weight_penalty(model: Any, draws: Draws) -> tf.Tensor:
+    """Sum of the squares of all weights of the generator, biases left out.
+
+    The regularizer L2 of Ghosh et al. 2020, arXiv:1903.12436.
+    """
+    return tf.add_n([
+        tf.reduce_sum(tf.square(variable)) for variable in
+        model.likelihood.generator.trainable_variables
+        if len(variable.shape) > 1])
+
+
+def gradient_penalty(model: Any, draws: Draws) -> tf.Tensor:
+    """mean over the batch of |dg(z+)/dz|^2, the sum over all its elements.
+
+    The regularizer GP of Ghosh et al. 2020, arXiv:1903.12436. Estimated by
+    |J^T e|^2 with one e ~ N(0, I) an example, whose mean over e it is: the
+    whole Jacobian would cost a pass for every latent.
+    """
+    z = draws.positive_position
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        mean = model.likelihood.mean(z)
+        noise = rng.normal_like(mean, rng.stream(draws.seed, "gradient"))
+        projected = tf.reduce_sum(mean * noise)
+    slope = tape.gradient(projected, z)
+    return tf.reduce_mean(tf.reduce_sum(tf.square(slope), axis=-1))

@@ -1,0 +1,72 @@
+"""Every family without an energy, through every command."""
+
+import json
+
+import numpy as np
+import pytest
+
+import lebm_tf
+from lebm_tf import export, sample, train
+from tests.commands.conftest import call
+from tests.oracles import assert_nests_equal
+
+MEASURED = "pictures,reconstruction,frechet,codes,anomaly"
+FLAGS = ["--anomaly_label=3", f"--evaluators={MEASURED}",
+         "--evaluation_num_samples=20", "--evaluation_classifier_steps=2"]
+
+
+@pytest.mark.parametrize("family", sorted(set(lebm_tf.FAMILIES) - {"image"}))
+def test_a_baseline_is_trained_resumed_measured_sampled_and_served(
+        family, tmp_path):
+    smoke, path = f"--flagfile=configs/smoke/{family}.cfg", tmp_path / "run"
+    flags = [smoke, *FLAGS, f"--workdir={path}"]
+    assert call(train, *flags, "--train_steps=1") == 0
+    assert call(train, *flags) == 0
+    metrics = json.loads((path / "metrics.json").read_text())
+    assert metrics["run/step"] == 2
+    for name in MEASURED.split(","):
+        assert any(key.startswith(f"{name}/") for key in metrics), name
+    assert 0 < metrics["anomaly/auprc"] < 1
+    assert (path / "pictures" / "samples.png").is_file()
+    whole = tmp_path / "whole"
+    assert call(train, smoke, "--anomaly_label=3", f"--workdir={whole}") == 0
+    resumed, other = (lebm_tf.load(str(p)) for p in (path, whole))
+    assert_nests_equal(resumed.sample(5, 1), other.sample(5, 1))
+    assert call(sample, f"--workdir={path}", "--num_samples=5",
+                f"--output={tmp_path / 'x.npz'}") == 0
+    arrays = np.load(tmp_path / "x.npz")
+    assert arrays["x"].shape == (5, 8, 8, 1)
+    assert ("z2" in arrays) == (family == "sri")
+    assert call(export, f"--workdir={path}",
+                f"--output={tmp_path / 'served'}") == 0
+
+
+def test_a_density_of_several_layers_has_no_likelihood_estimate(
+        refused, tmp_path):
+    path = tmp_path / "run"
+    assert "evaluator likelihood needs one layer of latents, got 2" in refused(
+        train, "--flagfile=configs/smoke/sri.cfg", "--evaluators=likelihood",
+        f"--workdir={path}")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("family, flag, needed", [
+    ("sri", "--num_layers=0", "--num_layers must be >= 1, got 0"),
+    ("sri", "--layer_hidden_units=0", "--layer_hidden_units must all be"),
+    ("sri", "--posterior_start=encoder", "--posterior_start must be base or"),
+    ("sri", "--inference_steps=-1", "--inference_steps must be >= 0, got -1"),
+    ("rae", "--decoder_penalty=l1",
+     "--decoder_penalty must be one of weights, gradient, none, got 'l1'"),
+    ("rae", "--latent_weight=0", "--latent_weight must be > 0, got 0.0"),
+    ("rae", "--mixture_components=0", "--mixture_components must be >= 1"),
+    ("rae", "--mixture_components=2000", "at most the number of training"),
+    ("two_stage_vae", "--second_scale=0", "--second_scale must be > 0"),
+    ("two_stage_vae", "--second_hidden_units=0", "--second_hidden_units must"),
+    ("two_stage_vae", "--kl_weight=2", "--kl_weight is a flag of the family")])
+def test_a_wrong_value_is_named_with_what_was_needed(
+        refused, tmp_path, family, flag, needed):
+    path = tmp_path / "run"
+    assert needed in refused(
+        train, f"--flagfile=configs/smoke/{family}.cfg", flag,
+        f"--workdir={path}")
+    assert not path.exists()

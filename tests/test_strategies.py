@@ -1,0 +1,62 @@
+"""Strategies from flags, and whole runs on them."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lebm_tf
+from lebm_tf import strategies, train
+from lebm_tf.config import RunConfig
+from lebm_tf.mcmc import replicas
+from tests.commands.conftest import call
+
+SMOKE = "--flagfile=configs/smoke/image.cfg"
+
+
+def test_equal_flags_give_the_same_strategy():
+    run = RunConfig(strategy="mirrored", replicas=2)
+    strategy = strategies.make(run)
+    assert strategies.make(run) is strategy
+    assert strategy.num_replicas_in_sync == 2
+    assert strategies.make(RunConfig()) is tf.distribute.get_strategy()
+    alone = strategies.make(RunConfig(strategy="mirrored"))
+    assert alone.num_replicas_in_sync == 1  # No GPU here: one CPU.
+
+
+def test_a_second_strategy_of_a_process_is_not_taken_for_the_first():
+    """Unlike with TensorFlow's collectives, which number messages by process:
+    "Shape mismatch in the collective instance"."""
+    for size in (3, 4):
+        strategy = strategies.mirrored(2)
+
+        @tf.function
+        def run():
+            return strategy.run(lambda: replicas.total([tf.ones(size)])[0])
+        for total in strategy.experimental_local_results(run()):
+            np.testing.assert_array_equal(total, 2 * np.ones(size))
+
+
+@pytest.mark.slow
+def test_a_run_ends_as_on_one_device_also_if_it_changes_over(tmp_path):
+    """Two replicas for the second half, then measured; a baseline beside."""
+    flags = [SMOKE, "--evaluators=reconstruction", "--checkpoint_every=2",
+             "--prior_start=bank", "--prior_bank_size=20"]
+    mirrored = ["--strategy=mirrored", "--replicas=2"]
+    assert call(train, *flags, f"--workdir={tmp_path / 'one'}",
+                "--train_steps=4") == 0
+    assert call(train, *flags, f"--workdir={tmp_path / 'two'}",
+                "--train_steps=2") == 0
+    assert call(train, *flags, f"--workdir={tmp_path / 'two'}",
+                "--train_steps=4", "--baseline=configs/smoke/vae.cfg",
+                *mirrored) == 0
+    one, two = (lebm_tf.load(str(tmp_path / name)) for name in ("one", "two"))
+    for part in one.parts:
+        for a, b in zip(one.variables_of(part), two.variables_of(part)):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+    metrics = [json.loads((tmp_path / name / "metrics.json").read_text())
+               for name in ("one", "two")]
+    assert metrics[0]["reconstruction/mse"] == pytest.approx(
+        metrics[1]["reconstruction/mse"], rel=1e-4)
+    assert metrics[1]["baseline/run/step"] == 4
