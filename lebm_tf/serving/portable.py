@@ -38,8 +38,8 @@ def export_hlo(model: EnergyModel, output: str, shape: tuple[int, ...],
     with saved_model.version(model, output) as (folder, publish):
         servable = signatures.Servable(model, shape, config)
         # The names of results are those of a dictionary, in sorted order.
-        program = tf.function(servable.sample, jit_compile=True,
-                              autograph=False)
+        program = tf.function(lambda seed: servable.sample(seed),
+                              jit_compile=True, autograph=False)
         seed = tf.TensorSpec([config.row_multiple], tf.int64, "seed")
         graph = program.get_concrete_function(seed)
         with open(os.path.join(folder, HLO), "wb") as file:
