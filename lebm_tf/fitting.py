@@ -120,8 +120,12 @@ def _train(model, data, train_steps, run, workdir, folder, validation,
         chosen += [callbacks.SampleGrid(history, run.checkpoint_every),
                    callbacks.Checkpointing(
                        checkpoints, run.checkpoint_every, history.save)]
-    while int(model.step) < train_steps and not (
-            validation and validation.is_over()):
+
+    def is_over():
+        return int(model.step) >= train_steps or (
+            validation is not None and validation.is_over())
+
+    while not is_over():
         first = int(model.step)
         batches = strategy.distribute_datasets_from_function(
             functools.partial(train_batches, data, run.batch_size,
@@ -135,7 +139,7 @@ def _train(model, data, train_steps, run, workdir, folder, validation,
                 raise
             rollbacks.roll_back(error)
             continue
-        if int(model.step) != train_steps and not model.stop_training:
+        if not is_over():
             # Keras takes some failures, as of a log on a full disk, for the
             # end of the data, and returns as if all were well.
             raise InputError(

@@ -5,6 +5,7 @@ import functools
 import tempfile
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -202,7 +203,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(name):
     """Restored into a model whose every number was wrong."""
     model = build(name)
     for item in items(model).values():
-        for variable in ([item] if isinstance(item, tf.Variable) else
+        for variable in ([item] if isinstance(item, keras.Variable) else
                          getattr(item, "variables", item)):
             variable.assign(tf.cast(
                 0.7 * tf.cast(variable, tf.float32) + 3.0, variable.dtype))
