@@ -2,19 +2,24 @@
 
     python -m lebm_tf.export --workdir=DIR --output=MODELS/digits
 
-writes MODELS/digits/1, or the next free number.
+writes MODELS/digits/1, or the next free number, and says how to call it.
 """
 
 import dataclasses
+import os
 import sys
 
 from lebm_tf import startup
 
 startup.import_tensorflow()
 
-from lebm_tf import command, config, workdir as workdirs  # noqa: E402
+import lebm_tf  # noqa: E402
+from lebm_tf import command, config, files, workdir as workdirs  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
-from lebm_tf.serving import export_model  # noqa: E402
+from lebm_tf.serving import (  # noqa: E402
+    ServingConfig, export_hlo, export_model, model_card)
+
+FORMATS = ("saved_model", "hlo")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,23 +31,66 @@ class ExportConfig:
         checkpoint: best (by the run's early_stop) or last; best if the run
             kept one.
         output: Folder of the model's versions.
+        format: saved_model, for TensorFlow Serving; or hlo, the compiled
+            sampler of row_multiple samples with a script that runs it
+            without TensorFlow.
     """
     workdir: str = ""
     checkpoint: str = ""
     output: str = ""
+    format: str = "saved_model"
+
+    def __post_init__(self):
+        if self.format not in FORMATS:
+            raise ValueError(f"format must be one of {', '.join(FORMATS)}, "
+                             f"got {self.format!r}.")
+
+
+def all_fields() -> list[config.Field]:
+    """The flags of this command."""
+    return [*config.fields(ExportConfig), *config.fields(ServingConfig)]
+
+
+def about(workdir: str, resolved: workdirs.Run, step: int) -> dict:
+    """Sections of the model card, as far as a work directory knows them."""
+    run = resolved.run
+    path = os.path.join(workdir, workdirs.METRICS)
+    metrics = files.read_json(path) if os.path.exists(path) else {}
+    if metrics.get("run/step") != step:  # Those of another model.
+        metrics = {}
+    return {
+        "Model": {"family": run.family, "step": step,
+                  "lebm_tf": lebm_tf.__version__},
+        "Training data": {
+            "dataset": run.dataset, "examples": resolved.data.num_train,
+            "shape": list(resolved.data.shape), "crop": run.crop,
+            "anomaly_label (left out)": run.anomaly_label},
+        "Metrics": metrics or {"none": "not measured at this step"},
+        "Configuration": {
+            field.flag: field.default for field in config.fields(
+                type(resolved.model), config=resolved.model)}}
 
 
 def main(values) -> None:
     """Exports, and says what the model answers."""
     chosen = config.from_flags(ExportConfig, values)
+    serving = config.from_flags(ServingConfig, values)
     if not chosen.output:
         raise InputError("--output must be a folder, got nothing.")
-    shape = workdirs.read(chosen.workdir).data.shape
+    resolved = workdirs.read(chosen.workdir)
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
-    path = export_model(model, chosen.output, shape)
+    if chosen.format == "hlo":
+        path = export_hlo(model, chosen.output, resolved.data.shape, serving)
+        command.say(f"Wrote {path}. Run it with jax and without TensorFlow:\n"
+                    f"  python {path}/run.py --seed=7 --output=samples.npz")
+        return
+    path = export_model(
+        model, chosen.output, resolved.data.shape, serving,
+        about(chosen.workdir, resolved, int(model.step)))
+    command.say(model_card.read_summary(path))
     command.say(f"Wrote {path}. Look at its signatures with\n"
                 f"  saved_model_cli show --dir {path} --all")
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(ExportConfig)))
+    sys.exit(command.run(main, __doc__, all_fields()))

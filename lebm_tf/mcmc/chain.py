@@ -21,7 +21,8 @@ def run_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
         kernel: What moves the chains.
         log_prob_fn: Target, position -> [chains].
         position: Where they start, a nest of tensors [chains, ...].
-        num_steps: Number of moves >= 0.
+        num_steps: Number of moves >= 0; int32 [chains] gives every chain its
+            own, with a kernel that keeps nothing but numbers of each chain.
         seed: int32 [2]. Move k uses `fold_in(seed, k)`.
         noise: Numbers to use in place of drawn ones, the nest of `position`
             with an axis [num_steps] in front.
@@ -78,16 +79,26 @@ def trace_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
 
 def _advance(kernel, log_prob_fn, state, first, count, seed, noise=None):
     """Moves `first` .. `first + count - 1` of a chain."""
+    own = tf.is_tensor(count) and count.shape.rank == 1
+    longest = tf.reduce_max(count) if own else count
+
     def body(k, state):
         if noise is not None:
-            state = kernel.step(log_prob_fn, state, None, tf.nest.map_structure(
+            moved = kernel.step(log_prob_fn, state, None, tf.nest.map_structure(
                 lambda leaf: leaf[k], noise))
         else:
-            state = kernel.step(
+            moved = kernel.step(
                 log_prob_fn, state, rng.fold_in(seed, first + k))
-        return k + 1, state
+        return k + 1, _where(k < count, moved, state) if own else moved
 
     # Not a Python loop over tf.range: `fit` turns AutoGraph off.
     _, state = tf.while_loop(
-        lambda k, _: k < count, body, (0, state), maximum_iterations=count)
+        lambda k, _: k < longest, body, (0, state),
+        maximum_iterations=longest)
     return state
+
+
+def _where(chains, moved, kept):
+    """Of the chains that are chosen, bool [chains], the moved state."""
+    return tf.nest.map_structure(lambda new, old: tf.where(tf.reshape(
+        chains, [-1] + [1] * (new.shape.rank - 1)), new, old), moved, kept)

@@ -1,6 +1,5 @@
 """What one does with a trained model: draw, infer, reconstruct, score."""
 
-import dataclasses
 import functools
 import math
 from typing import Any, Callable, NamedTuple
@@ -9,40 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.densities.targets import prior_target, tempered
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.chain import trace_chain
 from lebm_tf.mcmc.kernel import Position
-
-
-class Samples(NamedTuple):
-    """Draws of the model.
-
-    Attributes:
-        x: Mean observations g(z), float32 [num_samples, ...].
-        z: Latents, nest of [num_samples, ...].
-        energy: E(z), float32 [num_samples], in nats; 0 without an energy.
-    """
-    x: np.ndarray
-    z: Position
-    energy: np.ndarray
-
-
-class Score(NamedTuple):
-    """Parts of log p(x, z) + log Z, averaged over posterior draws.
-
-    Attributes:
-        log_joint: log p(x | z) - E(z) + log p0(z), float32 [batch], in nats.
-        log_likelihood: log p(x | z), float32 [batch].
-        squared_error: |x - g(z)|^2, float32 [batch].
-        energy: E(z), float32 [batch].
-        base_log_prob: log p0(z), float32 [batch].
-    """
-    log_joint: np.ndarray
-    log_likelihood: np.ndarray
-    squared_error: np.ndarray
-    energy: np.ndarray
-    base_log_prob: np.ndarray
+from lebm_tf.models import answers
+from lebm_tf.models.answers import Samples, Score
 
 
 class Transition(NamedTuple):
@@ -108,11 +78,9 @@ class LatentInference:
             batch, num_samples, self.inference_batch, seed, inputs))
 
     def _sample_batch(self, num_steps, seed, temperature, condition=None):
-        sampler = dataclasses.replace(self.generation, num_steps=num_steps)
-        batch = {} if condition is None else {"condition": condition}
-        target = tempered(self.negative_target(batch), temperature)
-        z = sampler.draw(target, self.inference_batch, batch, seed).position
-        return self.likelihood.mean(z), z, self.energy(z, condition)
+        return answers.sample(
+            self, self.inference_batch, seed, num_steps=num_steps,
+            temperature=temperature, condition=condition)
 
     def infer(self, x, seed: int = 0, *, num_steps: int | None = None,
               condition=None) -> Position:
@@ -131,13 +99,8 @@ class LatentInference:
                            self._inputs(x, condition))
 
     def _infer_batch(self, num_steps, seed, x, condition=None):
-        sampler = self.inference
-        if num_steps is not None:
-            sampler = dataclasses.replace(sampler, num_steps=num_steps)
-        batch = {"x": x} if condition is None else {
-            "x": x, "condition": condition}
-        return sampler.draw(self.positive_target(batch), self.inference_batch,
-                            batch, seed).position
+        return answers.infer(
+            self, x, seed, num_steps=num_steps, condition=condition)
 
     def reconstruct(self, x, seed: int = 0, *, num_steps: int | None = None,
                     condition=None) -> np.ndarray:
@@ -182,13 +145,8 @@ class LatentInference:
         return Score(*(part / num_draws for part in total))
 
     def _score_batch(self, num_steps, seed, x, condition=None):
-        z = self._infer_batch(num_steps, seed, x, condition)
-        error = self.likelihood.squared_error(x, z)
-        log_likelihood = self.likelihood.log_prob_of_error(error, x)
-        energy = self.energy(z, condition)
-        log_prior = prior_target(self.prior, condition)(z)
-        return (log_likelihood + log_prior, log_likelihood, error, energy,
-                log_prior + energy)
+        return answers.score(
+            self, x, seed, num_steps=num_steps, condition=condition)
 
     def interpolate(self, x_from, x_to, num_points: int = 8, seed: int = 0
                     ) -> np.ndarray:
@@ -208,9 +166,8 @@ class LatentInference:
         if num_points < 2:
             raise ValueError(f"num_points must be >= 2, got {num_points}.")
         ends = [self.infer(x, seed) for x in (x_from, x_to)]
-        lines = [self.decode(tf.nest.map_structure(
-            lambda a, b: (1 - t) * a + t * b, *ends))
-            for t in np.linspace(0, 1, num_points, dtype=np.float32)]
+        lines = [self.decode(answers.line(*ends, t)) for t in np.linspace(
+            0, 1, num_points, dtype=np.float32)]
         return np.stack(lines, axis=1)
 
     def transition(self, num_chains: int, num_steps: int | None = None,

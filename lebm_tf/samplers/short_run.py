@@ -61,7 +61,7 @@ class ShortRun:
         compilation.setting(self.jit_compile)
 
     def draw(self, target: LogProbFn, num_chains, batch: Mapping[str, Any],
-             seed: rng.Seed) -> Draw:
+             seed: rng.Seed, num_steps: tf.Tensor | None = None) -> Draw:
         """Starts the chains and runs them.
 
         Args:
@@ -71,16 +71,21 @@ class ShortRun:
             seed: int32 [2]; or [num_chains, 2], and then chain i depends on
                 its own seed alone. That takes a kernel whose noise can be
                 given, and num_steps times the memory of a position.
+            num_steps: int32 [num_chains], moves of each chain if not as
+                the sampler has them.
         """
+        longest = self.num_steps if num_steps is None else tf.reduce_max(
+            num_steps)
         first, moves = rng.stream(seed, "start"), rng.stream(seed, "chain")
         start = self.initializer.start(num_chains, batch, first)
         noise = None
         if seed.shape.rank == 2:
-            noise = rng.normal_steps(start, moves, self.num_steps)
+            noise = rng.normal_steps(start, moves, longest)
 
         def run(start, moves):
             return run_chain(
-                self.kernel, target, start, self.num_steps, moves, noise)
+                self.kernel, target, start,
+                longest if num_steps is None else num_steps, moves, noise)
         if noise is None and compilation.wanted(
                 compilation.setting(self.jit_compile), target, start,
                 self.num_steps):

@@ -4,112 +4,245 @@ Every row carries its own seed, so its answer does not depend on the batch
 that a server happened to put it in.
 """
 
+import dataclasses
+import functools
+from typing import Callable
+
+import numpy as np
 import tensorflow as tf
 
-from lebm_tf.densities.targets import prior_target
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import Langevin, rng
-from lebm_tf.models import EnergyModel
+from lebm_tf.models import EnergyModel, answers
+from lebm_tf.serving import pictures
+from lebm_tf.serving.config import ServingConfig
+from lebm_tf.serving.rows import STATUS, Field, by_row
+
+DEFAULT = "serving_default"
+SEED = Field(tf.int64, (), "Any integer; equal seeds give equal rows.")
+ENERGY = Field(tf.float32, (), "E(z) in nats; 0 of a model without energy.")
+_STATUS = Field(tf.string, (), "Empty if the row is good; otherwise what was "
+                "expected and what came, and the row's numbers are NaN.")
+_SCORES = {
+    "log_joint": Field(
+        tf.float32, (), "log p(x, z) + log Z in nats at a posterior draw z: "
+        "high is normal, low an anomaly. Average over rows of several seeds "
+        "for less noise."),
+    "log_likelihood": Field(tf.float32, (), "log p(x | z) in nats."),
+    "squared_error": Field(tf.float32, (), "|x - g(z)|^2."),
+    "energy": ENERGY,
+    "base_log_prob": Field(tf.float32, (), "log p0(z) in nats.")}
+_PIXELS = "in [-1, 1] (pixel / 127.5 - 1)"
+_RANGE_TOLERANCE = 1e-6  # Of float32 rounding of that map.
 
 
-class Servable(tf.Module):
-    """A model with its signatures, to be saved.
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """One thing that a served model answers.
+
+    Attributes:
+        meaning: What it is.
+        inputs: Name -> field.
+        outputs: Name -> field, `status` among them.
+        answer: Function of the inputs.
+    """
+    meaning: str
+    inputs: dict[str, Field]
+    outputs: dict[str, Field]
+    answer: Callable
+
+    @functools.cached_property
+    def function(self) -> Callable:
+        """Its graph, of any number of rows."""
+        # AutoGraph has nothing to convert here.
+        return tf.function(self.answer, autograph=False
+                           ).get_concrete_function(**{
+                               name: field.spec(name)
+                               for name, field in self.inputs.items()})
+
+
+class Servable:
+    """A model with its signatures.
 
     Args:
         model: A trained model.
         shape: Shape of one observation.
+        config: What it shall answer.
 
     Raises:
-        InputError: If a chain uses a kernel that can't take a seed a row.
+        InputError: If a chain uses a kernel that can't take a seed a row, or
+            there is no chain for what a request shall choose.
     """
 
-    def __init__(self, model: EnergyModel, shape: tuple[int, ...]):
-        super().__init__(name="servable")
+    def __init__(self, model: EnergyModel, shape: tuple[int, ...],
+                 config: ServingConfig = ServingConfig()):
         for sampler in (model.generation, model.inference):
             kernel = getattr(sampler, "kernel", None)
             if kernel is not None and not isinstance(kernel, Langevin):
                 raise InputError(
                     "export needs chains of the kernel langevin, got "
                     f"{type(kernel).__name__.lower()}.")
-        self.model = model
-        self.parts = [*model.fitted, *(
-            layer for layers in model.parts.values()
-            for layer in layers)]  # Their variables are saved.
+        self._model, self.config, self.shape = model, config, tuple(shape)
         start = model.generation.initializer.start(1, {}, rng.make_seed(0))
-        self.latents = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype)
-                        for leaf in tf.nest.flatten(start)]
         self.structure = tf.nest.map_structure(lambda _: 0, start)
-        self.shape = tuple(shape)
+        leaves = tf.nest.flatten(start)
+        names = ["z"] if len(leaves) == 1 else [
+            f"z{i + 1}" for i in range(len(leaves))]
+        self.latents = {name: Field(
+            leaf.dtype, tuple(leaf.shape[1:]), "Latent variables.")
+            for name, leaf in zip(names, leaves)}
+        self.signatures = self._signatures()
 
-    def signatures(self) -> dict:
-        """Name -> concrete function. "serving_default" is "sample"."""
-        seed = tf.TensorSpec([None], tf.int64, "seed")
-        x = tf.TensorSpec([None, *self.shape], tf.float32, "x")
-        z = {name: tf.TensorSpec(spec.shape, spec.dtype, name)
-             for name, spec in zip(self._names(), self.latents)}
+    def save(self, path: str) -> None:
+        """Writes a SavedModel: weights and graphs, no optimizers and banks."""
+        module = tf.Module(name="servable")
+        module.weights = list(weights_of(self._model).values())
+        functions = {name: signature.function
+                     for name, signature in self.signatures.items()}
+        tf.saved_model.save(
+            module, path, {**functions, DEFAULT: functions["sample"]})
+
+    def _signatures(self) -> dict[str, Signature]:
+        seed, x, z = {"seed": SEED}, {"x": self._x(True)}, self.latents
+        draw = {**seed, **self._exposed(self._model.generation, True)}
+        steps = self._exposed(self._model.inference, False)
+        mean, energy = {"x": self._x(False)}, {"energy": ENERGY}
+        points = self.config.num_points
+        if self.config.exposed and not {*draw, *steps} > {"seed"}:
+            raise InputError(
+                f"exposed {', '.join(self.config.exposed)} needs a chain that "
+                "climbs an energy or a posterior, got a model without.")
         made = {
-            "sample": self._function(self.sample, {"seed": seed}),
-            "infer": self._function(self.infer, {"x": x, "seed": seed}),
-            "reconstruct": self._function(
-                self.reconstruct, {"x": x, "seed": seed}),
-            "score": self._function(self.score, {"x": x, "seed": seed}),
-            "decode": self._function(self.decode, z),
-            "energy": self._function(self.energy, z)}
-        return {**made, "serving_default": made["sample"]}
+            "sample": ("Draws of the learned prior, and g of them.",
+                       draw, {**mean, **z, **energy}, self.sample),
+            "infer": ("Posterior draws z of observations.",
+                      {**x, **seed, **steps}, z, self._infer),
+            "reconstruct": ("g(z) at a posterior draw z.",
+                            {**x, **seed, **steps}, {**mean, **z},
+                            self._reconstruct),
+            "score": ("How normal an observation is.",
+                      {**x, **seed, **steps}, _SCORES, self._score),
+            "decode": ("g(z).", z, mean, self._decode),
+            "energy": ("E(z).", z, energy, self._energy),
+            "interpolate": (
+                "g along the line between posterior draws of two "
+                "observations.",
+                {"x_from": x["x"], "x_to": x["x"], **seed, **steps},
+                {"x": Field(tf.float32, (points, *self.shape),
+                            f"{points} points of the line, ends among them.")},
+                self._interpolate)}
+        if pictures.is_picture(self.shape):
+            png = {"png_bytes": pictures.Png(
+                tf.string, (), "A PNG file of the model's size.",
+                picture=self.shape)}
+            made["sample_png"] = (
+                "The same as sample, as PNG files.", draw,
+                {"png_bytes": Field(tf.string, (), "A PNG file."),
+                 **z, **energy}, self._sample_png)
+            made["score_png"] = (
+                "The same as score, of PNG files.", {**png, **seed, **steps},
+                _SCORES, lambda png_bytes, **rest: self._score(
+                    png_bytes, **rest))
+        return {name: self._signature(*parts) for name, parts in made.items()}
 
-    def sample(self, seed):
-        """Prior draws: x, z and energy, one a seed."""
-        seeds = rng.stream(rng.make_seed(seed), "sample")
-        z = self.model.generation.draw(
-            self.model.negative_target({}), tf.shape(seed)[0], {},
-            seeds).position
-        return {"x": self.model.likelihood.mean(z), **self._named(z),
-                "energy": self.model.energy(z)}
+    def _signature(self, meaning, inputs, outputs, compute):
+        return Signature(
+            meaning, dict(inputs), {**outputs, STATUS: _STATUS}, by_row(
+                compute, inputs, self.config.max_batch,
+                self.config.row_multiple))
 
-    def infer(self, x, seed):
-        """Posterior draws z, one an observation."""
-        return self._named(self._posterior(x, seed))
+    def _x(self, bounded):
+        if not pictures.is_picture(self.shape):
+            return Field(tf.float32, self.shape, "An observation.")
+        low, high = (-1.0, 1.0) if bounded else (None, None)
+        return Field(tf.float32, self.shape, f"A picture {_PIXELS}.", low,
+                     high, _RANGE_TOLERANCE)
 
-    def reconstruct(self, x, seed):
-        """g(z) at a posterior draw."""
-        return {"x": self.model.likelihood.mean(self._posterior(x, seed))}
+    def _exposed(self, sampler, is_prior):
+        """What a request chooses of a sampler's chain."""
+        if getattr(sampler, "is_reparameterized", False) or (
+                is_prior and not hasattr(self._model.prior, "energy")):
+            return {}
+        config = self.config
+        fields = {"num_steps": Field(
+            tf.int32, (), f"Moves of the chain; {sampler.num_steps} as "
+            "trained.", 0, config.max_steps,
+            example=min(sampler.num_steps, config.max_steps))}
+        if is_prior:
+            fields["temperature"] = Field(
+                tf.float32, (), "T of log p / T, which the chain climbs.",
+                config.min_temperature, config.max_temperature,
+                1e-6 * config.max_temperature, neutral=1, example=min(max(
+                    1, config.min_temperature), config.max_temperature))
+        return {name: field for name, field in fields.items()
+                if name in config.exposed}
 
-    def score(self, x, seed):
-        """log p(x, z) + log Z at a posterior draw, and its parts, in nats."""
-        z = self._posterior(x, seed)
-        log_likelihood = self.model.likelihood.log_prob(x, z)
-        log_prior = prior_target(self.model.prior)(z)
-        return {"log_joint": log_likelihood + log_prior,
-                "log_likelihood": log_likelihood,
-                "energy": self.model.energy(z)}
+    def sample(self, seed, num_steps=None, temperature=None):
+        """Draws of the prior, int64 [rows] -> {name: [rows, ...]}."""
+        config = self.config
+        if num_steps is None and config.sample_steps >= 0:
+            num_steps = config.sample_steps
+        drawn = answers.sample(
+            self._model, tf.shape(seed)[0],
+            rng.stream(rng.make_seed(seed), "sample"), num_steps=num_steps,
+            temperature=config.temperature if temperature is None
+            else temperature)
+        return {"x": drawn.x, **self._named(drawn.z), "energy": drawn.energy}
 
-    def decode(self, **z):
-        """g(z)."""
-        return {"x": self.model.likelihood.mean(self._nest(z))}
+    def _sample_png(self, **inputs):
+        drawn = self.sample(**inputs)
+        return {"png_bytes": pictures.encode(drawn.pop("x")), **drawn}
 
-    def energy(self, **z):
-        """E(z), in nats."""
-        return {"energy": self.model.energy(self._nest(z))}
+    def _infer(self, x, seed, num_steps=None):
+        return self._named(self._posterior(answers.infer, x, seed, num_steps))
 
-    def _posterior(self, x, seed):
-        seeds = rng.stream(rng.make_seed(seed), "infer")
-        batch = {"x": x}
-        return self.model.inference.draw(
-            self.model.positive_target(batch), tf.shape(x)[0], batch,
-            seeds).position
+    def _reconstruct(self, x, seed, num_steps=None):
+        z = self._posterior(answers.infer, x, seed, num_steps)
+        return {"x": self._model.likelihood.mean(z), **self._named(z)}
 
-    def _function(self, function, specs):
-        # AutoGraph has nothing to convert here.
-        return tf.function(function, autograph=False).get_concrete_function(
-            **specs)
+    def _score(self, x, seed, num_steps=None):
+        return self._posterior(
+            answers.score, x, seed, num_steps)._asdict()
 
-    def _names(self):
-        return (["z"] if len(self.latents) == 1 else
-                [f"z{i + 1}" for i in range(len(self.latents))])
+    def _interpolate(self, x_from, x_to, seed, num_steps=None):
+        ends = [self._posterior(answers.infer, x, seed, num_steps)
+                for x in (x_from, x_to)]
+        lines = [self._model.likelihood.mean(answers.line(*ends, t))
+                 for t in np.linspace(0, 1, self.config.num_points,
+                                      dtype=np.float32)]
+        return {"x": tf.stack(lines, 1)}
+
+    def _decode(self, **z):
+        return {"x": self._model.likelihood.mean(self._nest(z))}
+
+    def _energy(self, **z):
+        return {"energy": self._model.energy(self._nest(z))}
+
+    def _posterior(self, answer, x, seed, num_steps):
+        if num_steps is None and self.config.infer_steps >= 0:
+            num_steps = self.config.infer_steps
+        return answer(self._model, x,
+                      rng.stream(rng.make_seed(seed), "infer"),
+                      num_steps=num_steps)
 
     def _named(self, z):
-        return dict(zip(self._names(), tf.nest.flatten(z)))
+        return dict(zip(self.latents, tf.nest.flatten(z)))
 
     def _nest(self, named):
         return tf.nest.pack_sequence_as(
-            self.structure, [named[name] for name in self._names()])
+            self.structure, [named[name] for name in self.latents])
+
+
+def answering_layers(model: EnergyModel) -> list:
+    """The layers that answer, without optimizers and banks."""
+    layers = [layer for part in model.parts.values() for layer in part]
+    layers += [*model.fitted, model.prior, model.likelihood, model.encoder]
+    return [layer for layer in layers if layer is not None]
+
+
+def weights_of(model: EnergyModel) -> dict[str, tf.Variable]:
+    """Name -> variable of all that answers."""
+    found = {id(variable): variable for layer in answering_layers(model)
+             for variable in layer.variables}
+    return {f"{i}/{variable.path}": variable.value
+            for i, variable in enumerate(found.values())}

@@ -10,7 +10,7 @@ _FIELDS = {
     evaluate: [*config.fields(evaluate.EvaluateConfig),
                *config.fields(EvaluationConfig, evaluate.PREFIX)],
     sample: config.fields(sample.SampleConfig),
-    export: config.fields(export.ExportConfig)}
+    export: export.all_fields()}
 
 
 def call(module, *argv) -> int:

@@ -398,3 +398,17 @@ def test_a_full_disk_leaves_no_half_written_checkpoint(workdir, tmp_path):
         [sys.executable, "-m", "lebm_tf.sample", f"--workdir={copy}",
          f"--output={picture}"], check=True, capture_output=True)
     assert np.load(picture)["x"].shape == (64, 8, 8, 1)
+
+
+@pytest.mark.parametrize("flag, message", [
+    ("--format=onnx", "--format must be one of saved_model, hlo"),
+    ("--max_batch=0", "--max_batch must be >= 1, got 0"),
+    ("--row_multiple=-1", "--row_multiple must be >= 1"),
+    ("--temperature=nan", "--temperature must be > 0 and finite"),
+    ("--exposed=seed", "--exposed must be among num_steps, temperature"),
+    ("--num_points=many", "--num_points must be an integer")])
+def test_exports_that_make_no_sense_are_refused(
+        refused, workdir, tmp_path, flag, message):
+    assert message in refused(export, f"--workdir={workdir}", flag,
+                              f"--output={tmp_path / 'models'}")
+    assert not (tmp_path / "models").exists()

@@ -84,8 +84,8 @@ def resolved(*argv):
 
 def test_a_later_family_keeps_what_both_know_and_leaves_out_the_rest(capsys):
     run, model, _ = resolved(
-        "--flagfile=configs/image_mnist_anomaly.cfg", "--family", "vae",
-        "--kl_weight=2")
+        "--flagfile=configs/image_mnist.cfg", "--anomaly_label=9",
+        "--family", "vae", "--kl_weight=2")
     assert (run.family, run.dataset, run.anomaly_label) == ("vae", "mnist", 9)
     assert (model.latent_dim, model.kl_weight) == (16, 2.0)
     assert model.generator.channels == (128, 64, 32)

@@ -25,6 +25,17 @@ def test_move_k_uses_the_seed_folded_with_k():
     np.testing.assert_array_equal(end.position, state.position)
 
 
+def test_chains_of_different_lengths_stop_where_each_would_alone():
+    start, noise = tf.constant(normal(4, 2)), tf.constant(normal(5, 4, 2))
+    lengths = [3, 0, 5, 1]
+    together = run_chain(Langevin(0.4), TARGET, start, tf.constant(lengths),
+                         None, noise)
+    for i, length in enumerate(lengths):
+        alone = run_chain(Langevin(0.4), TARGET, start, length, None, noise)
+        for a, b in zip(together[:4], alone[:4]):
+            np.testing.assert_array_equal(a[i], b[i])
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_no_moves_leave_the_start_as_it_is(kernel):
     start = tf.constant(normal(4, 2))

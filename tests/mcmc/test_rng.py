@@ -71,9 +71,12 @@ def test_row_i_depends_on_seed_i_alone(order, count):
     assert len(np.unique(rows)) == rows.size
 
 
-def test_row_seeds_are_derived_one_by_one():
-    seeds = rng.make_seed(tf.constant([3, -4, 5]))
-    for derive in (lambda s: rng.fold_in(s, 9), lambda s: rng.stream(s, "a")):
+@hypothesis.given(first=INT64, second=INT64, data=INT64)
+def test_row_seeds_are_derived_one_by_one(first, second, data):
+    """By own integer operations, but equal to TensorFlow's."""
+    seeds = rng.make_seed(tf.constant([first, -4, second], tf.int64))
+    for derive in (lambda s: rng.fold_in(s, data),
+                   lambda s: rng.stream(s, "a")):
         derived = derive(seeds)
         assert derived.dtype == tf.int32
         for seed, one in zip(seeds, derived):
@@ -92,6 +95,26 @@ def test_the_noise_of_a_chain_is_drawn_row_by_row():
         assert len(np.unique(noise[name])) == np.size(noise[name])
         np.testing.assert_array_equal(
             part[name], np.asarray(noise[name])[:, order])
+
+
+def test_the_numbers_of_rows_are_normal_and_the_same_under_xla():
+    seeds = rng.make_seed(tf.range(50, dtype=tf.int64))
+    rows = rng.normal_rows([800, 2], seeds)
+    oracles.assert_moments(
+        tf.reshape(rows, [-1, 2]), np.zeros(2), np.eye(2))
+    assert 3.5 < np.max(np.abs(rows)) < 5.5
+    compiled = tf.function(lambda: rng.normal_rows([800, 2], seeds),
+                           jit_compile=True)()
+    np.testing.assert_allclose(compiled, rows, rtol=2e-4, atol=2e-5)
+
+
+def test_a_longer_chain_begins_with_the_noise_of_a_shorter_one():
+    """So a row may be in a batch whose chains are longer than its own."""
+    values, seeds = tf.zeros([3, 5]), rng.make_seed(tf.constant([3, -4, 5]))
+    longer = rng.normal_steps(values, seeds, tf.constant(9))
+    for length in (0, 1, 2, 7):
+        np.testing.assert_array_equal(
+            rng.normal_steps(values, seeds, length), longer[:length])
 
 
 @hypothesis.given(size=st.integers(1, 200), seed=INT64)

@@ -1,0 +1,77 @@
+"""The cipher behind TensorFlow's "philox" numbers, for a seed a row at once.
+
+TensorFlow's stateless functions take one seed a call, so a seed a row costs a
+call a row. Deriving seeds needs integers only, and those are made here with
+elementwise operations, equal bit for bit to TensorFlow's.
+
+Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2,
+3", Philox-4x32-10. How a seed becomes key and counter is TensorFlow's own.
+"""
+
+import tensorflow as tf
+
+_MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
+_KEY_STEPS = 0x9E3779B9, 0xBB67AE85
+_NUM_ROUNDS = 10
+_SCRAMBLE = 0x3EC8F720, 0x02461E29  # The key with which TensorFlow mixes seeds.
+_MASK = 0xFFFFFFFF
+
+# Words of 32 bits in uint64, so that products keep both halves. A counter is
+# two pairs, its even and its odd words: one operation then does for two.
+Pair = tf.Tensor  # uint64 [..., 2]
+
+
+def cipher(even: Pair, odd: Pair, key: Pair) -> tuple[Pair, Pair]:
+    """Philox-4x32-10: a counter to random words, even ones and odd ones."""
+    factors, steps, mask = map(_constant, (_MULTIPLIERS, _KEY_STEPS, _MASK))
+    for _ in range(_NUM_ROUNDS):
+        product = tf.reverse(even * factors, [-1])
+        high = tf.bitwise.right_shift(product, _constant(32))
+        even, odd = high ^ odd ^ key, product & mask
+        key = (key + steps) & mask
+    return even, odd
+
+
+def first_words(first: Pair, second: Pair) -> Pair:
+    """The first two words that TensorFlow draws with a stateless seed.
+
+    Args:
+        first, second: The integers of the seed, low and high word of each.
+    """
+    even, odd = cipher(*_interleaved(first, second), _constant(_SCRAMBLE))
+    key, (even, odd) = tf.stack([even[..., 0], odd[..., 0]], -1), _interleaved(
+        tf.zeros_like(even), tf.stack([even[..., 1], odd[..., 1]], -1))
+    even, odd = cipher(even, odd, key)
+    return tf.stack([even[..., 0], odd[..., 0]], -1)
+
+
+# A function of its own, so that graphs which derive many seeds stay small.
+@tf.function(autograph=False, input_signature=[
+    tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.int64)])
+def fold_in(seeds: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
+    """`rng.fold_in` of every row, int32 [rows, 2].
+
+    Args:
+        seeds: int32 [rows, 2].
+        data: int64 [].
+    """
+    drawn = first_words(_words(seeds[:, 0]), _words(seeds[:, 1]))
+    data = _words(tf.broadcast_to(data, tf.shape(seeds)[:1]))
+    folded = tf.cast(first_words(drawn, data), tf.uint32)
+    return tf.bitcast(folded, tf.int32)
+
+
+def _interleaved(first, second):
+    """Words 0, 1 and 2, 3 of a counter as its even and its odd ones."""
+    return (tf.stack([first[..., 0], second[..., 0]], -1),
+            tf.stack([first[..., 1], second[..., 1]], -1))
+
+
+def _words(values):
+    """Integers [...] as words of their 64 bits, [..., 2], the low one first."""
+    words = tf.bitcast(tf.cast(values, tf.int64), tf.uint32)
+    return tf.cast(words, tf.uint64)
+
+
+def _constant(values):
+    return tf.constant(values, tf.uint64)

@@ -1,0 +1,107 @@
+"""What a model answers, as graphs: the one definition behind notebooks and
+servers.
+
+Seeds are int32 [2], or [rows, 2] and then row i depends on its own seed alone.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from lebm_tf.densities.targets import prior_target, tempered
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import Position
+
+
+class Samples(NamedTuple):
+    """Draws of the model.
+
+    Attributes:
+        x: Mean observations g(z), float32 [num_samples, ...].
+        z: Latents, nest of [num_samples, ...].
+        energy: E(z), float32 [num_samples], in nats; 0 without an energy.
+    """
+    x: Any
+    z: Position
+    energy: Any
+
+
+class Score(NamedTuple):
+    """Parts of log p(x, z) + log Z, averaged over posterior draws.
+
+    Attributes:
+        log_joint: log p(x | z) - E(z) + log p0(z), float32 [batch], in nats.
+        log_likelihood: log p(x | z), float32 [batch].
+        squared_error: |x - g(z)|^2, float32 [batch].
+        energy: E(z), float32 [batch].
+        base_log_prob: log p0(z), float32 [batch].
+    """
+    log_joint: Any
+    log_likelihood: Any
+    squared_error: Any
+    energy: Any
+    base_log_prob: Any
+
+
+def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
+           temperature=1.0, condition=None) -> Samples:
+    """Draws of the prior chains, and g of them.
+
+    Args:
+        model: An `EnergyModel`.
+        num_samples: Int or int32 [].
+        seed: Of the stream "sample".
+        num_steps: Moves, if not as trained: an int, or int32 [num_samples].
+        temperature: > 0, float [] or [num_samples]; chains climb log p /
+            temperature.
+        condition: [num_samples, ...], for a conditional prior.
+    """
+    batch = {} if condition is None else {"condition": condition}
+    target = tempered(model.negative_target(batch), temperature)
+    z = _draw(model.generation, target, num_samples, batch, seed, num_steps)
+    return Samples(model.likelihood.mean(z), z, model.energy(z, condition))
+
+
+def infer(model, x, seed: rng.Seed, *, num_steps=None, condition=None
+          ) -> Position:
+    """Posterior draws z, one for each x.
+
+    Args:
+        model: An `EnergyModel`.
+        x: Observations [batch, ...].
+        seed: Of the stream "infer".
+        num_steps, condition: As in `sample`.
+    """
+    batch = {"x": x} if condition is None else {
+        "x": x, "condition": condition}
+    rows = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
+    return _draw(model.inference, model.positive_target(batch), rows, batch,
+                 seed, num_steps)
+
+
+def score(model, x, seed: rng.Seed, *, num_steps=None, condition=None
+          ) -> Score:
+    """The parts of log p(x, z) at one posterior draw; arguments of `infer`."""
+    z = infer(model, x, seed, num_steps=num_steps, condition=condition)
+    error = model.likelihood.squared_error(x, z)
+    log_likelihood = model.likelihood.log_prob_of_error(error, x)
+    energy = model.energy(z, condition)
+    log_prior = prior_target(model.prior, condition)(z)
+    return Score(log_likelihood + log_prior, log_likelihood, error, energy,
+                 log_prior + energy)
+
+
+def line(start: Position, end: Position, fraction) -> Position:
+    """(1 - t) start + t end; `fraction` t is a number."""
+    return tf.nest.map_structure(
+        lambda a, b: (1 - fraction) * a + fraction * b, start, end)
+
+
+def _draw(sampler, target, num_rows, batch, seed, num_steps):
+    options = {}
+    if tf.is_tensor(num_steps):
+        options["num_steps"] = num_steps
+    elif num_steps is not None:
+        sampler = dataclasses.replace(sampler, num_steps=num_steps)
+    return sampler.draw(target, num_rows, batch, seed, **options).position

@@ -1,0 +1,66 @@
+"""What a model is exported to answer, and the limits of a request."""
+
+import dataclasses
+import math
+
+EXPOSABLE = ("num_steps", "temperature")
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingConfig:
+    """What a served model answers, and its limits.
+
+    Attributes:
+        max_batch: Most rows of a call, >= 1; a longer one is refused.
+        row_multiple: Rows to a multiple of which a call is filled up, >= 1, as
+            matrix kernels round otherwise for few rows. With 16, measured on
+            AVX-512, row i is equal bit for bit in every batch; 1 answers
+            single rows of large networks faster, equal to rounding only.
+        sample_steps: Moves of the prior chains; -1 as trained.
+        infer_steps: Moves of the posterior chains; -1 as trained.
+        temperature: > 0; prior chains climb log p / temperature.
+        exposed: Which of num_steps, temperature every row of a request
+            chooses, in place of these three; none if empty.
+        max_steps: Most moves that a request may choose, >= 0.
+        min_temperature: Least temperature that a request may choose, > 0.
+        max_temperature: Highest temperature that a request may choose.
+        num_points: Points of an interpolation with both its ends, >= 2.
+        check_rows: Rows of the check that row i does not depend on the batch,
+            whose result goes into the model card; 0 leaves it out.
+        warmup: Whether requests are written that a server replays at its
+            start, which needs tensorflow-serving-api.
+    """
+    max_batch: int = 256
+    row_multiple: int = 16
+    sample_steps: int = -1
+    infer_steps: int = -1
+    temperature: float = 1.0
+    exposed: tuple[str, ...] = ()
+    max_steps: int = 1_000
+    min_temperature: float = 0.1
+    max_temperature: float = 10.0
+    num_points: int = 8
+    check_rows: int = 64
+    warmup: bool = True
+
+    def __post_init__(self):
+        for name, least in (("max_batch", 1), ("row_multiple", 1),
+                            ("sample_steps", -1), ("infer_steps", -1),
+                            ("max_steps", 0), ("num_points", 2),
+                            ("check_rows", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f"{name} must be >= {least}, got {getattr(self, name)}.")
+        for name in ("temperature", "min_temperature", "max_temperature"):
+            value = getattr(self, name)
+            if not (value > 0 and math.isfinite(value)):
+                raise ValueError(
+                    f"{name} must be > 0 and finite, got {value}.")
+        if self.min_temperature > self.max_temperature:
+            raise ValueError(
+                "max_temperature must be >= min_temperature, got "
+                f"{self.max_temperature} and {self.min_temperature}.")
+        for name in self.exposed:
+            if name not in EXPOSABLE:
+                raise ValueError(f"exposed must be among "
+                                 f"{', '.join(EXPOSABLE)}, got {name!r}.")

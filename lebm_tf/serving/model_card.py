@@ -1,0 +1,212 @@
+"""What is written beside a model for those who use it."""
+
+import dataclasses
+import json
+import os
+import platform
+from typing import Any, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf import files
+from lebm_tf.serving.config import ServingConfig
+from lebm_tf.serving.requests import call
+from lebm_tf.serving.signatures import DEFAULT, Signature
+
+CARD, EXTRA, METADATA = "MODEL_CARD.md", "assets.extra", "metadata.json"
+REST = "http://localhost:8501/v1/models/{name}:predict"
+_CHECKED = ("sample", "score")
+_LONGEST_LINE = 300  # Characters of a request that is still copied by hand.
+
+
+def metadata(name: str, signatures: Mapping[str, Signature],
+             config: ServingConfig, rows: Mapping[str, Any],
+             about: Mapping[str, Mapping[str, Any]]) -> dict:
+    """All that a program may want to know of a model, as JSON types.
+
+    Args:
+        name: Of the model, as a server calls it.
+        signatures: Of a `Servable`.
+        config: What it was exported with.
+        rows: What `compare_rows` found.
+        about: Title -> name -> value: data, configuration, metrics.
+    """
+    return {"name": name, "tensorflow": tf.__version__, "signatures": {
+        key: {"meaning": signature.meaning,
+              "inputs": _fields(signature.inputs),
+              "outputs": _fields(signature.outputs)}
+        for key, signature in signatures.items()},
+        "default": "sample", "limits": dataclasses.asdict(config),
+        "rows": dict(rows), "about": {
+            title: dict(values) for title, values in about.items()}}
+
+
+def compare_rows(functions: Mapping[str, Any], requests) -> dict:
+    """Whether an answer depends on the batch that its row was in.
+
+    Args:
+        functions: Signature -> what answers.
+        requests: Signature -> request of many rows, all different.
+
+    Returns:
+        How many rows were compared, in which batches, the largest difference
+        of any number, and the processor.
+    """
+    largest, num_rows = 0.0, 0
+    for name in _CHECKED:
+        request = requests[name]
+        num_rows = len(request["seed"])
+        whole = call(functions[name], request)
+        parts = [np.arange(size) for size in (1, 2, 7) if size < num_rows]
+        for part in [*parts, np.arange(num_rows)[::-1]]:
+            answer = call(functions[name], {
+                key: value[part] for key, value in request.items()})
+            for key, value in answer.items():
+                if value.dtype.kind == "f":
+                    largest = max(largest, _difference(
+                        value, whole[key][part]))
+    return {"rows": num_rows, "batches": [1, 2, 7, num_rows],
+            "signatures": list(_CHECKED), "largest_difference": largest,
+            "processor": platform.machine()}
+
+
+def write(folder: str, meta: Mapping[str, Any], bodies: Mapping[str, dict]
+          ) -> None:
+    """Writes the card, the metadata and a request for every signature.
+
+    Args:
+        folder: Of a version.
+        meta: What `metadata` gave.
+        bodies: Signature -> body of a REST request.
+    """
+    files.write_json(os.path.join(folder, EXTRA, METADATA), meta)
+    for name, body in bodies.items():
+        _write(_request_path(folder, name), json.dumps(body) + "\n")
+    _write(os.path.join(folder, CARD), _card(meta, bodies))
+
+
+def read_summary(folder: str) -> str:
+    """The signatures of a version as lines, with a request to copy for each.
+
+    Args:
+        folder: Of a version that `write` described.
+    """
+    meta, lines = files.read_json(os.path.join(folder, EXTRA, METADATA)), []
+    for name, signature in meta["signatures"].items():
+        default = f" ({DEFAULT})" if name == meta["default"] else ""
+        lines.append(f"{name}{default}: {signature['meaning']}")
+        for kind in ("inputs", "outputs"):
+            lines.append(f"  {kind[:-1]:<6}  " + ", ".join(
+                f"{key} {field['dtype']} {_shape(field)}"
+                for key, field in signature[kind].items()))
+        body = files.read_json(_request_path(folder, name))
+        lines += ["  " + _how_to_call(meta["name"], body, folder), ""]
+    return "\n".join(lines)
+
+
+def _how_to_call(name, body, folder):
+    """A request to copy into a shell; a long one is read from its file."""
+    data = json.dumps(body)
+    data = f"'{data}'" if len(data) <= _LONGEST_LINE else "@" + _request_path(
+        folder, body["signature_name"])
+    return f"curl -d {data} {REST.format(name=name)}"
+
+
+def _request_path(folder, signature):
+    return os.path.join(folder, EXTRA, "requests", f"{signature}.json")
+
+
+def _write(path, text):
+    with files.atomic_path(path) as temporary:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _card(meta, bodies):
+    """The model card, Markdown."""
+    limits = meta["limits"]
+    parts = [f"# {meta['name']}", _INTENDED]
+    parts += [f"## {title}\n\n" + _table(("", ""), [
+        (f"`{key}`", value) for key, value in values.items()])
+        for title, values in meta["about"].items()]
+    parts.append("## Settings of the export\n\n" + _table(("", ""), [
+        (f"`{key}`", value) for key, value in limits.items()]))
+    parts.append("## Signatures\n\n" + _CALLS.format(
+        max_batch=limits["max_batch"], rest=REST.format(name=meta["name"]),
+        multiple=limits["row_multiple"], rows=_rows(meta["rows"])))
+    for key, signature in meta["signatures"].items():
+        fields = [(f"{kind[:-1]} `{field}`", f"{value['dtype']} "
+                   f"{_shape(value)}", value["meaning"] + _bounds(value))
+                  for kind in ("inputs", "outputs")
+                  for field, value in signature[kind].items()]
+        parts.append(
+            f"### {key}\n\n{signature['meaning']}\n\n"
+            + _table(("", "type", "meaning"), fields) + "\n\n```\n"
+            + _how_to_call(meta["name"], bodies[key], "") + "\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+_INTENDED = """## Intended use
+
+Drawing samples, inferring latent variables, reconstructing and scoring
+observations of the kind that the model was trained on. Samples are means g(z),
+without observation noise. Scores order observations under this one model; they
+are no probabilities, and not comparable with those of another model. A model
+reproduces what its training data over- and under-represent: measure it on data
+of your own before anything depends on it."""
+
+_CALLS = """REST: `POST {rest}`; the
+requests below are files in `assets.extra/requests`, too. gRPC: the same names
+with `PredictionService.Predict`. `serving_default` is `sample`. The first axis
+counts rows; all inputs have as many. A call has at most {max_batch} rows; a
+longer one is refused, so let a server's `max_batch_size` be no more.
+
+Row i depends on the weights and on row i of the inputs alone, so a server may
+join requests. Calls are filled up to a multiple of {multiple} rows;
+{rows}
+
+A value that is not allowed does not fail the call: its row is NaN (of a PNG
+file: empty), and `status` says what was expected. Look at `status` first."""
+
+
+def _difference(first, second):
+    """The largest one; NaN equals NaN only."""
+    same = (first == second) | (np.isnan(first) & np.isnan(second))
+    return float(np.max(np.where(same, 0.0, np.nan_to_num(
+        np.abs(first - second), nan=np.inf))))
+
+
+def _rows(rows):
+    if not rows:
+        return "equality of rows was not measured."
+    what = ("row i was equal bit for bit" if not rows["largest_difference"]
+            else "row i differed by at most "
+            f"{rows['largest_difference']:.2g}")
+    return (f"{what}\nin batches of {', '.join(map(str, rows['batches']))} "
+            f"and in reverse order\n({', '.join(rows['signatures'])}; "
+            f"measured at export on {rows['processor']}).")
+
+
+def _fields(fields):
+    return {name: {
+        "dtype": field.dtype.name, "shape": ["batch", *field.shape],
+        "meaning": field.meaning, "low": field.low, "high": field.high}
+        for name, field in fields.items()}
+
+
+def _shape(field):
+    return f"[{', '.join(map(str, field['shape']))}]"
+
+
+def _bounds(field):
+    if field["low"] is None or len(field["shape"]) > 1:
+        return ""  # Or said already.
+    return f" In [{field['low']:g}, {field['high']:g}]."
+
+
+def _table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(
+        str(cell).replace("|", "\\|") for cell in line) + " |"
+        for line in lines)

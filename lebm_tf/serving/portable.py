@@ -1,0 +1,72 @@
+"""The compiled sampler as a portable program, for other runtimes.
+
+HLO, as TensorFlow itself writes it: shapes are fixed, weights are arguments.
+"""
+
+import os
+import shutil
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf import files
+from lebm_tf.models import EnergyModel
+from lebm_tf.serving import saved_model, signatures
+from lebm_tf.serving.config import ServingConfig
+
+PROGRAM, HLO, WEIGHTS, SCRIPT = (
+    "program.json", "sampler.hlo", "weights.npz", "run.py")
+
+
+def export_hlo(model: EnergyModel, output: str, shape: tuple[int, ...],
+               config: ServingConfig = ServingConfig()) -> str:
+    """Writes OUTPUT/N with the program, its weights and a script to run it.
+
+    The program draws `config.row_multiple` samples, one a seed, equal to those
+    of the SavedModel up to rounding.
+
+    Args:
+        model, output, shape: As of `export_model`.
+        config: Steps and temperature; nothing can be exposed.
+
+    Returns:
+        The folder of the new version.
+
+    Raises:
+        InputError: If the model can't be served or the folder not written.
+    """
+    with saved_model.version(model, output) as (folder, publish):
+        servable = signatures.Servable(model, shape, config)
+        # The names of results are those of a dictionary, in sorted order.
+        program = tf.function(lambda seed: servable.sample(seed),
+                              jit_compile=True, autograph=False)
+        seed = tf.TensorSpec([config.row_multiple], tf.int64, "seed")
+        graph = program.get_concrete_function(seed)
+        with open(os.path.join(folder, HLO), "wb") as file:
+            file.write(program.experimental_get_compiler_ir(seed)(
+                stage="hlo_serialized"))
+        weights = _weights(graph)
+        np.savez(os.path.join(folder, WEIGHTS), **weights)
+        files.write_json(os.path.join(folder, PROGRAM), {
+            "hlo": HLO, "weights": WEIGHTS,
+            "arguments": [_field("seed", seed), *(
+                _field(name, value) for name, value in weights.items())],
+            "outputs": [_field(name, spec) for name, spec in sorted(
+                graph.structured_outputs.items())]})
+        shutil.copyfile(os.path.join(os.path.dirname(__file__), "run_hlo.py"),
+                        os.path.join(folder, SCRIPT))
+        return publish()
+
+
+def _weights(graph):
+    """Name -> value of what the program takes besides, in its order."""
+    variables = {id(variable.handle): variable
+                 for variable in graph.graph.variables}
+    return {f"{i}/{variables[id(handle)].name}":
+            variables[id(handle)].numpy()
+            for i, handle in enumerate(graph.captured_inputs)}
+
+
+def _field(name, value):
+    return {"name": name, "dtype": tf.as_dtype(value.dtype).name,
+            "shape": list(value.shape)}

@@ -1,0 +1,96 @@
+"""Requests that a model can answer: to copy, and to warm up a server."""
+
+import base64
+import os
+from typing import Any, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.errors import InputError
+from lebm_tf.serving.signatures import Signature
+
+WARMUP = "tf_serving_warmup_requests"  # Where TensorFlow Serving looks.
+
+Request = dict[str, np.ndarray]  # Input name -> [rows, ...].
+
+
+def examples(signatures: Mapping[str, Signature], seeds=(7,)
+             ) -> dict[str, Request]:
+    """A request for every signature, made of samples of the model.
+
+    Args:
+        signatures: Of a `Servable`.
+        seeds: One for each row.
+    """
+    values: dict[str, Any] = {"seed": np.array(seeds, np.int64)}
+    for signature in signatures.values():  # "sample" is the first.
+        for name, field in signature.inputs.items():
+            if field.example is not None:
+                values[name] = np.full(len(seeds), field.example,
+                                       field.dtype.as_numpy_dtype)
+        request = {name: values[name] for name in signature.inputs
+                   if name in values}
+        if len(request) == len(signature.inputs) and "x" not in values:
+            drawn = call(signature.function, request)
+            x = np.clip(drawn["x"], -1, 1)
+            values.update(drawn, x=x, x_from=x, x_to=x[::-1])
+    if "sample_png" in signatures:
+        values.update(call(signatures["sample_png"].function, {
+            name: values[name] for name in signatures["sample_png"].inputs}))
+    return {name: {key: values[key] for key in signature.inputs}
+            for name, signature in signatures.items()}
+
+
+def call(function, request: Request) -> dict[str, np.ndarray]:
+    """What a signature answers, as arrays."""
+    answer = function(**{name: tf.constant(value)
+                         for name, value in request.items()})
+    return {name: value.numpy() for name, value in answer.items()}
+
+
+def to_json(signature: str, request: Request) -> dict:
+    """The body of a REST request to TensorFlow Serving."""
+    return {"signature_name": signature, "inputs": {
+        name: _plain(value) for name, value in request.items()}}
+
+
+def write_warmup(folder: str, name: str, requests: Mapping[str, Request]
+                 ) -> None:
+    """Writes what a server replays before it says that it is ready.
+
+    Args:
+        folder: `assets.extra` of a version.
+        name: Of the model, as the server calls it.
+        requests: Signature -> request.
+
+    Raises:
+        InputError: If tensorflow-serving-api is not installed.
+    """
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "warm-up requests need tensorflow-serving-api (pip install "
+            "'lebm_tf[serving]', or --nowarmup to do without), got "
+            f"{error}.") from error
+    with tf.io.TFRecordWriter(os.path.join(folder, WARMUP)) as writer:
+        for signature, request in requests.items():
+            message = predict_pb2.PredictRequest()
+            message.model_spec.name = name
+            message.model_spec.signature_name = signature
+            for key, value in request.items():
+                message.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            writer.write(prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=message)
+            ).SerializeToString(deterministic=True))
+
+
+def _plain(value):
+    """An array as JSON has it: the shortest digits, bytes as base64."""
+    if value.dtype == object:
+        return [{"b64": base64.b64encode(one).decode()} for one in value]
+    if value.dtype.kind != "f":
+        return value.tolist()
+    texts = [float(str(one)) for one in value.reshape(-1)]
+    return np.array(texts, np.float64).reshape(value.shape).tolist()

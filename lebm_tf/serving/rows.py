@@ -1,0 +1,142 @@
+"""Calls whose rows belong to different clients.
+
+A server joins requests along the first axis. An assertion about one row would
+then fail the others, so a wrong value is answered in its own row: NaN, and a
+`status` that says what was expected. Only a call as a whole can be refused.
+"""
+
+import dataclasses
+from typing import Any, Callable, Mapping
+
+import tensorflow as tf
+
+STATUS = "status"
+NOT_FINITE = "the answer must be finite, got NaN or infinity."
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """An input or output, a row of a call.
+
+    Attributes:
+        dtype: Type of its values.
+        shape: Shape of a row.
+        meaning: What it is, with its unit.
+        low, high: Least and greatest value allowed, if bounded.
+        tolerance: How far rounding may leave these bounds.
+        neutral: What stands in the place of a value that is not allowed.
+        example: What a request to copy has; without it, a sample's value.
+    """
+    dtype: tf.DType
+    shape: tuple[int, ...]
+    meaning: str
+    low: float | None = None
+    high: float | None = None
+    tolerance: float = 0.0
+    neutral: Any = 0
+    example: float | None = None
+
+    def spec(self, name: str) -> tf.TensorSpec:
+        """As a signature has it, of any number of rows."""
+        return tf.TensorSpec([None, *self.shape], self.dtype, name)
+
+    @property
+    def rule(self) -> str:
+        """What values must be, "" if they may be anything."""
+        if self.low is not None:
+            return f"lie in [{self.low:g}, {self.high:g}]"
+        return "be finite" if self.dtype.is_floating else ""
+
+    def read(self, name: str, value: tf.Tensor
+             ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The value, and what is wrong with each row, string [rows]."""
+        flat = tf.reshape(value, [tf.shape(value)[0], -1])
+        wrong = tf.zeros_like(flat, tf.bool)
+        if self.dtype.is_floating:
+            wrong = ~tf.math.is_finite(flat)
+        if self.low is not None:
+            wrong |= flat < tf.cast(self.low - self.tolerance, self.dtype)
+            wrong |= flat > tf.cast(self.high + self.tolerance, self.dtype)
+        if not self.rule:
+            return value, tf.fill(tf.shape(flat)[:1], "")
+        first = tf.gather(flat, tf.argmax(tf.cast(wrong, tf.int32), 1),
+                          axis=1, batch_dims=1)
+        text = tf.strings.as_string(first, shortest=True) if (
+            self.dtype.is_floating) else tf.strings.as_string(first)
+        return value, tf.where(tf.reduce_any(wrong, 1), tf.strings.join(
+            [f"{name} must {self.rule}, got ", text, "."]), "")
+
+
+def by_row(compute: Callable, inputs: Mapping[str, Field], limit: int,
+           multiple: int) -> Callable:
+    """Wraps a computation so that every row is answered by itself.
+
+    Args:
+        compute: (name=[rows, ...]) -> {name: float or string [rows, ...]},
+            whose rows do not depend on one another.
+        inputs: What it takes.
+        limit: Most rows of a call; more fail the call before anything is
+            allocated.
+        multiple: `compute` sees a multiple of this many rows.
+
+    Returns:
+        A function of the same inputs; its outputs have `status` besides,
+        string [rows], empty where the row is good.
+    """
+    def answer(**values):
+        values = _checked(values, limit)
+        rows = tf.shape(next(iter(values.values())))[0]
+        status = tf.fill([rows], "")
+        for name, field in inputs.items():
+            values[name], problem = field.read(name, values[name])
+            status = tf.where(status == "", problem, status)
+        values = {name: _fill_up(
+            _where(status == "", value, inputs[name].neutral), rows, multiple,
+            inputs[name].neutral) for name, value in values.items()}
+        outputs = {name: value[:rows]
+                   for name, value in compute(**values).items()}
+        good = tf.reduce_all([_is_whole(value)
+                              for value in outputs.values()], 0)
+        status = tf.where((status == "") & ~good, NOT_FINITE, status)
+        return {STATUS: status, **{
+            name: _where(status == "", value,
+                         "" if value.dtype == tf.string else float("nan"))
+            for name, value in outputs.items()}}
+    return answer
+
+
+def _checked(values, limit):
+    """The inputs, if there are neither too many rows nor of some too few."""
+    first, *others = values
+    rows = tf.shape(values[first])[0]
+    checks = [tf.debugging.Assert(rows <= limit, [
+        f"a call must have at most {limit} rows, got", rows])]
+    for name in others:
+        count = tf.shape(values[name])[0]
+        checks.append(tf.debugging.Assert(count == rows, [
+            f"{name} must have as many rows as {first}, got", count, rows]))
+    with tf.control_dependencies(checks):
+        return {name: tf.identity(value) for name, value in values.items()}
+
+
+def _fill_up(value, rows, multiple, neutral):
+    """Adds neutral rows up to a multiple, and up to one at least."""
+    missing = -tf.maximum(rows, 1) % multiple + tf.cast(rows == 0, tf.int32)
+    shape = tf.concat([[missing], tf.shape(value)[1:]], 0)
+    filled = tf.concat(
+        [value, tf.fill(shape, tf.constant(neutral, value.dtype))], 0)
+    return tf.ensure_shape(filled, [None, *value.shape[1:]])
+
+
+def _where(rows, value, other):
+    """Of the rows that are chosen, bool [rows], the value."""
+    rows = tf.reshape(rows, [-1] + [1] * (value.shape.rank - 1))
+    return tf.where(rows, value, tf.constant(other, value.dtype))
+
+
+def _is_whole(value):
+    """Which rows hold an answer, bool [rows]."""
+    if value.dtype == tf.string:
+        return tf.strings.length(value) > 0
+    return tf.reduce_all(tf.math.is_finite(value),
+                         list(range(1, value.shape.rank)))

@@ -1,0 +1,51 @@
+"""Runs an exported sampler without TensorFlow and without lebm_tf.
+
+    python run.py --seed=7 --output=samples.npz
+
+Needs numpy and jax 0.10, whose compiler reads the HLO of this folder; any other
+program that reads an HloModuleProto will do: program.json says which
+arguments it takes, in their order, and what it gives. Draws as many samples as
+the program has rows, with the seeds SEED, SEED + 1, ... The same seeds give the
+samples of the SavedModel up to rounding.
+"""
+
+import argparse
+import json
+import os
+
+import jax
+from jax._src.lib import xla_client
+import numpy as np
+
+
+def main():
+    """Compiles, runs, writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", default="samples.npz")
+    chosen = parser.parse_args()
+    folder = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(folder, "program.json"), encoding="utf-8") as file:
+        program = json.load(file)
+    with open(os.path.join(folder, program["hlo"]), "rb") as file:
+        computation = xla_client.XlaComputation(file.read())
+    weights = np.load(os.path.join(folder, program["weights"]))
+    rows = program["arguments"][0]["shape"][0]
+    values = [np.arange(chosen.seed, chosen.seed + rows, dtype=np.int64)]
+    values += [weights[argument["name"]]
+               for argument in program["arguments"][1:]]
+    jax.config.update("jax_enable_x64", True)  # Seeds have 64 bits.
+    device = jax.local_devices()[0]
+    compiled = device.client.compile_and_load(
+        xla_client._xla.mlir.xla_computation_to_mlir_module(computation),
+        xla_client.DeviceList((device,)), xla_client.CompileOptions())
+    results = compiled.execute_sharded(
+        [jax.device_put(value, device) for value in values]
+    ).disassemble_into_single_device_arrays()
+    np.savez(chosen.output, **{
+        output["name"]: np.asarray(result[0])
+        for output, result in zip(program["outputs"], results)})
+
+
+if __name__ == "__main__":
+    main()
