@@ -1,0 +1,186 @@
+"""Calls a model that lebm_tf exported, on any host, by gRPC or by REST.
+
+    python client.py sample --set 'seed=[1, 2]'
+    python client.py score --server=http://HOST:8501 --request=score.json
+    python client.py score_png --set 'seed=[1]' --set png_bytes=@digit.png
+    python client.py all
+
+`all` draws samples and calls every signature with them. A request file is one
+of `assets.extra/requests/` beside the model. The answer is written as JSON,
+name -> rows, files as {"b64": ...}. REST needs nothing but Python and
+connections.py beside; gRPC needs tensorflow-serving-api. Exit code 2: the
+request or a row of it was refused; 1: no answer came in time.
+"""
+
+import argparse
+import base64
+import json
+import sys
+
+from connections import NoAnswer, Refused, connect, patiently
+
+KINDS = {"DT_INT64": int, "DT_INT32": int, "DT_FLOAT": (int, float),
+         "DT_STRING": (dict, str)}
+
+
+def check(inputs, fields):
+    """Refuses inputs, name -> rows, that the signature does not take."""
+    if set(inputs) != set(fields["inputs"]):
+        raise Refused(f"inputs must be {', '.join(sorted(fields['inputs']))}, "
+                      f"got {', '.join(sorted(inputs)) or 'none'}.")
+    counts = set()
+    for name, (dtype, shape) in fields["inputs"].items():
+        rows, rule = inputs[name], f"{dtype} [rows, {str(shape)[1:]}"
+        if not isinstance(rows, list) or not all(
+                _fits(row, KINDS.get(dtype, object), shape) for row in rows):
+            raise Refused(f"{name} must be {rule.replace(', ]', ']')}, got "
+                          f"{json.dumps(rows)[:60]}")
+        counts.add(len(rows))
+    if len(counts) > 1 or not all(counts):
+        raise Refused("all inputs must have as many rows, 1 or more, got "
+                      f"{sorted(counts)}.")
+
+
+def call_all(predict, metadata, values):
+    """Calls every signature once, with what `sample` drew.
+
+    Args:
+        predict: (signature, inputs) -> answer.
+        metadata: Signature -> fields.
+        values: Name -> rows: `seed`, and what a signature takes besides.
+
+    Returns:
+        Signature -> answer.
+    """
+    names, answers = [name for name in ("sample", "sample_png")
+                      if name in metadata], {}
+    names += sorted(set(metadata) - {*names, "serving_default"})
+    for name in names:
+        answers[name] = predict(name, {
+            key: values[key] for key in metadata[name]["inputs"]
+            if key in values})
+        if name == "sample":
+            values = {**answers[name], **values}
+            values["x"] = x = _clipped(values["x"])
+            values = {"x_from": x, "x_to": x[::-1], **values}
+        elif name == "sample_png":
+            values = {**answers[name], **values}
+    return answers
+
+
+def _fits(row, kind, shape):
+    if shape:
+        return isinstance(row, list) and len(row) == shape[0] and all(
+            _fits(part, kind, shape[1:]) for part in row)
+    return isinstance(row, kind) and not isinstance(row, bool)
+
+
+def _clipped(x):
+    """Pixels must lie in [-1, 1]; a sample may leave it a little."""
+    if isinstance(x, list):
+        return [_clipped(row) for row in x]
+    return min(max(x, -1.0), 1.0)
+
+
+def read_inputs(path, settings):
+    """Inputs, name -> rows, of a request file and of --set."""
+    inputs, files = {}, {}
+    if path:
+        try:
+            body = json.loads(_read(path))
+        except ValueError as error:
+            raise Refused(f"{path} must be JSON, got {error}.") from error
+        inputs = body.get("inputs") if isinstance(body, dict) else None
+        if not isinstance(inputs, dict):
+            raise Refused(f'{path} must hold {{"inputs": {{...}}}}.')
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        try:
+            if value.startswith("@"):
+                data = base64.b64encode(_read(value[1:])).decode()
+                inputs[name] = files.setdefault(name, [])
+                files[name].append({"b64": data})
+            else:
+                inputs[name] = json.loads(value)
+        except ValueError as error:
+            raise Refused("--set must be NAME=JSON or NAME=@FILE, got "
+                          f"{setting[:60]!r}.") from error
+    return inputs
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise Refused(f"{path} must be a file to read, got "
+                      f"{error.strerror}.") from error
+
+
+def main(arguments=None):
+    """Calls what the command line says; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    add = parser.add_argument
+    add("signature", help="sample, score and so on, or all")
+    add("--server", default="grpc://localhost:8500",
+        help="grpc://HOST:PORT, http://HOST:PORT or https://HOST:PORT")
+    add("--model", default="digits", help="its name on the server")
+    add("--version", type=int, help="its number; the newest by default")
+    add("--request", help="file with the inputs")
+    add("--set", action="append", default=[], metavar="NAME=VALUE",
+        help="an input: JSON rows, or @FILE, a row each time")
+    add("--output", help="file for the answer, in place of the terminal")
+    add("--timeout", type=float, default=30, help="seconds for each answer")
+    add("--retries", type=int, default=5, help="when there is no answer")
+    options = parser.parse_args(arguments)
+    try:
+        return _run(options)
+    except (Refused, NoAnswer) as error:
+        print("client.py:", " ".join(str(error).split())[:500],
+              file=sys.stderr)
+        return 2 if isinstance(error, Refused) else 1
+
+
+def _run(options):
+    if not options.timeout > 0 or options.retries < 0:
+        raise Refused("--timeout must be > 0 and --retries >= 0, got "
+                      f"{options.timeout} and {options.retries}.")
+    server = connect(options.server, options.model, options.version)
+    inputs = read_inputs(options.request, options.set)
+    metadata = patiently(server.metadata, options.timeout, options.retries)
+    if options.signature not in (*metadata, "all"):
+        raise Refused(f"the signature must be one of {', '.join(metadata)} or "
+                      f"all, got {options.signature!r}.")
+
+    def predict(name, inputs):
+        check(inputs, metadata[name])
+        return patiently(lambda left: server.predict(
+            name, inputs, metadata[name], left),
+            options.timeout, options.retries)
+
+    if options.signature == "all":
+        seed = inputs.get("seed", [7])
+        answers = call_all(predict, metadata, {
+            "seed": seed, "num_steps": [1] * len(seed),
+            "temperature": [1.0] * len(seed), **inputs})
+    else:
+        answers = {options.signature: predict(options.signature, inputs)}
+    bad = [f"{name}, row {i}: {status}" for name, answer in answers.items()
+           for i, status in enumerate(answer.get("status", [])) if status]
+    text = json.dumps(answers if options.signature == "all"
+                      else answers[options.signature])
+    try:
+        with open(options.output or sys.stdout.fileno(), "w",
+                  encoding="utf-8", closefd=bool(options.output)) as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise Refused(f"--output must be a file to write, got "
+                      f"{error.strerror}.") from error
+    if bad:
+        raise Refused("; ".join(bad))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
