@@ -21,8 +21,8 @@ test-fast: $(VENV)/.installed
 	$(RUN) -m pytest -q -m "not slow"
 
 lint: $(VENV)/.installed
-	$(RUN) -m flake8 lebm_tf tests benchmarks
-	$(RUN) -m isort --check-only lebm_tf tests benchmarks
+	$(RUN) -m flake8 lebm_tf tests benchmarks export
+	$(RUN) -m isort --check-only lebm_tf tests benchmarks export
 
 # The table of README: several seeds, with the baseline beside.
 bench-quickstart: $(VENV)/.installed

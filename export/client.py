@@ -14,7 +14,9 @@ request or a row of it was refused; 1: no answer came in time.
 
 import argparse
 import base64
+import contextlib
 import json
+import os
 import sys
 
 from connections import NoAnswer, Refused, connect, patiently
@@ -108,6 +110,19 @@ def read_inputs(path, settings):
     return inputs
 
 
+@contextlib.contextmanager
+def _without_chatter():
+    """TensorFlow's C++ code talks before it can be told not to."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _read(path):
     try:
         with open(path, "rb") as file:
@@ -146,7 +161,8 @@ def _run(options):
     if not options.timeout > 0 or options.retries < 0:
         raise Refused("--timeout must be > 0 and --retries >= 0, got "
                       f"{options.timeout} and {options.retries}.")
-    server = connect(options.server, options.model, options.version)
+    with _without_chatter():
+        server = connect(options.server, options.model, options.version)
     inputs = read_inputs(options.request, options.set)
     metadata = patiently(server.metadata, options.timeout, options.retries)
     if options.signature not in (*metadata, "all"):

@@ -1,0 +1,81 @@
+"""Starts a server of a folder: the real one if it is installed."""
+
+import contextlib
+import importlib.util
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+import urllib.error
+import urllib.request
+
+KIT = pathlib.Path(__file__).parents[2] / "export"
+REAL = shutil.which("tensorflow_model_server")
+
+
+def _connections():
+    """The module of the kit, which is not installed."""
+    spec = importlib.util.spec_from_file_location(
+        "connections", KIT / "connections.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+connections = _connections()
+
+
+class Addresses(NamedTuple):
+    """Of a running server, as client.py takes them."""
+    grpc: str
+    rest: str
+    folder: pathlib.Path
+
+
+@contextlib.contextmanager
+def running(folder, *flags):
+    """A server of the newest version of `folder`, loaded; its addresses."""
+    ports = _free_ports(2)
+    addresses = Addresses(f"grpc://localhost:{ports[0]}",
+                          f"http://localhost:{ports[1]}", folder)
+    program = [REAL] if REAL else [
+        sys.executable, "-m", "tests.serving.stand_in"]
+    process = subprocess.Popen([
+        *program, f"--port={ports[0]}", f"--rest_api_port={ports[1]}",
+        f"--model_name={folder.name}", f"--model_base_path={folder}",
+        "--file_system_poll_wait_seconds=1",
+        # Sums in one order: answers can be compared bit for bit.
+        "--tensorflow_intra_op_parallelism=1",
+        "--tensorflow_inter_op_parallelism=1", *flags],
+        cwd=KIT.parent)
+    try:
+        _wait_until_loaded(f"{addresses.rest}/v1/models/{folder.name}/metadata",
+                           process)
+        yield addresses
+    finally:
+        process.terminate()
+        code = process.wait(30)
+    assert code == 0 or REAL
+
+
+def _free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("localhost", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _wait_until_loaded(url, process, seconds=120):
+    end = time.monotonic() + seconds
+    while True:
+        assert process.poll() is None, "the server has ended"
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            assert time.monotonic() < end, "the server does not answer"
+        time.sleep(0.2)
