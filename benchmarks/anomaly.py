@@ -22,8 +22,10 @@ from lebm_tf import command, config, files
 from lebm_tf.errors import InputError
 
 RESULTS = os.path.join(os.path.dirname(__file__), "results")
-METRICS = {"anomaly/auprc": "auprc", "reconstruction/mse": "mse",
-           "training/seconds": "seconds"}
+METRICS = {"anomaly/auprc_log_joint": "log_joint", "anomaly/auprc_damc": "damc",
+           "reconstruction/mse": "mse", "training/seconds": "seconds"}
+SCORES = {"log_joint": "-log p(x, z)",
+          "damc": "squared error + E(z) + |z|^2 / 2"}
 
 _LEARNED = "configs/image_mnist_anomaly.cfg"
 
@@ -109,18 +111,21 @@ def measure(system: str, digit: int, seed: int, chosen: AnomalyBenchmark
 
 
 def table(results: dict) -> str:
-    """Markdown: areas by digit, the mean and the seeds it is of."""
+    """Markdown: areas by digit and score, the mean and the seeds it is of."""
     digits = sorted(map(int, {
         digit for runs in results["runs"].values() for digit in runs}))
     lines = ["| | " + " | ".join(map(str, digits)) + " |",
              "|---|" + "---|" * len(digits)]
-    for name, runs in results["runs"].items():
-        cells = []
-        for digit in digits:
-            values = [run["auprc"] for run in runs.get(str(digit), {}).values()]
-            cells.append(f"{statistics.mean(values):.3f} (" + ", ".join(
-                f"{value:.3f}" for value in values) + ")" if values else "")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    for score, meaning in SCORES.items():
+        for name, runs in results["runs"].items():
+            cells = []
+            for digit in digits:
+                values = [run[score] for run in runs.get(
+                    str(digit), {}).values()]
+                cells.append(f"{statistics.mean(values):.3f} (" + ", ".join(
+                    f"{value:.3f}" for value in values) + ")"
+                    if values else "")
+            lines.append(f"| {name}, {meaning} | " + " | ".join(cells) + " |")
     for name, values in PUBLISHED.items():
         lines.append(f"| {name} | " + " | ".join(
             f"{values[digit]:.3f}" for digit in digits) + " |")

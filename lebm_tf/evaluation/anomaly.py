@@ -26,10 +26,13 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
     check(context)
     data, config = context.data, context.config
     is_anomaly = data.y_test == context.anomaly_label
-    scores = score(model, data.to_model(data.x_test), config.anomaly_score,
-                   config.num_draws, config.seed)
-    yield "anomaly/auprc", precision_recall_area(is_anomaly, scores)
-    yield "anomaly/auroc", float(metrics.roc_auc_score(is_anomaly, scores))
+    measured = scores(model, data.to_model(data.x_test), config.num_draws,
+                      config.seed)
+    for name, values in measured.items():
+        yield f"anomaly/auprc_{name}", precision_recall_area(is_anomaly, values)
+    chosen = measured[config.anomaly_score]
+    yield "anomaly/auprc", precision_recall_area(is_anomaly, chosen)
+    yield "anomaly/auroc", float(metrics.roc_auc_score(is_anomaly, chosen))
     yield "anomaly/prevalence", float(is_anomaly.mean())
     yield "anomaly/label", context.anomaly_label
     yield "anomaly/score", config.anomaly_score
@@ -58,9 +61,9 @@ def check(context: Context) -> None:
             f"{context.anomaly_label}; split them with anomaly_split.")
 
 
-def score(model: Any, x: Any, name: str, num_draws: int, seed: int
-          ) -> np.ndarray:
-    """How anomalous pictures are: high is strange.
+def scores(model: Any, x: Any, num_draws: int, seed: int
+           ) -> dict[str, np.ndarray]:
+    """How anomalous pictures are, in two ways: high is strange.
 
     damc: |x - g(z)|^2 + E(z) + |z|^2 / 2, the squared error with weight 1 as
     in the code of Yu et al. 2023. log_joint: -log p(x, z) up to log Z, which
@@ -74,23 +77,21 @@ def score(model: Any, x: Any, name: str, num_draws: int, seed: int
     Args:
         model: An `EnergyModel`.
         x: Pictures in [-1, 1], [batch, height, width, channels].
-        name: One of `evaluator.ANOMALY_SCORES`.
         num_draws: Posterior draws averaged, >= 1.
         seed: Any int.
 
     Returns:
-        float64 [batch].
+        Name of `evaluator.ANOMALY_SCORES` -> float64 [batch].
     """
     parts = model.score(np.asarray(x), seed, num_draws=num_draws)
-    if name == "log_joint":
-        return -parts.log_joint.astype(np.float64)
     shapes = [leaf.shape[1:] for leaf in tf.nest.flatten(
         model.infer(np.asarray(x)[:1], seed))]
     latent_dim = sum(math.prod(shape) for shape in shapes)
     # log p0(z) without the constant of N(0, I), for which it is -|z|^2 / 2.
     half_square = -(parts.base_log_prob.astype(np.float64)
                     + 0.5 * latent_dim * math.log(2.0 * math.pi))
-    return parts.squared_error + parts.energy + half_square
+    return {"damc": parts.squared_error + parts.energy + half_square,
+            "log_joint": -parts.log_joint.astype(np.float64)}
 
 
 def precision_recall_area(is_positive: np.ndarray, scores: np.ndarray

@@ -72,10 +72,10 @@ def test_scores_are_sums_of_the_documented_terms(energy_model, digits):
     error = ((energy_model.decode(z) - x)**2).sum((1, 2, 3))
     energy = energy_model.energy(z).numpy()
     square = 0.5 * (z**2).sum(1)
+    measured = anomaly.scores(energy_model, x, 1, 3)
     np.testing.assert_allclose(
-        anomaly.score(energy_model, x, "damc", 1, 3),
-        error + energy + square, rtol=1e-4)
-    joint = anomaly.score(energy_model, x, "log_joint", 1, 3)
+        measured["damc"], error + energy + square, rtol=1e-4)
+    joint = measured["log_joint"]
     expected = error / (2 * 0.3**2) + energy + square
     np.testing.assert_allclose(
         joint - joint[0], expected - expected[0], rtol=1e-3, atol=1e-3)
@@ -92,6 +92,7 @@ def test_noise_is_more_anomalous_than_digits(
         context, data=data, anomaly_label=10, config=dataclasses.replace(
             context.config, anomaly_score=name)), ["anomaly"])
     assert metrics["anomaly/auprc"] > 0.8
+    assert metrics["anomaly/auprc"] == metrics[f"anomaly/auprc_{name}"]
     assert metrics["anomaly/prevalence"] == pytest.approx(20 / 120)
     assert metrics["anomaly/score"] == name
 
