@@ -118,13 +118,12 @@ class Grpc:
         request = self.predicted.PredictRequest()
         request.model_spec.signature_name = signature
         for name, rows in inputs.items():
-            dtype, shape = fields["inputs"][name]
+            dtype, _ = fields["inputs"][name]
             if dtype == "DT_STRING":
                 rows = [base64.b64decode(row["b64"]) if isinstance(row, dict)
                         else row.encode() for row in rows]
             array = self.np.array(rows, object if dtype == "DT_STRING" else
-                                  dtype[3:].lower().replace("float", "float32")
-                                  ).reshape([len(rows), *shape])
+                                  dtype[3:].lower().replace("float", "float32"))
             request.inputs[name].CopyFrom(self.tf.make_tensor_proto(array))
         answer = self._call(self.stub.Predict, request, timeout)
         return {name: _plain(name, self.tf.make_ndarray(value).tolist())

@@ -1,5 +1,6 @@
 """Starts a server of a folder: the real one if it is installed."""
 
+import base64
 import contextlib
 import importlib.util
 import pathlib
@@ -11,6 +12,8 @@ import time
 from typing import NamedTuple
 import urllib.error
 import urllib.request
+
+import numpy as np
 
 KIT = pathlib.Path(__file__).parents[2] / "export"
 REAL = shutil.which("tensorflow_model_server")
@@ -28,19 +31,28 @@ def _connections():
 connections = _connections()
 
 
+def as_arrays(answer, expected):
+    """What came through JSON, as the arrays that were sent."""
+    def data(value):
+        return base64.b64decode(value["b64"]) if isinstance(
+            value, dict) else value.encode()
+    return {name: np.array(
+        [data(one) for one in value] if expected[name].dtype == object
+        else value, expected[name].dtype) for name, value in answer.items()}
+
+
 class Addresses(NamedTuple):
     """Of a running server, as client.py takes them."""
     grpc: str
     rest: str
     folder: pathlib.Path
+    process: int
 
 
 @contextlib.contextmanager
 def running(folder, *flags):
     """A server of the newest version of `folder`, loaded; its addresses."""
     ports = _free_ports(2)
-    addresses = Addresses(f"grpc://localhost:{ports[0]}",
-                          f"http://localhost:{ports[1]}", folder)
     program = [REAL] if REAL else [
         sys.executable, "-m", "tests.serving.stand_in"]
     process = subprocess.Popen([
@@ -51,6 +63,8 @@ def running(folder, *flags):
         "--tensorflow_intra_op_parallelism=1",
         "--tensorflow_inter_op_parallelism=1", *flags],
         cwd=KIT.parent)
+    addresses = Addresses(f"grpc://localhost:{ports[0]}",
+                          f"http://localhost:{ports[1]}", folder, process.pid)
     try:
         _wait_until_loaded(f"{addresses.rest}/v1/models/{folder.name}/metadata",
                            process)

@@ -1,7 +1,7 @@
 """The client of the kit against a server in a process of its own."""
 
-import base64
 from concurrent import futures
+import dataclasses
 import json
 import pathlib
 import re
@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 import yaml
 
+from benchmarks import serving
 from lebm_tf.serving.requests import call, examples
 from tests.serving.conftest import pictures
-from tests.serving.servers import KIT, connections, running
+from tests.serving.servers import KIT, as_arrays, connections, running
 
 SEEDS = [3, -4, 2**40]
 
@@ -47,16 +48,6 @@ def client(*arguments, code=0):
         capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     return done.stdout, done.stderr
-
-
-def as_arrays(answer, expected):
-    """What came through JSON, as the arrays that were sent."""
-    def data(value):
-        return base64.b64decode(value["b64"]) if isinstance(
-            value, dict) else value.encode()
-    return {name: np.array(
-        [data(one) for one in value] if expected[name].dtype == object
-        else value, expected[name].dtype) for name, value in answer.items()}
 
 
 def assert_same(answer, expected):
@@ -219,6 +210,26 @@ def states(server):
             f"{server.rest}/v1/models/digits", timeout=60) as answer:
         return {one["version"]: one["state"]
                 for one in json.load(answer)["model_version_status"]}
+
+
+def test_the_load_of_the_benchmark_sees_right_and_wrong_answers(
+        exported, server):
+    signatures = exported.servable.signatures
+    inputs = examples(signatures, range(serving.POOL))
+    right = {name: call(signatures[name].function, request)
+             for name, request in inputs.items()}
+    chosen = serving.ServingBenchmark(
+        num_clients=4, num_requests=60, malformed=0.3)
+    load = serving.Load(server, serving.Questions(inputs, right), chosen)
+    figures = load.run(lambda: None)
+    assert not figures["errors"]
+    assert figures["requests"] == 60 and 0 < figures["refused"] < 60
+    assert figures["first_megabytes"] > 100
+    wrong = {name: {**answer, "status": answer["status"] + b"?"}
+             for name, answer in right.items()}
+    chosen = dataclasses.replace(chosen, num_requests=8, malformed=0)
+    load = serving.Load(server, serving.Questions(inputs, wrong), chosen)
+    assert load.run(lambda: None)["num_errors"] == 8
 
 
 @pytest.mark.slow

@@ -1,0 +1,260 @@
+"""Load on a server: speed, right answers, and memory.
+
+    python -m benchmarks.serving --workdir=runs/quickstart
+
+Exports the model of a run, serves it (by tensorflow_model_server if it is on
+the PATH, else by tests/serving/stand_in) with and without batching, and lets
+many clients of export/ call all signatures by gRPC and REST. Good answers are
+compared bit for bit with those of this process; malformed requests must be
+refused with a message; a second version is exported meanwhile. Writes
+benchmarks/results/serving.json.
+"""
+
+import collections
+from concurrent import futures
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import sys
+import tempfile
+import threading
+import time
+from typing import Any
+import urllib.request
+
+from lebm_tf import startup
+
+startup.import_tensorflow()
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from lebm_tf import command, config, files, workdir as workdirs  # noqa: E402
+from lebm_tf.serving import (  # noqa: E402
+    Servable, ServingConfig, export_model, requests)
+from tests.serving.servers import (  # noqa: E402
+    KIT, REAL, as_arrays, connections, running)
+
+RESULTS = os.path.join(os.path.dirname(__file__), "results", "serving.json")
+POOL = 32  # Different rows of every signature.
+_MOST_ROWS = 4  # Of a good request.
+_ALL_ROWS = "all rows"
+_WINDOW = 1_000  # Requests at both ends whose memory is compared.
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingBenchmark:
+    """What to measure.
+
+    Attributes:
+        workdir: Work directory of a run.
+        num_clients: Clients at a time, >= 1.
+        num_requests: Of all clients together, >= 1; each has as many.
+        malformed: Part of the requests that is malformed, in [0, 1].
+        timeout: Seconds for an answer, > 0.
+        output: File for the figures.
+    """
+    workdir: str = ""
+    num_clients: int = 64
+    num_requests: int = 10_000
+    malformed: float = 0.05
+    timeout: float = 120.0
+    output: str = RESULTS
+
+    def __post_init__(self):
+        for name in ("num_clients", "num_requests"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be >= 1, got {getattr(self, name)}.")
+        if not 0 <= self.malformed <= 1:
+            raise ValueError(
+                f"malformed must lie in [0, 1], got {self.malformed}.")
+        if not self.timeout > 0:
+            raise ValueError(f"timeout must be > 0, got {self.timeout}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Questions:
+    """Requests with their right answers, row by row.
+
+    Attributes:
+        inputs, answers: Signature -> name -> [rows, ...], arrays.
+    """
+    inputs: dict[str, dict[str, Any]]
+    answers: dict[str, dict[str, Any]]
+
+    def good(self, random) -> tuple:
+        """(signature, inputs as JSON has them, right answer)."""
+        name = random.choice(sorted(self.inputs))
+        rows = random.integers(POOL, size=random.integers(1, _MOST_ROWS + 1))
+        body = requests.to_json(name, {
+            key: value[rows] for key, value in self.inputs[name].items()})
+        return name, body["inputs"], {
+            key: value[rows] for key, value in self.answers[name].items()}
+
+    def malformed(self, random) -> tuple:
+        """(signature, inputs, field whose row says what is wrong or None)."""
+        score = {"seed": [1], "x": self.inputs["score"]["x"][:1].tolist()}
+        wrong_shape = {**score, "x": [score["x"][0][1:]]}
+        one = np.array(score["x"])
+        one.flat[0] = np.nan
+        cases = [("dream", {"seed": [1]}, None), ("sample", {}, None),
+                 ("sample", {"seed": [1] * 300}, None),
+                 ("score", {"seed": [1]}, None),
+                 ("score", {**score, "seed": [1, 2]}, None),
+                 ("score", wrong_shape, None),
+                 ("score", {**score, "x": one.tolist()}, _ALL_ROWS)]
+        if "score_png" in self.inputs:
+            cases.append(("score_png", {
+                "seed": [1], "png_bytes": [{"b64": "aGVsbG8="}]}, _ALL_ROWS))
+        return cases[random.integers(len(cases))]
+
+
+class Load:
+    """All clients, and what they met.
+
+    Args:
+        server: Addresses of a server.
+        questions: What is asked.
+        chosen: How much.
+    """
+
+    def __init__(self, server, questions: Questions,
+                 chosen: ServingBenchmark):
+        self.server, self.questions, self.chosen = server, questions, chosen
+        self.lock, self.started = threading.Lock(), threading.Event()
+        self.seconds, self.memory, self.errors = [], [], []
+        self.refused = 0
+
+    def client(self, number: int) -> None:
+        """One client: asks, and looks at the answers."""
+        random = np.random.default_rng(number)
+        made = connections.connect(self.server[number % 2],
+                                   self.server.folder.name)
+        fields = made.metadata(self.chosen.timeout)
+        count = self.chosen.num_requests // self.chosen.num_clients
+        for _ in range(count):
+            is_bad = random.uniform() < self.chosen.malformed
+            name, inputs, expected = (
+                self.questions.malformed if is_bad else self.questions.good
+            )(random)
+            known = fields.get(name, fields["sample"])
+            started = time.perf_counter()
+            try:
+                answer = connections.patiently(lambda left: made.predict(
+                    name, inputs, known, left), self.chosen.timeout, 20)
+            except (connections.Refused, connections.NoAnswer) as error:
+                answer = error
+            self._note(time.perf_counter() - started, name, is_bad, expected,
+                       answer)
+
+    def _version(self):
+        """The one that answers now."""
+        url = f"{self.server.rest}/v1/models/{self.server.folder.name}"
+        with urllib.request.urlopen(f"{url}/metadata") as answer:
+            return int(json.load(answer)["model_spec"]["version"])
+
+    def _note(self, seconds, name, is_bad, expected, answer):
+        failed = isinstance(answer, Exception)
+        if not is_bad:
+            good = not failed and _equal(answer, expected)
+        elif expected is None:
+            good = failed and bool(str(answer))
+        else:
+            good = not failed and all(answer["status"])
+        with self.lock:
+            self.seconds.append(seconds)
+            self.memory.append(_resident(self.server.process))
+            self.refused += is_bad and good
+            if not good:
+                self.errors.append(
+                    f"{name}: {answer if failed else 'a wrong answer'}"[:300])
+            if 4 * len(self.seconds) >= self.chosen.num_requests:
+                self.started.set()
+
+    def run(self, meanwhile) -> dict[str, Any]:
+        """Figures; `meanwhile` is called after a quarter of the load."""
+        started = time.perf_counter()
+        with futures.ThreadPoolExecutor(self.chosen.num_clients) as threads:
+            clients = [threads.submit(self.client, i)
+                       for i in range(self.chosen.num_clients)]
+            for one in clients:
+                # Rounding may leave fewer than a quarter.
+                one.add_done_callback(lambda _: self.started.set())
+            self.started.wait()
+            meanwhile()
+            for one in clients:
+                one.result()
+        seconds = time.perf_counter() - started
+        window = min(_WINDOW, len(self.memory) // 2)
+        return {
+            "version_at_the_end": self._version(),
+            "requests": len(self.seconds), "refused": self.refused,
+            "errors": collections.Counter(self.errors).most_common(5),
+            "num_errors": len(self.errors),
+            "requests_per_second": len(self.seconds) / seconds,
+            "p50_seconds": float(np.quantile(self.seconds, 0.5)),
+            "p99_seconds": float(np.quantile(self.seconds, 0.99)),
+            "first_megabytes": float(np.mean(self.memory[:window])),
+            "last_megabytes": float(np.mean(self.memory[-window:])),
+            "window": window}
+
+
+def measure(chosen: ServingBenchmark) -> dict[str, Any]:
+    """"batching" and "no batching" -> figures."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    model = workdirs.load(chosen.workdir)
+    shape = workdirs.read(chosen.workdir).data.shape
+    signatures = Servable(model, shape).signatures
+    inputs = requests.examples(signatures, range(POOL))
+    questions = Questions(inputs, {
+        name: requests.call(signatures[name].function, request)
+        for name, request in inputs.items()})
+    results = {}
+    for title, flags in (("batching", (
+            "--enable_batching",
+            f"--batching_parameters_file={KIT / 'batching.config'}")),
+            ("no batching", ())):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder) / "digits"
+
+            def export():
+                export_model(model, str(folder), shape,
+                             ServingConfig(check_rows=0))
+            export()
+            with running(folder, *flags) as server:
+                results[title] = Load(server, questions, chosen).run(export)
+        command.say(f"{title}: " + ", ".join(
+            f"{key} {value:.4g}" if isinstance(value, float)
+            else f"{key} {value}" for key, value in results[title].items()))
+    return results
+
+
+def _equal(answer, expected) -> bool:
+    found = as_arrays(answer, expected)
+    return set(found) == set(expected) and all(
+        np.array_equal(found[name], value) for name, value in expected.items())
+
+
+def _resident(process: int) -> float:
+    """Megabytes of a process, of its own memory and of files."""
+    with open(f"/proc/{process}/statm", encoding="ascii") as file:
+        pages = int(file.read().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def main(values) -> None:
+    """Measures, and writes down."""
+    chosen = config.from_flags(ServingBenchmark, values)
+    files.write_json(chosen.output, {
+        "settings": dataclasses.asdict(chosen),
+        "server": REAL or "tests/serving/stand_in",
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
+        **measure(chosen)})
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main, __doc__, config.fields(ServingBenchmark)))
