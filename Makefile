@@ -15,7 +15,7 @@ train: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	@echo "== Running the whole test suite (LEBM_DATA_DIR=$(LEBM_DATA_DIR))"
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q -n 2 --dist=loadfile
 
 test-fast: $(VENV)/.installed
 	$(RUN) -m pytest -q -m "not slow"
