@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import platform
+import subprocess
 import sys
 import tempfile
 import threading
@@ -51,7 +52,7 @@ class ServingBenchmark:
     Attributes:
         workdir: Work directory of a run.
         num_clients: Clients at a time, >= 1.
-        num_requests: Of all clients together, >= 1; each has as many.
+        num_requests: Of all clients together, >= 1.
         malformed: Part of the requests that is malformed, in [0, 1].
         timeout: Seconds for an answer, > 0.
         output: File for the figures.
@@ -134,8 +135,8 @@ class Load:
         made = connections.connect(self.server[number % 2],
                                    self.server.folder.name)
         fields = made.metadata(self.chosen.timeout)
-        count = self.chosen.num_requests // self.chosen.num_clients
-        for _ in range(count):
+        each, rest = divmod(self.chosen.num_requests, self.chosen.num_clients)
+        for _ in range(each + (number < rest)):
             is_bad = random.uniform() < self.chosen.malformed
             name, inputs, expected = (
                 self.questions.malformed if is_bad else self.questions.good
@@ -221,16 +222,21 @@ def measure(chosen: ServingBenchmark) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder) / "digits"
 
-            def export():
-                export_model(model, str(folder), shape,
-                             ServingConfig(check_rows=0))
-            export()
+            export_model(model, str(folder), shape, ServingConfig(check_rows=0))
             with running(folder, *flags) as server:
-                results[title] = Load(server, questions, chosen).run(export)
+                results[title] = Load(server, questions, chosen).run(
+                    lambda: _export(chosen.workdir, folder))
         command.say(f"{title}: " + ", ".join(
             f"{key} {value:.4g}" if isinstance(value, float)
             else f"{key} {value}" for key, value in results[title].items()))
     return results
+
+
+def _export(workdir: str, folder: pathlib.Path) -> None:
+    """As a user does: another process, while this one serves its clients."""
+    subprocess.run([sys.executable, "-m", "lebm_tf.export",
+                    f"--workdir={workdir}", f"--output={folder}",
+                    "--check_rows=0"], check=True, stdout=subprocess.DEVNULL)
 
 
 def _equal(answer, expected) -> bool:
@@ -250,7 +256,8 @@ def main(values) -> None:
     """Measures, and writes down."""
     chosen = config.from_flags(ServingBenchmark, values)
     files.write_json(chosen.output, {
-        "settings": dataclasses.asdict(chosen),
+        "settings": {name: value for name, value in dataclasses.asdict(
+            chosen).items() if name not in ("workdir", "output")},
         "server": REAL or "tests/serving/stand_in",
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         **measure(chosen)})

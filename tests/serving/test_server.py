@@ -12,8 +12,11 @@ import time
 import urllib.error
 import urllib.request
 
+import grpc
 import numpy as np
 import pytest
+from tensorflow_serving.apis import (
+    get_model_status_pb2, model_service_pb2_grpc)
 import yaml
 
 from benchmarks import serving
@@ -21,6 +24,7 @@ from lebm_tf.serving.requests import call, examples
 from tests.serving.conftest import pictures
 from tests.serving.servers import KIT, as_arrays, connections, running
 
+State = get_model_status_pb2.ModelVersionStatus.State
 SEEDS = [3, -4, 2**40]
 
 
@@ -210,6 +214,24 @@ def states(server):
             f"{server.rest}/v1/models/digits", timeout=60) as answer:
         return {one["version"]: one["state"]
                 for one in json.load(answer)["model_version_status"]}
+
+
+def test_the_status_by_grpc_is_that_by_rest(server):
+    with grpc.insecure_channel(server.grpc.removeprefix("grpc://")) as channel:
+        service = model_service_pb2_grpc.ModelServiceStub(channel)
+
+        def ask_status(name):
+            request = get_model_status_pb2.GetModelStatusRequest()
+            request.model_spec.name = name
+            return service.GetModelStatus(request, timeout=60)
+        by_grpc = {str(one.version): State.Name(one.state)
+                   for one in ask_status("digits").model_version_status}
+        assert by_grpc == states(server)
+        assert "AVAILABLE" in by_grpc.values()
+        with pytest.raises(grpc.RpcError) as caught:
+            ask_status("dogs")
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+    assert "dogs" in caught.value.details()
 
 
 def test_the_load_of_the_benchmark_sees_right_and_wrong_answers(
