@@ -23,11 +23,12 @@ from lebm_tf.errors import InputError
 
 RESULTS = os.path.join(os.path.dirname(__file__), "results")
 METRICS = {"anomaly/auprc_log_joint": "log_joint", "anomaly/auprc_damc": "damc",
-           "reconstruction/mse": "mse", "training/seconds": "seconds"}
+           "anomaly/mse_normal": "mse", "training/seconds": "seconds"}
 SCORES = {"log_joint": "-log p(x, z)",
           "damc": "squared error + E(z) + |z|^2 / 2"}
 
 _LEARNED = "configs/image_mnist_anomaly.cfg"
+_FAR = ("--posterior_num_steps=10", "--posterior_step_size=0.2")
 
 
 def _baseline(name, *flags):
@@ -40,11 +41,11 @@ SYSTEMS = {
     "VAE": _baseline("vae"),
     "two-stage VAE": _baseline("two_stage_vae"),
     "RAE": _baseline("rae"),
-    "ABP": _baseline("abp", "--inference_steps=40"),
-    # Without an encoder 5 moves lead nowhere.
-    "SRI": _baseline("sri", "--posterior_num_steps=20", "--inference_steps=20"),
-    "SRI, 5 layers": _baseline(
-        "sri_layers", "--posterior_num_steps=20", "--inference_steps=20")}
+    # Without an encoder 5 moves of 0.1 lead nowhere.
+    "ABP": _baseline("abp", "--posterior_step_size=0.2",
+                     "--inference_steps=20"),
+    "SRI": _baseline("sri", *_FAR),
+    "SRI, 5 layers": _baseline("sri_layers", *_FAR)}
 
 # Area under the precision-recall curve by digit. LEBM and VAE: Pang et al.
 # 2020, arXiv:2006.08205. The highest known, of a generator with many layers:
@@ -69,7 +70,7 @@ class AnomalyBenchmark:
         workdir: Where the runs are kept.
     """
     systems: tuple[str, ...] = ()
-    digits: tuple[int, ...] = (1, 9, 4, 7, 5)
+    digits: tuple[int, ...] = (4, 9, 7, 5, 1)
     seeds: tuple[int, ...] = (1, 2)
     data_dir: str = ""
     workdir: str = "runs/benchmark_anomaly"

@@ -28,6 +28,9 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
     is_anomaly = data.y_test == context.anomaly_label
     measured = scores(model, data.to_model(data.x_test), config.num_draws,
                       config.seed)
+    errors = measured.pop("error")
+    yield "anomaly/mse_normal", float(errors[~is_anomaly].mean())
+    yield "anomaly/mse_anomaly", float(errors[is_anomaly].mean())
     for name, values in measured.items():
         yield f"anomaly/auprc_{name}", precision_recall_area(is_anomaly, values)
     chosen = measured[config.anomaly_score]
@@ -63,7 +66,7 @@ def check(context: Context) -> None:
 
 def scores(model: Any, x: Any, num_draws: int, seed: int
            ) -> dict[str, np.ndarray]:
-    """How anomalous pictures are, in two ways: high is strange.
+    """How anomalous pictures are, in two ways: high is strange; and an error.
 
     damc: |x - g(z)|^2 + E(z) + |z|^2 / 2, the squared error with weight 1 as
     in the code of Yu et al. 2023. log_joint: -log p(x, z) up to log Z, which
@@ -72,7 +75,7 @@ def scores(model: Any, x: Any, num_draws: int, seed: int
     Of a model with an encoder in place of chains, z are draws of q(z | x), and
     E is 0 without an energy. Where p0 is not N(0, I) but layers of Gaussians
     or a fitted density, damc takes -log p0(z) in place of |z|^2 / 2, up to the
-    same constant.
+    same constant. error: the mean squared error of a pixel.
 
     Args:
         model: An `EnergyModel`.
@@ -81,7 +84,7 @@ def scores(model: Any, x: Any, num_draws: int, seed: int
         seed: Any int.
 
     Returns:
-        Name of `evaluator.ANOMALY_SCORES` -> float64 [batch].
+        Name of `evaluator.ANOMALY_SCORES`, or "error" -> float64 [batch].
     """
     parts = model.score(np.asarray(x), seed, num_draws=num_draws)
     shapes = [leaf.shape[1:] for leaf in tf.nest.flatten(
@@ -91,7 +94,9 @@ def scores(model: Any, x: Any, num_draws: int, seed: int
     half_square = -(parts.base_log_prob.astype(np.float64)
                     + 0.5 * latent_dim * math.log(2.0 * math.pi))
     return {"damc": parts.squared_error + parts.energy + half_square,
-            "log_joint": -parts.log_joint.astype(np.float64)}
+            "log_joint": -parts.log_joint.astype(np.float64),
+            "error": parts.squared_error.astype(np.float64)
+            / math.prod(np.shape(x)[1:])}
 
 
 def precision_recall_area(is_positive: np.ndarray, scores: np.ndarray
