@@ -75,6 +75,7 @@ def test_scores_are_sums_of_the_documented_terms(energy_model, digits):
     measured = anomaly.scores(energy_model, x, 1, 3)
     np.testing.assert_allclose(
         measured["damc"], error + energy + square, rtol=1e-4)
+    np.testing.assert_allclose(measured["error"], error / 64, rtol=1e-5)
     joint = measured["log_joint"]
     expected = error / (2 * 0.3**2) + energy + square
     np.testing.assert_allclose(
@@ -92,6 +93,7 @@ def test_noise_is_more_anomalous_than_digits(
         context, data=data, anomaly_label=10, config=dataclasses.replace(
             context.config, anomaly_score=name)), ["anomaly"])
     assert metrics["anomaly/auprc"] > 0.8
+    assert metrics["anomaly/mse_anomaly"] > metrics["anomaly/mse_normal"]
     assert metrics["anomaly/auprc"] == metrics[f"anomaly/auprc_{name}"]
     assert metrics["anomaly/prevalence"] == pytest.approx(20 / 120)
     assert metrics["anomaly/score"] == name
