@@ -25,7 +25,8 @@ RESULTS = os.path.join(os.path.dirname(__file__), "results")
 METRICS = {"anomaly/auprc_log_joint": "log_joint", "anomaly/auprc_damc": "damc",
            "anomaly/mse_normal": "mse", "training/seconds": "seconds"}
 SCORES = {"log_joint": "-log p(x, z)",
-          "damc": "squared error + E(z) + |z|^2 / 2"}
+          # No upright lines: they would end a cell of the table.
+          "damc": "squared error + E(z) + ‖z‖² / 2"}
 
 _LEARNED = "configs/image_mnist_anomaly.cfg"
 _FAR = ("--posterior_num_steps=10", "--posterior_step_size=0.2")
@@ -45,7 +46,7 @@ SYSTEMS = {
     "ABP": _baseline("abp", "--posterior_step_size=0.2",
                      "--inference_steps=20"),
     "SRI": _baseline("sri", *_FAR),
-    "SRI, 5 layers": _baseline("sri_layers", *_FAR)}
+    "SRI with 5 layers": _baseline("sri_layers", *_FAR)}
 
 # Area under the precision-recall curve by digit. LEBM and VAE: Pang et al.
 # 2020, arXiv:2006.08205. The highest known, of a generator with many layers:

@@ -7,7 +7,7 @@ the PATH, else by tests/serving/stand_in) with and without batching, and lets
 many clients of export/ call all signatures by gRPC and REST. Good answers are
 compared bit for bit with those of this process; malformed requests must be
 refused with a message; a second version is exported meanwhile. Writes
-benchmarks/results/serving.json.
+benchmarks/results/serving.json and .md.
 """
 
 import collections
@@ -232,6 +232,23 @@ def measure(chosen: ServingBenchmark) -> dict[str, Any]:
     return results
 
 
+def table(results: dict) -> str:
+    """Markdown: a row with batching and one without."""
+    lines = ["| | requests a second | p50 | p99 | malformed, all refused | "
+             "wrong or failed | memory, first and last thousand | new version "
+             "loaded |", "|---|---|---|---|---|---|---|---|"]
+    for title in ("batching", "no batching"):
+        found = results[title]
+        lines.append(
+            f"| {title} | {found['requests_per_second']:.0f} | "
+            f"{found['p50_seconds']:.2f} s | {found['p99_seconds']:.1f} s | "
+            f"{found['refused']} of {found['requests']:,} | "
+            f"{found['num_errors']} | {found['first_megabytes']:.0f} MB, "
+            f"{found['last_megabytes']:.0f} MB | "
+            f"{'yes' if found['version_at_the_end'] == 2 else 'no'} |")
+    return "\n".join(lines) + "\n"
+
+
 def _export(workdir: str, folder: pathlib.Path) -> None:
     """As a user does: another process, while this one serves its clients."""
     subprocess.run([sys.executable, "-m", "lebm_tf.export",
@@ -255,12 +272,17 @@ def _resident(process: int) -> float:
 def main(values) -> None:
     """Measures, and writes down."""
     chosen = config.from_flags(ServingBenchmark, values)
-    files.write_json(chosen.output, {
+    results = {
         "settings": {name: value for name, value in dataclasses.asdict(
             chosen).items() if name not in ("workdir", "output")},
         "server": REAL or "tests/serving/stand_in",
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
-        **measure(chosen)})
+        **measure(chosen)}
+    files.write_json(chosen.output, results)
+    with files.atomic_path(
+            os.path.splitext(chosen.output)[0] + ".md") as target:
+        with open(target, "w", encoding="utf-8") as file:
+            file.write(table(results))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,20 @@ def test_the_table_of_the_readme_is_the_one_that_was_measured():
     assert read("benchmarks/results/quickstart.md") in read("README.md")
 
 
+def test_the_results_are_those_that_were_measured():
+    text = read("benchmarks/RESULTS.md")
+    tables = sorted(set(os.listdir("benchmarks/results")) - {"quickstart.md"})
+    tables = [name for name in tables if name.endswith(".md")]
+    assert "anomaly.md" in tables and "serving.md" in tables
+    assert not [name for name in tables
+                if read(f"benchmarks/results/{name}") not in text]
+
+
 def test_every_linked_or_named_file_exists():
     text = read("README.md")
     named = re.findall(r"\]\(([^)#:]+)\)", text)
+    named += ["benchmarks/" + name for name in re.findall(
+        r"\]\(([^)#:]+)\)", read("benchmarks/RESULTS.md"))]
     named += [name for name in re.findall(r"`([\w./]+)`", text)
               if re.match(r"(configs|lebm_tf|tests|colab|docs)/", name)]
     named += re.findall(r"--flagfile=(\S+)", text)
