@@ -10,8 +10,8 @@ import tensorflow as tf
 
 import lebm_tf
 from lebm_tf import strategies, train
-from lebm_tf.config import RunConfig
 from lebm_tf.mcmc import replicas
+from lebm_tf.run_config import RunConfig
 from tests.commands.conftest import call
 
 SMOKE = "--flagfile=configs/smoke/image.cfg"
