@@ -70,8 +70,9 @@ class Servable:
         config: What it shall answer.
 
     Raises:
-        InputError: If the model makes sequences, a chain uses a kernel that can't take a seed a row, or
-            there is no chain for what a request shall choose.
+        InputError: If the model makes sequences, a chain uses a kernel that
+            can't take a seed a row, or there is no chain for what a request
+            shall choose.
     """
 
     def __init__(self, model: EnergyModel, shape: tuple[int, ...],

@@ -30,8 +30,8 @@ def test_equal_flags_give_the_same_strategy():
 def test_a_fresh_process_splits_its_cpu():
     """This process has done so already, in conftest."""
     result = subprocess.run(
-        [sys.executable, "-c", "from lebm_tf import config, strategies; "
-         "run = config.RunConfig(strategy='mirrored', replicas=4);"
+        [sys.executable, "-c", "from lebm_tf import run_config, strategies; "
+         "run = run_config.RunConfig(strategy='mirrored', replicas=4);"
          "print(strategies.make(run).num_replicas_in_sync)"],
         capture_output=True, text=True)
     assert result.stdout.strip() == "4", result.stderr
