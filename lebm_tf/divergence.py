@@ -3,8 +3,8 @@
 An energy that sharpens faster than its chains can follow explodes within some
 ten steps, long before anything is NaN: E(z-) runs away from E(z+), then
 gradients and states follow. So every logged value has a bound, see
-`config.RunConfig`. They are far above what healthy runs show (README) and far
-below what float32 holds.
+`run_config.RunConfig`. They are far above what healthy runs show (README) and
+far below what float32 holds.
 """
 
 import math
@@ -16,9 +16,9 @@ import keras
 
 from lebm_tf import files
 from lebm_tf.checkpoint import Checkpoints
-from lebm_tf.config import RunConfig
 from lebm_tf.errors import DivergedError
 from lebm_tf.models import EnergyModel
+from lebm_tf.run_config import RunConfig
 
 # Steps that a divergence takes to show: a checkpoint as near as this to it
 # may hold what is about to explode.

@@ -7,7 +7,6 @@ import tempfile
 
 from lebm_tf import callbacks, cluster, following, workdir as workdirs
 from lebm_tf.checkpoint import Checkpoints
-from lebm_tf.config import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.divergence import MARGIN, Rollbacks, StopOnDivergence
 from lebm_tf.errors import DivergedError, InputError
@@ -16,6 +15,7 @@ from lebm_tf.ex_post import fit_codes
 from lebm_tf.families import DataSpec
 from lebm_tf.locking import locked
 from lebm_tf.models import EnergyModel, averaging
+from lebm_tf.run_config import RunConfig
 from lebm_tf.validation import Validation
 
 
@@ -84,7 +84,8 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
             resolved = workdirs.Run(run, recipe.config, recipe.data, evaluation)
             workdirs.check(workdir, resolved)
             stack.enter_context(locked(workdir))
-            workdirs.write(workdir, resolved)
+            workdirs.write(workdir, resolved,
+                           getattr(data, "vocabulary", None))
             folder = os.path.join(workdir, workdirs.CHECKPOINTS)
         elif chief and run.on_divergence == "rollback" and run.max_rollbacks:
             folder = stack.enter_context(tempfile.TemporaryDirectory())

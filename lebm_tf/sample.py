@@ -3,8 +3,8 @@
     python -m lebm_tf.sample --workdir=DIR --num_samples=64 --seed=7 \\
         --output=samples.png
 
-The ending of --output chooses: .png a grid of pictures, .npz arrays x
-(uint8), z and energy.
+The ending of --output chooses: .png a grid of pictures; .txt or .smi text,
+one sequence a line; .npz arrays x (uint8, or int32 tokens), z and energy.
 """
 
 import dataclasses
@@ -36,7 +36,8 @@ class SampleConfig:
             kept one.
         num_samples: How many, >= 1.
         seed: Any integer; the same seed gives the same samples.
-        output: File to write, .png or .npz.
+        output: File to write: .png of pictures, .txt or .smi of sequences,
+            or .npz.
         num_steps: Moves of the chains; -1 as trained, 0 draws from the base.
         temperature: > 0; chains climb log p / temperature.
     """
@@ -67,26 +68,39 @@ def write_png(path: str, samples) -> None:
         path, pictures.enlarge(pictures.grid(samples.x, columns)))
 
 
+def write_text(path: str, texts: list[str]) -> None:
+    """Writes one text a line."""
+    with atomic_path(path) as temporary:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.writelines(text + "\n" for text in texts)
+
+
 def write_npz(path: str, samples) -> None:
-    """Writes x (uint8), energy, and z or z1, z2, ..."""
+    """Writes x (uint8, or int32 tokens), energy, and z or z1, z2, ..."""
+    x = samples.x
+    if np.issubdtype(x.dtype, np.floating):
+        x = to_uint8(x).numpy()
     leaves = tf.nest.flatten(samples.z)
     names = ["z"] if len(leaves) == 1 else [
         f"z{i + 1}" for i in range(len(leaves))]
     with atomic_path(path) as temporary:
-        np.savez(temporary, x=to_uint8(samples.x).numpy(),
-                 energy=samples.energy, **dict(zip(names, leaves)))
+        np.savez(temporary, x=x, energy=samples.energy,
+                 **dict(zip(names, leaves)))
 
 
-WRITERS = {".png": write_png, ".npz": write_npz}
+ENDINGS = {"images": (".png", ".npz"), "sequences": (".txt", ".smi", ".npz")}
 
 
 def main(values) -> None:
     """Draws and writes."""
     chosen = config.from_flags(SampleConfig, values)
     ending = os.path.splitext(chosen.output)[1].lower()
-    if ending not in WRITERS:
-        raise InputError(f"--output must end with {' or '.join(WRITERS)}, "
-                         f"got {chosen.output!r}.")
+    resolved = workdirs.read(chosen.workdir)
+    kind = "sequences" if resolved.data.num_tokens else "images"
+    if ending not in ENDINGS[kind]:
+        raise InputError(
+            f"--output must end with {' or '.join(ENDINGS[kind])} for {kind}, "
+            f"got {chosen.output!r}.")
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
     steps = None if chosen.num_steps < 0 else chosen.num_steps
     if steps and not has_energy(model):
@@ -94,7 +108,11 @@ def main(values) -> None:
                          f"got {steps} for the base alone.")
     samples = model.sample(chosen.num_samples, chosen.seed, num_steps=steps,
                            temperature=chosen.temperature)
-    WRITERS[ending](chosen.output, samples)
+    if ending in (".txt", ".smi"):
+        vocabulary = workdirs.read_vocabulary(chosen.workdir)
+        write_text(chosen.output, vocabulary.texts(samples.x))
+    else:
+        {".png": write_png, ".npz": write_npz}[ending](chosen.output, samples)
     command.say(f"Wrote {chosen.num_samples} samples to {chosen.output}.")
 
 

@@ -6,8 +6,8 @@ import os
 import tensorflow as tf
 
 from lebm_tf import cluster
-from lebm_tf.config import RunConfig
 from lebm_tf.errors import InputError
+from lebm_tf.run_config import RunConfig
 
 
 def make(run: RunConfig) -> tf.distribute.Strategy:

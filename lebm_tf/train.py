@@ -19,7 +19,6 @@ startup.import_tensorflow()
 
 from lebm_tf import (  # noqa: E402
     cluster, command, config, divergence, strategies, workdir as workdirs)
-from lebm_tf.config import RunConfig  # noqa: E402
 from lebm_tf.datasets import ImageData, steps_per_epoch  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluate import (  # noqa: E402
@@ -29,10 +28,12 @@ from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
 from lebm_tf.fitting import fit  # noqa: E402
 from lebm_tf.locking import locked  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
+from lebm_tf.run_config import RunConfig  # noqa: E402
 from lebm_tf.validation import Validation  # noqa: E402
 
 # What is carried over to a baseline: the same data, the same budget.
-_SHARED = ("dataset", "data_dir", "image_size", "crop", "anomaly_label",
+_SHARED = ("dataset", "data_dir", "image_size", "crop", "max_length",
+           "vocabulary_size", "anomaly_label",
            "validation_fraction", "train_steps", "batch_size", "seed",
            "precision", "loss_scale", "strategy", "replicas", "cluster",
            "cluster_timeout", "cluster_selector", "cluster_workers",
@@ -122,7 +123,7 @@ def _train(run, settings, data, resolved, model):
             run.workdir, workdirs.PICTURES, "training.png"), history)
         measured["training/seconds"] = history[-1]["seconds"]
         measured["training/steps"] = history[-1]["step"]
-    command.say("Measuring on the held-out images ...")
+    command.say("Measuring on the held-out data ...")
     started = time.monotonic()
     evaluate_model(model, data, resolved, (), settings, run.workdir)
     measured["evaluation/seconds"] = time.monotonic() - started
@@ -139,14 +140,12 @@ def rollbacks(workdir: str) -> dict:
 
 def introduction(run: RunConfig, data: ImageData, model: EnergyModel) -> str:
     """What is about to happen."""
-    shape = "x".join(map(str, data.image_shape))
     counts = ", ".join(
         f"{part} {sum(math.prod(v.shape) for v in model.variables_of(part)):,}"
         for part in model.parts)
     return (
         f"Training the family {run.family} on {run.dataset}: "
-        f"{len(data.x_train):,} images of {shape}, {len(data.x_test):,} held "
-        f"out; {run.train_steps:,} steps of {run.batch_size}.\n"
+        f"{data.describe()}; {run.train_steps:,} steps of {run.batch_size}.\n"
         f"Parameters: {counts}.\nEverything goes to {run.workdir}; "
         "TensorBoard: tensorboard --logdir "
         f"{shlex.quote(os.path.join(run.workdir, 'logs'))}")
@@ -174,11 +173,17 @@ def summary(run: RunConfig, metrics: dict) -> str:
         ("Rollbacks after divergence", "training/rollbacks"),
         ("Seconds of training", "training/seconds"),
         ("  baseline", "baseline/training/seconds"),
+        ("Nats of a reconstructed sequence", "sequences/reconstruction_nll"),
+        ("  perplexity of a token", "sequences/reconstruction_perplexity"),
     ) if metrics.get(name)]
     width = max(len(label) for label, _ in lines) if lines else 0
     figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
                         for label, value in lines)
     workdir = shlex.quote(run.workdir)
+    are_sequences = "sequences/reconstruction_nll" in metrics
+    ending = "txt" if are_sequences else "png"
+    export = "" if are_sequences else f"""
+  python -m lebm_tf.export --workdir={workdir} --output=models/my_model"""
     why = "".join(f"\n  {value}" for name, value in metrics.items()
                   if name.startswith("training/rollback_"))
     return f"""
@@ -187,9 +192,9 @@ def summary(run: RunConfig, metrics: dict) -> str:
 All figures: {run.workdir}/metrics.json; pictures: {run.workdir}/pictures
 Next:
   python -m lebm_tf.sample --workdir={workdir} --num_samples=64 \
---seed=7 --output=samples.png
-  python -m lebm_tf.evaluate --workdir={workdir} --evaluators=likelihood
-  python -m lebm_tf.export --workdir={workdir} --output=models/my_model"""
+--seed=7 --output=samples.{ending}
+  python -m lebm_tf.evaluate --workdir={workdir} --evaluators=likelihood\
+{export}"""
 
 
 def main(values) -> None:

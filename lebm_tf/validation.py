@@ -13,7 +13,6 @@ import tensorflow as tf
 from lebm_tf import files, workdir as workdirs
 from lebm_tf.callbacks import History
 from lebm_tf.checkpoint import Checkpoints
-from lebm_tf.config import RunConfig
 from lebm_tf.datasets import ImageData
 from lebm_tf.datasets.validation_split import validation_view
 from lebm_tf.errors import InputError
@@ -21,6 +20,7 @@ from lebm_tf.evaluation import Context, EvaluationConfig, check, evaluate
 from lebm_tf.evaluation.selection import check_metric, improvements
 from lebm_tf.ex_post import fit_codes
 from lebm_tf.models import EnergyModel, averaging
+from lebm_tf.run_config import RunConfig
 
 
 class Validation(keras.callbacks.Callback):

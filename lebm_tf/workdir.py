@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import lebm_tf
 from lebm_tf import (
     checkpoint as checkpoints, config as configuration, files, provenance)
-from lebm_tf.config import RunConfig
-from lebm_tf.datasets import ImageData, load_dataset
+from lebm_tf.datasets import (
+    ImageData, SequenceData, Vocabulary, load_dataset)
 from lebm_tf.datasets.anomaly_split import anomaly_split
 from lebm_tf.datasets.validation_split import validation_split
 from lebm_tf.errors import InputError
@@ -15,10 +15,12 @@ from lebm_tf.evaluation import EvaluationConfig
 from lebm_tf.families import FAMILIES, DataSpec, build
 from lebm_tf.locking import LOCK
 from lebm_tf.models import EnergyModel, averaging
+from lebm_tf.run_config import RunConfig
 
 CONFIG, CHECKPOINTS = "config.json", "checkpoints"
 PICTURES, METRICS = "pictures", "metrics.json"
 ROLLBACKS, BEST, VALIDATION = "rollbacks.json", "best", "validation.json"
+VOCABULARY = "vocabulary.json"
 
 # A run may go on with other values of these.
 _MAY_CHANGE = {"workdir", "data_dir", "train_steps", "log_every",
@@ -45,7 +47,8 @@ class Run(NamedTuple):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-def load_data(run: RunConfig, expected: DataSpec | None = None) -> ImageData:
+def load_data(run: RunConfig, expected: DataSpec | None = None
+              ) -> ImageData | SequenceData:
     """The data set of a run, with its anomalous class left out if any.
 
     Raises:
@@ -53,7 +56,8 @@ def load_data(run: RunConfig, expected: DataSpec | None = None) -> ImageData:
     """
     data = load_dataset(
         run.dataset, data_dir=run.resolved_data_dir(),
-        image_size=run.image_size, crop=run.crop)
+        image_size=run.image_size, crop=run.crop, max_length=run.max_length,
+        vocabulary_size=run.vocabulary_size)
     if run.anomaly_label >= 0:
         data = anomaly_split(data, run.anomaly_label)
     if run.validation_fraction:
@@ -109,13 +113,25 @@ def check(workdir: str, resolved: Run) -> None:
                 f"{CONFIG}.")
 
 
-def write(workdir: str, resolved: Run) -> None:
+def write(workdir: str, resolved: Run,
+          vocabulary: Vocabulary | None = None) -> None:
     """Saves the configuration, or checks that the folder holds this one.
 
+    Args:
+        workdir: The folder.
+        resolved: The run.
+        vocabulary: What its tokens stand for, if it has any.
+
     Raises:
-        InputError: As `check`.
+        InputError: As `check`, or if the folder holds another vocabulary.
     """
     check(workdir, resolved)
+    path = os.path.join(workdir, VOCABULARY)
+    if vocabulary is not None:
+        if os.path.exists(path) and read_vocabulary(workdir) != vocabulary:
+            raise InputError(f"{path} must be the vocabulary of the data, got "
+                             "another; the data have changed.")
+        files.write_json(path, vocabulary.to_dict())
     files.write_json(os.path.join(workdir, CONFIG), {
         "version": lebm_tf.__version__,
         "run": configuration.to_dict(resolved.run),
@@ -149,6 +165,22 @@ def read(workdir: str) -> Run:
         raise InputError(f"{path} is not the configuration of a run: "
                          f"{error}") from error
     return Run(run, model, data, evaluation)
+
+
+def read_vocabulary(workdir: str) -> Vocabulary:
+    """What the tokens of a run stand for.
+
+    Raises:
+        InputError: If the work directory holds none.
+    """
+    path = os.path.join(workdir, VOCABULARY)
+    if not os.path.isfile(path):
+        raise InputError(f"{workdir} must hold {VOCABULARY}, got none.")
+    try:
+        return Vocabulary.from_dict(files.read_json(path))
+    except (KeyError, TypeError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a vocabulary: {error}") from error
 
 
 def load(workdir: str, checkpoint: str = "", **networks) -> EnergyModel:

@@ -6,6 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import hypothesis  # noqa: E402
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
@@ -30,6 +31,12 @@ def float64():
     """Layers made in the test compute in float64."""
     with oracles.precision("float64"):
         yield
+
+
+@pytest.fixture
+def numbers():
+    """Numbers of this test alone, for data that it makes up."""
+    return np.random.RandomState(0)
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 import lebm_tf
 from lebm_tf import train
-from lebm_tf.config import RunConfig
 from lebm_tf.divergence import MARGIN, Rollbacks, describe, excesses
 from lebm_tf.errors import DivergedError, NonFiniteError
 from lebm_tf.models import EnergyModel, OptimizerConfig, learning_rate
+from lebm_tf.run_config import RunConfig
 from tests.commands.conftest import call
 
 # The energy passes 0.525 nats at step 3, with half the rate not before 18.

@@ -92,9 +92,15 @@ class ImageData:
                 f"{_describe(test)}.")
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, int, int]:
         """(height, width, channels)."""
         return tuple(self.x_train.shape[1:])
+
+    def describe(self) -> str:
+        """What it holds, in a few words."""
+        shape = "x".join(map(str, self.shape))
+        return (f"{len(self.x_train):,} images of {shape}, "
+                f"{len(self.x_test):,} held out")
 
     @property
     def num_classes(self) -> int:

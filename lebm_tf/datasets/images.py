@@ -1,4 +1,4 @@
-"""Picture data sets by name, all in memory and in one form, `ImageData`."""
+"""Data sets by name, all in memory: `ImageData`, or `SequenceData`."""
 
 import dataclasses
 import difflib
@@ -11,6 +11,8 @@ from lebm_tf.datasets.image_files import PACKS, load_npz, load_packs
 from lebm_tf.datasets.image_folder import load_folder
 from lebm_tf.datasets.image_framing import Framing, parse_framing
 from lebm_tf.datasets.image_tfds import load_tfds
+from lebm_tf.datasets.sequence_data import SequenceData
+from lebm_tf.datasets.sequences import SEQUENCES, load_sequences
 from lebm_tf.errors import InputError
 
 DIGITS_TEST_FRACTION = 0.25
@@ -18,8 +20,9 @@ DIGITS_SPLIT_SEED = 0
 
 
 def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
-                 crop: str = "") -> ImageData:
-    """Loads a picture data set.
+                 crop: str = "", max_length: int = 0,
+                 vocabulary_size: int = 0) -> ImageData | SequenceData:
+    """Loads a data set: pictures, or sequences as of `load_sequences`.
 
     `digits` comes with scikit-learn. `mnist`, `fashion_mnist`, `svhn_cropped`,
     `cifar10` and `celeb_a` are read from the first of these that is there:
@@ -29,9 +32,10 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     labels, and needs `image_size` or `crop` unless there are 21 GB for it.
 
     Args:
-        name: One of `DATASETS`: a name, or "npz:" or "folder:" with the path
-            of an .npz file (`image_files.load_npz` says which arrays) or of a
-            folder of pictures (`image_folder.load_folder`).
+        name: One of `SEQUENCES` or of `DATASETS`: a name, or "npz:" or
+            "folder:" with the path of an .npz file (`image_files.load_npz`
+            says which arrays) or of a folder of pictures
+            (`image_folder.load_folder`).
         data_dir: Folder of the data; "" for that of tensorflow-datasets,
             $TFDS_DATA_DIR or ~/tensorflow_datasets.
         image_size: Side of the square that pictures are resized to, in
@@ -39,9 +43,10 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             square are cut to their centre square first.
         crop: "top,left,height,width" in pixels, cut out before the resize
             (CelebA is often used at "45,25,128,128"); "" for no crop.
+        max_length, vocabulary_size: Of sequences, see `load_sequences`.
 
     Returns:
-        The pictures, [N, height, width, channels].
+        The pictures, [N, height, width, channels]; or the sequences.
 
     Raises:
         InputError: If the name is unknown, the data is missing or not as it
@@ -49,6 +54,13 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     """
     framing = parse_framing(crop, image_size)
     kind, colon, path = name.partition(":")
+    if kind + colon in {key.partition(":")[0] + ":" * (":" in key)
+                        for key in SEQUENCES}:
+        _unset(name, image_size=image_size, crop=crop)
+        return load_sequences(
+            name, data_dir=os.path.expanduser(data_dir),
+            max_length=max_length, vocabulary_size=vocabulary_size)
+    _unset(name, max_length=max_length, vocabulary_size=vocabulary_size)
     known = {key.partition(":")[:2]: key for key in DATASETS}
     if (kind, colon) not in known:
         raise InputError(_unknown(name))
@@ -90,12 +102,21 @@ def _named(name: str, data_dir: str, framing: Framing) -> ImageData:
     return load_tfds(name, data_dir, framing)
 
 
+def _unset(name: str, **settings) -> None:
+    """Refuses settings that mean nothing for this kind of data."""
+    for key, value in settings.items():
+        if value:
+            raise InputError(f"{key} must be left out for {name}, got "
+                             f"{value!r}.")
+
+
 def _unknown(name: str) -> str:
     """The message for a name that is none of `DATASETS`."""
-    close = difflib.get_close_matches(name.lower(), DATASETS, n=1)
+    known = (*DATASETS, *SEQUENCES)
+    close = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return (f"unknown data set {name!r}.{hint} Known: "
-            f"{', '.join(DATASETS)}.")
+            f"{', '.join(known)}.")
 
 
 DATASETS = {

@@ -1,5 +1,6 @@
 """Distributions, and the targets made of them."""
 
+from lebm_tf.densities.decoding import DecodingConfig
 from lebm_tf.densities.energy_prior import EnergyPrior
 from lebm_tf.densities.gaussian import (
     ConditionalGaussian, PointEncoder, StandardNormal, kl_to_standard_normal,
@@ -8,9 +9,11 @@ from lebm_tf.densities.hierarchical import TopDownGaussian
 from lebm_tf.densities.latent_vae import LatentVAE
 from lebm_tf.densities.likelihood import GaussianLikelihood
 from lebm_tf.densities.mixture import GaussianMixture
+from lebm_tf.densities.sequence import SequenceLikelihood
 from lebm_tf.densities.targets import posterior_target, prior_target, tempered
 
-__all__ = ["ConditionalGaussian", "EnergyPrior", "GaussianLikelihood",
-           "GaussianMixture", "LatentVAE", "PointEncoder", "StandardNormal",
+__all__ = ["ConditionalGaussian", "DecodingConfig", "EnergyPrior",
+           "GaussianLikelihood", "GaussianMixture", "LatentVAE",
+           "PointEncoder", "SequenceLikelihood", "StandardNormal",
            "TopDownGaussian", "kl_to_standard_normal", "log_normal",
            "posterior_target", "prior_target", "tempered"]

@@ -40,6 +40,8 @@ class GaussianLikelihood(keras.Model):
         """Standard deviation of every element, []."""
         return tf.exp(self.log_scale) if self.learn_scale else self.first_scale
 
+    has_distance = True  # |x - g(z)|.
+
     def mean(self, z: Position) -> tf.Tensor:
         """g(z), float [batch, ...]."""
         return self.generator(z)
@@ -48,6 +50,29 @@ class GaussianLikelihood(keras.Model):
         """g(z) with observation noise, float [batch, ...]."""
         mean = self.mean(z)
         return mean + self.scale * rng.normal_like(mean, seed)
+
+    def decode(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+        """What z stands for: g(z), the same for every seed."""
+        return self.mean(z)
+
+    def explain(self, x: tf.Tensor, z: Position
+                ) -> tuple[tf.Tensor, tf.Tensor]:
+        """(log p(x | z), |x - g(z)|^2), each float [batch]."""
+        error = self.squared_error(x, z)
+        return self.log_prob_of_error(error, x), error
+
+    def read(self, x) -> tf.Tensor:
+        """Observations as the model takes them, float [batch, ...].
+
+        Raises:
+            ValueError: If they are no floats.
+        """
+        x = tf.convert_to_tensor(x)
+        if not x.dtype.is_floating:
+            raise ValueError(
+                "x must be floats as in training (of pictures: "
+                f"data.to_model(x), in [-1, 1]), got {x.dtype.name}.")
+        return tf.cast(x, keras.config.floatx())
 
     def squared_error(self, x: tf.Tensor, z: Position) -> tf.Tensor:
         """|x - g(z)|^2, summed over the elements of x, float [batch]."""

@@ -48,7 +48,7 @@ def load(data: ImageData, num_steps: int, path: str = ""
         InputError: If the training pictures have no labels.
     """
     check(data)
-    network = _network(data.image_shape, data.num_classes)
+    network = _network(data.shape, data.num_classes)
     key = _key(data, num_steps)
     if not (path and _read(path, key, network)):
         _train(network, data, num_steps)
@@ -110,7 +110,7 @@ def _key(data, num_steps) -> str:
     """What the weights depend on, as text."""
     checksums = [zlib.crc32(np.ascontiguousarray(part))
                  for part in (data.x_train, data.y_train)]
-    return json.dumps([1, data.name, data.image_shape, data.num_classes,
+    return json.dumps([1, data.name, data.shape, data.num_classes,
                        num_steps, *checksums])
 
 

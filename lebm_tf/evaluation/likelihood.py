@@ -1,15 +1,18 @@
-"""log p(x) of held-out pictures, by importance sampling."""
+"""log p(x) of held-out data, by importance sampling."""
 
 import math
 from typing import Any, Iterator, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.datasets.vocabulary import PAD
 from lebm_tf.densities import posterior_target, prior_target
 from lebm_tf.evaluation import annealing
 from lebm_tf.evaluation.annealing import Estimate, log_mean_exp
 from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.sequences import perplexity
 from lebm_tf.mcmc import Hmc, rng, run_chain, trace_chain
 
 _NUM_CHAINS = 10  # Posterior chains of one picture.
@@ -32,10 +35,12 @@ class Proposal(NamedTuple):
 
 
 def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Estimates log Z, then log p(x) of the first held-out pictures.
+    """Estimates log Z, then log p(x) of the first held-out examples.
 
-    log p(x) is a density in nats of pixels in [-1, 1], without dequantization
-    noise; bits_per_dim counts pixels in levels of 1/127.5. A low estimate of
+    log p(x) of pictures is a density in nats of pixels in [-1, 1], without
+    dequantization noise; bits_per_dim counts pixels in levels of 1/127.5. Of
+    sequences it is a probability: nll is the mean of -log p(x), perplexity
+    that of a token, the end counted. A low estimate of
     log Z makes log p(x) high: look at the distance between log_z and
     log_z_reverse, and at effective sample sizes, before believing it.
     """
@@ -53,12 +58,17 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
     mean = float(log_prob.mean())
     error = math.sqrt(np.mean(joint.standard_error**2) / num
                       + log_z.standard_error**2)
-    num_dims = math.prod(x.shape[1:])
     yield "likelihood/log_prob", mean
     yield "likelihood/log_prob_standard_error", error
     yield "likelihood/log_prob_scale", float(log_prob.std())
-    yield "likelihood/bits_per_dim", (
-        math.log2(_LEVELS_PER_UNIT) - mean / num_dims / math.log(2.0))
+    if getattr(context.data, "num_tokens", 0):
+        yield "likelihood/nll", -mean
+        yield "likelihood/perplexity", perplexity(
+            -log_prob, int((x != PAD).sum()))
+    else:
+        yield "likelihood/bits_per_dim", (
+            math.log2(_LEVELS_PER_UNIT)
+            - mean / math.prod(x.shape[1:]) / math.log(2.0))
     yield "likelihood/effective_sample_size", float(
         joint.effective_sample_size.mean())
     yield "likelihood/effective_sample_size_smallest", float(
@@ -105,13 +115,13 @@ def log_marginal(model: Any, x: np.ndarray, num_draws: int,
 
     Args:
         model: An `EnergyModel` whose latents are vectors.
-        x: Pictures in [-1, 1], float [batch, height, width, channels].
-        num_draws: Posterior draws that q of a picture is fitted to, >= 2.
-        num_samples: Draws from q for each picture, >= 2.
+        x: Observations [batch, ...], as the model takes them.
+        num_draws: Posterior draws that q of each is fitted to, >= 2.
+        num_samples: Draws from q for each, >= 2.
         seed: int32 [2].
 
     Returns:
-        The estimate for each picture, [batch], and the acceptance of the
+        The estimate for each, [batch], and the acceptance of the
         chains that q is fitted to.
     """
     draw = tf.function(lambda x, z, seed: _posterior_draws(
@@ -130,7 +140,7 @@ def log_marginal(model: Any, x: np.ndarray, num_draws: int,
         noise = rng.normal([num_samples, *proposal.mean.shape],
                            rng.stream(part, "proposal"), tf.float64).numpy()
         log_weights.append(np.stack([
-            weigh(rows, sample.astype(rows.dtype)).numpy() - log_prob
+            weigh(rows, sample.astype(keras.config.floatx())).numpy() - log_prob
             for sample, log_prob in zip(*_propose(proposal, noise))], 1))
         accepted.append(proposal.accept_prob)
     return (log_mean_exp(np.concatenate(log_weights)[:len(x)]),

@@ -4,13 +4,14 @@ import keras
 
 from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
-from lebm_tf.families import image, rae, sri, two_stage_vae, vae
+from lebm_tf.families import (
+    image, rae, sequence, sri, two_stage_vae, vae)
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig, Recipe)
 from lebm_tf.models import EnergyModel
 
 FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
-            "rae": rae, "sri": sri}
+            "rae": rae, "sri": sri, "sequence": sequence}
 
 
 def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
@@ -58,5 +59,5 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
 
 
 __all__ = ["FAMILIES", "build", "ChainConfig", "DataSpec", "EncoderConfig",
-           "EnergyConfig", "GeneratorConfig", "Recipe", "image", "rae", "sri",
-           "two_stage_vae", "vae"]
+           "EnergyConfig", "GeneratorConfig", "Recipe", "image", "rae",
+           "sequence", "sri", "two_stage_vae", "vae"]

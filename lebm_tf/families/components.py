@@ -18,19 +18,22 @@ class DataSpec:
     """What a family must know of the data.
 
     Attributes:
-        shape: Shape of one example, (height, width, channels) for images.
+        shape: Shape of one example: (height, width, channels) for images,
+            (length,) for sequences.
         num_train: Number of training examples.
         num_classes: Number of labels; 0 without labels.
+        num_tokens: Size of the vocabulary of sequences; 0 for other data.
     """
     shape: tuple[int, ...]
     num_train: int
     num_classes: int = 0
+    num_tokens: int = 0
 
     @classmethod
     def of(cls, data) -> "DataSpec":
         """Of a data set such as `datasets.ImageData`."""
-        return cls(tuple(data.image_shape), len(data.x_train),
-                   data.num_classes)
+        return cls(tuple(data.shape), len(data.x_train), data.num_classes,
+                   getattr(data, "num_tokens", 0))
 
 
 class Recipe(NamedTuple):

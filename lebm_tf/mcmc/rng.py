@@ -101,6 +101,16 @@ def uniform(shape, seed: Seed, dtype=None) -> tf.Tensor:
             full, seed, dtype=dtype or tf.float32, alg=_ALGORITHM), shape)
 
 
+def dropout_mask(shape, rate: float, seed: Seed, dtype=None) -> tf.Tensor:
+    """1 / (1 - rate) with probability 1 - rate, and 0; arguments of `normal`.
+
+    A factor of mean 1, drawn for the whole global batch.
+    """
+    keep = 1.0 - rate
+    drawn = uniform(shape, seed, tf.float32) < keep
+    return tf.cast(drawn, dtype or tf.float32) / keep
+
+
 def normal_like(values: Any, seed: Seed) -> Any:
     """A nest of standard normal numbers with the shapes of `values`."""
     leaves = tf.nest.flatten(values)

@@ -18,7 +18,8 @@ class Samples(NamedTuple):
     """Draws of the model.
 
     Attributes:
-        x: Mean observations g(z), float32 [num_samples, ...].
+        x: What z stands for: g(z), float32 [num_samples, ...]; of sequences
+            tokens, int32 [num_samples, length].
         z: Latents, nest of [num_samples, ...].
         energy: E(z), float32 [num_samples], in nats; 0 without an energy.
     """
@@ -33,7 +34,8 @@ class Score(NamedTuple):
     Attributes:
         log_joint: log p(x | z) - E(z) + log p0(z), float32 [batch], in nats.
         log_likelihood: log p(x | z), float32 [batch].
-        squared_error: |x - g(z)|^2, float32 [batch].
+        squared_error: |x - g(z)|^2, float32 [batch]; NaN where the likelihood
+            has no mean.
         energy: E(z), float32 [batch].
         base_log_prob: log p0(z), float32 [batch].
     """
@@ -60,7 +62,8 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
     batch = {} if condition is None else {"condition": condition}
     target = tempered(model.negative_target(batch), temperature)
     z = _draw(model.generation, target, num_samples, batch, seed, num_steps)
-    return Samples(model.likelihood.mean(z), z, model.energy(z, condition))
+    x = model.likelihood.decode(z, rng.stream(seed, "x"))
+    return Samples(x, z, model.energy(z, condition))
 
 
 def infer(model, x, seed: rng.Seed, *, num_steps=None, condition=None
@@ -84,8 +87,7 @@ def score(model, x, seed: rng.Seed, *, num_steps=None, condition=None
           ) -> Score:
     """The parts of log p(x, z) at one posterior draw; arguments of `infer`."""
     z = infer(model, x, seed, num_steps=num_steps, condition=condition)
-    error = model.likelihood.squared_error(x, z)
-    log_likelihood = model.likelihood.log_prob_of_error(error, x)
+    log_likelihood, error = model.likelihood.explain(x, z)
     energy = model.energy(z, condition)
     log_prior = prior_target(model.prior, condition)(z)
     return Score(log_likelihood + log_prior, log_likelihood, error, energy,

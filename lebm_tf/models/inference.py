@@ -20,7 +20,7 @@ class Transition(NamedTuple):
 
     Attributes:
         steps: Moves made at each record, int [records].
-        x: Mean observations, float32 [records, chains, ...].
+        x: What z stands for, [records, chains, ...].
         z: Latents, nest of [records, chains, ...].
         energy: E(z), float32 [records, chains], in nats.
         log_prob: log p0(z) - E(z), float32 [records, chains].
@@ -106,16 +106,19 @@ class LatentInference:
                     condition=None) -> np.ndarray:
         """g(z) at a posterior draw z of each x, float32 [batch, ...]."""
         z = self.infer(x, seed, num_steps=num_steps, condition=condition)
-        return self.decode(z)
+        return self.decode(z, seed)
 
-    def decode(self, z: Position) -> np.ndarray:
-        """g(z), float32 [batch, ...]."""
+    def decode(self, z: Position, seed: int = 0) -> np.ndarray:
+        """What z stands for: g(z), float32 [batch, ...], or sequences of
+        tokens, int32 [batch, length], for which the seed matters."""
         leaves = tf.nest.flatten(z)
         structure = tf.nest.map_structure(lambda _: 0, z)
-        step = self._compiled("decode", lambda *leaves: self.likelihood.mean(
-            tf.nest.pack_sequence_as(structure, leaves)))
-        return _in_batches(lambda seed, rows, *inputs: step(*inputs),
-                           len(leaves[0]), self.inference_batch, 0, leaves)
+        step = self._compiled(
+            "decode", lambda seed, *leaves: self.likelihood.decode(
+                tf.nest.pack_sequence_as(structure, leaves), seed))
+        return _in_batches(
+            lambda seed, rows, *inputs: step(rng.stream(seed, "x"), *inputs),
+            len(leaves[0]), self.inference_batch, seed, leaves)
 
     def score(self, x, seed: int = 0, *, num_draws: int = 1,
               num_steps: int | None = None, condition=None) -> Score:
@@ -166,8 +169,8 @@ class LatentInference:
         if num_points < 2:
             raise ValueError(f"num_points must be >= 2, got {num_points}.")
         ends = [self.infer(x, seed) for x in (x_from, x_to)]
-        lines = [self.decode(answers.line(*ends, t)) for t in np.linspace(
-            0, 1, num_points, dtype=np.float32)]
+        lines = [self.decode(answers.line(*ends, t), seed) for t in
+                 np.linspace(0, 1, num_points, dtype=np.float32)]
         return np.stack(lines, axis=1)
 
     def transition(self, num_chains: int, num_steps: int | None = None,
@@ -188,9 +191,12 @@ class LatentInference:
         if num_steps is None:
             num_steps = self.generation.num_steps
         target = self.negative_target({})
+        # One seed for all records: what changes is z.
+        shown = rng.stream(rng.make_seed(seed), "x")
 
         def trace(state):
-            return (self.likelihood.mean(state.position), state.position,
+            return (self.likelihood.decode(state.position, shown),
+                    state.position,
                     self.energy(state.position), target(state.position))
 
         def run(seed):
@@ -221,14 +227,9 @@ class LatentInference:
         return num_steps
 
     def _inputs(self, x, condition):
-        x = tf.convert_to_tensor(x)
-        if not x.dtype.is_floating:
-            raise ValueError(
-                "x must be floats as in training (of pictures: "
-                f"data.to_model(x), in [-1, 1]), got {x.dtype.name}.")
+        x = self.likelihood.read(x)
         if not len(x):
             raise ValueError("x must hold at least one observation, got none.")
-        x = tf.cast(x, keras.config.floatx())
         return (x,) if condition is None else (x, condition)
 
     def _compiled(self, name: str, function: Callable, *fixed) -> Callable:

@@ -3,6 +3,8 @@
 from lebm_tf.networks.convolutional import (
     ConvEncoder, DeconvGenerator, check_image_shape)
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
+from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
 
 __all__ = ["ConvEncoder", "DeconvGenerator", "EnergyMLP", "FirstLayer",
-           "VectorMLP", "check_image_shape"]
+           "RecurrentDecoder", "RecurrentEncoder", "VectorMLP",
+           "check_image_shape"]

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from lebm_tf.mcmc import rng
 from lebm_tf.objectives.objective import Draws
 
 
@@ -21,6 +22,16 @@ def negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
     """mean over the batch of -log p(x | z+), normalized, in nats."""
     return -tf.reduce_mean(model.likelihood.log_prob(
         draws.batch["x"], draws.positive_position))
+
+
+def dropped_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
+    """The same with the dropout of the decoder, of a `SequenceLikelihood`.
+
+    Chains climb the likelihood without dropout.
+    """
+    return -tf.reduce_mean(model.likelihood.log_prob(
+        draws.batch["x"], draws.positive_position,
+        rng.stream(draws.seed, "dropout")))
 
 
 def negative_log_prior(model: Any, draws: Draws) -> tf.Tensor:

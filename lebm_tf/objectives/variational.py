@@ -20,6 +20,36 @@ def gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
     return tf.reduce_mean(kl_to_standard_normal(*draws.positive.encoded))
 
 
+@dataclasses.dataclass(frozen=True)
+class FreeBits:
+    """KL(q(z | x) || N(0, I)), each dimension counted from a level upwards.
+
+    The mean over the batch of a dimension's KL costs nothing below `level`:
+    Kingma et al. 2016, arXiv:1606.04934, equation of the free bits.
+
+    Attributes:
+        level: Nats >= 0 of a dimension; 0 gives `gaussian_kl`.
+    """
+    level: float = 0.0
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        mean, log_scale = draws.positive.encoded
+        terms = 0.5 * (tf.square(mean) + tf.exp(2.0 * log_scale)
+                       - 2.0 * log_scale - 1.0)
+        return tf.reduce_sum(tf.maximum(tf.reduce_mean(terms, 0), self.level))
+
+
+def encoded_energy(model: Any, draws: Draws) -> tf.Tensor:
+    """mean E(z+) of states that an encoder drew, in nats.
+
+    With the KL to N(0, I) it makes the KL to the learned prior, up to log Z:
+    what an encoder descends beside the reconstruction; Pang and Wu 2021,
+    arXiv:2108.11556.
+    """
+    return tf.reduce_mean(model.prior.energy(
+        draws.positive_position, draws.batch.get("condition")))
+
+
 def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:
     """mean of log q(z+ | x) - log p(z+), with p unnormalized.
 

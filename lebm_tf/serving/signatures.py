@@ -70,12 +70,16 @@ class Servable:
         config: What it shall answer.
 
     Raises:
-        InputError: If a chain uses a kernel that can't take a seed a row, or
-            there is no chain for what a request shall choose.
+        InputError: If the model makes sequences, a chain uses a kernel that
+            can't take a seed a row, or there is no chain for what a request
+            shall choose.
     """
 
     def __init__(self, model: EnergyModel, shape: tuple[int, ...],
                  config: ServingConfig = ServingConfig()):
+        if not model.likelihood.has_distance:
+            raise InputError("export needs a likelihood with a mean, as of "
+                             "pictures, got sequences of tokens.")
         for sampler in (model.generation, model.inference):
             kernel = getattr(sampler, "kernel", None)
             if kernel is not None and not isinstance(kernel, Langevin):

@@ -266,7 +266,7 @@ def test_flagfiles_name_files_relative_to_themselves(tmp_path, monkeypatch):
     path = os.path.abspath("configs")
     monkeypatch.chdir(tmp_path)
     run, config, _ = lebm_tf.from_flagfile(f"{path}/image_mnist_anomaly.cfg")
-    assert (run.anomaly_label, config.latent_dim) == (9, 16)
+    assert (run.anomaly_label, config.latent_dim) == (9, 8)
     run, _, _ = lebm_tf.from_flagfile(f"{path}/quickstart.cfg")
     assert os.path.samefile(run.baseline, f"{path}/quickstart_vae.cfg")
 

@@ -6,9 +6,9 @@ import glob
 import pytest
 
 from lebm_tf import command, config, train
-from lebm_tf.config import RunConfig
 from lebm_tf.errors import InputError
 from lebm_tf.families import FAMILIES, image
+from lebm_tf.run_config import RunConfig
 
 
 def parse(*argv):

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 import lebm_tf
 from lebm_tf import strategies, train
-from lebm_tf.config import RunConfig
 from lebm_tf.mcmc import replicas
+from lebm_tf.run_config import RunConfig
 from tests.commands.conftest import call
 
 SMOKE = "--flagfile=configs/smoke/image.cfg"
@@ -30,8 +30,8 @@ def test_equal_flags_give_the_same_strategy():
 def test_a_fresh_process_splits_its_cpu():
     """This process has done so already, in conftest."""
     result = subprocess.run(
-        [sys.executable, "-c", "from lebm_tf import config, strategies; "
-         "run = config.RunConfig(strategy='mirrored', replicas=4);"
+        [sys.executable, "-c", "from lebm_tf import run_config, strategies; "
+         "run = run_config.RunConfig(strategy='mirrored', replicas=4);"
          "print(strategies.make(run).num_replicas_in_sync)"],
         capture_output=True, text=True)
     assert result.stdout.strip() == "4", result.stderr

@@ -14,7 +14,7 @@ from lebm_tf.checkpoint import items
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
     FAMILIES, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
-    GeneratorConfig, image, rae, sri, two_stage_vae, vae)
+    GeneratorConfig, image, rae, sequence, sri, two_stage_vae, vae)
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.serving import ServingConfig, export_model
 from tests import oracles
@@ -27,7 +27,12 @@ BATCHES = [{"x": RANDOM.uniform(-1, 1, [4, 8, 8, 3]).astype(np.float32),
            for _ in range(2)]
 BATCHES = [tf.nest.map_structure(tf.constant, batch) for batch in BATCHES]
 FOLDERS = []
-X = np.concatenate([batch["x"] for batch in BATCHES])[:6]
+WORDS = DataSpec((5,), num_train=12, num_tokens=7)
+TOKENS = [{"x": tf.constant(rows), "index": batch["index"]} for rows, batch in
+          zip(([[4, 5, 3, 0, 0], [6, 3, 0, 0, 0], [4, 4, 5, 6, 3],
+                [3, 0, 0, 0, 0]],
+               [[5, 3, 0, 0, 0], [6, 6, 6, 3, 0], [4, 1, 3, 0, 0],
+                [5, 4, 5, 4, 3]]), BATCHES)]
 SMALL = {"latent_dim": 3, "generator": GeneratorConfig(4, (4,)),
          "encoder": EncoderConfig((4,))}
 IMAGE = image.ImageConfig(
@@ -36,6 +41,11 @@ IMAGE = image.ImageConfig(
 AVERAGED = OptimizerConfig(
     1e-3, schedule="cosine", schedule_steps=4, warmup_steps=2,
     average_decay=0.9)
+SEQUENCE = sequence.SequenceConfig(
+    latent_dim=3, energy=EnergyConfig((5,)), prior=ChainConfig(3, 0.4),
+    decoder=sequence.DecoderConfig("lstm", 4, 5, 0.5),
+    encoder=sequence.SequenceEncoderConfig("gru", 4, 5),
+    posterior=ChainConfig(2, 0.1))
 SRI = sri.SRIConfig(
     latent_dim=3, generator=GeneratorConfig(4, (4,)),
     posterior=ChainConfig(2, 0.1))
@@ -68,15 +78,35 @@ CASES = {
         SRI, num_layers=3, layer_hidden_units=(5,))),
     "abp": (sri, dataclasses.replace(SRI, posterior=ChainConfig(
         2, 0.1, start="bank"))),
+    "sequence": (sequence, SEQUENCE),
+    "sequence, encoder": (sequence, dataclasses.replace(
+        SEQUENCE, posterior=ChainConfig(0, 0.1, start="encoder"),
+        kl_warmup_steps=3)),
+    "sequence, no energy": (sequence, dataclasses.replace(
+        SEQUENCE, learned_prior=False, decoder=sequence.DecoderConfig(
+            "gru", 4, 5, 0.5))),
     "two layers": (two_layer, two_layer.TwoLayerConfig()),
     "encoded": (encoded, encoded.EncodedConfig()),
 }
 each_case = pytest.mark.parametrize("name", CASES)
 
 
+def is_sequence(name):
+    return CASES[name][0] is sequence
+
+
+def batches_of(name):
+    return TOKENS if is_sequence(name) else BATCHES
+
+
+def x_of(name):
+    return np.concatenate([batch["x"] for batch in batches_of(name)])[:6]
+
+
 def build(name, seed=0):
     module, config = CASES[name]
-    model = module.build(config, DATA, batch_size=4, seed=seed)
+    model = module.build(
+        config, WORDS if is_sequence(name) else DATA, batch_size=4, seed=seed)
     model.inference_batch = 4
     return model
 
@@ -107,8 +137,8 @@ def fitted(name):
     model, logs = build(name), Logs()
     before = trainable(model)
     data = tf.data.Dataset.from_tensor_slices({
-        key: np.stack([batch[key] for batch in BATCHES]) for key in
-        BATCHES[0]})
+        key: np.stack([batch[key] for batch in batches_of(name)]) for key in
+        batches_of(name)[0]})
     model.fit(data, verbose=0, shuffle=False, callbacks=[logs])
     return model, logs.steps, before, trainable(model), weights(model)
 
@@ -139,14 +169,14 @@ def stepper(model, traces=None):
 def repeated(name) -> Repeat:
     model, traces = build(name), []
     step = stepper(model, traces)
-    step(BATCHES[0])
+    step(batches_of(name)[0])
     folder = tempfile.TemporaryDirectory()
     FOLDERS.append(folder)  # It is removed when nothing refers to it.
     path = tf.train.Checkpoint(**items(model)).save(folder.name + "/model")
-    step(BATCHES[1])
+    step(batches_of(name)[1])
     found = weights(model)
     for _ in range(8):
-        step(BATCHES[0])
+        step(batches_of(name)[0])
     return Repeat(path, found, len(traces))
 
 
@@ -211,7 +241,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(name):
         repeated(name).checkpoint)
     status.assert_existing_objects_matched().assert_consumed()
     assert int(model.step) == 1
-    stepper(model)(BATCHES[1])
+    stepper(model)(batches_of(name)[1])
     oracles.assert_nests_equal(weights(model), repeated(name).weights)
 
 
@@ -248,21 +278,27 @@ def test_another_seed_is_another_run(name):
 def test_samples_have_their_shapes_and_their_range(name):
     model = fitted(name)[0]
     samples = model.sample(6, seed=1)
-    assert samples.x.shape == (6, 8, 8, 3) and samples.energy.shape == (6,)
-    assert np.max(np.abs(samples.x)) <= 1
+    assert samples.x.shape == (6, *x_of(name).shape[1:])
+    assert samples.energy.shape == (6,)
+    if is_sequence(name):
+        assert samples.x.min() >= 0 and samples.x.max() < WORDS.num_tokens
+    else:
+        assert np.max(np.abs(samples.x)) <= 1
     assert all(leaf.shape[0] == 6 for leaf in tf.nest.flatten(samples.z))
     assert all(np.all(np.isfinite(leaf)) for leaf in tf.nest.flatten(samples))
-    np.testing.assert_allclose(
-        model.decode(samples.z), samples.x, rtol=1e-5, atol=1e-6)
+    if not is_sequence(name):  # A sequence is drawn, too.
+        np.testing.assert_allclose(
+            model.decode(samples.z), samples.x, rtol=1e-5, atol=1e-6)
 
 
 @each_case
 def test_answers_depend_on_the_seed_and_row_i_only_on_its_input(name):
     model = fitted(name)[0]
+    x = x_of(name)
     asks = (lambda n, seed: model.sample(n, seed),
-            lambda n, seed: model.infer(X[:n], seed),
-            lambda n, seed: model.reconstruct(X[:n], seed),
-            lambda n, seed: model.score(X[:n], seed))
+            lambda n, seed: model.infer(x[:n], seed),
+            lambda n, seed: model.reconstruct(x[:n], seed),
+            lambda n, seed: model.score(x[:n], seed))
     for ask in asks:
         longer = ask(6, 1)
         oracles.assert_nests_equal(ask(6, 1), longer)
@@ -280,18 +316,21 @@ def test_answers_depend_on_the_seed_and_row_i_only_on_its_input(name):
 @each_case
 def test_what_is_inferred_has_a_row_for_each_observation(name):
     model = fitted(name)[0]
-    z = model.infer(X)
+    x = x_of(name)
+    z = model.infer(x)
     tf.nest.assert_same_structure(z, model.sample(1).z)
     assert all(leaf.shape[0] == 6 for leaf in tf.nest.flatten(z))
-    assert model.reconstruct(X).shape == X.shape
-    score = model.score(X)
+    assert model.reconstruct(x).shape == x.shape
+    score = model.score(x)
     assert all(part.shape == (6,) for part in score)
     np.testing.assert_allclose(
         score.log_joint,
         score.log_likelihood - score.energy + score.base_log_prob, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted(set(CASES) - {"image, exact"}))
+@pytest.mark.parametrize("name", sorted(
+    name for name in CASES if name != "image, exact"
+    and not is_sequence(name)))
 def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
     """Reloaded without this library's code; every row with its own seed."""
     model = build(name)
@@ -311,16 +350,17 @@ def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
     for key in drawn:
         np.testing.assert_array_equal(alone[key][0], drawn[key][2])
     again = served["reconstruct"](
-        x=X[:2], seed=tf.constant([3, 4], tf.int64))["x"]
+        x=x_of("image")[:2], seed=tf.constant([3, 4], tf.int64))["x"]
     assert again.shape == (2, 8, 8, 3)
-    scores = served["score"](x=X[:2], seed=tf.constant([3, 4], tf.int64))
-    inferred = served["infer"](x=X[:2], seed=tf.constant([3, 4], tf.int64))
+    asked = {"x": x_of("image")[:2], "seed": tf.constant([3, 4], tf.int64)}
+    scores = served["score"](**asked)
+    inferred = served["infer"](**asked)
     z = tf.nest.pack_sequence_as(
         model.sample(1).z, [inferred[key] for key in sorted(inferred)
                             if key.startswith("z")])
     np.testing.assert_allclose(
         scores["log_likelihood"], model.likelihood.log_prob(
-            tf.constant(X[:2]), z), rtol=1e-4)
+            tf.constant(x_of("image")[:2]), z), rtol=1e-4)
     np.testing.assert_allclose(again, model.decode(z), atol=1e-5)
 
 

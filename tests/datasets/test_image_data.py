@@ -31,7 +31,7 @@ def test_model_output_is_clipped_and_rounded_to_the_nearest_level():
 
 def test_shape_and_number_of_classes_come_from_the_arrays():
     data = ImageData("toy", PICTURES, PICTURES, LABELS, np.array([0, 9, 1]))
-    assert data.image_shape == (4, 5, 1)
+    assert data.shape == (4, 5, 1)
     assert data.num_classes == 10
     assert ImageData("toy", PICTURES, PICTURES).num_classes == 0
 

@@ -36,7 +36,7 @@ def save(tmp_path):
 def test_pictures_without_a_channel_axis_get_one(save):
     data = load_dataset(save(x_train=PICTURES, x_test=PICTURES[:2]))
     np.testing.assert_array_equal(data.x_train[..., 0], PICTURES)
-    assert data.image_shape == (5, 4, 1)
+    assert data.shape == (5, 4, 1)
     assert data.y_train is None and data.y_test is None
 
 

@@ -29,7 +29,7 @@ def levels(images):
 
 def test_pictures_are_found_in_order_and_framed(folder):
     data = load_dataset(f"folder:{folder}", image_size=8)
-    assert data.image_shape == (8, 8, 3) and data.x_train.dtype == np.uint8
+    assert data.shape == (8, 8, 3) and data.x_train.dtype == np.uint8
     assert sorted(levels(data.x_train) + levels(data.x_test)) == list(
         range(30))
     # In the order of the names, part0/ (even numbers) before part1/ (odd).
@@ -38,7 +38,7 @@ def test_pictures_are_found_in_order_and_framed(folder):
 
 
 def test_the_default_size_is_64(folder):
-    assert load_dataset(f"folder:{folder}").image_shape == (64, 64, 3)
+    assert load_dataset(f"folder:{folder}").shape == (64, 64, 3)
 
 
 def test_about_a_tenth_is_held_out_and_stays_held_out(folder):

@@ -31,7 +31,7 @@ def test_digits_are_scaled_by_the_documented_rule():
 
 
 def test_digits_can_be_resized():
-    assert load_dataset("digits", image_size=16).image_shape == (16, 16, 1)
+    assert load_dataset("digits", image_size=16).shape == (16, 16, 1)
 
 
 def test_an_unknown_name_lists_the_known_and_the_nearest():
@@ -40,7 +40,7 @@ def test_an_unknown_name_lists_the_known_and_the_nearest():
     assert str(error.value) == (
         "unknown data set 'cifar-10'. Did you mean cifar10? Known: digits, "
         "mnist, fashion_mnist, svhn_cropped, cifar10, celeb_a, npz:FILE, "
-        "folder:DIR.")
+        "folder:DIR, ptb, snli, yahoo, zinc, text:FILE, smiles:FILE.")
 
 
 @pytest.mark.parametrize("name", ["", "npz", "mnist:", "digits:x", "zip:a"])

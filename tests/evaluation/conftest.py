@@ -1,6 +1,5 @@
 """A small model of the digits, trained for a moment; shared by all tests."""
 
-import numpy as np
 import pytest
 
 from lebm_tf.datasets import ImageData, load_dataset, train_batches
@@ -55,9 +54,3 @@ def vae_model(digits):
 @pytest.fixture
 def context(digits, tmp_path):
     return Context(digits, SMALL, str(tmp_path))
-
-
-@pytest.fixture
-def numbers():
-    """Numbers of this test alone, for data that it makes up."""
-    return np.random.RandomState(0)

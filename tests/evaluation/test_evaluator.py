@@ -39,7 +39,8 @@ def check(metrics, folder, name):
             assert min(picture.size) > 200
 
 
-@pytest.mark.parametrize("name", sorted(set(EVALUATORS) - {"anomaly"}))
+@pytest.mark.parametrize("name", sorted(
+    set(EVALUATORS) - {"anomaly", "sequences"}))
 def test_it_yields_plain_numbers_for_an_energy_model(
         name, energy_model, context, tmp_path):
     check(evaluate(energy_model, context, [name]), tmp_path, name)
@@ -92,7 +93,8 @@ def test_the_chains_start_where_the_base_is(energy_model, context):
 def test_unknown_evaluators_list_the_known(energy_model, context):
     with raises(
             InputError, "evaluator must be one of anomaly, chains, codes, "
-            "frechet, likelihood, pictures, reconstruction, got 'fid'."):
+            "frechet, likelihood, pictures, reconstruction, sequences, "
+            "got 'fid'."):
         evaluate(energy_model, context, ["frechet", "fid"])
 
 
@@ -100,8 +102,9 @@ def test_unknown_evaluators_list_the_known(energy_model, context):
     ("fid", {}, "evaluator must be one of"),
     ("frechet", {"config": EvaluationConfig(
         features="inception", inception_weights="absent.pb")}, "absent.pb"),
-    ("anomaly", {}, "anomaly label"), ("pictures", {"directory": ""},
-                                       "directory")])
+    ("anomaly", {}, "anomaly label"),
+    ("sequences", {}, "needs sequences of tokens, got digits"),
+    ("pictures", {"directory": ""}, "directory")])
 def test_what_is_missing_is_found_before_training(
         name, change, message, context):
     with pytest.raises(InputError, match=message):

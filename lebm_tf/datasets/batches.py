@@ -2,28 +2,30 @@
 
 import tensorflow as tf
 
-from lebm_tf.datasets.image_data import ImageData, to_model
+from lebm_tf.datasets.image_data import ImageData
+from lebm_tf.datasets.sequence_data import SequenceData
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 
 
-def steps_per_epoch(data: ImageData, batch_size: int) -> int:
+def steps_per_epoch(data: ImageData | SequenceData, batch_size: int) -> int:
     """Number of batches in an epoch; the remainder of the rows is dropped.
 
     Raises:
-        InputError: If not 1 <= batch_size <= number of training pictures.
+        InputError: If not 1 <= batch_size <= number of training examples.
     """
     num_rows = len(data.x_train)
     if not 1 <= batch_size <= num_rows:
         raise InputError(
             f"batch_size must be from 1 to {num_rows}, the number of training "
-            f"pictures of {data.name}, got {batch_size}.")
+            f"examples of {data.name}, got {batch_size}.")
     return num_rows // batch_size
 
 
-def train_batches(data: ImageData, batch_size: int, seed: int,
-                  start_step: int = 0, context: tf.distribute.InputContext =
-                  tf.distribute.InputContext()) -> tf.data.Dataset:
+def train_batches(
+        data: ImageData | SequenceData, batch_size: int, seed: int,
+        start_step: int = 0, context: tf.distribute.InputContext =
+        tf.distribute.InputContext()) -> tf.data.Dataset:
     """Streams training batches without end.
 
     The order of the rows is a pure function of (seed, epoch), and batch number
@@ -33,19 +35,19 @@ def train_batches(data: ImageData, batch_size: int, seed: int,
     workers together read what one would.
 
     Args:
-        data: Pictures.
-        batch_size: Rows a batch, from 1 to the number of training pictures.
+        data: Pictures or sequences.
+        batch_size: Rows a batch, from 1 to the number of training examples.
         seed: Any int64.
         start_step: Number of batches to leave out, at least 0.
         context: Which worker of how many this is, as a strategy's
             `distribute_datasets_from_function` gives it.
 
     Returns:
-        Endless data set of dicts: "x" float32 [rows, height, width,
-        channels] in [-1, 1]; "index" int64 [rows], the rows in
-        `data.x_train`, each at most once an epoch; and, if there are labels,
-        "y" int64 [rows]. One element for each replica of this worker in turn,
-        of rows = batch_size / replicas.
+        Endless data set of dicts: "x", float32 [rows, height, width,
+        channels] in [-1, 1] or int32 [rows, length]; "index" int64 [rows], the
+        rows in `data.x_train`, each at most once an epoch; and, if there are
+        labels, "y" int64 [rows]. One element for each replica of this worker
+        in turn, of rows = batch_size / replicas.
 
     Raises:
         InputError: If `batch_size` is out of its range, or no multiple of
@@ -64,7 +66,7 @@ def train_batches(data: ImageData, batch_size: int, seed: int,
     first_replica = context.input_pipeline_id * num_local
     # Captured as inputs, not written into the graph as constants.
     with tf.device("CPU"):
-        images = tf.convert_to_tensor(data.x_train)
+        examples = tf.convert_to_tensor(data.x_train)
         labels = data.y_train
         if labels is not None:
             labels = tf.convert_to_tensor(labels)
@@ -75,7 +77,8 @@ def train_batches(data: ImageData, batch_size: int, seed: int,
         index = permuted(first + tf.range(num_rows, dtype=tf.int64),
                          len(data.x_train), seed, step // num_steps)
         # Gathered as uint8, normalised after: a quarter of the memory moved.
-        columns = {"x": to_model(tf.gather(images, index)), "index": index}
+        columns = {"x": data.to_model(tf.gather(examples, index)),
+                   "index": index}
         if labels is not None:
             columns["y"] = tf.gather(labels, index)
         return columns

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf.datasets.image_batches import (
-    permuted, steps_per_epoch, train_batches)
+from lebm_tf.datasets.batches import permuted, steps_per_epoch, train_batches
 from lebm_tf.datasets.image_data import ImageData
 from lebm_tf.errors import InputError
 

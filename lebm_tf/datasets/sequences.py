@@ -1,0 +1,158 @@
+"""Text and molecules by name or from the user's own files."""
+
+import gzip
+import os
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.datasets.sequence_data import SequenceData
+from lebm_tf.datasets.vocabulary import UNKNOWN, Vocabulary, cut, padded
+from lebm_tf.errors import InputError
+from lebm_tf.mcmc import rng
+
+# Name -> (tokenizer, files of training, validation, test).
+PUBLIC = {
+    "ptb": ("words", ("ptb.train.txt", "ptb.valid.txt", "ptb.test.txt")),
+    "snli": ("words", ("snli.train.txt", "snli.val.txt", "snli.test.txt")),
+    "yahoo": ("words", ("yahoo.train.txt", "yahoo.val.txt",
+                        "yahoo.test.txt")),
+    "zinc": ("smiles", ("zinc250k_train.txt", "zinc250k_valid.txt",
+                        "zinc250k_test.txt"))}
+OWN = {"text": "words", "smiles": "smiles"}
+_HELD_OUT = 10  # One line in so many of a user's file.
+SEQUENCES = (*PUBLIC, "text:FILE", "smiles:FILE")
+
+
+def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
+                   vocabulary_size: int = 0) -> SequenceData:
+    """Loads a data set of sequences.
+
+    Lines that are empty, no UTF-8, or too long are left out; they, and tokens
+    outside the vocabulary, are counted in `SequenceData.counts`.
+
+    Args:
+        name: One of `SEQUENCES`: `ptb`, `snli`, `yahoo` (words between white
+            space) and `zinc` (SMILES) are plain or gzipped text files, one
+            sequence a line, in a folder of that name in `data_dir`; "text:"
+            and "smiles:" take the path of one such file, of which every
+            tenth line, in an order that depends on their number alone, is
+            held out.
+        data_dir: Folder of the public ones.
+        max_length: Most tokens of a sequence with its end; 0 keeps all.
+        vocabulary_size: Most tokens of the vocabulary, which is built from
+            the training lines; 0 keeps all.
+
+    Raises:
+        InputError: If the name is unknown, a file is missing or can't be
+            read, or nothing is left of it.
+    """
+    kind, colon, path = name.partition(":")
+    if colon and kind in OWN:
+        if not path:
+            raise InputError(f"data set must be {kind}:FILE, got {name!r}.")
+        tokenizer = OWN[kind]
+        lines, counts = read_lines(os.path.expanduser(path), name)
+        parts = _hold_out(lines, name)
+        counts = {"train": counts}
+    elif name in PUBLIC:
+        tokenizer, files = PUBLIC[name]
+        found = {part: _find(name, data_dir, file) for part, file in
+                 zip(("train", "validation", "test"), files)}
+        parts, counts = {}, {}
+        for part, file in found.items():
+            parts[part], counts[part] = read_lines(file, name)
+    else:
+        raise InputError(f"data set must be one of {', '.join(SEQUENCES)}, "
+                         f"got {name!r}.")
+    return _made(name, tokenizer, parts, counts, max_length, vocabulary_size,
+                 {"data_dir": data_dir, "max_length": max_length,
+                  "vocabulary_size": vocabulary_size})
+
+
+def read_lines(path: str, name: str) -> tuple[list[str], dict[str, int]]:
+    """The lines of a text file, gzipped or not, and what was left out.
+
+    Raises:
+        InputError: If it can't be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+        if raw[:2] == b"\x1f\x8b":
+            raw = gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{name}: {path} must be a text file, gzipped or "
+                         f"not, got {error}.") from error
+    lines, counts = [], {"lines": 0, "empty": 0, "no UTF-8": 0}
+    for line in raw.split(b"\n")[:-1] if raw.endswith(b"\n") else (
+            raw.split(b"\n")):
+        counts["lines"] += 1
+        try:
+            text = line.decode("utf-8").strip()
+        except UnicodeDecodeError:
+            counts["no UTF-8"] += 1
+            continue
+        if text:
+            lines.append(text)
+        else:
+            counts["empty"] += 1
+    return lines, counts
+
+
+def _made(name, tokenizer, parts, counts, max_length, vocabulary_size,
+          origin):
+    if not parts["train"]:
+        raise InputError(f"{name}: the training part must hold at least one "
+                         "line that is not empty, got none.")
+    vocabulary = Vocabulary.of(
+        cut(parts["train"], tokenizer), tokenizer, vocabulary_size)
+    numbers, met = {}, {}
+    for part, lines in parts.items():
+        for what, count in counts.get(part, {}).items():
+            met[f"{part}/{what}"] = count
+        encoded = vocabulary.encode(lines)
+        lengths = encoded.row_lengths().numpy()
+        fits = lengths <= (max_length or lengths.max())
+        met[f"{part}/too long"] = int((~fits).sum())
+        encoded = tf.ragged.boolean_mask(encoded, fits)
+        met[f"{part}/unknown tokens"] = int(tf.reduce_sum(tf.cast(
+            encoded.flat_values == UNKNOWN, tf.int64)))
+        if not encoded.nrows():
+            raise InputError(
+                f"{name}: the part {part} must hold a line of at most "
+                f"{max_length} tokens, got none.")
+        numbers[part] = encoded
+    longest = max(int(part.row_lengths().numpy().max())
+                  for part in numbers.values())
+    arrays = {part: padded(ragged, longest)
+              for part, ragged in numbers.items()}
+    return SequenceData(
+        name, arrays["train"], arrays["test"], vocabulary, met, origin,
+        arrays.get("validation"))
+
+
+def _find(name, data_dir, file):
+    for ending in ("", ".gz"):
+        path = os.path.join(data_dir, name, file + ending)
+        if os.path.isfile(path):
+            return path
+    raise InputError(
+        f"{name} must lie in --data_dir or $LEBM_DATA_DIR as {name}/{file} or "
+        f"{name}/{file}.gz, got neither in {data_dir or 'no folder'}.")
+
+
+def _hold_out(lines, name):
+    """Every tenth line of an order that depends on their number alone."""
+    if len(lines) < 2:
+        raise InputError(f"{name}: the file must hold at least 2 lines that "
+                         f"are not empty, got {len(lines)}.")
+    order = rng.permutation(
+        tf.range(len(lines), dtype=tf.int64),
+        rng.stream(rng.make_seed(0), "test"), len(lines)).numpy()
+    size = max(1, round(len(lines) / _HELD_OUT))
+    test = np.zeros(len(lines), bool)
+    test[order[:size]] = True
+    return {"train": [line for line, out in zip(lines, test) if not out],
+            "test": [line for line, out in zip(lines, test) if out]}

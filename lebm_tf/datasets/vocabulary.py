@@ -1,0 +1,128 @@
+"""Text and tokens: graphs that a served model carries, too."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
+PAD, UNKNOWN, BEGIN, END = range(4)
+
+
+def _words(lines):
+    return tf.strings.split(lines)
+
+
+def _characters(lines):
+    return tf.strings.unicode_split(lines, "UTF-8", errors="replace")
+
+
+def _smiles(lines):
+    # Two letters make one atom in Cl and Br; all else is one character.
+    return tf.strings.split(tf.strings.regex_replace(
+        lines, r"(Cl|Br|\S)", r"\1 "))
+
+
+# Name -> (lines, string [batch] -> ragged tokens, what joins tokens again).
+TOKENIZERS = {"words": (_words, " "), "characters": (_characters, ""),
+              "smiles": (_smiles, "")}
+
+
+def cut(lines, tokenizer: str) -> tf.RaggedTensor:
+    """Tokens of lines, string [batch] -> string [batch, None].
+
+    Args:
+        lines: Texts without line ends.
+        tokenizer: A name of `TOKENIZERS`.
+    """
+    return TOKENIZERS[tokenizer][0](tf.convert_to_tensor(lines, tf.string))
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """The tokens that a model knows, in order of their numbers.
+
+    Attributes:
+        tokens: Texts of the tokens; the first four are `SPECIAL`.
+        tokenizer: words (between white space), characters or smiles (atoms
+            and signs), how a line is cut.
+
+    Raises:
+        ValueError: If the tokens are not distinct or do not begin with
+            `SPECIAL`, or there is no such tokenizer.
+    """
+    tokens: tuple[str, ...]
+    tokenizer: str = "words"
+
+    def __post_init__(self):
+        if self.tokenizer not in TOKENIZERS:
+            raise ValueError(
+                f"tokenizer must be one of {', '.join(TOKENIZERS)}, got "
+                f"{self.tokenizer!r}.")
+        if self.tokens[:4] != SPECIAL:
+            raise ValueError(f"tokens must begin with {', '.join(SPECIAL)}, "
+                             f"got {', '.join(self.tokens[:4])}.")
+        if len(set(self.tokens)) < len(self.tokens):
+            raise ValueError("tokens must be distinct.")
+
+    @classmethod
+    def of(cls, ragged: tf.RaggedTensor, tokenizer: str, size: int = 0
+           ) -> "Vocabulary":
+        """The most frequent tokens of training lines.
+
+        Args:
+            ragged: Tokens, string [lines, None].
+            tokenizer: What cut them.
+            size: Most tokens besides `SPECIAL`; 0 for all.
+        """
+        tokens, _, counts = tf.unique_with_counts(ragged.flat_values)
+        counts = {token.decode(): -count for token, count in zip(
+            tokens.numpy(), counts.numpy().tolist())}
+        ranked = sorted(set(counts) - set(SPECIAL),
+                        key=lambda token: (counts[token], token))
+        return cls((*SPECIAL, *ranked[:size or None]), tokenizer)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def encode(self, lines) -> tf.RaggedTensor:
+        """Numbers of lines, string [batch] -> int32 [batch, None], the end
+        among them; `UNKNOWN` for what is not in the vocabulary."""
+        numbers = tf.ragged.map_flat_values(
+            self.numbers, cut(lines, self.tokenizer))
+        end = tf.fill([numbers.nrows(), 1], END)
+        return tf.concat([numbers, end], 1)
+
+    def numbers(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Numbers of tokens, string -> int32 of the same shape."""
+        table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(
+            list(self.tokens), tf.range(len(self), dtype=tf.int32)), UNKNOWN)
+        return table.lookup(tokens)
+
+    def decode(self, numbers) -> tf.Tensor:
+        """Lines of numbers up to the end, int32 [batch, length] -> string
+        [batch]."""
+        numbers = tf.cast(numbers, tf.int32)
+        over = tf.cumsum(tf.cast(numbers == END, tf.int32), axis=1) > 0
+        texts = tf.gather(tf.constant(list(self.tokens)), numbers)
+        ragged = tf.ragged.boolean_mask(texts, ~over & (numbers != PAD))
+        return tf.strings.reduce_join(
+            ragged, axis=1, separator=TOKENIZERS[self.tokenizer][1])
+
+    def texts(self, numbers) -> list[str]:
+        """`decode` as Python strings."""
+        return [line.decode() for line in self.decode(numbers).numpy()]
+
+    def to_dict(self) -> dict:
+        """As JSON types."""
+        return {"tokenizer": self.tokenizer, "tokens": list(self.tokens)}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Vocabulary":
+        """What `to_dict` wrote."""
+        return cls(tuple(values["tokens"]), values["tokenizer"])
+
+
+def padded(ragged: tf.RaggedTensor, length: int) -> np.ndarray:
+    """int32 [rows, length], 0 behind every row."""
+    return ragged.to_tensor(PAD, shape=[None, length]).numpy().astype(np.int32)

@@ -1,0 +1,130 @@
+"""Sequences of tokens given a latent vector, token by token."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from lebm_tf.densities.decoding import BEGIN, PAD, DecodingConfig, decode
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import Position
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class SequenceLikelihood(keras.Model):
+    """p(x | z) = prod_t p(x_t | x_<t, z), with the end as the last token.
+
+    x is int32 [batch, length]: tokens, the end (3), then padding (0), which
+    counts for nothing; the beginning (2) is read before the first token and
+    is not part of x.
+
+    Args:
+        decoder: Layer such as `networks.RecurrentDecoder`: called with what is
+            read before each step, z and `drop`; with `logits`, `start`,
+            `step` and `dropout`.
+        max_length: Most tokens of a decoded sequence, its end among them.
+        decoding: How sequences are read off.
+    """
+
+    has_distance = False  # There is no mean to be distant from.
+
+    def __init__(self, decoder: keras.layers.Layer, max_length: int,
+                 decoding: DecodingConfig = DecodingConfig(), **kwargs):
+        super().__init__(**kwargs)
+        if max_length < 1:
+            raise ValueError(f"max_length must be >= 1, got {max_length}.")
+        self.decoder, self.max_length = decoder, max_length
+        self.decoding = decoding
+        self.built = True
+
+    def token_log_probs(self, x: tf.Tensor, z: Position,
+                        seed: rng.Seed | None = None
+                        ) -> tuple[tf.Tensor, tf.Tensor]:
+        """log p(x_t | x_<t, z) of every token that is no padding.
+
+        Args:
+            x: int32 [batch, length].
+            z: Latents, [batch, ...].
+            seed: Of dropout, int32 [2]; None for none.
+
+        Returns:
+            (float32 [tokens] in nats, int64 [tokens, 2] as (row, t)). Nothing
+            is computed for padding behind the recurrent layer.
+        """
+        where = tf.where(x != PAD)
+        hidden = tf.gather_nd(
+            self.decoder(self.read_before(x), z, drop=self._drop(seed)),
+            where)
+        logs = -tf.nn.sparse_softmax_cross_entropy_with_logits(
+            tf.gather_nd(x, where), self.decoder.logits(hidden))
+        return logs, where
+
+    def read_before(self, x: tf.Tensor) -> tf.Tensor:
+        """What the decoder reads before each token: x, one step later."""
+        return tf.concat([tf.fill(tf.shape(x[:, :1]), BEGIN), x[:, :-1]], 1)
+
+    def log_prob(self, x: tf.Tensor, z: Position,
+                 seed: rng.Seed | None = None) -> tf.Tensor:
+        """log p(x | z), float32 [batch], in nats; arguments as above."""
+        logs, where = self.token_log_probs(x, z, seed)
+        # Not by segments of sorted rows: those have no gradient in a loop.
+        return tf.tensor_scatter_nd_add(
+            tf.zeros(tf.shape(x)[:1], logs.dtype), where[:, :1], logs)
+
+    def decode(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+        """Sequences that z stands for, int32 [batch, max_length].
+
+        Args:
+            z: Latents, [batch, ...].
+            seed: int32 [2], or [batch, 2]; of what `decoding` draws.
+        """
+        leaf = tf.nest.flatten(z)[0]
+        rows = leaf.shape[0]
+        rows = tf.shape(leaf)[0] if rows is None else rows
+
+        def step(token, state, t):
+            hidden, state = self.decoder.step(token, state, t)
+            return self.decoder.logits(hidden), state
+        return decode(step, self.decoder.start(z, self.max_length), rows,
+                      self.max_length, self.decoding, seed)
+
+    def explain(self, x: tf.Tensor, z: Position
+                ) -> tuple[tf.Tensor, tf.Tensor]:
+        """(log p(x | z), NaN), each [batch]: there is no distance."""
+        log_prob = self.log_prob(x, z)
+        return log_prob, tf.fill(tf.shape(log_prob), float("nan"))
+
+    def read(self, x) -> tf.Tensor:
+        """Sequences as the model takes them, int32 [batch, length].
+
+        Raises:
+            ValueError: If they are no integers of that rank.
+        """
+        x = tf.convert_to_tensor(x)
+        if not x.dtype.is_integer or x.shape.rank != 2:
+            raise ValueError(
+                "x must be tokens, integers [batch, length], got "
+                f"{x.dtype.name} {x.shape.as_list()}.")
+        return tf.cast(x, tf.int32)
+
+    def _drop(self, seed):
+        """What leaves out a part of the decoder's values, or None."""
+        rate = self.decoder.dropout
+        if seed is None or not rate:
+            return None
+        return lambda values, name: values * rng.dropout_mask(
+            tf.shape(values), rate, rng.stream(seed, name), values.dtype)
+
+    def call(self, z, x):
+        return self.log_prob(x, z)
+
+    def get_config(self):
+        return {**super().get_config(), "max_length": self.max_length,
+                "decoding": dataclasses.asdict(self.decoding), "decoder":
+                keras.saving.serialize_keras_object(self.decoder)}
+
+    @classmethod
+    def from_config(cls, config):
+        decoder = keras.saving.deserialize_keras_object(config.pop("decoder"))
+        return cls(decoder, decoding=DecodingConfig(**config.pop("decoding")),
+                   **config)

@@ -1,0 +1,227 @@
+"""Text and molecules under a learned prior, token by token.
+
+p(z) = exp(-E(z)) N(z; 0, I) / Z and p(x | z) = prod_t p(x_t | x_<t, z): Pang
+et al. 2020, arXiv:2006.08205 (text) and arXiv:2010.09351 (SMILES). Positive
+states come from chains through the decoder, as published; from chains that an
+encoder starts; or from the encoder alone (posterior.num_steps = 0), as in Pang
+and Wu 2021, arXiv:2108.11556. Without a learned prior the last is a
+variational autoencoder, and the first the same decoder under N(0, I).
+"""
+
+import dataclasses
+
+import keras
+
+from lebm_tf.densities import (
+    ConditionalGaussian, DecodingConfig, EnergyPrior, SequenceLikelihood,
+    StandardNormal)
+from lebm_tf.families.components import (
+    ChainConfig, DataSpec, EnergyConfig, sampler)
+from lebm_tf.mcmc import Langevin
+from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.networks import RecurrentDecoder, RecurrentEncoder
+from lebm_tf.objectives import (
+    Annealed, FreeBits, Objective, dropped_negative_log_likelihood,
+    encoded_energy, encoder_teaching, energy_contrast)
+from lebm_tf.samplers import ChainBank, Encoded, FromBase, FromEncoder, ShortRun
+
+
+@dataclasses.dataclass(frozen=True)
+class DecoderConfig:
+    """The decoder, a recurrent layer that reads [embedding; z].
+
+    Attributes:
+        cell: lstm or gru.
+        embedding_dim: Width of an embedding, >= 1.
+        hidden_dim: Width of the state, >= 1.
+        dropout: Part of embeddings and outputs left out in training, [0, 1).
+    """
+    cell: str = "lstm"
+    embedding_dim: int = 256
+    hidden_dim: int = 256
+    dropout: float = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceEncoderConfig:
+    """The encoder, recurrent layers from both ends.
+
+    Attributes:
+        cell: lstm or gru.
+        embedding_dim: Width of an embedding, >= 1.
+        hidden_dim: Width of each state, >= 1.
+    """
+    cell: str = "gru"
+    embedding_dim: int = 256
+    hidden_dim: int = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceConfig:
+    """Defaults of the public code for Penn Treebank, as far as there is any.
+
+    Attributes:
+        latent_dim: Width of z, >= 1.
+        learned_prior: Whether an energy tilts N(0, I); without, it is the
+            prior.
+        prior: Chains that draw negative states, and samples.
+        posterior: Chains that draw positive states; with start=encoder and
+            no steps, the encoder alone draws them.
+        inference_steps: Moves of the posterior chains on new data; 0 takes
+            posterior_num_steps.
+        max_length: Most tokens of a sample, its end among them; 0 takes the
+            longest sequence of the data.
+        decoding: How samples are read off p(x | z).
+        energy: The energy network.
+        decoder: The decoder.
+        encoder: The encoder of posterior.start=encoder.
+        free_bits: Nats >= 0 of a dimension of z that cost an encoder that
+            draws alone nothing.
+        kl_hold_steps: Steps >= 0 in which the prior costs that encoder
+            nothing.
+        kl_warmup_steps: Steps >= 0 in which its price rises behind them.
+        kl_cycle_steps: Steps >= 0 after which that begins again; 0 for never.
+        energy_optimizer: Learns the energy.
+        decoder_optimizer: Learns the decoder.
+        encoder_optimizer: Learns the encoder.
+    """
+    latent_dim: int = 32
+    learned_prior: bool = True
+    prior: ChainConfig = ChainConfig(num_steps=40, step_size=0.5)
+    posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.5)
+    inference_steps: int = 0
+    max_length: int = 0
+    decoding: DecodingConfig = DecodingConfig()
+    energy: EnergyConfig = EnergyConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    encoder: SequenceEncoderConfig = SequenceEncoderConfig()
+    free_bits: float = 0.0
+    kl_hold_steps: int = 0
+    kl_warmup_steps: int = 0
+    kl_cycle_steps: int = 0
+    energy_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-4, beta_1=0.9, clip_norm=1.0)
+    decoder_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-3, beta_1=0.9, clip_norm=5.0)
+    encoder_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-3, beta_1=0.9, clip_norm=5.0)
+
+    def __post_init__(self):
+        if self.latent_dim < 1:
+            raise ValueError(
+                f"latent_dim must be >= 1, got {self.latent_dim}.")
+        for name in ("inference_steps", "max_length", "free_bits",
+                     "kl_hold_steps", "kl_warmup_steps", "kl_cycle_steps"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"{name} must be >= 0, got {getattr(self, name)}.")
+        if self.prior.start != "base":
+            raise ValueError("prior_start must be base, got "
+                             f"{self.prior.start!r}.")
+
+    @property
+    def is_amortized(self) -> bool:
+        """Whether an encoder alone draws positive states."""
+        return self.posterior.start == "encoder" and (
+            not self.posterior.num_steps)
+
+
+Config = SequenceConfig
+EVALUATORS = ("sequences",)
+
+
+def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
+          seed: int = 0, energy: keras.layers.Layer | None = None,
+          decoder: keras.layers.Layer | None = None,
+          encoder: keras.layers.Layer | None = None) -> EnergyModel:
+    """Assembles and compiles the model.
+
+    Args:
+        config: The family's configuration.
+        data: What the data look like.
+        batch_size: Examples a step; learning rates decay by epochs.
+        seed: Of initial weights and of all chains.
+        energy: Layer in place of the built-in energy, z -> [batch].
+        decoder: Layer in place of the built-in decoder, as
+            `networks.RecurrentDecoder`.
+        encoder: Layer in place of the built-in encoder, x -> (mean,
+            log_scale).
+
+    Raises:
+        ValueError: If the data are no sequences, or a part is given that the
+            configuration leaves out.
+    """
+    if not data.num_tokens:
+        raise ValueError("the family sequence needs sequences of tokens, got "
+                         f"data of shape {data.shape}.")
+    latent_dim = config.latent_dim
+    prior = base = StandardNormal(latent_dim)
+    likelihood = SequenceLikelihood(
+        decoder or RecurrentDecoder(
+            data.num_tokens, latent_dim, seed=seed + 1,
+            **dataclasses.asdict(config.decoder)),
+        config.max_length or data.shape[0], config.decoding)
+    parts = {"decoder": likelihood}
+    optimizers = {"decoder": config.decoder_optimizer}
+    objectives = {}
+    if config.learned_prior:
+        prior = EnergyPrior(base, energy or config.energy.make(
+            latent_dim, seed))
+        parts["energy"] = prior.energy_network
+        optimizers["energy"] = config.energy_optimizer
+        objectives["energy"] = Objective(
+            ("energy",), {"energy": energy_contrast})
+    elif energy is not None:
+        raise ValueError("an energy needs learned_prior, got none.")
+    inferred, banks = FromBase(base), ()
+    if config.posterior.start == "encoder":
+        encoder = ConditionalGaussian(encoder or RecurrentEncoder(
+            data.num_tokens, latent_dim, seed=seed + 2,
+            **dataclasses.asdict(config.encoder)))
+        parts["encoder"], inferred = encoder, FromEncoder(encoder)
+        optimizers["encoder"] = config.encoder_optimizer
+    elif encoder is not None:
+        raise ValueError("an encoder needs posterior_start=encoder, got "
+                         f"{config.posterior.start!r}.")
+    start = inferred
+    if config.posterior.start == "bank":
+        start = ChainBank(base, data.num_train, seed + 4, by_example=True,
+                          restart_prob=config.posterior.restart_prob)
+        banks = (start,)
+    objectives.update(_reconstruction(config))
+    # Without an energy a draw of the prior is a chain of no moves.
+    chains = sampler(config.prior, FromBase(base)) if (
+        config.learned_prior) else ShortRun(
+            FromBase(base), Langevin(1.0), 0)
+    amortized = config.is_amortized
+    model = EnergyModel(
+        prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
+        objectives=objectives, banks=banks, seed=seed, generation=chains,
+        negative=chains if config.learned_prior else None,
+        positive=Encoded(encoder) if amortized else sampler(
+            config.posterior, start),
+        inference=Encoded(encoder) if amortized else sampler(
+            config.posterior, inferred, config.inference_steps))
+    steps_per_epoch = max(1, data.num_train // batch_size)
+    model.compile({part: optimizers[part].make(steps_per_epoch)
+                   for part in parts})
+    return model
+
+
+def _reconstruction(config: SequenceConfig) -> dict[str, Objective]:
+    """What decoder and encoder learn from."""
+    nll = {"nll": dropped_negative_log_likelihood}
+    if not config.is_amortized:
+        learned = {"decoder": Objective(("decoder",), nll)}
+        if config.posterior.start == "encoder":
+            learned["encoder"] = Objective(
+                ("encoder",), {"encoder": encoder_teaching})
+        return learned
+
+    def annealed(term):
+        return Annealed(term, config.kl_hold_steps, config.kl_warmup_steps,
+                        config.kl_cycle_steps)
+    terms = {**nll, "kl": annealed(FreeBits(config.free_bits))}
+    if config.learned_prior:
+        terms["encoded_energy"] = annealed(encoded_energy)
+    return {"bound": Objective(("decoder", "encoder"), terms)}

@@ -1,0 +1,271 @@
+"""Recurrent networks: a latent vector to a sequence of tokens, and back."""
+
+from typing import Callable
+
+import keras
+import tensorflow as tf
+
+from lebm_tf.networks import initializers
+
+CELLS = ("lstm", "gru")
+_UNIFORM = 0.1  # Initial weights are U(-0.1, 0.1), as in the public code.
+
+
+def run_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
+             first: tuple) -> tf.Tensor:
+    """Runs a cell along a sequence.
+
+    Args:
+        cell: lstm, with the gates input, candidate, forget, output; or gru,
+            with reset, update, candidate (Cho et al. 2014, arXiv:1406.1078,
+            where the reset gate comes before the product).
+        x: float [length, batch, in].
+        kernel: [in + width, gates * width].
+        bias: [gates * width].
+        first: State before the first step: (c, h), or (h,); [batch, width].
+
+    Returns:
+        h of every step, float [length, batch, width].
+    """
+    if cell == "lstm" and x.dtype == tf.float32:
+        # One operation for all steps. Its second version has wrong gradients
+        # (TensorFlow 2.21: 0.4 off the plain cell where this one is exact).
+        c, h = first
+        none = tf.zeros_like(kernel[0, :h.shape[-1]])
+        return tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.shape(x, tf.int64)[0], x=x, cs_prev=c, h_prev=h,
+            w=kernel, wci=none, wcf=none, wco=none, b=bias, forget_bias=0.0,
+            cell_clip=-1.0).h
+    outputs = tf.TensorArray(x.dtype, tf.shape(x)[0],
+                             element_shape=first[-1].shape)
+
+    def body(t, state, outputs):
+        state = step_cell(cell, x[t], kernel, bias, state)
+        return t + 1, state, outputs.write(t, state[-1])
+    _, _, outputs = tf.while_loop(
+        lambda t, *_: t < tf.shape(x)[0], body, (0, tuple(first), outputs),
+        maximum_iterations=tf.shape(x)[0])
+    return outputs.stack()
+
+
+def step_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
+              state: tuple) -> tuple:
+    """One step of `run_cell`, x [batch, in]; h comes last in the state."""
+    if cell == "lstm":
+        c, h = state
+        gates = tf.matmul(tf.concat([x, h], 1), kernel) + bias
+        i, candidate, f, o = tf.split(gates, 4, axis=1)
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(candidate)
+        return c, tf.sigmoid(o) * tf.tanh(c)
+    h, = state
+    width = h.shape[-1]
+    gates = tf.matmul(tf.concat([x, h], 1), kernel[:, :2 * width])
+    r, u = tf.split(tf.sigmoid(gates + bias[:2 * width]), 2, axis=1)
+    candidate = tf.tanh(tf.matmul(tf.concat([x, r * h], 1),
+                                  kernel[:, 2 * width:]) + bias[2 * width:])
+    return (u * h + (1.0 - u) * candidate,)
+
+
+def num_gates(cell: str) -> int:
+    """Gates of a cell.
+
+    Raises:
+        ValueError: If there is no such cell.
+    """
+    if cell not in CELLS:
+        raise ValueError(
+            f"cell must be one of {', '.join(CELLS)}, got {cell!r}.")
+    return 4 if cell == "lstm" else 3
+
+
+class _Recurrent(keras.layers.Layer):
+    """What both networks need: weights of U(-0.1, 0.1), and float32 along the
+    sequence under any precision."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"autocast": False, **kwargs})
+
+    def _weight(self, name, *shape):
+        seed = initializers.derive_seed(self.seed, name)
+        return self.add_weight(
+            name=name, shape=shape, autocast=False, initializer=(
+                keras.initializers.RandomUniform(
+                    -_UNIFORM, _UNIFORM, seed=seed)))
+
+    def _embedded(self, tokens):
+        return tf.gather(self.embedding.value, tokens)
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class RecurrentDecoder(_Recurrent):
+    """What a sequence is told by z: one layer of LSTM or GRU.
+
+    Every input is [embedding; z], the first state is W z + b. Pang, Nijkamp,
+    Han et al. 2019, "Generative text modeling through short run inference",
+    public code sri_text; the generator for text and molecules of Pang et al.
+    2020, arXiv:2006.08205 and arXiv:2010.09351, is of this form.
+
+    Args:
+        num_tokens: Size of the vocabulary, at least 4.
+        latent_dim: Width of z.
+        embedding_dim: Width of an embedding.
+        hidden_dim: Width of the state.
+        cell: One of `CELLS`.
+        dropout: Part of the elements of embeddings and outputs that is left
+            out in training, in [0, 1).
+        seed: Seed of the initial weights.
+
+    Call arguments:
+        tokens: What is read before each step, int32 [batch, length].
+        z: float [batch, latent_dim].
+        drop: (values, name) -> values with some left out, a function that the
+            likelihood makes of a seed; None leaves nothing out.
+
+    Returns:
+        float32 [batch, length, hidden_dim], from which `logits` are made.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(self, num_tokens: int, latent_dim: int,
+                 embedding_dim: int = 256, hidden_dim: int = 256,
+                 cell: str = "lstm", dropout: float = 0.0, seed: int = 0,
+                 **kwargs):
+        super().__init__(**kwargs)
+        _check_widths(num_tokens, latent_dim, embedding_dim, hidden_dim)
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got {dropout}.")
+        self.num_tokens, self.latent_dim = num_tokens, latent_dim
+        self.embedding_dim, self.hidden_dim = embedding_dim, hidden_dim
+        self.cell, self.dropout, self.seed = cell, dropout, seed
+        gates = num_gates(cell) * hidden_dim
+        self.embedding = self._weight("embedding", num_tokens, embedding_dim)
+        self.first_kernel = self._weight("first_kernel", latent_dim,
+                                         hidden_dim)
+        self.first_bias = self._weight("first_bias", hidden_dim)
+        self.kernel = self._weight(
+            "kernel", embedding_dim + latent_dim + hidden_dim, gates)
+        self.bias = self._weight("bias", gates)
+        self.head_kernel = self._weight("head_kernel", hidden_dim, num_tokens)
+        self.head_bias = self._weight("head_bias", num_tokens)
+        self.built = True
+
+    def call(self, tokens: tf.Tensor, z: tf.Tensor,
+             drop: Callable | None = None) -> tf.Tensor:
+        drop = drop or (lambda values, name: values)
+        x = drop(self._embedded(tokens), "embedding")
+        z = tf.cast(z, x.dtype)
+        tiled = tf.tile(z[:, None], [1, tf.shape(tokens)[1], 1])
+        x = tf.transpose(tf.concat([x, tiled], 2), [1, 0, 2])
+        outputs = run_cell(self.cell, x, self.kernel.value, self.bias.value,
+                           self._first(z))
+        return drop(tf.transpose(outputs, [1, 0, 2]), "output")
+
+    def logits(self, hidden: tf.Tensor) -> tf.Tensor:
+        """[..., num_tokens] in float32, of what a call or step returned."""
+        dtype = self.compute_dtype
+        product = tf.matmul(tf.cast(hidden, dtype),
+                            tf.cast(self.head_kernel.value, dtype))
+        return tf.cast(product, hidden.dtype) + self.head_bias.value
+
+    def start(self, z: tf.Tensor, max_length: int) -> tuple:
+        """State before the first token, a nest of [batch, ...]."""
+        z = tf.cast(z, self.variable_dtype)
+        return z, *self._first(z)
+
+    def step(self, token: tf.Tensor, state: tuple, t: tf.Tensor
+             ) -> tuple[tf.Tensor, tuple]:
+        """(what `logits` takes [batch, hidden_dim], next state) after reading
+        a token, int32 [batch], at position t."""
+        z, *state = state
+        x = tf.concat([self._embedded(token), z], 1)
+        state = step_cell(self.cell, x, self.kernel.value, self.bias.value,
+                          tuple(state))
+        return state[-1], (z, *state)
+
+    def _first(self, z):
+        h = tf.matmul(z, self.first_kernel.value) + self.first_bias.value
+        return (tf.zeros_like(h), h) if self.cell == "lstm" else (h,)
+
+    def get_config(self):
+        return {**super().get_config(), "num_tokens": self.num_tokens,
+                "latent_dim": self.latent_dim, "seed": self.seed,
+                "embedding_dim": self.embedding_dim,
+                "hidden_dim": self.hidden_dim, "cell": self.cell,
+                "dropout": self.dropout}
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class RecurrentEncoder(_Recurrent):
+    """Mean and log standard deviation of z, from both ends of a sequence.
+
+    The last states of two recurrent layers, one forwards and one backwards,
+    and a dense layer; Pang and Wu 2021, arXiv:2108.11556, public code ibebm.
+
+    Args:
+        num_tokens: Size of the vocabulary, at least 4.
+        latent_dim: Width of z.
+        embedding_dim: Width of an embedding.
+        hidden_dim: Width of each state.
+        cell: One of `CELLS`.
+        seed: Seed of the initial weights.
+
+    Call arguments:
+        x: int32 [batch, length], padded with 0.
+
+    Returns:
+        (mean, log_scale), each float32 [batch, latent_dim].
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(self, num_tokens: int, latent_dim: int,
+                 embedding_dim: int = 256, hidden_dim: int = 256,
+                 cell: str = "gru", seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        _check_widths(num_tokens, latent_dim, embedding_dim, hidden_dim)
+        self.num_tokens, self.latent_dim = num_tokens, latent_dim
+        self.embedding_dim, self.hidden_dim = embedding_dim, hidden_dim
+        self.cell, self.seed = cell, seed
+        gates = num_gates(cell) * hidden_dim
+        self.embedding = self._weight("embedding", num_tokens, embedding_dim)
+        self.kernels = [
+            (self._weight(f"{way}_kernel", embedding_dim + hidden_dim, gates),
+             self._weight(f"{way}_bias", gates))
+            for way in ("forwards", "backwards")]
+        self.head_kernel = self._weight("head_kernel", 2 * hidden_dim,
+                                        2 * latent_dim)
+        self.head_bias = self._weight("head_bias", 2 * latent_dim)
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        length = tf.reduce_sum(tf.cast(x != 0, tf.int32), 1)
+        ways = (x, tf.reverse_sequence(x, length, seq_axis=1))
+        ends = []
+        for tokens, (kernel, bias) in zip(ways, self.kernels):
+            inputs = tf.transpose(self._embedded(tokens), [1, 0, 2])
+            zero = tf.zeros([tf.shape(x)[0], self.hidden_dim], inputs.dtype)
+            zero = tf.ensure_shape(zero, [x.shape[0], self.hidden_dim])
+            first = (zero, zero) if self.cell == "lstm" else (zero,)
+            h = run_cell(self.cell, inputs, kernel.value, bias.value, first)
+            ends.append(tf.gather_nd(h, tf.stack(
+                [tf.maximum(length - 1, 0), tf.range(tf.shape(x)[0])], 1)))
+        moments = tf.matmul(tf.concat(ends, 1),
+                            self.head_kernel.value) + self.head_bias.value
+        return tuple(tf.split(moments, 2, axis=-1))
+
+    def get_config(self):
+        return {**super().get_config(), "num_tokens": self.num_tokens,
+                "latent_dim": self.latent_dim, "seed": self.seed,
+                "embedding_dim": self.embedding_dim,
+                "hidden_dim": self.hidden_dim, "cell": self.cell}
+
+
+def _check_widths(num_tokens, *widths):
+    if num_tokens < 4:
+        raise ValueError("num_tokens must be >= 4, for padding, unknown, "
+                         f"beginning and end, got {num_tokens}.")
+    if min(widths) < 1:
+        raise ValueError(f"all widths must be >= 1, got {widths}.")

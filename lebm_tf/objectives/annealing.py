@@ -1,0 +1,50 @@
+"""Terms whose weight depends on the step."""
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from lebm_tf.objectives.objective import Draws, Term
+
+
+@dataclasses.dataclass(frozen=True)
+class Annealed:
+    """A term whose factor is 0 for some steps and rises to 1 over some more.
+
+    Keeps a decoder that could do without z from ignoring it: Bowman et al.
+    2016, arXiv:1511.06349; in cycles Fu et al. 2019, arXiv:1903.10145.
+
+    Attributes:
+        term: The term.
+        hold_steps: Steps >= 0 with factor 0.
+        warmup_steps: Steps >= 0 of the rise behind them.
+        cycle_steps: Steps >= 0 after which it begins again; 0 for never.
+
+    Raises:
+        ValueError: If a number of steps is negative.
+    """
+    term: Term
+    hold_steps: int = 0
+    warmup_steps: int = 0
+    cycle_steps: int = 0
+
+    def __post_init__(self):
+        for name in ("hold_steps", "warmup_steps", "cycle_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(
+                    f"{name} must be >= 0, got {getattr(self, name)}.")
+
+    def factor(self, step: tf.Tensor) -> tf.Tensor:
+        """The factor at a step, float32 [] in [0, 1]."""
+        step = tf.cast(step, tf.float32)
+        if self.cycle_steps:
+            step = tf.math.floormod(step, float(self.cycle_steps))
+        # With no rise the factor jumps to 1.
+        risen = (step - self.hold_steps + (not self.warmup_steps)) / max(
+            1, self.warmup_steps)
+        return tf.clip_by_value(risen, 0.0, 1.0)
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        value = self.term(model, draws)
+        return tf.cast(self.factor(model.step.value), value.dtype) * value
