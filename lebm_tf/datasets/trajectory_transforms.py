@@ -1,0 +1,92 @@
+"""What is done to positions before a model sees them, and undone after.
+
+As LB-EBM does (arXiv:2104.03086; bpucla/lbebm, lbebm_sdd.py, lbebm_eth.py).
+`normalised` and `in_scene` take arrays and tensors alike.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+# Units of the model for one px of Stanford Drone, and one m of ETH/UCY.
+DATA_SCALES = {"px": 1.86, "m": 60.0}
+
+# The plan: the future at every third of its twelve positions.
+PLAN_STEPS = (2, 5, 8, 11)
+
+
+def normalised(positions, past, scale: float):
+    """Positions from the last observed one, in units of the model.
+
+    Args:
+        positions: float [N, ..., length, 2], as `past` itself or a future.
+        past: float [N, past_length, 2].
+        scale: Units of the model for one of the positions.
+
+    Returns:
+        (positions - past[:, -1]) * scale, shaped like `positions`.
+    """
+    return (positions - _origin(positions, past)) * scale
+
+
+def in_scene(positions, past, scale: float):
+    """The inverse of `normalised`: back to the unit of the data."""
+    return positions / scale + _origin(positions, past)
+
+
+def reversed_in_time(past: np.ndarray, future: np.ndarray
+                     ) -> tuple[np.ndarray, np.ndarray]:
+    """The paths walked backwards, cut at the same length.
+
+    LB-EBM trains on Stanford Drone on every path and its reverse.
+
+    Args:
+        past: [N, past_length, 2].
+        future: [N, future_length, 2].
+
+    Returns:
+        Past and future of the reversed paths, in the same unit and place.
+    """
+    path = np.concatenate([past, future], axis=1)[:, ::-1]
+    return path[:, :past.shape[1]], path[:, past.shape[1]:]
+
+
+def rotated(positions: np.ndarray, angle: float) -> np.ndarray:
+    """Positions turned about the origin by `angle` radians.
+
+    From the first axis to the second: anticlockwise in metres; clockwise on a
+    screen, where pixels count downwards. The loader of LB-EBM has this as an
+    option, at 45 and 90 degrees to both sides, and no published setting uses
+    it.
+    """
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return positions @ np.array([[cosine, sine], [-sine, cosine]])
+
+
+def plan(future: Any, steps: tuple[int, ...] = PLAN_STEPS):
+    """The way-points of a future: an array [..., len(steps), 2].
+
+    Args:
+        future: Array [..., future_length, 2].
+        steps: Positions counted from 0; the last is the end of the plan.
+
+    Raises:
+        ValueError: If a step is none of the future's.
+    """
+    length = future.shape[-2]
+    if not steps or not all(0 <= step < length for step in steps):
+        raise ValueError(f"plan steps must be from 0 to {length - 1}, got "
+                         f"{list(steps)}.")
+    return future[..., list(steps), :]
+
+
+def social_mask(group: np.ndarray) -> np.ndarray:
+    """1 where two agents are of one group, else 0: float64 [N, N]."""
+    return (group[:, None] == group[None]).astype(np.float64)
+
+
+def _origin(positions, past):
+    """The last observed positions, shaped to broadcast: [N, 1, ..., 2]."""
+    last = past[:, -1]
+    return last[(slice(None), *[None] * (len(positions.shape) - 2))]
