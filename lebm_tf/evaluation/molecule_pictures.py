@@ -15,7 +15,7 @@ _LABELS = {"logp": "logP", "qed": "QED", "sa": "SA score",
            "weight": "molecular weight / (g/mol)",
            "penalized_logp": "penalised logP"}
 _COLUMNS = 3
-_NUM_BINS = 60
+_NUM_BINS = 40
 _CELL = 220  # Pixels.
 
 
@@ -86,7 +86,7 @@ def write_grid(path: str, smiles: Sequence[str], captions: Sequence[str] = (),
                columns: int = 0) -> None:
     """Draws molecules in rows, each above its caption.
 
-    A string that is no molecule has an empty place that says so.
+    A string that is no molecule has the word invalid in its place.
 
     Args:
         path: File ending in .png.
@@ -102,17 +102,18 @@ def write_grid(path: str, smiles: Sequence[str], captions: Sequence[str] = (),
         raise ValueError(
             "smiles must hold at least one string, and captions one for each "
             f"or none, got {len(smiles)} and {len(captions)}.")
-    parsed = molecules.parse(smiles)
-    legends = ["invalid" if molecule is None else caption for
-               molecule, caption in zip(parsed, captions or [""] * len(parsed))]
+    chem = rdkit("Chem")
+    invalid = chem.MolFromSmiles("*")  # Without an atom nothing is written.
+    invalid.GetAtomWithIdx(0).SetProp("atomLabel", "invalid")
+    parsed = [molecule or invalid for molecule in molecules.parse(smiles)]
     columns = columns or pictures.square_columns(len(parsed))
     rows = -(-len(parsed) // columns)
     # Not the function that makes grids: in a notebook it is another one.
     canvas = rdkit("Chem.Draw.rdMolDraw2D").MolDraw2DCairo(
         columns * _CELL, rows * _CELL, _CELL, _CELL)
-    empty = rdkit("Chem").Mol()
-    canvas.DrawMolecules([molecule or empty for molecule in parsed],
-                         legends=legends)
+    # One long molecule would make all others specks.
+    canvas.drawOptions().drawMolsSameScale = False
+    canvas.DrawMolecules(parsed, legends=list(captions or [""] * len(parsed)))
     canvas.FinishDrawing()
     with Image.open(io.BytesIO(canvas.GetDrawingText())) as image:
         pictures.save_png(path, np.asarray(image.convert("RGB")))
