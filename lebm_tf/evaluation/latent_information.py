@@ -1,0 +1,110 @@
+"""How much a latent vector says about what it was inferred from.
+
+For posteriors q(z|x) that are Gaussian with independent dimensions: those of
+an encoder, or Gaussians fitted to posterior draws.
+"""
+
+import math
+
+import numpy as np
+
+_LARGEST_BLOCK = 2**22  # Numbers in memory at once, about.
+
+
+def active_units(means: np.ndarray, threshold: float = 0.01) -> int:
+    """Dimensions whose posterior means vary with x.
+
+    Burda et al. 2016, arXiv:1509.00519, section 5.2: Var_x(E[z_i|x]) > 0.01.
+
+    Args:
+        means: Of q(z|x), float [num, latent_dim], at least 2 rows.
+        threshold: Smallest variance of an active one, in units of z squared.
+    """
+    means, = _check(means)
+    return int((means.var(axis=0, ddof=1) > threshold).sum())
+
+
+def kl_divergence(means: np.ndarray, log_scales: np.ndarray) -> np.ndarray:
+    """KL(q(z|x) || N(0, I)) of every row.
+
+    To the base, not to a learned prior.
+
+    Args:
+        means: float [num, latent_dim], at least 2 rows.
+        log_scales: Logarithms of standard deviations, shaped likewise.
+
+    Returns:
+        Nats, float64 [num].
+
+    Raises:
+        ValueError: If shapes differ, or a value is not finite.
+    """
+    means, log_scales = _check(means, log_scales)
+    return 0.5 * (means**2 + np.exp(2.0 * log_scales) - 1.0
+                  - 2.0 * log_scales).sum(axis=1)
+
+
+def mutual_information(means: np.ndarray, log_scales: np.ndarray,
+                       draws: np.ndarray) -> float:
+    """I(x; z) under q(z|x) and the given x, by the aggregated posterior.
+
+    E_x E_q(z|x) [log q(z|x) - log q(z)] with q(z) = sum_j q(z|x_j) / N over
+    all N rows; Hoffman and Johnson 2016, and Dieng et al. 2018,
+    arXiv:1807.04863. It is that of N equally likely x, so at most
+    log N: a value near that says only that N is too small. KL(q(z|x) || p0)
+    less this is KL(q(z) || p0).
+
+    Args:
+        means: float [num, latent_dim], at least 2 rows.
+        log_scales: Logarithms of standard deviations, shaped likewise.
+        draws: From each q(z|x), float [num, latent_dim] or
+            [num, num_draws, latent_dim].
+
+    Returns:
+        Nats.
+
+    Raises:
+        ValueError: If shapes differ, or a value is not finite.
+    """
+    means, log_scales = _check(means, log_scales)
+    draws = np.asarray(draws, np.float64)
+    if draws.ndim == 2:
+        draws = draws[:, None]
+    if (draws.ndim != 3 or draws.shape[::2] != means.shape
+            or not draws.size):
+        raise ValueError(f"draws must be [{len(means)}, num_draws >= 1, "
+                         f"{means.shape[1]}], got {list(draws.shape)}.")
+    if not np.isfinite(draws).all():
+        raise ValueError("draws must be finite, got NaN or infinity.")
+    conditional = _log_prob(draws, means[:, None], log_scales[:, None])
+    flat, aggregated = draws.reshape(-1, means.shape[1]), []
+    block = max(1, _LARGEST_BLOCK // means.size)
+    for start in range(0, len(flat), block):
+        every = _log_prob(flat[start:start + block, None], means, log_scales)
+        aggregated.append(_log_mean_exp(every))
+    return float(conditional.mean() - np.concatenate(aggregated).mean())
+
+
+def _log_prob(z, means, log_scales):
+    """log N(z; means, scales^2), summed over the last axis."""
+    scaled = (z - means) * np.exp(-log_scales)
+    return -(0.5 * scaled**2 + log_scales
+             + 0.5 * math.log(2.0 * math.pi)).sum(axis=-1)
+
+
+def _log_mean_exp(values):
+    largest = values.max(axis=1)
+    return largest + np.log(np.exp(values - largest[:, None]).mean(axis=1))
+
+
+def _check(*arrays):
+    arrays = [np.asarray(values, np.float64) for values in arrays]
+    shapes = " and ".join(str(list(values.shape)) for values in arrays)
+    if any(values.ndim != 2 or len(values) < 2 or not values.size
+           or values.shape != arrays[0].shape for values in arrays):
+        raise ValueError("means and log_scales must be [num >= 2, latent_dim "
+                         f">= 1], got {shapes}.")
+    if not all(np.isfinite(values).all() for values in arrays):
+        raise ValueError("means and log_scales must be finite, got NaN or "
+                         "infinity.")
+    return arrays
