@@ -58,12 +58,12 @@ class Sides:
     def _worker(self, side):
         python = (self.chosen.peer_python if side.program == "peer" else
                   sys.executable)
-        threads = self.chosen.threads
-        return Worker(
-            [python, "-m", _MODULES[side.program]], side.task, self.chosen.timeout,
-            {"PYTHONPATH": os.pathsep.join(filter(None, (
-                self.root, os.environ.get("PYTHONPATH")))),
-             **({"OMP_NUM_THREADS": str(threads)} if threads else {})})
+        folders = self.root, os.environ.get("PYTHONPATH")
+        environment = {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
+        if self.chosen.threads:
+            environment["OMP_NUM_THREADS"] = str(self.chosen.threads)
+        return Worker([python, "-m", _MODULES[side.program]], side.task,
+                      self.chosen.timeout, environment)
 
     def _start(self, side):
         """Starts the worker of a side; of a `fresh` case that is the turn."""
