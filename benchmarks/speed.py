@@ -21,8 +21,9 @@ from lebm_tf import startup
 startup.import_tensorflow()
 
 from benchmarks.timing import machine, report  # noqa: E402
+from benchmarks.timing.case import Case  # noqa: E402
 from benchmarks.timing.cases import (  # noqa: E402
-    Case, Plan, all_cases, chosen as chosen_cases)
+    Plan, all_cases, chosen as chosen_cases)
 from benchmarks.timing.sides import Sides  # noqa: E402
 from lebm_tf import command, config, files  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
@@ -96,7 +97,8 @@ def measure(case: Case, chosen: SpeedBenchmark) -> dict:
     if busy > _BUSY:
         command.say(f"{case.name}: other programs keep {busy:.1f} CPUs busy; "
                     "the figures will not be the machine's.")
-    sides = Sides(case, chosen, str(ROOT)).measure()
+    sides = Sides(
+        case, chosen, str(ROOT), {"peer": chosen.peer_python}).measure()
     return {"flops": case.flops, "inner_flops": case.inner_flops,
             "items": case.items, "busy": busy, "source": source(),
             "settings": settings(case, chosen), "sides": sides}

@@ -3,7 +3,7 @@
 import statistics
 from typing import Any, Mapping, Sequence
 
-from benchmarks.timing.cases import EAGER
+from benchmarks.timing.case import EAGER
 
 Results = Mapping[str, Any]  # "machine", "settings", "cases".
 TITLES = {
@@ -68,9 +68,14 @@ def ratios(case: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def markdown(results: Results) -> str:
-    """All tables."""
-    lines = ["# Speed", "", *_introduction(results)]
+def markdown(results: Results, made_by: str = "benchmarks.speed") -> str:
+    """All tables.
+
+    Args:
+        results: What the file holds.
+        made_by: The module whose file it is.
+    """
+    lines = ["# Speed", "", *_introduction(results, made_by)]
     groups = {}
     for name, case in results["cases"].items():
         groups.setdefault(name.split("/")[0], {})[name] = case
@@ -81,10 +86,10 @@ def markdown(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _introduction(results):
+def _introduction(results, made_by):
     machine = results["machine"]
     lines = [
-        f"Made by `python -m benchmarks.speed`; docs/speed.md says how. "
+        f"Made by `python -m {made_by}`; docs/speed.md says how. "
         f"{machine['processor']}, {machine['cpus']} CPUs "
         f"({', '.join(machine['instructions'])}), "
         f"{machine['memory_gigabytes']} GB, {machine['system']}, Python "
@@ -113,8 +118,8 @@ def _versions(results):
     for case in results["cases"].values():
         for side in case["sides"].values():
             for name, value in side.get("about", {}).items():
-                if name == "traces":
-                    continue
+                if name in ("traces", "from TensorFlow"):
+                    continue  # Not versions.
                 if name == "threads":
                     name = f"threads of {side['program']}"
                 found.setdefault(name, set()).add(str(value))

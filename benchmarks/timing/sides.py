@@ -4,15 +4,16 @@ import contextlib
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, Mapping
 
 from benchmarks.timing import report
-from benchmarks.timing.cases import EAGER, Case
+from benchmarks.timing.case import EAGER, Case
 from benchmarks.timing.protocol import Worker, WorkerError
 
 _LEAST_ROUNDS = 3
-_MODULES = {"ours": "benchmarks.timing.ours",
-            "served": "benchmarks.timing.served", "peer": "benchmarks.peer"}
+_MODULES = {"ours": "benchmarks.timing.ours", "peer": "benchmarks.peer",
+            "served": "benchmarks.timing.served",
+            "pjrt": "benchmarks.pjrt.worker"}
 
 
 class Sides:
@@ -20,12 +21,16 @@ class Sides:
 
     Args:
         case: What they do.
-        chosen: How they are measured, a `speed.SpeedBenchmark`.
+        chosen: How they are measured; has the fields rounds to threads of
+            `speed.SpeedBenchmark`.
         root: Folder of the repository.
+        pythons: Program -> its Python, where it is not this one.
     """
 
-    def __init__(self, case: Case, chosen: Any, root: str):
-        self.case, self.chosen, self.root = case, chosen, root
+    def __init__(self, case: Case, chosen: Any, root: str,
+                 pythons: Mapping[str, str]):
+        self.case, self.chosen = case, chosen
+        self.root, self.pythons = root, pythons
         self.workers, self.repetitions, self.seconds = {}, {}, {}
         self.found = {side.name: {
             "program": side.program, "precision": side.precision}
@@ -56,10 +61,11 @@ class Sides:
         return self.found
 
     def _worker(self, side):
-        python = (self.chosen.peer_python if side.program == "peer" else
-                  sys.executable)
+        python = self.pythons.get(side.program, sys.executable)
         folders = self.root, os.environ.get("PYTHONPATH")
         environment = {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
+        # Several programs share an accelerator: none may take all its memory.
+        environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
         if self.chosen.threads:
             environment["OMP_NUM_THREADS"] = str(self.chosen.threads)
         return Worker([python, "-m", _MODULES[side.program]], side.task,

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.speed import SpeedBenchmark, is_done, settings
 from benchmarks.timing import sides
-from benchmarks.timing.cases import Case, Side
+from benchmarks.timing.case import Case, Side
 from benchmarks.timing.protocol import WorkerError
 
 SECONDS = {"lebm_tf float32": 0.1, "PyTorch eager": 0.4,
@@ -52,7 +52,7 @@ def case(*names, fails=(), **more):
 
 def test_turns_go_forth_and_back_and_are_of_equal_length():
     found = sides.Sides(case("lebm_tf float32", "PyTorch eager"), CHOSEN,
-                        ".").measure()
+                        ".", {}).measure()
     assert Scripted.turns == [
         ("lebm_tf float32", 1), ("PyTorch eager", 1), ("PyTorch eager", 1),
         ("lebm_tf float32", 2), ("lebm_tf float32", 2), ("PyTorch eager", 1)]
@@ -63,7 +63,7 @@ def test_turns_go_forth_and_back_and_are_of_equal_length():
 
 
 def test_a_variant_that_is_far_behind_is_left_out_but_never_the_authors_way():
-    found = sides.Sides(case(*SECONDS), CHOSEN, ".").measure()
+    found = sides.Sides(case(*SECONDS), CHOSEN, ".", {}).measure()
     runs = {name: side["seconds"]["runs"] for name, side in found.items()}
     assert runs["PyTorch slow"] == 1
     assert runs["PyTorch eager"] == 3 and runs["PyTorch fast"] > 3
@@ -74,7 +74,7 @@ def test_a_variant_that_is_far_behind_is_left_out_but_never_the_authors_way():
 def test_a_side_that_fails_is_reported_and_the_others_are_measured(when, why):
     one = case("lebm_tf float32", "PyTorch eager",
                fails={"PyTorch eager": when})
-    found = sides.Sides(one, CHOSEN, ".").measure()
+    found = sides.Sides(one, CHOSEN, ".", {}).measure()
     assert found["PyTorch eager"]["failed"] == why
     assert "seconds" not in found["PyTorch eager"]
     assert found["lebm_tf float32"]["seconds"]["runs"] == 5
@@ -86,13 +86,13 @@ def test_a_failure_before_is_that_of_all_sides():
     before = (dataclasses.replace(before[0], task={
         **before[0].task, "kind": "export"}),)
     found = sides.Sides(case("PyTorch fast", before=before), CHOSEN,
-                        ".").measure()
+                        ".", {}).measure()
     assert found["PyTorch fast"]["failed"] == "export export: not today"
 
 
 def test_a_fresh_start_is_timed_from_the_start_of_the_process():
     found = sides.Sides(case("PyTorch eager", fresh=True), CHOSEN,
-                        ".").measure()
+                        ".", {}).measure()
     assert found["PyTorch eager"]["seconds"]["median"] == 5.0
     assert found["PyTorch eager"]["seconds"]["runs"] == 3
     assert not Scripted.turns and not Scripted.alive
@@ -100,7 +100,7 @@ def test_a_fresh_start_is_timed_from_the_start_of_the_process():
 
 def test_time_that_is_up_ends_a_case_after_three_rounds():
     short = dataclasses.replace(CHOSEN, rounds=9, seconds=1e-9)
-    sides.Sides(case("PyTorch eager"), short, ".").measure()
+    sides.Sides(case("PyTorch eager"), short, ".", {}).measure()
     assert len(Scripted.turns) == 3
 
 
