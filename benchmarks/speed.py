@@ -41,7 +41,7 @@ class SpeedBenchmark:
         cases: Names of cases or groups; all if empty.
         rounds: Turns of every side of a case, >= 1.
         seconds: After so many of a case there are no further rounds, but the
-            first 3, > 0.
+            first 3, or 2 if one takes longer than that; > 0.
         round_seconds: How long a turn of a side should take, > 0: short
             repetitions are made several times in a turn.
         pause: Seconds of rest before a turn, >= 0: the threads of the last

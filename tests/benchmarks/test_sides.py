@@ -1,6 +1,7 @@
 """Sides take turns, and slow variants are not run to the end."""
 
 import dataclasses
+import types
 
 import pytest
 
@@ -98,10 +99,16 @@ def test_a_fresh_start_is_timed_from_the_start_of_the_process():
     assert not Scripted.turns and not Scripted.alive
 
 
-def test_time_that_is_up_ends_a_case_after_three_rounds():
-    short = dataclasses.replace(CHOSEN, rounds=9, seconds=1e-9)
+@pytest.mark.parametrize("round_lasts,turns", [(0.6, 3), (1.1, 2),
+                                               (0.1, 9)])
+def test_time_that_is_up_ends_a_case_but_not_too_early(
+        monkeypatch, round_lasts, turns):
+    clock = (i * round_lasts for i in range(100))
+    monkeypatch.setattr(sides, "time", types.SimpleNamespace(
+        monotonic=lambda: next(clock), sleep=lambda seconds: None))
+    short = dataclasses.replace(CHOSEN, rounds=9, seconds=1.0)
     sides.Sides(case("PyTorch eager"), short, ".", {}).measure()
-    assert len(Scripted.turns) == 3
+    assert len(Scripted.turns) == turns
 
 
 def test_a_kept_case_is_of_the_same_tasks_and_rounds():
