@@ -83,11 +83,12 @@ def main(argv=None) -> int:
     results = {"machine": machine.describe(), "device": chosen.device,
                "cases": {}}
     for case in cases(chosen):
+        busy = machine.busy()
         sides = Sides(case, chosen, str(ROOT), {
             "peer": chosen.peer_python, "pjrt": chosen.jax_python}).measure()
         results["cases"][case.name] = {
             "flops": case.flops, "inner_flops": case.inner_flops,
-            "items": case.items, "busy": machine.busy(), "source": "",
+            "items": case.items, "busy": busy, "source": "",
             "sides": sides}
     (chosen.programs / "pjrt.json").write_text(
         json.dumps(results, indent=2) + "\n", encoding="utf-8")

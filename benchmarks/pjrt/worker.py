@@ -52,9 +52,15 @@ class Step:
                 if name.startswith(_METRIC + "loss/")}
 
     def _step(self, x, seed, state):
-        return self.call([x, seed, *(
+        results = self.call([x, seed, *(
             state[argument["name"]]
             for argument in self.program["arguments"][2:])])
+        for output in self.program["outputs"]:
+            shape = results[output["name"]].shape
+            if list(shape) != output["shape"]:
+                raise ValueError(f"{output['name']} must have the shape "
+                                 f"{output['shape']}, got {list(shape)}.")
+        return results
 
     def _compare(self, expected):
         """Metric -> how far it is from TensorFlow's, relative."""

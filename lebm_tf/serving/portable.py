@@ -47,7 +47,8 @@ def export_hlo(model: EnergyModel, output: str, shape: tuple[int, ...],
 
 
 def lower(program: Callable, arguments: Sequence[tf.TensorSpec], folder: str,
-          about: Mapping[str, Any] | None = None) -> dict[str, Any]:
+          about: Mapping[str, Any] | None = None, hlo: str = HLO
+          ) -> dict[str, Any]:
     """Writes a compiled function, its variables and a script to run it.
 
     Args:
@@ -58,19 +59,20 @@ def lower(program: Callable, arguments: Sequence[tf.TensorSpec], folder: str,
         arguments: What it takes; each has a name.
         folder: Exists.
         about: What else to write into program.json.
+        hlo: Name of the program's file.
 
     Returns:
         What stands in program.json.
     """
     graph = program.get_concrete_function(*arguments)
-    with open(os.path.join(folder, HLO), "wb") as file:
+    with open(os.path.join(folder, hlo), "wb") as file:
         file.write(program.experimental_get_compiler_ir(*arguments)(
             stage="hlo_serialized"))
     weights = {name: variable.numpy()
                for name, variable in captured(graph).items()}
     np.savez(os.path.join(folder, WEIGHTS), **weights)
     described = {
-        "hlo": HLO, "weights": WEIGHTS,
+        "hlo": hlo, "weights": WEIGHTS,
         "arguments": [*(_field(spec.name, spec) for spec in arguments), *(
             _field(name, value) for name, value in weights.items())],
         "outputs": [_field(name, spec) for name, spec in sorted(
