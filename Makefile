@@ -1,13 +1,19 @@
 # make train   builds .venv, trains on real digits, leaves figures and pictures
 # make test    builds .venv, runs the whole test suite
+# make bench   measures speed beside PyTorch, see docs/speed.md
 #
 # Any of Python 3.11, 3.12 and 3.13 will do: make train PYTHON=python3.12
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+BENCH_VENV := .venv-bench
+# A Python with torch; none leaves PyTorch out.
+PEER_PYTHON ?= $(BENCH_VENV)/bin/python
+# Further flags, as BENCH="--cases=train/mnist --rounds=3".
+BENCH ?=
 
-.PHONY: train test test-fast lint bench-quickstart lock clean
+.PHONY: train test test-fast lint bench bench-quickstart lock clean
 
 train: $(VENV)/.installed
 	@echo "== Training a learned prior on real handwritten digits (about 3 minutes on 2 cores)"
@@ -23,6 +29,20 @@ test-fast: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(RUN) -m flake8 lebm_tf tests benchmarks export
 	$(RUN) -m isort --check-only lebm_tf tests benchmarks export
+
+# Speed, in turns with PyTorch; writes benchmarks/results/speed.md.
+bench: $(VENV)/.installed $(if $(filter $(BENCH_VENV)/%,$(PEER_PYTHON)),$(BENCH_VENV)/.installed)
+	$(RUN) -m benchmarks.speed --peer_python=$(PEER_PYTHON) $(BENCH)
+
+# PyTorch has an environment of its own: it must not share a process with
+# TensorFlow, and nobody else needs it.
+$(BENCH_VENV)/.installed: setup.cfg
+	@echo "== Building $(BENCH_VENV) with PyTorch, for the benchmark alone (once)"
+	$(PYTHON) -m venv --clear $(BENCH_VENV)
+	@$(PYTHON) -c 'import configparser as c; s = c.ConfigParser(); s.read("setup.cfg"); print(s["options.extras_require"]["bench"])' > $(BENCH_VENV)/requirements.txt
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $(BENCH_VENV)/requirements.txt \
+		|| { echo "PyTorch must be installable for make bench, got the error above; with one that you have: make bench PEER_PYTHON=/path/to/python; without: make bench PEER_PYTHON=none" >&2; exit 1; }
+	@touch $@
 
 # The table of README: several seeds, with the baseline beside.
 bench-quickstart: $(VENV)/.installed
@@ -43,4 +63,4 @@ lock: $(VENV)/.installed
 	$(RUN) -m uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --extra dev --extra serving --extra text setup.cfg -o requirements.lock
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info

@@ -5,6 +5,7 @@ HLO, as TensorFlow itself writes it: shapes are fixed, weights are arguments.
 
 import os
 import shutil
+from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -41,29 +42,52 @@ def export_hlo(model: EnergyModel, output: str, shape: tuple[int, ...],
         program = tf.function(lambda seed: servable.sample(seed),
                               jit_compile=True, autograph=False)
         seed = tf.TensorSpec([config.row_multiple], tf.int64, "seed")
-        graph = program.get_concrete_function(seed)
-        with open(os.path.join(folder, HLO), "wb") as file:
-            file.write(program.experimental_get_compiler_ir(seed)(
-                stage="hlo_serialized"))
-        weights = _weights(graph)
-        np.savez(os.path.join(folder, WEIGHTS), **weights)
-        files.write_json(os.path.join(folder, PROGRAM), {
-            "hlo": HLO, "weights": WEIGHTS,
-            "arguments": [_field("seed", seed), *(
-                _field(name, value) for name, value in weights.items())],
-            "outputs": [_field(name, spec) for name, spec in sorted(
-                graph.structured_outputs.items())]})
-        shutil.copyfile(os.path.join(os.path.dirname(__file__), "run_hlo.py"),
-                        os.path.join(folder, SCRIPT))
+        lower(program, (seed,), folder)
         return publish()
 
 
-def _weights(graph):
-    """Name -> value of what the program takes besides, in its order."""
+def lower(program: Callable, arguments: Sequence[tf.TensorSpec], folder: str,
+          about: Mapping[str, Any] | None = None, hlo: str = HLO
+          ) -> dict[str, Any]:
+    """Writes a compiled function, its variables and a script to run it.
+
+    Args:
+        program: A tf.function with jit_compile, which gives a dictionary of
+            tensors; their names are sorted. Variables that it reads become
+            further arguments; the new value of one that it changes must be
+            among its results.
+        arguments: What it takes; each has a name.
+        folder: Exists.
+        about: What else to write into program.json.
+        hlo: Name of the program's file.
+
+    Returns:
+        What stands in program.json.
+    """
+    graph = program.get_concrete_function(*arguments)
+    with open(os.path.join(folder, hlo), "wb") as file:
+        file.write(program.experimental_get_compiler_ir(*arguments)(
+            stage="hlo_serialized"))
+    weights = {name: variable.numpy()
+               for name, variable in captured(graph).items()}
+    np.savez(os.path.join(folder, WEIGHTS), **weights)
+    described = {
+        "hlo": hlo, "weights": WEIGHTS,
+        "arguments": [*(_field(spec.name, spec) for spec in arguments), *(
+            _field(name, value) for name, value in weights.items())],
+        "outputs": [_field(name, spec) for name, spec in sorted(
+            graph.structured_outputs.items())], **(about or {})}
+    files.write_json(os.path.join(folder, PROGRAM), described)
+    shutil.copyfile(os.path.join(os.path.dirname(__file__), "run_hlo.py"),
+                    os.path.join(folder, SCRIPT))
+    return described
+
+
+def captured(graph) -> dict[str, tf.Variable]:
+    """Name -> variable that a concrete function reads, in its order."""
     variables = {id(variable.handle): variable
                  for variable in graph.graph.variables}
-    return {f"{i}/{variables[id(handle)].name}":
-            variables[id(handle)].numpy()
+    return {f"{i}/{variables[id(handle)].name}": variables[id(handle)]
             for i, handle in enumerate(graph.captured_inputs)}
 
 

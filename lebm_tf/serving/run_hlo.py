@@ -18,33 +18,46 @@ from jax._src.lib import xla_client
 import numpy as np
 
 
+def load(folder):
+    """Compiles the program of a folder for the first device of jax.
+
+    Returns:
+        program.json; name -> value of the weights; and the program, a
+        function of a list of arrays that gives name -> array.
+    """
+    with open(os.path.join(folder, "program.json"), encoding="utf-8") as file:
+        program = json.load(file)
+    with open(os.path.join(folder, program["hlo"]), "rb") as file:
+        computation = xla_client.XlaComputation(file.read())
+    jax.config.update("jax_enable_x64", True)  # Seeds have 64 bits.
+    device = jax.local_devices()[0]
+    compiled = device.client.compile_and_load(
+        xla_client._xla.mlir.xla_computation_to_mlir_module(computation),
+        xla_client.DeviceList((device,)), xla_client.CompileOptions())
+
+    def run(values):
+        results = compiled.execute_sharded(
+            [jax.device_put(value, device) for value in values]
+        ).disassemble_into_single_device_arrays()
+        return {output["name"]: result[0]
+                for output, result in zip(program["outputs"], results)}
+    with np.load(os.path.join(folder, program["weights"])) as weights:
+        return program, dict(weights), run
+
+
 def main():
     """Compiles, runs, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="samples.npz")
     chosen = parser.parse_args()
-    folder = os.path.dirname(os.path.abspath(__file__))
-    with open(os.path.join(folder, "program.json"), encoding="utf-8") as file:
-        program = json.load(file)
-    with open(os.path.join(folder, program["hlo"]), "rb") as file:
-        computation = xla_client.XlaComputation(file.read())
-    weights = np.load(os.path.join(folder, program["weights"]))
+    program, weights, run = load(os.path.dirname(os.path.abspath(__file__)))
     rows = program["arguments"][0]["shape"][0]
-    values = [np.arange(chosen.seed, chosen.seed + rows, dtype=np.int64)]
-    values += [weights[argument["name"]]
-               for argument in program["arguments"][1:]]
-    jax.config.update("jax_enable_x64", True)  # Seeds have 64 bits.
-    device = jax.local_devices()[0]
-    compiled = device.client.compile_and_load(
-        xla_client._xla.mlir.xla_computation_to_mlir_module(computation),
-        xla_client.DeviceList((device,)), xla_client.CompileOptions())
-    results = compiled.execute_sharded(
-        [jax.device_put(value, device) for value in values]
-    ).disassemble_into_single_device_arrays()
+    results = run([
+        np.arange(chosen.seed, chosen.seed + rows, dtype=np.int64),
+        *(weights[argument["name"]] for argument in program["arguments"][1:])])
     np.savez(chosen.output, **{
-        output["name"]: np.asarray(result[0])
-        for output, result in zip(program["outputs"], results)})
+        name: np.asarray(value) for name, value in results.items()})
 
 
 if __name__ == "__main__":

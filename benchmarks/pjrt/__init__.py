@@ -1,0 +1,1 @@
+"""The training step on accelerators that TensorFlow does not see."""

@@ -1,0 +1,1 @@
+"""What `benchmarks.speed` is made of: cases, workers, counts and tables."""
