@@ -60,7 +60,7 @@ $(VENV)/.installed: requirements.lock setup.cfg pyproject.toml
 # Pins all that setup.cfg asks for, for every supported Python at once.
 lock: $(VENV)/.installed
 	$(RUN) -m pip install --quiet uv
-	$(RUN) -m uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --extra dev --extra serving --extra text setup.cfg -o requirements.lock
+	$(RUN) -m uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --extra dev --extra molecules --extra serving --extra text setup.cfg -o requirements.lock
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info

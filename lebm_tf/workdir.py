@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import lebm_tf
 from lebm_tf import (
     checkpoint as checkpoints, config as configuration, files, provenance)
-from lebm_tf.datasets import (
-    ImageData, SequenceData, Vocabulary, load_dataset)
+from lebm_tf.datasets import ImageData, SequenceData, Vocabulary, load_dataset
 from lebm_tf.datasets.anomaly_split import anomaly_split
 from lebm_tf.datasets.validation_split import validation_split
 from lebm_tf.errors import InputError

@@ -4,8 +4,7 @@ import keras
 
 from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
-from lebm_tf.families import (
-    image, rae, sequence, sri, two_stage_vae, vae)
+from lebm_tf.families import image, rae, sequence, sri, two_stage_vae, vae
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig, Recipe)
 from lebm_tf.models import EnergyModel

@@ -15,8 +15,7 @@ import urllib.request
 import grpc
 import numpy as np
 import pytest
-from tensorflow_serving.apis import (
-    get_model_status_pb2, model_service_pb2_grpc)
+from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 import yaml
 
 from benchmarks import serving
