@@ -11,11 +11,11 @@ def fused_lstm(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     with the forget gate of Gers et al. 2000.
 
     All steps are one operation of TensorFlow, `BlockLSTM`, which runs on CPU
-    and GPU, not under XLA. The gradient is our own: the operation's sums the
-    kernel's part step by step, and took 230 ms where this one, which keeps
-    only what is recurrent in the loop, took 50 (32 rows of 20 steps, width
-    512, one core). The gradient of `BlockLSTMV2` is wrong on a CPU
-    (TensorFlow 2.21).
+    and GPU, not under XLA. The gradient is our own and keeps only what is
+    recurrent in its loop; the operation's sums that of the kernel step by
+    step. There and back took 245 ms with that and takes 50 with this (32 rows
+    of 20 steps, width 512, one core). The gradient of `BlockLSTMV2` is wrong
+    on a CPU (TensorFlow 2.21).
 
     Args:
         x: float32 [length, batch, width].
