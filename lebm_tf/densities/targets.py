@@ -1,13 +1,32 @@
 """Targets: functions of a state that chains climb."""
 
-from typing import Any
+import dataclasses
+from typing import Any, Callable
 
 import tensorflow as tf
 
-from lebm_tf.mcmc.kernel import LogProbFn
+from lebm_tf.mcmc.kernel import LogProbFn, Position
 
 
-def prior_target(prior: Any, condition=None) -> LogProbFn:
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A function of a state, with what it knows of every single chain.
+
+    A sampler may so run a part of the chains alone, with its part of `rows`.
+
+    Attributes:
+        log_prob: (position, rows) -> [chains].
+        rows: Nest of tensors [chains, ...].
+    """
+    log_prob: Callable[[Position, Any], tf.Tensor]
+    rows: Any = ()
+
+    def __call__(self, position: Position) -> tf.Tensor:
+        """[chains], in nats, up to a constant."""
+        return self.log_prob(position, self.rows)
+
+
+def prior_target(prior: Any, condition=None) -> Target:
     """z -> log p(z) up to a constant, [batch].
 
     Args:
@@ -15,22 +34,35 @@ def prior_target(prior: Any, condition=None) -> LogProbFn:
         condition: What the prior is conditioned on, if anything.
     """
     if hasattr(prior, "unnormalized_log_prob"):
-        return lambda z: prior.unnormalized_log_prob(z, condition)
-    return prior.log_prob
+        return Target(lambda z, rows: prior.unnormalized_log_prob(z, *rows),
+                      () if condition is None else (condition,))
+    return Target(lambda z, rows: prior.log_prob(z))
 
 
 def posterior_target(prior: Any, likelihood: Any, x: Any,
-                     condition=None) -> LogProbFn:
+                     condition=None) -> Target:
     """z -> log p(z) + log p(x | z) up to a constant, [batch].
 
     Sums over the elements of x: an average would weaken the likelihood by
     their number.
     """
     log_prior = prior_target(prior, condition)
-    return lambda z: log_prior(z) + likelihood.log_prob(x, z)
+
+    def log_prob(z, rows):
+        x, of_prior = rows
+        return log_prior.log_prob(z, of_prior) + likelihood.log_prob(x, z)
+    return Target(log_prob, (x, log_prior.rows))
 
 
-def tempered(log_prob_fn: LogProbFn, temperature: float | tf.Tensor
-             ) -> LogProbFn:
-    """The target at a temperature T > 0: log p / T."""
-    return lambda z: log_prob_fn(z) / temperature
+def tempered(target: LogProbFn, temperature: float | tf.Tensor) -> LogProbFn:
+    """The target at a temperature T > 0, [] or [batch]: log p / T."""
+    if not isinstance(target, Target):
+        return lambda z: target(z) / temperature
+    if not getattr(getattr(temperature, "shape", None), "rank", 0):
+        return Target(lambda z, rows: target.log_prob(z, rows) / temperature,
+                      target.rows)
+
+    def log_prob(z, rows):
+        rows, temperature = rows
+        return target.log_prob(z, rows) / temperature
+    return Target(log_prob, (target.rows, temperature))

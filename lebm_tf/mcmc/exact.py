@@ -22,6 +22,7 @@ class _TfpKernel:
     """Adapts a TFP kernel, with dual averaging of its step size."""
 
     is_calibrated = True
+    is_rowwise = False  # Chains share their step size.
 
     def __post_init__(self):
         if not self.step_size > 0:

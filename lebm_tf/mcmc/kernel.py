@@ -36,8 +36,11 @@ class Kernel(Protocol):
     Attributes:
         is_calibrated: Whether the target is the kernel's exact stationary
             distribution. Likelihood estimates refuse kernels where it is not.
+        is_rowwise: Whether a part of the chains moves as it does among all,
+            and `State` holds nothing but numbers of each.
     """
     is_calibrated: bool
+    is_rowwise: bool
 
     def init(self, log_prob_fn: LogProbFn, position: Position) -> State:
         """The state before the first move."""

@@ -28,6 +28,7 @@ class Langevin:
     step_size: float
     noise_scale: float = 1.0
     is_calibrated = False
+    is_rowwise = True
 
     def __post_init__(self):
         if not self.step_size > 0:

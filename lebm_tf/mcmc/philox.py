@@ -1,11 +1,15 @@
-"""The cipher behind TensorFlow's "philox" numbers, for a seed a row at once.
-
-TensorFlow's stateless functions take one seed a call, so a seed a row costs a
-call a row. Deriving seeds needs integers only, and those are made here with
-elementwise operations, equal bit for bit to TensorFlow's.
+"""The Philox ciphers by elementwise operations.
 
 Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2,
-3", Philox-4x32-10. How a seed becomes key and counter is TensorFlow's own.
+3".
+
+`fold_in` is Philox-4x32-10, the cipher behind TensorFlow's "philox" numbers,
+for a seed a row at once, equal bit for bit to TensorFlow's: its stateless
+functions take one seed a call, so a seed a row costs a call a row. How a seed
+becomes key and counter is TensorFlow's own.
+
+`counted_words` is Philox-2x32-10 with a counter an element, for programs that
+XLA compiles: all of it becomes one loop without memory in between.
 """
 
 import tensorflow as tf
@@ -15,6 +19,7 @@ _KEY_STEPS = 0x9E3779B9, 0xBB67AE85
 _NUM_ROUNDS = 10
 _SCRAMBLE = 0x3EC8F720, 0x02461E29  # The key with which TensorFlow mixes seeds.
 _MASK = 0xFFFFFFFF
+_COUNTED_MULTIPLIER, _COUNTED_KEY_STEP = 0xD256D193, 0x9E3779B9
 
 # Words of 32 bits in uint64, so that products keep both halves. A counter is
 # two pairs, its even and its odd words: one operation then does for two.
@@ -59,6 +64,28 @@ def fold_in(seeds: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
     data = _words(tf.broadcast_to(data, tf.shape(seeds)[:1]))
     folded = tf.cast(first_words(drawn, data), tf.uint32)
     return tf.bitcast(folded, tf.int32)
+
+
+def counted_words(counter: tf.Tensor, second: tf.Tensor, key: tf.Tensor
+                  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Philox-2x32-10: two random words of every counter.
+
+    Args:
+        counter: uint32 [...], first word of a counter.
+        second: uint32 [], second word of all.
+        key: uint32 [].
+
+    Returns:
+        uint32 [...], twice; bijective in (counter, second) for each key.
+    """
+    second = second + tf.zeros_like(counter)
+    for _ in range(_NUM_ROUNDS):
+        product = tf.cast(counter, tf.uint64) * _constant(_COUNTED_MULTIPLIER)
+        high = tf.bitwise.right_shift(product, _constant(32))
+        counter, second = tf.cast(high, tf.uint32) ^ key ^ second, tf.cast(
+            product, tf.uint32)
+        key = key + tf.constant(_COUNTED_KEY_STEP, tf.uint32)
+    return counter, second
 
 
 def _interleaved(first, second):

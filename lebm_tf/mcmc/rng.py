@@ -8,9 +8,11 @@ position along a chain. A seed is used once; derive another with `fold_in` or
 
 Under a distribution strategy each replica draws the noise of the whole global
 batch and keeps its own rows, so a run gives the same result for any number of
-replicas.
+replicas. Within `counted_rows` a row's numbers are had without the others.
 """
 
+import contextlib
+import threading
 from typing import Any
 import zlib
 
@@ -33,6 +35,8 @@ _PACKET = 16
 # orders of two epochs with seeds [s, e] and [s, e + 1] correlate at 0.83.
 # From 12 rounds on no correlation is seen; 24 cost 0.1 us a row.
 _NUM_ROUNDS = 24
+
+_counted = threading.local()  # Replicas are traced in threads of their own.
 
 
 def make_seed(seed: int | tf.Tensor) -> Seed:
@@ -79,6 +83,26 @@ def of_replica(seed: Seed) -> Seed:
     return fold_in(seed, _replica(tf.int64))
 
 
+@contextlib.contextmanager
+def counted_rows(first: int | tf.Tensor):
+    """What is drawn within is made for XLA, which fuses all of it.
+
+    Element j of row i depends on (seed, first + i, j) alone: any cut of a
+    batch into pieces draws the same. Under XLA several times faster than
+    TensorFlow's numbers, and outside of it several times slower.
+
+    Args:
+        first: Where the rows stand in the batch of all replicas, an integer
+            [].
+    """
+    before = getattr(_counted, "first", None)
+    _counted.first = first
+    try:
+        yield
+    finally:
+        _counted.first = before
+
+
 def normal(shape, seed: Seed, dtype=None) -> tf.Tensor:
     """Standard normal numbers whose first axis counts rows of the batch.
 
@@ -89,6 +113,10 @@ def normal(shape, seed: Seed, dtype=None) -> tf.Tensor:
     """
     if seed.shape.rank == 2:
         return normal_rows(shape[1:], seed, dtype or tf.float32)
+    if getattr(_counted, "first", None) is not None:
+        words = tf.bitcast(_counted_words(shape, seed), tf.int32)
+        return tf.cast(_normals(tf.bitwise.right_shift(words, 8)),
+                       dtype or tf.float32)
     return _own_rows(
         lambda full: tf.random.stateless_normal(
             full, seed, dtype=dtype or tf.float32, alg=_ALGORITHM), shape)
@@ -96,6 +124,11 @@ def normal(shape, seed: Seed, dtype=None) -> tf.Tensor:
 
 def uniform(shape, seed: Seed, dtype=None) -> tf.Tensor:
     """Numbers uniform on [0, 1); arguments as of `normal`."""
+    if getattr(_counted, "first", None) is not None:
+        words = tf.bitwise.right_shift(
+            _counted_words(shape, seed), tf.constant(8, tf.uint32))
+        return tf.cast(tf.cast(words, tf.float32) * 2.0**-24,
+                       dtype or tf.float32)
     return _own_rows(
         lambda full: tf.random.stateless_uniform(
             full, seed, dtype=dtype or tf.float32, alg=_ALGORITHM), shape)
@@ -139,9 +172,7 @@ def normal_rows(shape, seeds: Seed, dtype=tf.float32) -> tf.Tensor:
     def draw(seed):
         bits = tf.random.stateless_uniform(
             [filled], seed, None, None, tf.int32, alg=_ALGORITHM)
-        # 24 bits, as a float32 has; halves, so that neither end is reached.
-        middle = tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) + 0.5
-        normals = 2.0**0.5 * tf.math.erfinv(middle * 2.0**-23)
+        normals = _normals(tf.bitwise.right_shift(bits, 8))
         return tf.cast(tf.reshape(normals[:size], shape), dtype)
 
     static = [None if tf.is_tensor(size) else size for size in shape]
@@ -196,6 +227,24 @@ def _int64(value):
     if tf.is_tensor(value) or isinstance(value, tf.Variable):
         return tf.cast(value, tf.int64)
     return tf.constant(value, tf.int64)
+
+
+def _normals(bits):
+    """Standard normal numbers of random integers of -2^23 .. 2^23 - 1."""
+    # As many bits as a float32 has; halves, so that neither end is reached.
+    middle = tf.cast(bits, tf.float32) + 0.5
+    return 2.0**0.5 * tf.math.erfinv(middle * 2.0**-23)
+
+
+def _counted_words(shape, seed):
+    """A random word for every element of [rows, ...], uint32."""
+    shape = tf.convert_to_tensor(shape, tf.int32)
+    size = tf.reduce_prod(shape[1:])
+    element = tf.range(tf.reduce_prod(shape)) + size * tf.cast(
+        _counted.first, tf.int32)
+    key, second = tf.unstack(tf.bitcast(seed, tf.uint32))
+    return tf.reshape(philox.counted_words(
+        tf.bitcast(element, tf.uint32), second, key)[0], shape)
 
 
 def _own_rows(draw, shape):

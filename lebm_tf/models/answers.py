@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from lebm_tf import precision
 from lebm_tf.densities.targets import prior_target, tempered
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
@@ -61,7 +62,8 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
     """
     batch = {} if condition is None else {"condition": condition}
     target = tempered(model.negative_target(batch), temperature)
-    z = _draw(model.generation, target, num_samples, batch, seed, num_steps)
+    z = _draw(model, model.generation, target, num_samples, batch, seed,
+              num_steps)
     x = model.likelihood.decode(z, rng.stream(seed, "x"))
     return Samples(x, z, model.energy(z, condition))
 
@@ -79,8 +81,8 @@ def infer(model, x, seed: rng.Seed, *, num_steps=None, condition=None
     batch = {"x": x} if condition is None else {
         "x": x, "condition": condition}
     rows = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
-    return _draw(model.inference, model.positive_target(batch), rows, batch,
-                 seed, num_steps)
+    return _draw(model, model.inference, model.positive_target(batch), rows,
+                 batch, seed, num_steps)
 
 
 def score(model, x, seed: rng.Seed, *, num_steps=None, condition=None
@@ -100,10 +102,11 @@ def line(start: Position, end: Position, fraction) -> Position:
         lambda a, b: (1 - fraction) * a + fraction * b, start, end)
 
 
-def _draw(sampler, target, num_rows, batch, seed, num_steps):
+def _draw(model, sampler, target, num_rows, batch, seed, num_steps):
     options = {}
     if tf.is_tensor(num_steps):
         options["num_steps"] = num_steps
     elif num_steps is not None:
         sampler = dataclasses.replace(sampler, num_steps=num_steps)
-    return sampler.draw(target, num_rows, batch, seed, **options).position
+    with precision.kernels_cast_once(model.prior, model.likelihood):
+        return sampler.draw(target, num_rows, batch, seed, **options).position

@@ -5,6 +5,7 @@ from typing import Any, Mapping
 import keras
 import tensorflow as tf
 
+from lebm_tf import precision
 from lebm_tf.densities.targets import posterior_target, prior_target
 from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.diagnostics import displacement
@@ -150,8 +151,9 @@ class EnergyModel(LatentInference, keras.Model):
 
     def _draw(self, name, batch, seed) -> Draw:
         target = getattr(self, f"{name}_target")(batch)
-        return getattr(self, name).draw(
-            target, num_chains(batch["x"]), batch, rng.stream(seed, name))
+        with precision.kernels_cast_once(self.prior, self.likelihood):
+            return getattr(self, name).draw(
+                target, num_chains(batch["x"]), batch, rng.stream(seed, name))
 
     def train_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """One update of every part; returns what to log."""

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from lebm_tf.networks import activations, initializers
+from lebm_tf.networks.deconvolution import Deconv
 
 
 class LatentToMap(keras.layers.Layer):
@@ -89,7 +90,7 @@ class DeconvGenerator(keras.layers.Layer):
     def _layer(self, i, fan_in, units, stride):
         size, name = (4 if stride == 2 else 3), f"deconv_{i}"
         derive = initializers.derive_seed
-        return keras.layers.Conv2DTranspose(
+        return Deconv(
             units, size, strides=stride, padding="same", name=name,
             kernel_initializer=initializers.xavier_normal(
                 derive(self.seed, name + "/kernel")),

@@ -1,12 +1,17 @@
-"""Which chains XLA compiles."""
+"""Which chains XLA compiles, and how those run."""
+
+import os
 
 import tensorflow as tf
 
-from lebm_tf.mcmc.kernel import LogProbFn, Position
+from lebm_tf.mcmc import chain, replicas, rng
+from lebm_tf.mcmc.kernel import Kernel, LogProbFn, Position, State, num_chains
 
 SETTINGS = ("auto", "on", "off")
 # Fewer moves do not earn back the seconds that compiling takes.
 _WORTHWHILE_STEPS = 20
+# A core has enough to do with so many chains.
+_ROWS_OF_A_CORE = 16
 _NOT_COMPILED = {"BlockLSTM", "Where"}
 
 
@@ -47,6 +52,62 @@ def wanted(setting: str, target: LogProbFn, start: Position, num_steps: int
         return True
     return num_steps >= _WORTHWHILE_STEPS and not any(
         "Conv" in name for name in names)
+
+
+def run_chain(kernel: Kernel, target: LogProbFn, position: Position,
+              num_steps: int | tf.Tensor, seed: rng.Seed) -> State:
+    """`mcmc.run_chain`, compiled by XLA, with numbers of `rng.counted_rows`.
+
+    On a CPU XLA leaves most of a small network to one core. So chains that
+    may move alone are split into as many parts as there are cores, which run
+    at the same time; what is drawn is the same for any number of parts.
+
+    Args:
+        kernel: What moves the chains.
+        target: Position -> [chains]; only a `densities.targets.Target`, whose
+            rows can be split, runs on more than one core.
+        position: Where chains start, nest of [chains, ...].
+        num_steps: Of all chains, or int32 [chains].
+        seed: int32 [2].
+    """
+    count = num_chains(position)
+    own = tf.is_tensor(num_steps) and num_steps.shape.rank == 1
+    rows = (position, getattr(target, "rows", ()), num_steps if own else ())
+
+    @tf.function(jit_compile=True, autograph=False)
+    def run(first, seed, rows):
+        position, of_target, steps = rows
+        log_prob_fn = target if not hasattr(target, "rows") else (
+            lambda z: target.log_prob(z, of_target))
+        with rng.counted_rows(first):
+            return chain.run_chain(kernel, log_prob_fn, position, steps if own
+                                   else num_steps, seed)
+
+    parts = num_parts(count) if (
+        kernel.is_rowwise and hasattr(target, "rows")) else 1
+    first = rng.row_index(count)[0] if replicas.count() > 1 else 0
+    states = [run(first + i * count // parts, seed, part)
+              for i, part in enumerate(_split(rows, parts))]
+    return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, 0), *states)
+
+
+def num_parts(rows: int | tf.Tensor) -> int:
+    """Into how many parts of equal size to split so many chains; 1 where
+    there is a GPU, or where their number is not known in advance."""
+    if tf.is_tensor(rows) or tf.config.list_logical_devices("GPU"):
+        return 1
+    cores = (tf.config.threading.get_intra_op_parallelism_threads()
+             or len(os.sched_getaffinity(0)))
+    return max(parts for parts in range(1, cores + 1) if parts == 1 or (
+        rows % parts == 0 and rows // parts >= _ROWS_OF_A_CORE))
+
+
+def _split(rows, parts):
+    """Nests of the rows of each part."""
+    if parts == 1:
+        return [rows]
+    leaves = [tf.split(leaf, parts) for leaf in tf.nest.flatten(rows)]
+    return [tf.nest.pack_sequence_as(rows, part) for part in zip(*leaves)]
 
 
 def _operations(target, start) -> set[str]:

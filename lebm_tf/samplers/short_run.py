@@ -43,8 +43,9 @@ class ShortRun:
         initializer: Where chains start.
         kernel: How one move is made.
         num_steps: Number of moves, at least 0.
-        jit_compile: Whether XLA compiles the chain: on, off or auto, as in
-            `compilation`. Other noise for the same seed.
+        jit_compile: Whether XLA compiles the chains: on, off or auto, as in
+            `compilation`, also in how they are split. Other noise for the
+            same seed.
 
     Raises:
         ValueError: If `num_steps` is negative, or `jit_compile` unknown.
@@ -82,15 +83,14 @@ class ShortRun:
         if seed.shape.rank == 2:
             noise = rng.normal_steps(start, moves, longest)
 
-        def run(start, moves):
-            return run_chain(
-                self.kernel, target, start,
-                longest if num_steps is None else num_steps, moves, noise)
+        steps = longest if num_steps is None else num_steps
         if noise is None and compilation.wanted(
                 compilation.setting(self.jit_compile), target, start,
                 self.num_steps):
-            run = tf.function(run, jit_compile=True, autograph=False)
-        state = run(start, moves)
+            state = compilation.run_chain(
+                self.kernel, target, start, steps, moves)
+        else:
+            state = run_chain(self.kernel, target, start, steps, moves, noise)
         self.initializer.update(batch, state.position, first)
         return Draw(start, state)
 

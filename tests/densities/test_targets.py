@@ -126,3 +126,18 @@ def test_the_parts_of_a_likelihood_agree():
     error = likelihood.squared_error(x, z)
     np.testing.assert_allclose(
         likelihood.log_prob_of_error(error, x), likelihood.log_prob(x, z))
+
+
+@pytest.mark.parametrize("temperature", [2.0, tf.constant([1.0, 2.0, 4.0])])
+def test_a_part_of_the_chains_has_its_part_of_the_target(temperature):
+    prior = EnergyPrior(StandardNormal(2), lambda z, condition: tf.reduce_sum(
+        tf.square(z - condition), -1))
+    z, x, condition = (rng.normal([3, 2], rng.make_seed(i)) for i in range(3))
+    target = tempered(posterior_target(
+        prior, GaussianLikelihood(tf.identity, 0.5), x, condition),
+        temperature)
+    whole = target(z)
+    for i in range(3):
+        rows = tf.nest.map_structure(lambda leaf: leaf[i:i + 1], target.rows)
+        np.testing.assert_allclose(
+            target.log_prob(z[i:i + 1], rows), whole[i:i + 1], rtol=1e-6)

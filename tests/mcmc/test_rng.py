@@ -157,3 +157,45 @@ def test_a_chain_on_two_replicas_equals_one_on_a_single_device(two_replicas):
     parts = two_replicas.experimental_local_results(replicas())
     np.testing.assert_allclose(
         tf.concat(parts, 0), chain(tf.constant(start)), rtol=1e-6)
+
+
+def test_counted_rows_are_those_of_the_whole_wherever_it_is_cut():
+    seed = rng.make_seed(7)
+    with rng.counted_rows(0):
+        whole = [draw([6, 3, 2], seed) for draw in (rng.normal, rng.uniform)]
+    with rng.counted_rows(tf.constant(2)):
+        part = [draw([4, 3, 2], seed) for draw in (rng.normal, rng.uniform)]
+    for one, other in zip(whole, part):
+        np.testing.assert_array_equal(one[2:], other)
+        assert len(np.unique(one)) == 36
+
+
+def test_counted_numbers_are_normal_and_uniform_and_the_same_under_xla():
+    @tf.function(jit_compile=True)
+    def compiled():
+        with rng.counted_rows(0):
+            return (rng.normal([40_000, 2], rng.make_seed(8)),
+                    rng.uniform([40_000, 2], rng.make_seed(8)))
+    normal, uniform = compiled()
+    oracles.assert_moments(normal, np.zeros(2), np.eye(2))
+    assert 3.8 < np.max(np.abs(normal)) < 5.5
+    oracles.assert_moments(uniform, np.full(2, 0.5), np.eye(2) / 12)
+    assert 0 <= np.min(uniform) < 1e-3 and 0.999 < np.max(uniform) < 1
+    with rng.counted_rows(0):
+        again = rng.normal([40_000, 2], rng.make_seed(8))
+    np.testing.assert_allclose(again, normal, rtol=2e-4, atol=2e-5)
+
+
+def test_counted_numbers_of_moves_do_not_correlate():
+    with rng.counted_rows(0):
+        moves = np.stack([rng.normal(
+            [20_000], rng.fold_in(rng.make_seed(9), k)) for k in range(4)])
+    np.testing.assert_allclose(np.corrcoef(moves), np.eye(4), atol=0.03)
+
+
+def test_after_counted_rows_numbers_are_the_usual_ones():
+    seed = rng.make_seed(10)
+    before = rng.normal([5], seed)
+    with rng.counted_rows(0):
+        assert np.all(np.not_equal(rng.normal([5], seed), before))
+    np.testing.assert_array_equal(rng.normal([5], seed), before)

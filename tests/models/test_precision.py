@@ -94,3 +94,37 @@ def test_a_gradient_is_scaled_before_it_is_taken():
 def test_a_precision_that_cannot_train_is_refused(changes, needed):
     with pytest.raises(InputError, match=needed):
         build("vae", CONFIGS["vae"], DATA, **changes)
+
+
+def test_chains_read_kernels_that_were_cast_before_them():
+    model, _ = trained("image", "mixed_bfloat16", steps=0)
+    layers = model.likelihood.generator.layers
+    before = model.likelihood.mean(tf.ones([2, 4]))
+    with precisions.kernels_cast_once(model.prior, model.likelihood):
+        assert {layer.kernel.value.dtype for layer in layers} == {tf.bfloat16}
+        head = model.prior.energy_network.head
+        assert head.kernel.value.dtype == tf.float32
+        np.testing.assert_array_equal(
+            model.likelihood.mean(tf.ones([2, 4])), before)
+    assert {layer.kernel.value.dtype for layer in layers} == {tf.float32}
+
+
+def test_a_chain_casts_no_kernel_at_its_moves():
+    model, _ = trained("image", "mixed_bfloat16", steps=0)
+    graph = tf.function(lambda: model.draw(
+        {"x": tf.constant(X)}, tf.constant([1, 2])).positive.position
+    ).get_concrete_function().graph.as_graph_def()
+    bodies = [function for function in graph.library.function
+              if "while_body" in function.signature.name]
+    assert bodies
+    read = {node.name for body in bodies for node in body.node_def
+            if node.op == "ReadVariableOp"}
+    assert any("deconv_0" in name and "Bias" in name for name in read)
+    assert not any("deconv_0" in name and "Bias" not in name for name in read)
+
+
+def test_full_precision_has_nothing_to_cast():
+    model, _ = trained("image", "float32", steps=0)
+    kernel = model.likelihood.generator.layers[0].kernel
+    with precisions.kernels_cast_once(model.prior, model.likelihood):
+        assert kernel.value.dtype == tf.float32
