@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
 
@@ -14,7 +15,8 @@ class GaussianLikelihood(keras.Model):
     """p(x | z) = N(g(z), scale^2 I), for images and vectors.
 
     Args:
-        generator: Layer g, z -> mean [batch, ...].
+        generator: Layer g, z -> mean [batch, ...]; with a condition c it is
+            called as g(z, condition=c).
         scale: Standard deviation > 0 of every element, in units of x.
         learn_scale: Whether that is a variable, and `scale` its first value:
             the gamma of Dai and Wipf 2019, arXiv:1903.05789.
@@ -42,23 +44,25 @@ class GaussianLikelihood(keras.Model):
 
     has_distance = True  # |x - g(z)|.
 
-    def mean(self, z: Position) -> tf.Tensor:
+    def mean(self, z: Position, condition=None) -> tf.Tensor:
         """g(z), float [batch, ...]."""
-        return self.generator(z)
+        return self.generator(z, **given(condition))
 
-    def sample(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+    def sample(self, z: Position, seed: rng.Seed, condition=None
+               ) -> tf.Tensor:
         """g(z) with observation noise, float [batch, ...]."""
-        mean = self.mean(z)
+        mean = self.mean(z, condition)
         return mean + self.scale * rng.normal_like(mean, seed)
 
-    def decode(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+    def decode(self, z: Position, seed: rng.Seed, condition=None
+               ) -> tf.Tensor:
         """What z stands for: g(z), the same for every seed."""
-        return self.mean(z)
+        return self.mean(z, condition)
 
-    def explain(self, x: tf.Tensor, z: Position
+    def explain(self, x: tf.Tensor, z: Position, condition=None
                 ) -> tuple[tf.Tensor, tf.Tensor]:
         """(log p(x | z), |x - g(z)|^2), each float [batch]."""
-        error = self.squared_error(x, z)
+        error = self.squared_error(x, z, condition)
         return self.log_prob_of_error(error, x), error
 
     def read(self, x) -> tf.Tensor:
@@ -74,14 +78,16 @@ class GaussianLikelihood(keras.Model):
                 f"data.to_model(x), in [-1, 1]), got {x.dtype.name}.")
         return tf.cast(x, keras.config.floatx())
 
-    def squared_error(self, x: tf.Tensor, z: Position) -> tf.Tensor:
+    def squared_error(self, x: tf.Tensor, z: Position, condition=None
+                      ) -> tf.Tensor:
         """|x - g(z)|^2, summed over the elements of x, float [batch]."""
-        error = tf.square(x - self.mean(z))
+        error = tf.square(x - self.mean(z, condition))
         return tf.reduce_sum(error, list(range(1, x.shape.rank)))
 
-    def log_prob(self, x: tf.Tensor, z: Position) -> tf.Tensor:
+    def log_prob(self, x: tf.Tensor, z: Position, condition=None
+                 ) -> tf.Tensor:
         """Normalized log density, float [batch], in nats."""
-        return self.log_prob_of_error(self.squared_error(x, z), x)
+        return self.log_prob_of_error(self.squared_error(x, z, condition), x)
 
     def log_prob_of_error(self, squared_error: tf.Tensor, x: tf.Tensor
                           ) -> tf.Tensor:
@@ -90,8 +96,8 @@ class GaussianLikelihood(keras.Model):
         constant = 0.5 * math.log(2.0 * math.pi) + self.log_scale
         return (-0.5 / self.scale**2) * squared_error - num_elements * constant
 
-    def call(self, z):
-        return self.mean(z)
+    def call(self, z, condition=None):
+        return self.mean(z, condition)
 
     def get_config(self):
         return {**super().get_config(), "scale": self.first_scale,

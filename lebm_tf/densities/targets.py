@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc.kernel import LogProbFn
 
 
@@ -27,7 +28,8 @@ def posterior_target(prior: Any, likelihood: Any, x: Any,
     their number.
     """
     log_prior = prior_target(prior, condition)
-    return lambda z: log_prior(z) + likelihood.log_prob(x, z)
+    return lambda z: log_prior(z) + likelihood.log_prob(
+        x, z, **given(condition))
 
 
 def tempered(log_prob_fn: LogProbFn, temperature: float | tf.Tensor
