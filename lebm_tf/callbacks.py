@@ -174,7 +174,8 @@ class SampleGrid(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.step)
-        if step % self.every or self.history.writer is None:
+        if (step % self.every or self.history.writer is None
+                or self.model.context is not None):  # Of nothing, no sample.
             return
         with averaging.averaged(self.model):
             x = (self.model.sample(self.num_samples, seed=0).x + 1.0) / 2.0

@@ -4,6 +4,7 @@ import dataclasses
 import os
 
 from lebm_tf import devices, precision
+from lebm_tf.datasets import TrajectoryOptions
 
 ON_DIVERGENCE = ("rollback", "stop")
 
@@ -16,7 +17,8 @@ class RunConfig:
         family: Name of the model family.
         dataset: digits, mnist, fashion_mnist, svhn_cropped, cifar10, celeb_a,
             npz:FILE or folder:DIR; of sequences ptb, snli, yahoo, zinc,
-            text:FILE or smiles:FILE.
+            text:FILE or smiles:FILE; of trajectories sdd, eth, hotel, univ,
+            zara1, zara2 or csv:FILE.
         data_dir: Where data sets lie; $LEBM_DATA_DIR if not given.
         image_size: Side to which pictures are resized; 0 keeps them.
         crop: Part of every picture, as top,left,height,width; empty keeps
@@ -25,6 +27,7 @@ class RunConfig:
             longer ones are left out and counted; 0 keeps all.
         vocabulary_size: Most frequent tokens of the training data that are
             known; 0 for all.
+        trajectories: How recordings of agents become windows.
         anomaly_label: Label to leave out of training, for anomaly detection;
             -1 leaves none out.
         workdir: Where the run keeps everything.
@@ -79,6 +82,7 @@ class RunConfig:
     crop: str = ""
     max_length: int = 0
     vocabulary_size: int = 0
+    trajectories: TrajectoryOptions = TrajectoryOptions()
     anomaly_label: int = -1
     workdir: str = ""
     train_steps: int = 10_000

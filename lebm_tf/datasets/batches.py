@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from lebm_tf.datasets.image_data import ImageData
 from lebm_tf.datasets.sequence_data import SequenceData
+from lebm_tf.datasets.trajectory_batches import group_batches, packing_of
+from lebm_tf.datasets.trajectory_data import TrajectoryData
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 
@@ -14,6 +16,8 @@ def steps_per_epoch(data: ImageData | SequenceData, batch_size: int) -> int:
     Raises:
         InputError: If not 1 <= batch_size <= number of training examples.
     """
+    if isinstance(data, TrajectoryData):
+        return packing_of(data, batch_size).num_batches
     num_rows = len(data.x_train)
     if not 1 <= batch_size <= num_rows:
         raise InputError(
@@ -35,7 +39,8 @@ def train_batches(
     workers together read what one would.
 
     Args:
-        data: Pictures or sequences.
+        data: Pictures or sequences; or trajectories, whose batches are those
+            of `group_batches`.
         batch_size: Rows a batch, from 1 to the number of training examples.
         seed: Any int64.
         start_step: Number of batches to leave out, at least 0.
@@ -54,10 +59,15 @@ def train_batches(
             the replicas.
         ValueError: If `start_step` is negative.
     """
-    num_steps = steps_per_epoch(data, batch_size)
+    num_replicas = context.num_replicas_in_sync
     if start_step < 0:
         raise ValueError(f"start_step must be >= 0, got {start_step}.")
-    num_replicas = context.num_replicas_in_sync
+    if isinstance(data, TrajectoryData):
+        if num_replicas > 1:
+            raise InputError("trajectories need one replica, as a batch of "
+                             f"groups is not cut, got {num_replicas}.")
+        return group_batches(data, batch_size, seed, start_step)
+    num_steps = steps_per_epoch(data, batch_size)
     if batch_size % num_replicas:
         raise InputError(f"batch_size must be a multiple of the {num_replicas}"
                          f" replicas, got {batch_size}.")

@@ -13,6 +13,9 @@ from lebm_tf.datasets.image_framing import Framing, parse_framing
 from lebm_tf.datasets.image_tfds import load_tfds
 from lebm_tf.datasets.sequence_data import SequenceData
 from lebm_tf.datasets.sequences import SEQUENCES, load_sequences
+from lebm_tf.datasets.trajectories import TRAJECTORIES, load_trajectories
+from lebm_tf.datasets.trajectory_data import TrajectoryData
+from lebm_tf.datasets.trajectory_options import TrajectoryOptions
 from lebm_tf.errors import InputError
 
 DIGITS_TEST_FRACTION = 0.25
@@ -21,8 +24,11 @@ DIGITS_SPLIT_SEED = 0
 
 def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
                  crop: str = "", max_length: int = 0,
-                 vocabulary_size: int = 0) -> ImageData | SequenceData:
-    """Loads a data set: pictures, or sequences as of `load_sequences`.
+                 vocabulary_size: int = 0, trajectories: TrajectoryOptions =
+                 TrajectoryOptions()
+                 ) -> ImageData | SequenceData | TrajectoryData:
+    """Loads a data set: pictures, or sequences as of `load_sequences`, or
+    paths of agents as of `load_trajectories`.
 
     `digits` comes with scikit-learn. `mnist`, `fashion_mnist`, `svhn_cropped`,
     `cifar10` and `celeb_a` are read from the first of these that is there:
@@ -44,9 +50,11 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
         crop: "top,left,height,width" in pixels, cut out before the resize
             (CelebA is often used at "45,25,128,128"); "" for no crop.
         max_length, vocabulary_size: Of sequences, see `load_sequences`.
+        trajectories: Of trajectories, see `load_trajectories`.
 
     Returns:
-        The pictures, [N, height, width, channels]; or the sequences.
+        The pictures, [N, height, width, channels]; or the sequences, or the
+        trajectories.
 
     Raises:
         InputError: If the name is unknown, the data is missing or not as it
@@ -54,6 +62,16 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     """
     framing = parse_framing(crop, image_size)
     kind, colon, path = name.partition(":")
+    if kind + colon in {key.partition("FILE")[0] for key in TRAJECTORIES}:
+        _unset(name, image_size=image_size, crop=crop, max_length=max_length,
+               vocabulary_size=vocabulary_size)
+        return load_trajectories(
+            name, os.path.expanduser(data_dir), trajectories)
+    for field in dataclasses.fields(trajectories):
+        if getattr(trajectories, field.name) != field.default:
+            raise InputError(
+                f"trajectories_{field.name} must be left out for {name}, got "
+                f"{getattr(trajectories, field.name)!r}.")
     if kind + colon in {key.partition(":")[0] + ":" * (":" in key)
                         for key in SEQUENCES}:
         _unset(name, image_size=image_size, crop=crop)
@@ -112,7 +130,7 @@ def _unset(name: str, **settings) -> None:
 
 def _unknown(name: str) -> str:
     """The message for a name that is none of `DATASETS`."""
-    known = (*DATASETS, *SEQUENCES)
+    known = (*DATASETS, *SEQUENCES, *TRAJECTORIES)
     close = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return (f"unknown data set {name!r}.{hint} Known: "

@@ -42,8 +42,10 @@ def load_trajectories(name: str, data_dir: str = "", options:
         raise InputError(f"trajectories must be {key}, got {name!r}.")
     data = TRAJECTORIES[key](
         name, os.path.expanduser(path if colon else data_dir), options)
-    return dataclasses.replace(data, origin={
-        "data_dir": data_dir, **dataclasses.asdict(options)})
+    return dataclasses.replace(
+        data, data_scale=options.data_scale, rotated=options.rotated,
+        time_reversed=options.time_reversed,
+        origin={"data_dir": data_dir, "trajectories": options})
 
 
 TRAJECTORIES = {

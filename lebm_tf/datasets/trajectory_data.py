@@ -5,6 +5,7 @@ from typing import Any, Mapping, NamedTuple
 
 import numpy as np
 
+from lebm_tf.datasets.trajectory_transforms import DATA_SCALES, normalised
 from lebm_tf.errors import InputError
 
 PARTS = ("train", "validation", "test")
@@ -48,6 +49,10 @@ class TrajectoryData:
         origin: How it was loaded; kept with a run, so that it is measured on
             the same data.
         num_gaps: Holes in the recorded paths, which no window spans.
+        data_scale: Units of the model for one of positions; 0 takes that of
+            `DATA_SCALES`.
+        time_reversed: Whether every training path is also walked backwards.
+        rotated: Whether training groups are turned by random angles.
         past_validation, future_validation, group_validation,
             scene_validation, start_validation: Taken out of the training
             data, to choose by; all None where there are none.
@@ -71,11 +76,17 @@ class TrajectoryData:
     frame_step: int
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     num_gaps: int = 0
+    data_scale: float = 0.0
+    time_reversed: bool = False
+    rotated: bool = False
     past_validation: np.ndarray | None = None
     future_validation: np.ndarray | None = None
     group_validation: np.ndarray | None = None
     scene_validation: np.ndarray | None = None
     start_validation: np.ndarray | None = None
+
+    kind = "trajectories"
+    num_classes = 0
 
     def __post_init__(self):
         if self.unit not in UNITS:
@@ -102,6 +113,48 @@ class TrajectoryData:
     def future_length(self) -> int:
         """Positions to predict of an agent."""
         return self.future_train.shape[1]
+
+    @property
+    def scale(self) -> float:
+        """Units of the model for one of positions."""
+        return self.data_scale or DATA_SCALES[self.unit]
+
+    @property
+    def positions(self) -> dict[str, Any]:
+        """What a model must know of them besides their shape."""
+        return {"past_length": self.past_length, "data_scale": self.scale,
+                "unit": self.unit}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(future_length, 2)."""
+        return self.future_length, 2
+
+    @property
+    def x_train(self) -> np.ndarray:
+        """Futures to learn, as a model sees them, [N, future_length, 2]."""
+        return normalised(self.future_train, self.past_train, self.scale)
+
+    @property
+    def x_test(self) -> np.ndarray:
+        """Those held out."""
+        return normalised(self.future_test, self.past_test, self.scale)
+
+    @staticmethod
+    def to_model(x) -> np.ndarray:
+        """Futures as models take them, float32."""
+        return np.asarray(x, np.float32)
+
+    def describe(self) -> str:
+        """What it holds, in a few words."""
+        kept = "" if self.past_validation is None else (
+            f", {len(self.past_validation):,} to validate")
+        return (
+            f"{len(self.past_train):,} paths in "
+            f"{len(np.unique(self.group_train)):,} groups, {self.past_length} "
+            f"positions observed and {self.future_length} to predict in "
+            f"{self.unit}{kept}, {len(self.past_test):,} held out, "
+            f"{self.num_gaps:,} gaps")
 
     def part(self, name: str) -> Tracks | None:
         """The columns of "train", "validation" or "test"; None if absent.

@@ -49,7 +49,7 @@ def load_sdd(name: str, data_dir: str, options: TrajectoryOptions
         f"{part}_{column}" for part in ("train", "test")
         for column in _COLUMNS))
     distance = options.neighbour_distance
-    if distance is None:
+    if distance < 0:
         distance = NEIGHBOUR_DISTANCE
     parts = {part: _sdd_part(name, part, arrays, options, distance)
              for part in ("train", "test")}
@@ -107,7 +107,7 @@ def cut_recording(recording: Recording, frame_step: int,
     cut = cut_windows(
         recording, options.past_length, options.future_length, frame_step,
         stride=options.stride, min_agents=options.min_agents)
-    if options.neighbour_distance is None:
+    if options.neighbour_distance < 0:
         return cut
     return cut._replace(tracks=regrouped(
         cut.tracks, cut.tracks.group, frame_step, options.neighbour_distance))

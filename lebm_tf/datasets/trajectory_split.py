@@ -62,8 +62,7 @@ def trajectory_split(data: TrajectoryData, fraction: float, seed: int,
     return replace_tracks(
         data, train=_renumbered(train.take(kept)),
         validation=_renumbered(train.take(chosen)),
-        origin={**data.origin, "validation_fraction": fraction,
-                "validation_seed": seed, "validation_by": by})
+        origin={**data.origin, "validation_fraction": fraction})
 
 
 def trajectory_validation_view(data: TrajectoryData) -> TrajectoryData:

@@ -9,6 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.datasets.image_data import ImageData
+from lebm_tf.datasets.trajectory_data import TrajectoryData
+from lebm_tf.datasets.trajectory_split import (
+    trajectory_split, trajectory_validation_view)
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 
@@ -20,7 +23,8 @@ def validation_split(data: ImageData, fraction: float) -> ImageData:
     compare. The test part stays as it is.
 
     Args:
-        data: Pictures.
+        data: Pictures; or trajectories, of which whole scenes or stretches of
+            time are taken out, as `trajectory_split` does.
         fraction: In (0, 1); rounded to whole pictures.
 
     Returns:
@@ -30,6 +34,9 @@ def validation_split(data: ImageData, fraction: float) -> ImageData:
     Raises:
         InputError: If nothing would be left on one of the sides.
     """
+    if isinstance(data, TrajectoryData):
+        by = data.origin["trajectories"].validation_by
+        return trajectory_split(data, fraction, 0, by)
     num_rows = len(data.x_train)
     size = round(fraction * num_rows)
     if not 0 < size < num_rows:
@@ -54,6 +61,8 @@ def validation_view(data: ImageData) -> ImageData:
     Raises:
         InputError: If there is none.
     """
+    if isinstance(data, TrajectoryData):
+        return trajectory_validation_view(data)
     if data.x_validation is None:
         raise InputError(
             f"{data.name}: evaluate_every needs data with a validation part; "

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc import rng
 
 _LOG_TWO_PI = math.log(2.0 * math.pi)
@@ -42,34 +43,41 @@ class StandardNormal(keras.Model):
 
     Args:
         latent_dim: Width of z, at least 1.
+        scale: Standard deviation > 0 of every element, for N(0, scale^2 I).
 
     Raises:
-        ValueError: If `latent_dim` is below 1.
+        ValueError: If `latent_dim` is below 1, or `scale` not positive.
     """
 
-    def __init__(self, latent_dim: int, **kwargs):
+    def __init__(self, latent_dim: int, scale: float = 1.0, **kwargs):
         super().__init__(**kwargs)
         if latent_dim < 1:
             raise ValueError(f"latent_dim must be >= 1, got {latent_dim}.")
-        self.latent_dim = latent_dim
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale must be > 0, got {scale}.")
+        self.latent_dim, self.scale = latent_dim, scale
         self.built = True
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
         """Draws z, float [num_samples, latent_dim]."""
-        return rng.normal([num_samples, self.latent_dim], seed,
-                          self.variable_dtype)
+        z = rng.normal([num_samples, self.latent_dim], seed,
+                       self.variable_dtype)
+        return z if self.scale == 1.0 else self.scale * z
 
     def log_prob(self, z: tf.Tensor) -> tf.Tensor:
         """Normalized log density, [batch] in nats, of z [batch, latent_dim]."""
         # Not log_normal: chains evaluate this at every step.
-        constant = 0.5 * self.latent_dim * _LOG_TWO_PI
-        return -0.5 * tf.reduce_sum(tf.square(z), -1) - constant
+        constant = self.latent_dim * (
+            0.5 * _LOG_TWO_PI + math.log(self.scale))
+        factor = -0.5 / self.scale**2
+        return factor * tf.reduce_sum(tf.square(z), -1) - constant
 
     def call(self, z):
         return self.log_prob(z)
 
     def get_config(self):
-        return {**super().get_config(), "latent_dim": self.latent_dim}
+        return {**super().get_config(), "latent_dim": self.latent_dim,
+                "scale": self.scale}
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
@@ -116,36 +124,42 @@ class ConditionalGaussian(keras.Model):
 
     Args:
         network: Layer, x -> (mean, log_scale), each [batch, latent_dim].
+        is_conditional: Whether it is called as network(x, condition=c).
     """
 
-    def __init__(self, network: keras.layers.Layer, **kwargs):
+    def __init__(self, network: keras.layers.Layer,
+                 is_conditional: bool = False, **kwargs):
         super().__init__(**kwargs)
-        self.network = network
+        self.network, self.is_conditional = network, is_conditional
         self.built = True
 
-    def parameters(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def parameters(self, x: tf.Tensor, condition=None
+                   ) -> tuple[tf.Tensor, tf.Tensor]:
         """(mean, log_scale), each [batch, latent_dim]."""
-        return self.network(x)
+        return self.network(x, **given(self, condition))
 
-    def sample(self, x: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
+    def sample(self, x: tf.Tensor, seed: rng.Seed, condition=None
+               ) -> tf.Tensor:
         """A reparameterized draw z = mean + scale e, [batch, latent_dim]."""
-        return self.sample_from(*self.parameters(x), seed)
+        return self.sample_from(*self.parameters(x, condition), seed)
 
     def sample_from(self, mean: tf.Tensor, log_scale: tf.Tensor,
                     seed: rng.Seed) -> tf.Tensor:
         """The same where the parameters are at hand."""
         return mean + tf.exp(log_scale) * rng.normal_like(mean, seed)
 
-    def log_prob(self, z: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    def log_prob(self, z: tf.Tensor, x: tf.Tensor, condition=None
+                 ) -> tf.Tensor:
         """Normalized log density, [batch] in nats."""
-        return log_normal(z, *self.parameters(x))
+        return log_normal(z, *self.parameters(x, condition))
 
-    def call(self, x):
-        return self.parameters(x)
+    def call(self, x, condition=None):
+        return self.parameters(x, condition)
 
     def get_config(self):
         return {**super().get_config(),
-                "network": keras.saving.serialize_keras_object(self.network)}
+                "is_conditional": self.is_conditional, "network":
+                keras.saving.serialize_keras_object(self.network)}
 
     @classmethod
     def from_config(cls, config):

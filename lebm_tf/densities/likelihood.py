@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
 
@@ -27,18 +28,20 @@ class GaussianLikelihood(keras.Model):
         scale: Standard deviation > 0 of every element, in units of x.
         learn_scale: Whether that is a variable, and `scale` its first value:
             the gamma of Dai and Wipf 2019, arXiv:1903.05789.
+        is_conditional: Whether it is called as g(z, condition=c).
 
     Raises:
         ValueError: If `scale` is not positive.
     """
 
     def __init__(self, generator: keras.layers.Layer, scale: float,
-                 learn_scale: bool = False, **kwargs):
+                 learn_scale: bool = False, is_conditional: bool = False,
+                 **kwargs):
         super().__init__(**kwargs)
         if not scale > 0:
             raise ValueError(f"scale must be > 0, got {scale}.")
         self.generator, self.first_scale = generator, scale
-        self.learn_scale = learn_scale
+        self.learn_scale, self.is_conditional = learn_scale, is_conditional
         self.log_scale = math.log(scale) if not learn_scale else (
             self.add_weight(name="log_scale", shape=(), initializer=(
                 keras.initializers.Constant(math.log(scale)))))
@@ -51,23 +54,25 @@ class GaussianLikelihood(keras.Model):
 
     has_distance = True  # |x - g(z)|.
 
-    def mean(self, z: Position) -> tf.Tensor:
+    def mean(self, z: Position, condition=None) -> tf.Tensor:
         """g(z), float [batch, ...]."""
-        return self.generator(z)
+        return self.generator(z, **given(self, condition))
 
-    def sample(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+    def sample(self, z: Position, seed: rng.Seed, condition=None
+               ) -> tf.Tensor:
         """g(z) with observation noise, float [batch, ...]."""
-        mean = self.mean(z)
+        mean = self.mean(z, condition)
         return mean + self.scale * rng.normal_like(mean, seed)
 
-    def decode(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+    def decode(self, z: Position, seed: rng.Seed, condition=None
+               ) -> tf.Tensor:
         """What z stands for: g(z), the same for every seed."""
-        return self.mean(z)
+        return self.mean(z, condition)
 
-    def explain(self, x: tf.Tensor, z: Position
+    def explain(self, x: tf.Tensor, z: Position, condition=None
                 ) -> tuple[tf.Tensor, tf.Tensor]:
         """(log p(x | z), |x - g(z)|^2), each float [batch]."""
-        error = self.squared_error(x, z)
+        error = self.squared_error(x, z, condition)
         return self.log_prob_of_error(error, x), error
 
     def read(self, x) -> tf.Tensor:
@@ -83,13 +88,15 @@ class GaussianLikelihood(keras.Model):
                 f"data.to_model(x), in [-1, 1]), got {x.dtype.name}.")
         return tf.cast(x, keras.config.floatx())
 
-    def squared_error(self, x: tf.Tensor, z: Position) -> tf.Tensor:
+    def squared_error(self, x: tf.Tensor, z: Position, condition=None
+                      ) -> tf.Tensor:
         """|x - g(z)|^2, summed over the elements of x, float [batch]."""
-        return _squared_norm(x - self.mean(z))
+        return _squared_norm(x - self.mean(z, condition))
 
-    def log_prob(self, x: tf.Tensor, z: Position) -> tf.Tensor:
+    def log_prob(self, x: tf.Tensor, z: Position, condition=None
+                 ) -> tf.Tensor:
         """Normalized log density, float [batch], in nats."""
-        return self.log_prob_of_error(self.squared_error(x, z), x)
+        return self.log_prob_of_error(self.squared_error(x, z, condition), x)
 
     def log_prob_of_error(self, squared_error: tf.Tensor, x: tf.Tensor
                           ) -> tf.Tensor:
@@ -98,12 +105,13 @@ class GaussianLikelihood(keras.Model):
         constant = 0.5 * math.log(2.0 * math.pi) + self.log_scale
         return (-0.5 / self.scale**2) * squared_error - num_elements * constant
 
-    def call(self, z):
-        return self.mean(z)
+    def call(self, z, condition=None):
+        return self.mean(z, condition)
 
     def get_config(self):
         return {**super().get_config(), "scale": self.first_scale,
-                "learn_scale": self.learn_scale, "generator":
+                "learn_scale": self.learn_scale,
+                "is_conditional": self.is_conditional, "generator":
                 keras.saving.serialize_keras_object(self.generator)}
 
     @classmethod

@@ -5,6 +5,7 @@ from typing import Any, Callable
 
 import tensorflow as tf
 
+from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc.kernel import LogProbFn, Position
 
 
@@ -46,12 +47,12 @@ def posterior_target(prior: Any, likelihood: Any, x: Any,
     Sums over the elements of x: an average would weaken the likelihood by
     their number.
     """
-    log_prior = prior_target(prior, condition)
-
     def log_prob(z, rows):
-        x, of_prior = rows
-        return log_prior.log_prob(z, of_prior) + likelihood.log_prob(x, z)
-    return Target(log_prob, (x, log_prior.rows))
+        x, conditions = rows  # None is no nest.
+        condition = conditions[0] if conditions else None
+        return (prior_target(prior, condition)(z)
+                + likelihood.log_prob(x, z, **given(likelihood, condition)))
+    return Target(log_prob, (x, () if condition is None else (condition,)))
 
 
 def tempered(target: LogProbFn, temperature: float | tf.Tensor) -> LogProbFn:

@@ -12,7 +12,7 @@ FEATURES = ("classifier", "inception")
 ANOMALY_SCORES = ("damc", "log_joint")
 _AT_LEAST_ONE = (
     "num_draws", "classifier_steps", "likelihood_examples", "annealing_steps",
-    "chain_steps")
+    "chain_steps", "num_paths")
 _AT_LEAST_TWO = (
     "num_samples", "proposal_draws", "importance_samples", "annealing_chains",
     "num_chains")
@@ -43,6 +43,13 @@ class EvaluationConfig:
         importance_samples: Draws from each proposal, >= 2.
         annealing_steps: Steps from the base to the prior, >= 1.
         annealing_chains: Chains that make them, >= 2.
+        num_paths: Predictions of every agent, >= 1; published figures take
+            20.
+        miss_distance: How far the nearest prediction may end from the truth
+            and not miss it, >= 0 in the unit of the data; 0 takes 2 m, or
+            50 px.
+        collision_distance: Distance below which two agents collide, >= 0; 0
+            takes 0.2 m, or 5 px.
 
     Raises:
         ValueError: If a value is out of range.
@@ -61,6 +68,9 @@ class EvaluationConfig:
     importance_samples: int = 1000
     annealing_steps: int = 1000
     annealing_chains: int = 100
+    num_paths: int = 20
+    miss_distance: float = 0.0
+    collision_distance: float = 0.0
 
     def __post_init__(self):
         for smallest, names in ((1, _AT_LEAST_ONE), (2, _AT_LEAST_TWO)):
@@ -69,6 +79,10 @@ class EvaluationConfig:
                 if value < smallest:
                     raise ValueError(
                         f"{name} must be >= {smallest}, got {value}.")
+        for name in ("miss_distance", "collision_distance"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(
+                    f"{name} must be >= 0, got {getattr(self, name)}.")
         for name, known in (("features", FEATURES),
                             ("anomaly_score", ANOMALY_SCORES)):
             value = getattr(self, name)

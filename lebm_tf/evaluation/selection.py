@@ -6,7 +6,10 @@ from lebm_tf.errors import InputError
 
 _HIGHER = ("likelihood/log_prob", "anomaly/auprc", "anomaly/auroc")
 _LOWER = ("reconstruction/mse", "frechet/samples", "frechet/reconstructions",
-          "kernel/samples", "codes/frechet_prior", "likelihood/bits_per_dim")
+          "kernel/samples", "codes/frechet_prior", "likelihood/bits_per_dim",
+          "trajectories/nearest_plan_ade", "trajectories/nearest_plan_fde",
+          "trajectories/minimum_ade", "trajectories/minimum_fde",
+          "trajectories/kde_nll")
 
 
 def check_metric(name: str) -> None:

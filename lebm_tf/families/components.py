@@ -19,21 +19,28 @@ class DataSpec:
 
     Attributes:
         shape: Shape of one example: (height, width, channels) for images,
-            (length,) for sequences.
+            (length,) for sequences, (future_length, 2) for trajectories.
         num_train: Number of training examples.
         num_classes: Number of labels; 0 without labels.
         num_tokens: Size of the vocabulary of sequences; 0 for other data.
+        past_length: Observed positions of trajectories; 0 for other data.
+        data_scale: Units of the model for one of positions.
+        unit: Of positions, "px" or "m".
     """
     shape: tuple[int, ...]
     num_train: int
     num_classes: int = 0
     num_tokens: int = 0
+    past_length: int = 0
+    data_scale: float = 1.0
+    unit: str = ""
 
     @classmethod
     def of(cls, data) -> "DataSpec":
         """Of a data set such as `datasets.ImageData`."""
         return cls(tuple(data.shape), len(data.x_train), data.num_classes,
-                   getattr(data, "num_tokens", 0))
+                   getattr(data, "num_tokens", 0),
+                   **getattr(data, "positions", {}))
 
 
 class Recipe(NamedTuple):

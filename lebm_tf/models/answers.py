@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from lebm_tf import precision
+from lebm_tf.densities.conditions import given
 from lebm_tf.densities.targets import prior_target, tempered
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
@@ -58,13 +59,14 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
         num_steps: Moves, if not as trained: an int, or int32 [num_samples].
         temperature: > 0, float [] or [num_samples]; chains climb log p /
             temperature.
-        condition: [num_samples, ...], for a conditional prior.
+        condition: Nest of [num_samples, ...], for a conditional prior.
     """
     batch = {} if condition is None else {"condition": condition}
     target = tempered(model.negative_target(batch), temperature)
     z = _draw(model, model.generation, target, num_samples, batch, seed,
               num_steps)
-    x = model.likelihood.decode(z, rng.stream(seed, "x"))
+    x = model.likelihood.decode(
+        z, rng.stream(seed, "x"), **given(model.likelihood, condition))
     return Samples(x, z, model.energy(z, condition))
 
 
@@ -89,7 +91,8 @@ def score(model, x, seed: rng.Seed, *, num_steps=None, condition=None
           ) -> Score:
     """The parts of log p(x, z) at one posterior draw; arguments of `infer`."""
     z = infer(model, x, seed, num_steps=num_steps, condition=condition)
-    log_likelihood, error = model.likelihood.explain(x, z)
+    log_likelihood, error = model.likelihood.explain(
+        x, z, **given(model.likelihood, condition))
     energy = model.energy(z, condition)
     log_prior = prior_target(model.prior, condition)(z)
     return Score(log_likelihood + log_prior, log_likelihood, error, energy,

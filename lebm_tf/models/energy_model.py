@@ -36,6 +36,11 @@ class EnergyModel(LatentInference, keras.Model):
         generation: Sampler behind `sample`; `negative` if not given.
         inference: Sampler behind `infer`; `positive` if not given.
         encoder: Density q(z | x), where a family has one.
+        context: Layer that makes of what is given (batch["given"]: the pasts
+            of agents, say, of which some see each other) the condition that
+            all densities take, a row of it for each row of the batch. It
+            learns by every term that does not stop its gradient. Without it
+            the condition is batch["condition"], if anything.
         banks: Chain banks to checkpoint.
         fitted: Densities with `fit(codes, seed, step)`, such as
             `densities.GaussianMixture`, which learn when training is over.
@@ -50,14 +55,16 @@ class EnergyModel(LatentInference, keras.Model):
                  parts: Mapping[str, Any], objectives: Mapping[str, Objective],
                  positive=None, negative=None,
                  generation: ShortRun | None = None, inference=None,
-                 encoder: keras.Model | None = None, banks=(), fitted=(),
-                 seed: int = 0, **kwargs):
+                 encoder: keras.Model | None = None,
+                 context: keras.layers.Layer | None = None, banks=(),
+                 fitted=(), seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         self.prior, self.likelihood, self.encoder = prior, likelihood, encoder
         self.parts = {name: part if isinstance(part, (tuple, list)) else
                       (part,) for name, part in parts.items()}
         self.objectives = dict(objectives)
         _check_objectives(self.parts, self.objectives)
+        self.context = context
         self.positive, self.negative = positive, negative
         self.generation = generation or negative
         self.inference = inference or positive
@@ -74,9 +81,10 @@ class EnergyModel(LatentInference, keras.Model):
         self.built = True
 
     def variables_of(self, part: str) -> list:
-        """The trainable variables of a part."""
-        return [variable for layer in self.parts[part]
-                for variable in layer.trainable_variables]
+        """The trainable variables of a part, those that its layers share
+        once."""
+        return list({id(variable): variable for layer in self.parts[part]
+                     for variable in layer.trainable_variables}.values())
 
     def compile(self, optimizers: Mapping[str, keras.optimizers.Optimizer],
                 **kwargs):
@@ -134,6 +142,12 @@ class EnergyModel(LatentInference, keras.Model):
         """What negative chains climb: the prior."""
         return prior_target(self.prior, batch.get("condition"))
 
+    def conditioned(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The batch with its condition as densities take it."""
+        if self.context is None:
+            return batch
+        return {**batch, "condition": self.context(batch["given"])}
+
     def draw(self, batch: Mapping[str, Any], seed: rng.Seed, *,
              reparameterized: bool = False) -> Draws:
         """Draws the states that need no gradient of parameters, or, with
@@ -159,11 +173,13 @@ class EnergyModel(LatentInference, keras.Model):
         """One update of every part; returns what to log."""
         run = rng.retry(rng.make_seed(self.seed), self.rollbacks)
         seed = rng.fold_in(run, self.step)
-        chains = self.draw(batch, seed)  # Outside the tape.
+        # Outside the tape.
+        chains = self.draw(self.conditioned(batch), seed)
         logs = self.statistics(chains)
         with tf.GradientTape(persistent=True) as tape:
-            encoded = self.draw(chains.batch, seed, reparameterized=True)
-            draws = chains._replace(
+            encoded = self.draw(self.conditioned(chains.batch), seed,
+                                reparameterized=True)
+            draws = encoded._replace(
                 positive=chains.positive or encoded.positive,
                 negative=chains.negative or encoded.negative)
             losses = {name: objective(self, draws)
@@ -211,7 +227,7 @@ class EnergyModel(LatentInference, keras.Model):
                       "accept_prob": state.accept_prob}
             if hasattr(self.prior, "energy"):
                 values["energy"] = self.energy(state.position, condition)
-            logs.update({f"{name}/{key}": tf.reduce_mean(value)
+            logs.update({f"{name}/{key}": draws.mean(value)
                          for key, value in values.items()})
         return logs
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.chain import trace_chain
 from lebm_tf.mcmc.kernel import Position
@@ -53,11 +54,14 @@ class LatentInference:
             num_steps: Moves of the chains if not as trained; 0 gives draws
                 of the base p0.
             temperature: > 0; chains climb log p / temperature.
-            condition: [num_samples, ...], for a conditional prior.
+            condition: Nest of [num_samples, ...], for a conditional prior;
+                of a model with a `context`, what that layer returned.
 
         Raises:
-            ValueError: If an argument is out of range.
+            ValueError: If an argument is out of range, or the condition of a
+                model with a `context` is missing.
         """
+        self._check_condition(condition)
         if num_samples < 1:
             raise ValueError(f"num_samples must be >= 1, got {num_samples}.")
         if not temperature > 0:
@@ -106,19 +110,20 @@ class LatentInference:
                     condition=None) -> np.ndarray:
         """g(z) at a posterior draw z of each x, float32 [batch, ...]."""
         z = self.infer(x, seed, num_steps=num_steps, condition=condition)
-        return self.decode(z, seed)
+        return self.decode(z, seed, condition=condition)
 
-    def decode(self, z: Position, seed: int = 0) -> np.ndarray:
+    def decode(self, z: Position, seed: int = 0, *, condition=None
+               ) -> np.ndarray:
         """What z stands for: g(z), float32 [batch, ...], or sequences of
         tokens, int32 [batch, length], for which the seed matters."""
-        leaves = tf.nest.flatten(z)
-        structure = tf.nest.map_structure(lambda _: 0, z)
+        self._check_condition(condition)
         step = self._compiled(
-            "decode", lambda seed, *leaves: self.likelihood.decode(
-                tf.nest.pack_sequence_as(structure, leaves), seed))
+            "decode", lambda seed, z, condition=None: self.likelihood.decode(
+                z, seed, **given(self.likelihood, condition)))
+        inputs = (z,) if condition is None else (z, condition)
         return _in_batches(
             lambda seed, rows, *inputs: step(rng.stream(seed, "x"), *inputs),
-            len(leaves[0]), self.inference_batch, seed, leaves)
+            len(tf.nest.flatten(z)[0]), self.inference_batch, seed, inputs)
 
     def score(self, x, seed: int = 0, *, num_draws: int = 1,
               num_steps: int | None = None, condition=None) -> Score:
@@ -226,7 +231,13 @@ class LatentInference:
                 "model whose posterior is an encoder.")
         return num_steps
 
+    def _check_condition(self, condition):
+        if getattr(self, "context", None) is not None and condition is None:
+            raise ValueError("condition must be what the model's context made "
+                             "of what is given, got None.")
+
     def _inputs(self, x, condition):
+        self._check_condition(condition)
         x = self.likelihood.read(x)
         if not len(x):
             raise ValueError("x must hold at least one observation, got none.")
@@ -251,7 +262,8 @@ def _in_batches(function: Callable, num_rows: int, batch_size: int,
     for i in range(math.ceil(num_rows / batch_size)):
         rows = np.arange(i * batch_size, (i + 1) * batch_size) % num_rows
         piece = function(rng.fold_in(rng.make_seed(seed), i), rows,
-                         *(tf.gather(value, rows) for value in inputs))
+                         *tf.nest.map_structure(
+                             lambda leaf: tf.gather(leaf, rows), inputs))
         parts.append(tf.nest.map_structure(np.asarray, piece))
     return tf.nest.map_structure(
         lambda *leaves: np.concatenate(leaves)[:num_rows], *parts)

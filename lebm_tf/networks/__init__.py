@@ -4,7 +4,10 @@ from lebm_tf.networks.convolutional import (
     ConvEncoder, DeconvGenerator, check_image_shape)
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
+from lebm_tf.networks.trajectory import (
+    ContextEnergy, Forecast, Forecaster, PlanEncoder, SocialContext)
 
-__all__ = ["ConvEncoder", "DeconvGenerator", "EnergyMLP", "FirstLayer",
-           "RecurrentDecoder", "RecurrentEncoder", "VectorMLP",
-           "check_image_shape"]
+__all__ = ["ContextEnergy", "ConvEncoder", "DeconvGenerator", "EnergyMLP",
+           "FirstLayer", "Forecast", "Forecaster", "PlanEncoder",
+           "RecurrentDecoder", "RecurrentEncoder", "SocialContext",
+           "VectorMLP", "check_image_shape"]

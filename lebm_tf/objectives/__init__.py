@@ -3,6 +3,8 @@
 from lebm_tf.objectives.annealing import Annealed
 from lebm_tf.objectives.contrastive import (
     energy_contrast, energy_magnitude, prior_contrast)
+from lebm_tf.objectives.forecasting import (
+    consistency_error, future_error, plan_error, with_forecast)
 from lebm_tf.objectives.objective import Draws, Objective, Term
 from lebm_tf.objectives.reconstruction import (
     dropped_negative_log_likelihood, negative_log_likelihood,
@@ -11,11 +13,14 @@ from lebm_tf.objectives.regularization import (
     gradient_penalty, latent_penalty, weight_penalty)
 from lebm_tf.objectives.teaching import encoder_teaching
 from lebm_tf.objectives.variational import (
-    FreeBits, SecondBound, encoded_energy, gaussian_kl, kl_to_prior)
+    FreeBits, SecondBound, encoded_energy, gaussian_kl, kl_to_prior,
+    summed_gaussian_kl)
 
 __all__ = ["Annealed", "Draws", "FreeBits", "Objective", "SecondBound",
-           "Term", "dropped_negative_log_likelihood", "encoded_energy",
-           "encoder_teaching", "energy_contrast", "energy_magnitude",
-           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
-           "negative_log_likelihood", "negative_log_prior", "prior_contrast",
-           "squared_error", "weight_penalty"]
+           "Term", "consistency_error", "dropped_negative_log_likelihood",
+           "encoded_energy", "encoder_teaching", "energy_contrast",
+           "energy_magnitude", "future_error", "gaussian_kl",
+           "gradient_penalty", "kl_to_prior", "latent_penalty",
+           "negative_log_likelihood", "negative_log_prior", "plan_error",
+           "prior_contrast", "squared_error", "summed_gaussian_kl",
+           "weight_penalty", "with_forecast"]

@@ -16,7 +16,7 @@ def energy_contrast(model: Any, draws: Draws) -> tf.Tensor:
     condition = draws.batch.get("condition")
     positive = model.prior.energy(draws.positive_position, condition)
     negative = model.prior.energy(draws.negative_position, condition)
-    return tf.reduce_mean(positive) - tf.reduce_mean(negative)
+    return draws.mean(positive) - draws.mean(negative)
 
 
 def energy_magnitude(model: Any, draws: Draws) -> tf.Tensor:
@@ -26,7 +26,7 @@ def energy_magnitude(model: Any, draws: Draws) -> tf.Tensor:
     arXiv:1903.08689, section 3.3.
     """
     condition = draws.batch.get("condition")
-    return tf.add_n([tf.reduce_mean(tf.square(model.prior.energy(
+    return tf.add_n([draws.mean(tf.square(model.prior.energy(
         position, condition))) for position in (
             draws.positive_position, draws.negative_position)])
 
@@ -39,5 +39,5 @@ def prior_contrast(model: Any, draws: Draws) -> tf.Tensor:
     """
     condition = draws.batch.get("condition")
     log_prob = model.prior.unnormalized_log_prob
-    return (tf.reduce_mean(log_prob(draws.negative_position, condition))
-            - tf.reduce_mean(log_prob(draws.positive_position, condition)))
+    return (draws.mean(log_prob(draws.negative_position, condition))
+            - draws.mean(log_prob(draws.positive_position, condition)))

@@ -14,7 +14,9 @@ class Draws(NamedTuple):
     """All that one training step looks at.
 
     Attributes:
-        batch: The data: "x", and "index", "y", "condition" where they exist.
+        batch: The data: "x", and "index", "y", "condition" where they exist;
+            and "mask", float [rows], 1 for rows that count and 0 for those
+            that only fill a batch up.
         positive: States that fit the data, or None.
         negative: States of the model, or None.
         seed: Of the step, int32 [2], for terms that draw something more; each
@@ -33,6 +35,20 @@ class Draws(NamedTuple):
     def negative_position(self) -> Position:
         return self.negative.position
 
+    def mean(self, values: tf.Tensor) -> tf.Tensor:
+        """The mean over the rows that count, [...] of [rows, ...]."""
+        mask = self.batch.get("mask")
+        if mask is None:
+            return tf.reduce_mean(values, 0)
+        return self.sum(values) / tf.cast(tf.reduce_sum(mask), values.dtype)
+
+    def sum(self, values: tf.Tensor) -> tf.Tensor:
+        """The sum over the rows that count, [...] of [rows, ...]."""
+        mask = self.batch.get("mask")
+        if mask is None:
+            return tf.reduce_sum(values, 0)
+        return tf.tensordot(tf.cast(mask, values.dtype), values, 1)
+
 
 Term = Callable[[Any, Draws], tf.Tensor]  # (model, draws) -> scalar.
 
@@ -47,6 +63,8 @@ class Objective:
         parts: Names of the parts that learn from it.
         terms: Name -> term.
         weights: Name -> factor on that term; 1 where not given.
+        prepare: (model, draws) -> draws with what several terms look at, so
+            that it is computed once.
 
     Raises:
         ValueError: If a weight belongs to no term.
@@ -54,6 +72,7 @@ class Objective:
     parts: tuple[str, ...]
     terms: Mapping[str, Term]
     weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    prepare: Callable[[Any, Draws], Draws] | None = None
 
     def __post_init__(self):
         unknown = set(self.weights) - set(self.terms)
@@ -65,6 +84,8 @@ class Objective:
     def __call__(self, model: Any, draws: Draws
                  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The weighted sum, [], and each term on its own."""
+        if self.prepare is not None:
+            draws = self.prepare(model, draws)
         values = {name: term(model, draws)
                   for name, term in self.terms.items()}
         total = tf.add_n([self.weights.get(name, 1.0) * value

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc import rng
 from lebm_tf.objectives.objective import Draws
 
@@ -14,14 +15,16 @@ def squared_error(model: Any, draws: Draws) -> tf.Tensor:
     Pang et al. 2020, arXiv:2006.08205, `loss_g` of train_svhn.py; Adam makes
     the missing factor immaterial up to its epsilon.
     """
-    return tf.reduce_mean(model.likelihood.squared_error(
-        draws.batch["x"], draws.positive_position))
+    return draws.mean(model.likelihood.squared_error(
+        draws.batch["x"], draws.positive_position,
+        **given(model.likelihood, draws.batch.get("condition"))))
 
 
 def negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
     """mean over the batch of -log p(x | z+), normalized, in nats."""
-    return -tf.reduce_mean(model.likelihood.log_prob(
-        draws.batch["x"], draws.positive_position))
+    return -draws.mean(model.likelihood.log_prob(
+        draws.batch["x"], draws.positive_position,
+        **given(model.likelihood, draws.batch.get("condition"))))
 
 
 def dropped_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
@@ -29,9 +32,10 @@ def dropped_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
 
     Chains climb the likelihood without dropout.
     """
-    return -tf.reduce_mean(model.likelihood.log_prob(
+    return -draws.mean(model.likelihood.log_prob(
         draws.batch["x"], draws.positive_position,
-        rng.stream(draws.seed, "dropout")))
+        seed=rng.stream(draws.seed, "dropout"),
+        **given(model.likelihood, draws.batch.get("condition"))))
 
 
 def negative_log_prior(model: Any, draws: Draws) -> tf.Tensor:
@@ -40,4 +44,4 @@ def negative_log_prior(model: Any, draws: Draws) -> tf.Tensor:
     The layers of a generator with several learn from it as the last does from
     the data: each is fitted to the positive state of the one below it.
     """
-    return -tf.reduce_mean(model.prior.log_prob(draws.positive_position))
+    return -draws.mean(model.prior.log_prob(draws.positive_position))

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from lebm_tf.densities.conditions import given
 from lebm_tf.objectives.objective import Draws
 
 
@@ -13,4 +14,6 @@ def encoder_teaching(model: Any, draws: Draws) -> tf.Tensor:
     Minimizes KL(chain || q); the refined states are constants.
     """
     z = tf.nest.map_structure(tf.stop_gradient, draws.positive_position)
-    return -tf.reduce_mean(model.encoder.log_prob(z, draws.batch["x"]))
+    return -draws.mean(model.encoder.log_prob(
+        z, draws.batch["x"],
+        **given(model.encoder, draws.batch.get("condition"))))

@@ -17,7 +17,16 @@ def gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
     For positive states that an encoder drew (`samplers.Encoded`). Kingma and
     Welling 2014, arXiv:1312.6114, appendix B.
     """
-    return tf.reduce_mean(kl_to_standard_normal(*draws.positive.encoded))
+    return draws.mean(kl_to_standard_normal(*draws.positive.encoded))
+
+
+def summed_gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
+    """The same summed over the batch, so that its weight grows with it.
+
+    As the published code of LB-EBM has it (arXiv:2104.03086; bpucla/lbebm),
+    where every other term is a mean.
+    """
+    return draws.sum(kl_to_standard_normal(*draws.positive.encoded))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +45,7 @@ class FreeBits:
         mean, log_scale = draws.positive.encoded
         terms = 0.5 * (tf.square(mean) + tf.exp(2.0 * log_scale)
                        - 2.0 * log_scale - 1.0)
-        return tf.reduce_sum(tf.maximum(tf.reduce_mean(terms, 0), self.level))
+        return tf.reduce_sum(tf.maximum(draws.mean(terms), self.level))
 
 
 def encoded_energy(model: Any, draws: Draws) -> tf.Tensor:
@@ -46,7 +55,7 @@ def encoded_energy(model: Any, draws: Draws) -> tf.Tensor:
     what an encoder descends beside the reconstruction; Pang and Wu 2021,
     arXiv:2108.11556.
     """
-    return tf.reduce_mean(model.prior.energy(
+    return draws.mean(model.prior.energy(
         draws.positive_position, draws.batch.get("condition")))
 
 
@@ -59,7 +68,7 @@ def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:
     """
     z = draws.positive_position
     log_prior = prior_target(model.prior, draws.batch.get("condition"))
-    return tf.reduce_mean(
+    return draws.mean(
         log_normal(z, *draws.positive.encoded) - log_prior(z))
 
 

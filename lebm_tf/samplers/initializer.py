@@ -4,6 +4,7 @@ in nothing else."""
 import dataclasses
 from typing import Any, Mapping, Protocol
 
+from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
 
@@ -46,7 +47,8 @@ class FromEncoder:
     encoder: Any
 
     def start(self, num_chains, batch, seed):
-        return self.encoder.sample(batch["x"], seed)
+        return self.encoder.sample(
+            batch["x"], seed, **given(self.encoder, batch.get("condition")))
 
     def update(self, batch, position, seed):
         pass

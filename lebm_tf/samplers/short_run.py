@@ -5,6 +5,7 @@ from typing import Any, Mapping, NamedTuple
 
 import tensorflow as tf
 
+from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.chain import run_chain
 from lebm_tf.mcmc.kernel import (
@@ -112,7 +113,8 @@ class Encoded:
     def draw(self, target: LogProbFn, num_chains, batch: Mapping[str, Any],
              seed: rng.Seed) -> Draw:
         """Encodes batch["x"]; the target is not looked at."""
-        encoded = self.encoder.parameters(batch["x"])
+        encoded = self.encoder.parameters(
+            batch["x"], **given(self.encoder, batch.get("condition")))
         position = self.encoder.sample_from(
             *encoded, rng.stream(seed, "start"))
         constant = tf.nest.map_structure(tf.stop_gradient, position)

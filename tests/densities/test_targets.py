@@ -134,7 +134,9 @@ def test_a_part_of_the_chains_has_its_part_of_the_target(temperature):
         tf.square(z - condition), -1))
     z, x, condition = (rng.normal([3, 2], rng.make_seed(i)) for i in range(3))
     target = tempered(posterior_target(
-        prior, GaussianLikelihood(tf.identity, 0.5), x, condition),
+        prior, GaussianLikelihood(
+            lambda z, condition: z + condition, 0.5, is_conditional=True), x,
+        condition),
         temperature)
     whole = target(z)
     for i in range(3):

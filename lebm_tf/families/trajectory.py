@@ -1,0 +1,224 @@
+"""Where agents may go, given where they came from: LB-EBM.
+
+p(z | past) = exp(-E(z, past)) N(z; 0, scale^2 I) / Z(past); z becomes a plan
+of way-points, and the plan a future. Positive states come from an encoder of
+the true plan, negative ones from prior chains: Pang, Zhao, Xie and Wu 2021,
+arXiv:2104.03086, with the networks and losses of bpucla/lbebm.
+"""
+
+import dataclasses
+
+import keras
+
+from lebm_tf.densities import (
+    ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
+from lebm_tf.families.components import (
+    ChainConfig, DataSpec, EnergyConfig, sampler)
+from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.networks import (
+    ContextEnergy, Forecaster, PlanEncoder, SocialContext)
+from lebm_tf.objectives import (
+    Objective, consistency_error, encoded_energy, energy_contrast,
+    future_error, gaussian_kl, plan_error, summed_gaussian_kl, with_forecast)
+from lebm_tf.samplers import ChainBank, Encoded, FromBase
+
+KL_REDUCTIONS = {"sum": summed_gaussian_kl, "mean": gaussian_kl}
+
+
+@dataclasses.dataclass(frozen=True)
+class ForecastConfig:
+    """The networks, multilayer perceptrons with ReLU.
+
+    Attributes:
+        past_units: Widths between a past and its features, each >= 1.
+        pooling_units: Widths within the three networks of social pooling.
+        pooling_dim: Width of what agents are compared by, >= 1.
+        plan_units: Widths between a plan and its features.
+        encoder_units: Widths between features and z.
+        decoder_units: Widths between z and a plan.
+        predictor_units: Widths between features and a future.
+    """
+    past_units: tuple[int, ...] = (512, 256)
+    pooling_units: tuple[int, ...] = (256, 128, 64)
+    pooling_dim: int = 128
+    plan_units: tuple[int, ...] = (256, 128)
+    encoder_units: tuple[int, ...] = (256, 512)
+    decoder_units: tuple[int, ...] = (1024, 512, 1024)
+    predictor_units: tuple[int, ...] = (1024, 512, 256)
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            widths = value if isinstance(value, tuple) else (value,)
+            if min(widths, default=1) < 1:
+                raise ValueError(f"{field.name} must be >= 1, got {value}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrajectoryConfig:
+    """Defaults of the official lbebm_sdd.py.
+
+    Attributes:
+        latent_dim: Width of z, >= 1.
+        feature_dim: Width of the features of pasts and plans, >= 1.
+        plan_steps: Positions of the future, counted from 0, that make the
+            plan; the last must be its end.
+        base_scale: Standard deviation > 0 of p0 and of where chains start.
+        prior: Chains that draw negative states, and samples.
+        prior_bank_size: Number of chains in the bank of prior.start=bank.
+        generation_steps: Moves of the chains that draw samples; 0 takes
+            prior_num_steps.
+        energy: The energy network.
+        forecast: The other networks.
+        num_pools: How often an agent looks at its group; 0 for never, as in
+            the code for ETH/UCY.
+        predict_from: Features of the past that futures are predicted from:
+            pooled, as in training, or plain, as in the code.
+        plan_weight: Of the error of the plan, >= 0; errors are means over
+            coordinates.
+        future_weight: Of the error of the future, >= 0.
+        consistency_weight: Of the distance of the plan from the future,
+            >= 0.
+        kl_weight: Of the KL divergence to N(0, I), >= 0.
+        kl_reduction: sum over the batch, as in the code, or mean.
+        likelihood_scale: Standard deviation > 0 of a coordinate in units of
+            the model, for scores; nothing is learned with it.
+        energy_optimizer: Learns the energy.
+        forecaster_optimizer: Learns all other networks.
+    """
+    latent_dim: int = 16
+    feature_dim: int = 16
+    plan_steps: tuple[int, ...] = (2, 5, 8, 11)
+    base_scale: float = 2.0
+    prior: ChainConfig = ChainConfig(num_steps=20, step_size=0.4)
+    prior_bank_size: int = 200_000
+    generation_steps: int = 0
+    energy: EnergyConfig = EnergyConfig()
+    forecast: ForecastConfig = ForecastConfig()
+    num_pools: int = 3
+    predict_from: str = "plain"
+    plan_weight: float = 2.0
+    future_weight: float = 1.0
+    consistency_weight: float = 1.0
+    kl_weight: float = 0.6
+    kl_reduction: str = "sum"
+    likelihood_scale: float = 30.0
+    energy_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=3e-4, beta_1=0.9)
+    forecaster_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=3e-4, beta_1=0.9)
+
+    def __post_init__(self):
+        for name in ("latent_dim", "feature_dim", "prior_bank_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be >= 1, got {getattr(self, name)}.")
+        for name in ("base_scale", "likelihood_scale"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(
+                    f"{name} must be > 0, got {getattr(self, name)}.")
+        for name in ("generation_steps", "num_pools", "plan_weight",
+                     "future_weight", "consistency_weight", "kl_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"{name} must be >= 0, got {getattr(self, name)}.")
+        for name, known in (("kl_reduction", tuple(KL_REDUCTIONS)),
+                            ("predict_from", ("pooled", "plain"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be {' or '.join(known)}, got "
+                                 f"{getattr(self, name)!r}.")
+        if self.prior.start == "encoder":
+            raise ValueError("prior_start must be base or bank, got "
+                             "'encoder': a prior sees no future.")
+
+
+Config = TrajectoryConfig
+EVALUATORS = ("trajectories",)
+INFERENCE_BATCH = 1_000  # Paths at once; a path is small.
+
+
+def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
+          seed: int = 0, energy: keras.layers.Layer | None = None,
+          forecaster: keras.layers.Layer | None = None,
+          encoder: keras.layers.Layer | None = None,
+          context: keras.layers.Layer | None = None) -> EnergyModel:
+    """Assembles and compiles the model.
+
+    Args:
+        config: The family's configuration.
+        data: What the data look like.
+        batch_size: Agents a step; learning rates decay by epochs.
+        seed: Of initial weights and of all chains.
+        energy: Layer in place of `networks.ContextEnergy`.
+        forecaster: Layer in place of `networks.Forecaster`.
+        encoder: Layer in place of `networks.PlanEncoder`.
+        context: Layer in place of `networks.SocialContext`.
+
+    Raises:
+        ValueError: If the data are no trajectories, the plan does not end
+            with the future, or the bank holds less than a batch.
+    """
+    if not data.past_length:
+        raise ValueError("the family trajectory needs trajectories, got data "
+                         f"of shape {data.shape}.")
+    future_length = data.shape[0]
+    if not config.plan_steps or config.plan_steps[-1] != future_length - 1:
+        raise ValueError(f"plan_steps must end with {future_length - 1}, the "
+                         f"last of the future, got {config.plan_steps}.")
+    widths, nets = (config.latent_dim, config.feature_dim), config.forecast
+    base = StandardNormal(config.latent_dim, config.base_scale)
+    prior = EnergyPrior(base, energy or ContextEnergy(
+        *widths, config.energy.hidden_units, config.energy.activation, seed))
+    context = context or SocialContext(
+        data.past_length, config.feature_dim, nets.past_units,
+        config.num_pools, nets.pooling_dim, nets.pooling_units, seed + 10)
+    forecaster = forecaster or Forecaster(
+        *widths, future_length, config.plan_steps, nets.plan_units,
+        nets.decoder_units, nets.predictor_units, config.predict_from,
+        seed + 20)
+    encoder = ConditionalGaussian(encoder or PlanEncoder(
+        forecaster, *widths, nets.encoder_units, seed + 30),
+        is_conditional=True)
+    likelihood = GaussianLikelihood(
+        forecaster, config.likelihood_scale, is_conditional=True)
+    start, banks = FromBase(base), ()
+    if config.prior.start == "bank":
+        if config.prior_bank_size < batch_size:
+            raise ValueError(
+                "prior_bank_size must be at least the batch_size of "
+                f"{batch_size}, got {config.prior_bank_size}.")
+        start = ChainBank(base, config.prior_bank_size, seed + 3,
+                          restart_prob=config.prior.restart_prob)
+        banks = (start,)
+    model = EnergyModel(
+        prior=prior, likelihood=likelihood, encoder=encoder, context=context,
+        parts={"energy": prior.energy_network,
+               "forecaster": (forecaster, encoder, context)},
+        objectives={
+            "energy": Objective(("energy",), {"energy": energy_contrast}),
+            "forecast": _forecast(config, future_length)},
+        positive=Encoded(encoder), negative=sampler(config.prior, start),
+        generation=sampler(config.prior, FromBase(base),
+                           config.generation_steps),
+        banks=banks, seed=seed)
+    model.inference_batch = INFERENCE_BATCH
+    steps_per_epoch = max(1, data.num_train // batch_size)
+    model.compile({
+        "energy": config.energy_optimizer.make(steps_per_epoch),
+        "forecaster": config.forecaster_optimizer.make(steps_per_epoch)})
+    return model
+
+
+def _forecast(config: TrajectoryConfig, future_length: int) -> Objective:
+    """What all but the energy learn from."""
+    plan_size, future_size = 2 * len(config.plan_steps), 2 * future_length
+    return Objective(
+        ("forecaster",),
+        {"plan": plan_error, "future": future_error,
+         "consistency": consistency_error,
+         "kl": KL_REDUCTIONS[config.kl_reduction],
+         "encoded_energy": encoded_energy},
+        {"plan": config.plan_weight / plan_size,
+         "future": config.future_weight / future_size,
+         "consistency": config.consistency_weight / plan_size,
+         "kl": config.kl_weight}, with_forecast)

@@ -1,0 +1,323 @@
+"""The trajectory family against the authors' programs, number for number."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lebm_tf.evaluation.trajectory_metrics import nearest_plan_errors
+from lebm_tf.families import ChainConfig, DataSpec, EnergyConfig, trajectory
+from lebm_tf.mcmc import Langevin, rng, value_and_gradient
+from lebm_tf.mcmc.kernel import initial_state
+from lebm_tf.models import OptimizerConfig
+from lebm_tf.samplers import Draw
+from tests import oracles
+from tests.golden.reference import (
+    Injected, Reference, assert_close, assert_gradients)
+
+REFERENCE = Reference("lbebm")
+LBEBM, CONFIG, SEED = REFERENCE.arrays, REFERENCE.config, rng.make_seed(0)
+PAST, LATENT = CONFIG["past_length"], CONFIG["zdim"]
+PASSES = ("sdd", "persistent", "eth")
+# Adam divides gradients of any size by themselves: 1e-15 of a gradient of
+# 1e-9 is 1e-6 of its update.
+UPDATE = 1e-5
+each_pass = pytest.mark.parametrize("name", PASSES)
+each_trained = pytest.mark.parametrize("name", ["sdd", "eth"])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def double_precision():
+    with oracles.precision("float64"):
+        yield
+    lbebm_model.cache_clear()
+
+
+class InjectedCode:
+    """An encoder's draw whose noise is given."""
+    is_reparameterized = True
+
+    def __init__(self, encoder, noise):
+        self.encoder, self.noise = encoder, tf.constant(noise)
+
+    def draw(self, target, num_chains, batch, seed):
+        mean, log_scale = self.encoder.parameters(
+            batch["x"], batch["condition"])
+        position = mean + tf.exp(log_scale) * self.noise
+        state = initial_state(tf.stop_gradient(position))
+        return Draw(position, state._replace(position=position),
+                    (mean, log_scale))
+
+
+def networks(model):
+    """Our multilayer perceptron and their name of it, by part."""
+    forecaster, context = model.likelihood.generator, model.context
+    theirs = {"decoder": forecaster.decoder,
+              "predictor": forecaster.predictor,
+              "encoder_dest": forecaster.plan_encoder,
+              "encoder_latent": model.encoder.network.network,
+              "encoder_past": context.past}
+    if context.num_pools:
+        theirs.update(non_local_theta=context.theta,
+                      non_local_phi=context.phi, non_local_g=context.value)
+    return theirs
+
+
+def dense_layers(model):
+    """(our layer, their name of it, sign of theirs), by part."""
+    rest = [(layer, f"{name}.layers.{i}", 1.0)
+            for name, network in networks(model).items()
+            for i, layer in enumerate((*network.layers, network.head))]
+    energy = model.prior.energy_network.network
+    return {"forecaster": rest, "energy": [
+        (layer, f"EBM.{2 * i}", 1.0 if layer is not energy.head else -1.0)
+        for i, layer in enumerate((*energy.layers, energy.head))]}
+
+
+def expected(prefix, model, part):
+    """Their arrays in the order of our variables."""
+    arrays = {}
+    for layer, name, sign in dense_layers(model)[part]:
+        kernel, bias = REFERENCE.weights(prefix, name)
+        arrays[id(layer.kernel)], arrays[id(layer.bias)] = (
+            sign * kernel, sign * bias)
+    return [arrays[id(variable)] for variable in model.variables_of(part)]
+
+
+def make_model(name, **changes):
+    c, is_eth = CONFIG, name == "eth"
+    rate = OptimizerConfig(c["learning_rate"], beta_1=0.9)
+    config = trajectory.TrajectoryConfig(
+        latent_dim=LATENT, feature_dim=c["fdim"],
+        plan_steps=tuple(c["sub_goal_indexes"]), base_scale=c["e_prior_sig"],
+        prior=ChainConfig(c["e_l_steps"], c["e_l_step_size"]),
+        energy=EnergyConfig((c["ebm_hidden"],) * 2),
+        forecast=trajectory.ForecastConfig(
+            past_units=tuple(c["enc_past_size"]),
+            pooling_units=tuple(c["non_local_theta_size"]),
+            pooling_dim=c["non_local_dim"],
+            plan_units=tuple(c["enc_dest_size"]),
+            encoder_units=tuple(c["enc_latent_size"]),
+            decoder_units=tuple(c["dec_size"]),
+            predictor_units=tuple(c["predictor_hidden_size"])),
+        num_pools=0 if is_eth else c["nonlocal_pools"],
+        plan_weight=c["dest_loss_coeff"],
+        future_weight=c["future_loss_coeff"],
+        kl_weight=c["eth_kld_coeff" if is_eth else "kld_coeff"],
+        energy_optimizer=rate, forecaster_optimizer=rate, **changes)
+    model = trajectory.build(config, DataSpec(
+        (c["future_length"], 2), 7, past_length=PAST), batch_size=7)
+    for layers in dense_layers(model).values():
+        for layer, theirs, sign in layers:
+            layer.set_weights([
+                sign * array for array in REFERENCE.weights("weights",
+                                                            theirs)])
+    model.positive = InjectedCode(
+        model.encoder, LBEBM[f"{name}/noise/posterior"])
+    model.negative = Injected(
+        model.negative.kernel, tf.constant(LBEBM[f"{name}/langevin/start"]),
+        tf.constant(LBEBM[f"{name}/noise/langevin"]))
+    return model
+
+
+@functools.cache
+def lbebm_model(name):
+    """A model before the step; not to be trained."""
+    return make_model(name)
+
+
+def batch_of(name):
+    """The batch that a pass took, with its groups."""
+    if name == "eth":
+        size = CONFIG["eth_batch"]
+        xy = np.concatenate([LBEBM["eth/src"][:size, :, :2],
+                             LBEBM["eth/trg"][:size, :, :2]], 1)
+        xy = (xy - xy[:, PAST - 1:PAST]) * CONFIG["eth_data_scale"]
+        group = np.zeros(size, np.int64)
+    else:
+        xy = LBEBM["sdd/train_batches"][0]
+        group = np.argmax(LBEBM["sdd/mask"], axis=1)
+    return {"x": tf.constant(xy[:, PAST:]), "given": {
+        "past": tf.constant(xy[:, :PAST]), "group": tf.constant(group)}}
+
+
+def drawn(name):
+    model = lbebm_model(name)
+    batch = model.conditioned(batch_of(name))
+    return model, batch, model.draw(batch, SEED)
+
+
+def test_features_and_social_pooling_are_theirs():
+    context, given = lbebm_model("sdd").context, batch_of("sdd")["given"]
+    condition = context(given)
+    plain = condition["plain"]
+    assert_close(plain, LBEBM["sdd/past_features"])
+    for key, network in (("theta", context.theta), ("phi", context.phi),
+                         ("g", context.value)):
+        assert_close(network(plain), LBEBM[f"sdd/{key}"])
+    assert_close(context.attention(plain, given["group"]),
+                 LBEBM["sdd/attention_weights"])
+    assert_close(condition["pooled"], LBEBM["sdd/pooled"][-1])
+
+
+@each_pass
+def test_context_plan_and_future_are_theirs(name):
+    model, batch, _ = drawn(name)
+    assert_close(batch["condition"]["pooled"], LBEBM[f"{name}/context"])
+    mean, log_scale = model.encoder.parameters(batch["x"], batch["condition"])
+    assert_close(mean, LBEBM[f"{name}/out/mu"])
+    assert_close(2.0 * log_scale, LBEBM[f"{name}/out/logvar"])
+    plan, future = model.likelihood.generator.forecast(
+        tf.constant(LBEBM[f"{name}/z_posterior"]), batch["condition"])
+    assert_close(tf.reshape(plan, [len(plan), -1]), LBEBM[f"{name}/out/plan"])
+    assert_close(tf.reshape(future, [len(plan), -1]),
+                 LBEBM[f"{name}/out/future"])
+
+
+@each_pass
+@pytest.mark.parametrize("where", ["start", "posterior", "end"])
+def test_energies_potentials_and_their_gradients(name, where):
+    model, batch, _ = drawn(name)
+    z = tf.constant(LBEBM[f"{name}/z_posterior"] if where == "posterior" else
+                    LBEBM[f"{name}/langevin/{where}"])
+    energy, gradient = value_and_gradient(
+        lambda z: model.prior.energy(z, batch["condition"]), z)
+    assert_close(energy, LBEBM[f"{name}/energy/{where}"])
+    assert_close(gradient, LBEBM[f"{name}/energy_grad/{where}"])
+    value, gradient = value_and_gradient(model.negative_target(batch), z)
+    assert_close(-gradient, LBEBM[f"{name}/potential_grad/{where}"])
+    constant = value + LBEBM[f"{name}/potential/{where}"]
+    np.testing.assert_allclose(constant, np.full(len(z), constant[0]),
+                               rtol=0, atol=1e-9)
+
+
+@each_pass
+def test_chains_move_for_move(name):
+    model, batch, _ = drawn(name)
+    positions = model.negative.positions(model.negative_target(batch), SEED)
+    assert_close(tf.stack(positions), LBEBM[f"{name}/langevin/trajectory"])
+
+
+@each_pass
+def test_losses_are_theirs(name):
+    model, batch, chains = drawn(name)
+    both = model.draw(batch, SEED, reparameterized=True)._replace(
+        negative=chains.negative)
+    total, terms = model.objectives["forecast"](model, both)
+    contrast, _ = model.objectives["energy"](model, both)
+    theirs = {key: LBEBM[f"{name}/loss/{key}"] for key in (
+        "plan_mse", "future_mse", "subgoal_mse", "kl", "contrastive",
+        "total")}
+    assert_close(terms["plan"] / 8, theirs["plan_mse"])
+    assert_close(terms["future"] / 24, theirs["future_mse"])
+    assert_close(terms["consistency"] / 8, theirs["subgoal_mse"])
+    assert_close(terms["kl"], theirs["kl"])
+    assert_close(contrast, theirs["contrastive"])
+    # The energy of z- is a constant for all but the energy network.
+    assert_close(total + contrast - terms["encoded_energy"], theirs["total"])
+
+
+def test_the_mean_reduction_is_the_sum_a_row():
+    batch = batch_of("sdd")
+    kl = []
+    for reduction in ("sum", "mean"):
+        model = make_model("sdd", kl_reduction=reduction)
+        draws = model.draw(model.conditioned(batch), SEED,
+                           reparameterized=True)
+        kl.append(model.objectives["forecast"](model, draws)[1]["kl"])
+    assert_close(kl[1] * len(batch["x"]), kl[0].numpy())
+
+
+def test_rows_that_fill_a_batch_up_count_for_nothing():
+    """The same losses and updates, whatever stands in those rows."""
+    batch, model = batch_of("sdd"), make_model("sdd")
+    num_rows = len(batch["x"])
+    junk = {"x": 5.0 + batch["x"], "given": {
+        "past": 3.0 - batch["given"]["past"],
+        "group": tf.fill([num_rows], tf.constant(-1, tf.int64))}}
+    filled = tf.nest.map_structure(
+        lambda a, b: tf.concat([a, b], 0), batch, junk)
+    filled["mask"] = tf.constant([1.0] * num_rows + [0.0] * num_rows)
+
+    def twice(array, axis):
+        return tf.concat([array, array], axis)
+    model.positive.noise = twice(model.positive.noise, 0)
+    model.negative.start = twice(model.negative.start, 0)
+    model.negative.noise = twice(model.negative.noise, 1)
+    logs = model.train_step(filled)
+    for ours, theirs, factor in (
+            ("plan", "plan_mse", 8), ("future", "future_mse", 24),
+            ("kl", "kl", 1), ("energy", "contrastive", 1)):
+        assert_close(logs[f"loss/{ours}"] / factor,
+                     LBEBM[f"sdd/loss/{theirs}"])
+    assert_adam(model)
+
+
+@each_trained
+def test_gradients_of_all_parameters_are_theirs(name):
+    model, _, chains = drawn(name)
+    with tf.GradientTape(persistent=True) as tape:
+        draws = model.draw(model.conditioned(batch_of(name)), SEED,
+                           reparameterized=True)._replace(
+                               negative=chains.negative)
+        losses = {key: objective(model, draws)[0]
+                  for key, objective in model.objectives.items()}
+    for part, loss in (("forecaster", "forecast"), ("energy", "energy")):
+        gradients = tape.gradient(losses[loss], model.variables_of(part))
+        assert_gradients(gradients, expected(f"{name}/grad", model, part))
+
+
+def assert_adam(model):
+    """Biases after one step of the authors' one Adam over everything."""
+    for layers in dense_layers(model).values():
+        for layer, theirs, sign in layers:
+            if theirs == "EBM.4":  # Its gradient is 0 up to rounding, of
+                continue           # whose sign Adam makes a whole step.
+            before = sign * LBEBM[f"weights/{theirs}.bias"]
+            after = sign * LBEBM[f"sdd/after_adam/{theirs}.bias"]
+            rate = CONFIG["learning_rate"]
+            np.testing.assert_allclose(
+                (layer.bias.numpy() - before) / rate, (after - before) / rate,
+                rtol=0, atol=UPDATE, err_msg=theirs)
+
+
+def test_two_optimizers_update_as_their_one():
+    model = make_model("sdd")
+    model.train_step(batch_of("sdd"))
+    assert_adam(model)
+
+
+def test_predictions_of_their_test_are_theirs():
+    """Draws by their noise, and the un-pooled features of their `predict`."""
+    model, scale = lbebm_model("sdd"), CONFIG["data_scale"]
+    xy = LBEBM["sdd/test_batches"][0]
+    group = tf.constant(np.argmax(LBEBM["sdd/mask"], axis=1))
+    condition = model.context({"past": tf.constant(xy[:, :PAST]),
+                               "group": group})
+    kernel = Langevin(CONFIG["e_l_step_size"])
+    plans, futures = [], []
+    for start, noise, z in zip(
+            LBEBM["sdd/test/noise/prior_start"],
+            LBEBM["sdd/test/noise/langevin"], LBEBM["sdd/test/z"]):
+        chain = Injected(kernel, tf.constant(CONFIG["e_init_sig"] * start),
+                         tf.constant(noise))
+        target = model.negative_target({"condition": condition})
+        found = chain.draw(target, len(xy), {}, SEED).position
+        assert_close(found, z)
+        forecast = model.likelihood.generator.forecast(
+            found, condition, "plain")
+        plans.append(forecast.plan)
+        futures.append(forecast.future)
+        assert_close(model.likelihood.decode(found, SEED, condition),
+                     forecast.future.numpy())
+    plans, futures = np.stack(plans, 1), np.stack(futures, 1)
+    assert_close(np.swapaxes(plans.reshape(*plans.shape[:2], -1), 0, 1),
+                 LBEBM["sdd/test/plans"])
+    best = LBEBM["sdd/test/best_index"]
+    assert_close(futures[np.arange(len(best)), best],
+                 LBEBM["sdd/test/predicted_future"])
+    errors = nearest_plan_errors(
+        futures / scale, xy[:, PAST:] / scale, plans / scale)
+    assert_close(errors.ade.mean(), LBEBM["sdd/test/ade"])
+    assert_close(errors.fde.mean(), LBEBM["sdd/test/fde"])
