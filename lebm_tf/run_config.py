@@ -6,6 +6,7 @@ import os
 from lebm_tf import devices, precision
 
 ON_DIVERGENCE = ("rollback", "stop")
+INVALID_SMILES = ("unchecked", "keep", "drop")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +26,8 @@ class RunConfig:
             longer ones are left out and counted; 0 keeps all.
         vocabulary_size: Most frequent tokens of the training data that are
             known; 0 for all.
+        invalid_smiles: What becomes of lines of SMILES that are no molecules:
+            unchecked, or, counted with RDKit, keep or drop.
         anomaly_label: Label to leave out of training, for anomaly detection;
             -1 leaves none out.
         workdir: Where the run keeps everything.
@@ -79,6 +82,7 @@ class RunConfig:
     crop: str = ""
     max_length: int = 0
     vocabulary_size: int = 0
+    invalid_smiles: str = "unchecked"
     anomaly_label: int = -1
     workdir: str = ""
     train_steps: int = 10_000
@@ -147,6 +151,10 @@ class RunConfig:
             raise ValueError(
                 "evaluate_every must be at most train_steps with early_stop, "
                 f"got {self.evaluate_every} and {self.train_steps}.")
+        if self.invalid_smiles not in INVALID_SMILES:
+            raise ValueError(
+                f"invalid_smiles must be one of {', '.join(INVALID_SMILES)}, "
+                f"got {self.invalid_smiles!r}.")
         if self.on_divergence not in ON_DIVERGENCE:
             raise ValueError(
                 f"on_divergence must be one of {', '.join(ON_DIVERGENCE)}, "

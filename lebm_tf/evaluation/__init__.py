@@ -8,7 +8,7 @@ import numpy as np
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
     anomaly, chains, codes, features, frechet, gallery, likelihood,
-    reconstruction, sequences)
+    molecule_samples, reconstruction, sequences)
 from lebm_tf.evaluation.evaluator import (
     Context, EvaluationConfig, Evaluator, Metric, has_energy, num_layers)
 from lebm_tf.evaluation.plots import training_curves
@@ -19,13 +19,15 @@ EVALUATORS = {
     "codes": codes.run,
     "frechet": frechet.run,
     "likelihood": likelihood.run,
+    "molecules": molecule_samples.run,
     "pictures": gallery.run,
     "reconstruction": reconstruction.run,
     "sequences": sequences.run,
 }
 
 _CHECKS = {"anomaly": anomaly.check, "frechet": features.check,
-           "pictures": gallery.check, "sequences": sequences.check}
+           "molecules": molecule_samples.check, "pictures": gallery.check,
+           "sequences": sequences.check}
 _NEED_ENERGY = {"chains"}
 _NEED_ONE_LAYER = {"likelihood"}
 

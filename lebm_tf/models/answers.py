@@ -47,7 +47,8 @@ class Score(NamedTuple):
 
 
 def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
-           temperature=1.0, condition=None) -> Samples:
+           temperature=1.0, condition=None, token_temperature=None
+           ) -> Samples:
     """Draws of the prior chains, and g of them.
 
     Args:
@@ -58,11 +59,15 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
         temperature: > 0, float [] or [num_samples]; chains climb log p /
             temperature.
         condition: [num_samples, ...], for a conditional prior.
+        token_temperature: Of the tokens of sequences, if not as the model has
+            it: > 0, float [] or [num_samples].
     """
     batch = {} if condition is None else {"condition": condition}
     target = tempered(model.negative_target(batch), temperature)
     z = _draw(model.generation, target, num_samples, batch, seed, num_steps)
-    x = model.likelihood.decode(z, rng.stream(seed, "x"))
+    x = model.likelihood.decode(z, rng.stream(seed, "x"), **(
+        {} if token_temperature is None else {
+            "temperature": token_temperature}))
     return Samples(x, z, model.energy(z, condition))
 
 

@@ -44,7 +44,8 @@ class LatentInference:
 
     def sample(self, num_samples: int, seed: int = 0, *,
                num_steps: int | None = None, temperature: float = 1.0,
-               condition=None) -> Samples:
+               condition=None, token_temperature: float | None = None
+               ) -> Samples:
         """Draws z from the prior chains, and g(z).
 
         Args:
@@ -54,6 +55,8 @@ class LatentInference:
                 of the base p0.
             temperature: > 0; chains climb log p / temperature.
             condition: [num_samples, ...], for a conditional prior.
+            token_temperature: > 0, of the tokens of sequences, if not as the
+                model decodes them; low ones draw what is probable.
 
         Raises:
             ValueError: If an argument is out of range.
@@ -67,20 +70,28 @@ class LatentInference:
         if num_steps and not hasattr(self.prior, "energy"):
             raise ValueError("num_steps needs a prior with an energy to climb,"
                              f" got {num_steps} for a base alone.")
+        if token_temperature is not None and (
+                self.likelihood.has_distance or not token_temperature > 0):
+            raise ValueError("token_temperature must be > 0, and of sequences,"
+                             f" got {token_temperature}.")
         steps = self.generation.num_steps if num_steps is None else num_steps
         step = self._compiled("sample", self._sample_batch, steps)
+        heats = tuple(None if heat is None else tf.constant(
+            heat, keras.config.floatx())
+            for heat in (temperature, token_temperature))
 
         def batch(seed, rows, *inputs):
-            return step(rng.stream(seed, "sample"), tf.constant(
-                temperature, keras.config.floatx()), *inputs)
+            return step(rng.stream(seed, "sample"), *heats, *inputs)
         inputs = () if condition is None else (condition,)
         return Samples(*_in_batches(
             batch, num_samples, self.inference_batch, seed, inputs))
 
-    def _sample_batch(self, num_steps, seed, temperature, condition=None):
+    def _sample_batch(self, num_steps, seed, temperature, token_temperature,
+                      condition=None):
         return answers.sample(
             self, self.inference_batch, seed, num_steps=num_steps,
-            temperature=temperature, condition=condition)
+            temperature=temperature, condition=condition,
+            token_temperature=token_temperature)
 
     def infer(self, x, seed: int = 0, *, num_steps: int | None = None,
               condition=None) -> Position:
