@@ -6,8 +6,9 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.datasets.vocabulary import END, PAD, Vocabulary
+from lebm_tf.datasets.vocabulary import Vocabulary
 from lebm_tf.errors import InputError
+from lebm_tf.token_ids import END, PAD
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

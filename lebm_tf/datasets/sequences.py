@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from lebm_tf.datasets import smiles
 from lebm_tf.datasets.sequence_data import SequenceData
-from lebm_tf.datasets.vocabulary import UNKNOWN, Vocabulary, cut, padded
+from lebm_tf.datasets.vocabulary import Vocabulary, cut, padded
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
+from lebm_tf.token_ids import UNKNOWN
 
 # Name -> (tokenizer, files of training, validation, test).
 PUBLIC = {

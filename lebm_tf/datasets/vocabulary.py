@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.token_ids import END, PAD, UNKNOWN
+
 SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
-PAD, UNKNOWN, BEGIN, END = range(4)
 
 
 def _words(lines):

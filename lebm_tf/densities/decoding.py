@@ -10,9 +10,9 @@ from typing import Any, Callable
 import tensorflow as tf
 
 from lebm_tf.mcmc import rng
+from lebm_tf.token_ids import BEGIN, END, PAD
 
 METHODS = ("sample", "greedy", "beam")
-PAD, UNKNOWN, BEGIN, END = range(4)
 _NEVER = (PAD, BEGIN)  # No sentence holds them.
 
 

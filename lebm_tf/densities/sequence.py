@@ -5,9 +5,10 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from lebm_tf.densities.decoding import BEGIN, PAD, DecodingConfig, decode
+from lebm_tf.densities.decoding import DecodingConfig, decode
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
+from lebm_tf.token_ids import BEGIN, PAD
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
@@ -49,8 +50,11 @@ class SequenceLikelihood(keras.Model):
 
         Returns:
             (float32 [tokens] in nats, int64 [tokens, 2] as (row, t)). Nothing
-            is computed for padding behind the recurrent layer.
+            is computed for padding behind the recurrent layer, nor in it
+            for what is padding in all rows.
         """
+        longest = tf.reduce_max(tf.math.count_nonzero(x != PAD, 1, tf.int32))
+        x = x[:, :tf.maximum(longest, 1)]
         where = tf.where(x != PAD)
         hidden = tf.gather_nd(
             self.decoder(self.read_before(x), z, drop=self._drop(seed)),

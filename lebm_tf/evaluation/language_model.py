@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf import token_ids
 from lebm_tf.evaluation import tokens
 from lebm_tf.mcmc import rng
 from lebm_tf.networks.fused_lstm import fused_lstm
@@ -140,11 +141,11 @@ class LanguageModel(tf.Module):
         """
         targets = tf.transpose(rows)
         inputs = tf.pad(targets[:-1], [[1, 0], [0, 0]],
-                        constant_values=tokens.START)
+                        constant_values=token_ids.BEGIN)
         x = self._drop(tf.gather(self.embedding.value, inputs), dropout_seed, 0)
         x = fused_lstm(x, self.kernel.value, self.bias.value)
         x = self._drop(x, dropout_seed, 1)
-        where = tf.where(targets != tokens.PAD)
+        where = tf.where(targets != token_ids.PAD)
         logits = (tf.gather_nd(x, where) @ self.output_kernel.value
                   + self.output_bias.value)
         return tf.nn.sparse_softmax_cross_entropy_with_logits(

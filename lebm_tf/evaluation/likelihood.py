@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.datasets.vocabulary import PAD
 from lebm_tf.densities import posterior_target, prior_target
 from lebm_tf.evaluation import annealing
 from lebm_tf.evaluation.annealing import Estimate, log_mean_exp
 from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
 from lebm_tf.evaluation.sequences import perplexity
 from lebm_tf.mcmc import Hmc, rng, run_chain, trace_chain
+from lebm_tf.token_ids import PAD
 
 _NUM_CHAINS = 10  # Posterior chains of one picture.
 _BATCH_SIZE = 10  # Pictures at a time.

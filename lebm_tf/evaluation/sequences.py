@@ -6,11 +6,11 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from lebm_tf.datasets.vocabulary import END, PAD
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
 from lebm_tf.evaluation.reconstruction import standard_error
 from lebm_tf.files import atomic_path
+from lebm_tf.token_ids import END, PAD
 
 _NUM_SHOWN = 20
 

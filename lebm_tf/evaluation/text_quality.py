@@ -6,7 +6,7 @@ from typing import Sequence
 
 import numpy as np
 
-from lebm_tf.evaluation import tokens
+from lebm_tf import token_ids
 
 _LONGEST = 4
 
@@ -30,7 +30,7 @@ def word_divergence(samples: np.ndarray, reference: np.ndarray) -> float:
     Raises:
         ValueError: If they have no token in common.
     """
-    counts = [collections.Counter(rows[rows != tokens.PAD].tolist())
+    counts = [collections.Counter(rows[rows != token_ids.PAD].tolist())
               for rows in (np.asarray(samples), np.asarray(reference))]
     both = sorted(set(counts[0]) & set(counts[1]))
     if not both:
@@ -65,7 +65,7 @@ def corpus_bleu(reconstructions: np.ndarray, references: np.ndarray) -> float:
     right, total, lengths = [0] * _LONGEST, [0] * _LONGEST, [0, 0]
     for pair in zip(reconstructions, references):
         ours, theirs = ([int(word) for word in row
-                         if word not in (tokens.PAD, tokens.END)]
+                         if word not in (token_ids.PAD, token_ids.END)]
                         for row in pair)
         lengths[0] += len(ours)
         lengths[1] += len(theirs)

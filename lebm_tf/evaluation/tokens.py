@@ -1,14 +1,14 @@
 """Rows of tokens, as everything that measures sentences takes them.
 
 A row holds the words of a sentence, then the end of sentence, then padding.
-The start of a sentence is the decoder's input only, never in a row. What ends
+The beginning of a sentence is read only, never in a row. What ends
 a sentence is a token like any other: a sentence of 5 words has 6, and is as
 likely as its 6 tokens together.
 """
 
 import numpy as np
 
-PAD, UNKNOWN, START, END = range(4)
+from lebm_tf.token_ids import END, PAD
 
 
 def check(rows: np.ndarray, vocabulary_size: int, name: str = "rows"
@@ -20,7 +20,7 @@ def check(rows: np.ndarray, vocabulary_size: int, name: str = "rows"
 
     Args:
         rows: int32 [num_rows, length], from 0 to `vocabulary_size` - 1.
-        vocabulary_size: Number of all tokens, those of this module included.
+        vocabulary_size: Number of all tokens, those of `token_ids` included.
         name: What to call them in an error.
 
     Raises:

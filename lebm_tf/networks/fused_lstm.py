@@ -3,53 +3,74 @@
 import tensorflow as tf
 
 
-def fused_lstm(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """One LSTM layer from zero states.
+def fused_lstm(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
+               first: tuple[tf.Tensor, tf.Tensor] | None = None,
+               constant: tf.Tensor | None = None) -> tf.Tensor:
+    """One LSTM layer.
 
     c_t = f c_{t-1} + i g,  h_t = o tanh(c_t), with i, f, o = sigmoid and
-    g = tanh of [x_t, h_{t-1}] kernel + bias; Hochreiter and Schmidhuber 1997,
-    with the forget gate of Gers et al. 2000.
+    g = tanh of [x_t, constant, h_{t-1}] kernel + bias; Hochreiter and
+    Schmidhuber 1997, with the forget gate of Gers et al. 2000.
 
     All steps are one operation of TensorFlow, `BlockLSTM`, which runs on CPU
     and GPU, not under XLA. The gradient is our own and keeps only what is
     recurrent in its loop; the operation's sums that of the kernel step by
     step. There and back took 245 ms with that and takes 50 with this (32 rows
-    of 20 steps, width 512, one core). The gradient of `BlockLSTMV2` is wrong
-    on a CPU (TensorFlow 2.21).
+    of 20 steps, width 512, one core). In a graph, parts of the gradient that
+    nobody asks for, as those of kernel and x in a chain that moves
+    `constant` and `first`, are not computed. The gradient of `BlockLSTMV2` is
+    wrong on a CPU (TensorFlow 2.21).
 
     Args:
         x: float32 [length, batch, width].
-        kernel: float32 [width + hidden, 4 hidden], for inputs, then states;
-            gates in the order i, g, f, o.
+        kernel: float32 [width + constant width + hidden, 4 hidden], for
+            inputs, then states; gates in the order i, g, f, o.
         bias: float32 [4 hidden].
+        first: (c, h) before the first step, float32 [batch, hidden] each;
+            zeros if not given.
+        constant: What every step reads besides, float32 [batch, width].
 
     Returns:
         States h, float32 [length, batch, hidden].
     """
-    return _lstm(x, tf.convert_to_tensor(kernel), tf.convert_to_tensor(bias))
+    kernel = tf.convert_to_tensor(kernel)
+    num_rows, hidden = tf.shape(x)[1], kernel.shape[1] // 4
+    if first is None:
+        first = (tf.zeros([num_rows, hidden]),) * 2
+    if constant is None:
+        constant = tf.zeros([num_rows, 0])
+    return _lstm(x, constant, kernel, tf.convert_to_tensor(bias), *first)
 
 
 @tf.custom_gradient
-def _lstm(x, kernel, bias):
+def _lstm(x, constant, kernel, bias, first_c, first_h):
     hidden = kernel.shape[1] // 4
-    start = tf.zeros([tf.shape(x)[1], hidden])
+    size = kernel.shape[0] - hidden - constant.shape[-1]
     peephole = tf.zeros([hidden])
+    repeated = tf.tile(constant[None], [tf.shape(x)[0], 1, 1])
+    x = tf.concat([x, repeated], -1)
     run = tf.raw_ops.BlockLSTM(
-        seq_len_max=tf.shape(x, tf.int64)[0], x=x, cs_prev=start,
-        h_prev=start, w=kernel, wci=peephole, wcf=peephole, wco=peephole,
+        seq_len_max=tf.shape(x, tf.int64)[0], x=x, cs_prev=first_c,
+        h_prev=first_h, w=kernel, wci=peephole, wcf=peephole, wco=peephole,
         b=bias, forget_bias=0.0, cell_clip=-1.0, use_peephole=False)
 
     def gradient(upstream):
-        gates = _gate_gradients(run, kernel[-hidden:], upstream)
-        inputs = tf.concat([x, _previous(run.h)], axis=-1)
-        return (tf.tensordot(gates, kernel[:-hidden], [[2], [1]]),
+        of_states = kernel[-hidden:]
+        gates, c = _gate_gradients(run, of_states, first_c, upstream)
+        inputs = tf.concat([x, _previous(run.h, first_h)], axis=-1)
+        total = tf.reduce_sum(gates, 0)
+        return (tf.tensordot(gates, kernel[:size], [[2], [1]]),
+                tf.matmul(total, kernel[size:-hidden], transpose_b=True),
                 tf.tensordot(inputs, gates, [[0, 1], [0, 1]]),
-                tf.reduce_sum(gates, [0, 1]))
+                tf.reduce_sum(total, 0), tf.reduce_sum(c[:1], 0),
+                tf.matmul(tf.reduce_sum(gates[:1], 0), of_states,
+                          transpose_b=True))
     return run.h, gradient
 
 
-def _gate_gradients(run, kernel, upstream):
-    """Gradients before the activations, [length, batch, 4 hidden].
+def _gate_gradients(run, kernel, first, upstream):
+    """Gradients before the activations, [length, batch, 4 hidden], and those
+    of c_{t-1}, [length, batch, hidden].
 
     Those of i, g, f are dc times something known, that of o is dh times
     something known, with dh_t = upstream_t + gates_{t+1} kernel^T and
@@ -58,7 +79,7 @@ def _gate_gradients(run, kernel, upstream):
     candidate, cell = run.ci, run.co
     known = tf.concat([
         candidate * run.i * (1.0 - run.i), run.i * (1.0 - candidate**2),
-        _previous(run.cs) * run.f * (1.0 - run.f),
+        _previous(run.cs, first) * run.f * (1.0 - run.f),
         cell * run.o * (1.0 - run.o)], axis=-1)
     to_cell = run.o * (1.0 - cell**2)
 
@@ -70,11 +91,12 @@ def _gate_gradients(run, kernel, upstream):
         gates = known * tf.concat([inside, inside, inside, state], axis=-1)
         return gates, inside * forget
 
-    return tf.scan(step, (upstream, known, to_cell, run.f),
-                   (tf.zeros_like(known[0]), tf.zeros_like(to_cell[0])),
-                   reverse=True)[0]
+    # Sums, as there may be no step at all.
+    none = [tf.zeros_like(tf.reduce_sum(a[:1], 0)) for a in (known, to_cell)]
+    return tf.scan(step, (upstream, known, to_cell, run.f), tuple(none),
+                   reverse=True)
 
 
-def _previous(states):
-    """States one step before, zero at the start."""
-    return tf.pad(states[:-1], [[1, 0], [0, 0], [0, 0]])
+def _previous(states, first):
+    """States one step before."""
+    return tf.concat([first[None], states], 0)[:-1]

@@ -6,13 +6,14 @@ import keras
 import tensorflow as tf
 
 from lebm_tf.networks import initializers
+from lebm_tf.networks.fused_lstm import fused_lstm
 
 CELLS = ("lstm", "gru")
 _UNIFORM = 0.1  # Initial weights are U(-0.1, 0.1), as in the public code.
 
 
 def run_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
-             first: tuple) -> tf.Tensor:
+             first: tuple, constant: tf.Tensor | None = None) -> tf.Tensor:
     """Runs a cell along a sequence.
 
     Args:
@@ -20,22 +21,19 @@ def run_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
             with reset, update, candidate (Cho et al. 2014, arXiv:1406.1078,
             where the reset gate comes before the product).
         x: float [length, batch, in].
-        kernel: [in + width, gates * width].
+        kernel: [in + constant's + width, gates * width].
         bias: [gates * width].
         first: State before the first step: (c, h), or (h,); [batch, width].
+        constant: What every step reads behind x, [batch, any].
 
     Returns:
         h of every step, float [length, batch, width].
     """
     if cell == "lstm" and x.dtype == tf.float32:
-        # One operation for all steps. Its second version has wrong gradients
-        # (TensorFlow 2.21: 0.4 off the plain cell where this one is exact).
-        c, h = first
-        none = tf.zeros_like(kernel[0, :h.shape[-1]])
-        return tf.raw_ops.BlockLSTM(
-            seq_len_max=tf.shape(x, tf.int64)[0], x=x, cs_prev=c, h_prev=h,
-            w=kernel, wci=none, wcf=none, wco=none, b=bias, forget_bias=0.0,
-            cell_clip=-1.0).h
+        return fused_lstm(x, kernel, bias, first, constant)
+    if constant is not None:
+        x = tf.concat([x, tf.tile(
+            constant[None], [tf.shape(x)[0], 1, 1])], 2)
     outputs = tf.TensorArray(x.dtype, tf.shape(x)[0],
                              element_shape=first[-1].shape)
 
@@ -156,10 +154,9 @@ class RecurrentDecoder(_Recurrent):
         drop = drop or (lambda values, name: values)
         x = drop(self._embedded(tokens), "embedding")
         z = tf.cast(z, x.dtype)
-        tiled = tf.tile(z[:, None], [1, tf.shape(tokens)[1], 1])
-        x = tf.transpose(tf.concat([x, tiled], 2), [1, 0, 2])
-        outputs = run_cell(self.cell, x, self.kernel.value, self.bias.value,
-                           self._first(z))
+        outputs = run_cell(
+            self.cell, tf.transpose(x, [1, 0, 2]), self.kernel.value,
+            self.bias.value, self._first(z), z)
         return drop(tf.transpose(outputs, [1, 0, 2]), "output")
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
@@ -242,6 +239,8 @@ class RecurrentEncoder(_Recurrent):
 
     def call(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         length = tf.reduce_sum(tf.cast(x != 0, tf.int32), 1)
+        # Nothing is computed for what is padding in all rows.
+        x = x[:, :tf.maximum(tf.reduce_max(length), 1)]
         ways = (x, tf.reverse_sequence(x, length, seq_axis=1))
         ends = []
         for tokens, (kernel, bias) in zip(ways, self.kernels):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf.evaluation import language_model, tokens
+from lebm_tf import token_ids
+from lebm_tf.evaluation import language_model
 from lebm_tf.evaluation.language_model import (
     LanguageModel, LanguageModelConfig, Score, perplexity, random_batches,
     sorted_batches, train)
@@ -18,8 +19,8 @@ SMALL = LanguageModelConfig(
     embedding_dim=8, hidden_dim=16, dropout=0.0, learning_rate=1e-2,
     batch_size=50, max_epochs=5)
 # From a start, or one of three words, to one of the words or an end.
-STATES = [tokens.START, 4, 5, 6]
-NEXT = [4, 5, 6, tokens.END]
+STATES = [token_ids.BEGIN, 4, 5, 6]
+NEXT = [4, 5, 6, token_ids.END]
 CHAIN = np.array([[0.6, 0.3, 0.1, 0.0], [0.1, 0.6, 0.1, 0.2],
                   [0.2, 0.1, 0.4, 0.3], [0.5, 0.25, 0.0, 0.25]])
 
@@ -34,8 +35,8 @@ def pad(sentences):
 def speak(numbers, num_sentences):
     sentences = []
     for _ in range(num_sentences):
-        word, sentence = tokens.START, []
-        while word != tokens.END:
+        word, sentence = token_ids.BEGIN, []
+        while word != token_ids.END:
             word = numbers.choice(NEXT, p=CHAIN[STATES.index(word)])
             sentence.append(word)
         sentences.append(sentence)
@@ -69,7 +70,7 @@ def test_it_reaches_the_entropy_rate_of_a_language(numbers):
     rows, held_out = speak(numbers, 4000), speak(numbers, 2000)
     model = train(rows, 7, speak(numbers, 300), SMALL)
     score = perplexity(model, held_out)
-    before = np.insert(held_out, 0, tokens.START, axis=1)
+    before = np.insert(held_out, 0, token_ids.BEGIN, axis=1)
     true = [-np.log(CHAIN[STATES.index(a), NEXT.index(b)])
             for a, b in zip(before[:, :-1][held_out > 0],
                             held_out[held_out > 0])]
@@ -85,7 +86,7 @@ def test_it_remembers_the_first_word_to_the_end():
     """The last word repeats the first, after 3 equal ones: log 3 nats a
     sentence of 6 tokens, all in the first one. To forget costs as much
     again."""
-    sentences = np.array([[word, *[7] * 3, word, tokens.END]
+    sentences = np.array([[word, *[7] * 3, word, token_ids.END]
                           for word in (4, 5, 6)], np.int32)
     model = train(np.tile(sentences, (100, 1)), 8, sentences,
                   dataclasses.replace(SMALL, learning_rate=3e-2, batch_size=10,
@@ -246,8 +247,8 @@ def test_a_few_steps_on_penn_treebank_lower_its_perplexity():
         if part == "train":
             for word in sorted({word for line in lines for word in line}):
                 words[word] = len(words) + 4
-        parts.append(pad([[words.get(word, tokens.UNKNOWN) for word in line]
-                          + [tokens.END] for line in lines]))
+        parts.append(pad([[words.get(word, token_ids.UNKNOWN) for word in line]
+                          + [token_ids.END] for line in lines]))
     values = [perplexity(train(parts[0], 10_002, parts[1], LanguageModelConfig(
         embedding_dim=64, hidden_dim=64, learning_rate=1e-2,
         max_epochs=epochs)),
