@@ -28,6 +28,8 @@ class RunConfig:
             known; 0 for all.
         invalid_smiles: What becomes of lines of SMILES that are no molecules:
             unchecked, or, counted with RDKit, keep or drop.
+        property: Property of molecules that is learned beside them: logp, qed,
+            sa, weight or penalized_logp; none if empty.
         anomaly_label: Label to leave out of training, for anomaly detection;
             -1 leaves none out.
         workdir: Where the run keeps everything.
@@ -83,6 +85,7 @@ class RunConfig:
     max_length: int = 0
     vocabulary_size: int = 0
     invalid_smiles: str = "unchecked"
+    property: str = ""
     anomaly_label: int = -1
     workdir: str = ""
     train_steps: int = 10_000

@@ -9,6 +9,7 @@ z and energy.
 """
 
 import dataclasses
+import math
 import os
 import sys
 
@@ -43,6 +44,8 @@ class SampleConfig:
             sequences, or .npz.
         num_steps: Moves of the chains; -1 as trained, 0 draws from the base.
         temperature: > 0; chains climb log p / temperature.
+        target: What samples shall have, as QED=0.9, of a run with a
+            --property: chains of p(z | y) draw them.
         token_temperature: Of sequences, > 0: probabilities of tokens are to
             the power of its inverse; 0 takes the model's own.
     """
@@ -54,6 +57,7 @@ class SampleConfig:
     num_steps: int = -1
     temperature: float = 1.0
     token_temperature: float = 0.0
+    target: str = ""
 
     def __post_init__(self):
         if self.num_samples < 1:
@@ -68,6 +72,35 @@ class SampleConfig:
         if not self.token_temperature >= 0:
             raise ValueError("token_temperature must be > 0, or 0, got "
                              f"{self.token_temperature}.")
+
+
+def read_target(text: str, run) -> float | None:
+    """The y of "NAME=y", None of "".
+
+    Args:
+        text: The flag.
+        run: `RunConfig` of the model.
+
+    Raises:
+        InputError: If it is no such text, or the run learned another property
+            or none.
+    """
+    if not text:
+        return None
+    name, _, value = text.partition("=")
+    if not run.property or name.lower() != run.property:
+        raise InputError(
+            f"--target must be {run.property or 'left out'}"
+            f"{'=NUMBER' if run.property else ''} for a run with --property="
+            f"{run.property or 'nothing'}, got {text!r}.")
+    try:
+        found = float(value)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise InputError(f"--target must be {run.property}=NUMBER, got "
+                         f"{text!r}.")
+    return found
 
 
 def write_png(path: str, samples) -> None:
@@ -123,6 +156,7 @@ def main(values) -> None:
         raise InputError(
             f"--output must end with {' or '.join(ENDINGS[kind])} for {kind}, "
             f"got {chosen.output!r}.")
+    target = read_target(chosen.target, resolved.run)
     if (kind, ending) == ("molecules", ".png"):
         rdkit("Chem")  # Refused before the model is loaded.
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
@@ -132,7 +166,8 @@ def main(values) -> None:
                          f"got {steps} for the base alone.")
     samples = model.sample(chosen.num_samples, chosen.seed, num_steps=steps,
                            temperature=chosen.temperature,
-                           token_temperature=chosen.token_temperature or None)
+                           token_temperature=chosen.token_temperature or None,
+                           target=target)
     if vocabulary is not None and ending != ".npz":
         write = write_molecules if ending == ".png" else write_text
         write(chosen.output, vocabulary.texts(samples.x))

@@ -49,8 +49,9 @@ def train_batches(
         channels] in [-1, 1] or int32 [rows, longest], cut where the longest
         sequence of the whole batch ends; "index" int64 [rows], the rows in
         `data.x_train`, each at most once an epoch; and, if there are labels,
-        "y" int64 [rows]. One element for each replica of this worker
-        in turn, of rows = batch_size / replicas.
+        "y" int64 [rows], or numbers, "value" float32 [rows].
+        One element for each replica of this worker in turn, of rows =
+        batch_size / replicas.
 
     Raises:
         InputError: If `batch_size` is out of its range, or no multiple of
@@ -73,22 +74,29 @@ def train_batches(
         labels = data.y_train
         if labels is not None:
             labels = tf.convert_to_tensor(labels)
+        values = getattr(data, "values_train", None)
+        if values is not None:
+            values = tf.convert_to_tensor(values)
         lengths = tf.convert_to_tensor(np.count_nonzero(
-            data.x_train != PAD, axis=1)) if data.kind == "sequences" else None
+            data.x_train != PAD, axis=1)) if isinstance(
+                data, SequenceData) else None
 
     def piece(number):
         step, replica = number // num_local, number % num_local + first_replica
         whole = permuted(step % num_steps * batch_size + tf.range(
             batch_size, dtype=tf.int64), len(data.x_train), seed,
             step // num_steps)
-        index = whole[replica * num_rows:][:num_rows]
+        index = tf.ensure_shape(
+            whole[replica * num_rows:][:num_rows], [num_rows])
         # Gathered as uint8, normalised after: a quarter of the memory moved.
         x = data.to_model(tf.gather(examples, index))
         if lengths is not None:  # The same for all replicas, as noise has it.
             x = x[:, :tf.reduce_max(tf.gather(lengths, whole))]
-        columns = {"x": x, "index": tf.ensure_shape(index, [num_rows])}
+        columns = {"x": x, "index": index}
         if labels is not None:
             columns["y"] = tf.gather(labels, index)
+        if values is not None:
+            columns["value"] = tf.gather(values, index)
         return columns
 
     pieces = tf.data.Dataset.counter(start_step * num_local)

@@ -23,17 +23,20 @@ class DataSpec:
         num_train: Number of training examples.
         num_classes: Number of labels; 0 without labels.
         num_tokens: Size of the vocabulary of sequences; 0 for other data.
+        has_values: Whether a number belongs to every example.
     """
     shape: tuple[int, ...]
     num_train: int
     num_classes: int = 0
     num_tokens: int = 0
+    has_values: bool = False
 
     @classmethod
     def of(cls, data) -> "DataSpec":
         """Of a data set such as `datasets.ImageData`."""
         return cls(tuple(data.shape), len(data.x_train), data.num_classes,
-                   getattr(data, "num_tokens", 0))
+                   getattr(data, "num_tokens", 0),
+                   getattr(data, "values_train", None) is not None)
 
 
 class Recipe(NamedTuple):

@@ -47,8 +47,8 @@ class Score(NamedTuple):
 
 
 def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
-           temperature=1.0, condition=None, token_temperature=None
-           ) -> Samples:
+           temperature=1.0, condition=None, token_temperature=None,
+           value=None) -> Samples:
     """Draws of the prior chains, and g of them.
 
     Args:
@@ -61,9 +61,12 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
         condition: [num_samples, ...], for a conditional prior.
         token_temperature: Of the tokens of sequences, if not as the model has
             it: > 0, float [] or [num_samples].
+        value: y of p(z | y), float [num_samples]; needs `model.attribute`.
     """
     batch = {} if condition is None else {"condition": condition}
-    target = tempered(model.negative_target(batch), temperature)
+    if value is not None:
+        batch["value"] = value
+    target = tempered(model.generation_target(batch), temperature)
     z = _draw(model.generation, target, num_samples, batch, seed, num_steps)
     x = model.likelihood.decode(z, rng.stream(seed, "x"), **(
         {} if token_temperature is None else {

@@ -35,6 +35,8 @@ class EnergyModel(LatentInference, keras.Model):
         generation: Sampler behind `sample`; `negative` if not given.
         inference: Sampler behind `infer`; `positive` if not given.
         encoder: Density q(z | x), where a family has one.
+        attribute: Density p(y | z) of a number y, where a family has one;
+            batches that hold it as "value" then shape the posterior too.
         banks: Chain banks to checkpoint.
         fitted: Densities with `fit(codes, seed, step)`, such as
             `densities.GaussianMixture`, which learn when training is over.
@@ -49,10 +51,12 @@ class EnergyModel(LatentInference, keras.Model):
                  parts: Mapping[str, Any], objectives: Mapping[str, Objective],
                  positive=None, negative=None,
                  generation: ShortRun | None = None, inference=None,
-                 encoder: keras.Model | None = None, banks=(), fitted=(),
+                 encoder: keras.Model | None = None,
+                 attribute: keras.Model | None = None, banks=(), fitted=(),
                  seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         self.prior, self.likelihood, self.encoder = prior, likelihood, encoder
+        self.attribute = attribute
         self.parts = {name: part if isinstance(part, (tuple, list)) else
                       (part,) for name, part in parts.items()}
         self.objectives = dict(objectives)
@@ -126,12 +130,25 @@ class EnergyModel(LatentInference, keras.Model):
 
     def positive_target(self, batch: Mapping[str, Any]):
         """What positive chains climb: the posterior."""
-        return posterior_target(self.prior, self.likelihood, batch["x"],
-                                batch.get("condition"))
+        return self._valued(posterior_target(
+            self.prior, self.likelihood, batch["x"], batch.get("condition")),
+            batch)
 
     def negative_target(self, batch: Mapping[str, Any]):
         """What negative chains climb: the prior."""
         return prior_target(self.prior, batch.get("condition"))
+
+    def generation_target(self, batch: Mapping[str, Any]):
+        """What chains that draw samples climb: the prior, p(z | y) where
+        there is a y, as "value"."""
+        return self._valued(self.negative_target(batch), batch)
+
+    def _valued(self, target, batch):
+        """The target, times p(y | z) where there are both."""
+        if self.attribute is None or "value" not in batch:
+            return target
+        return lambda z: target(z) + self.attribute.log_prob(
+            batch["value"], z)
 
     def draw(self, batch: Mapping[str, Any], seed: rng.Seed, *,
              reparameterized: bool = False) -> Draws:

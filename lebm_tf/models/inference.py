@@ -1,8 +1,8 @@
 """What one does with a trained model: draw, infer, reconstruct, score."""
 
+import dataclasses
 import functools
-import math
-from typing import Any, Callable, NamedTuple
+from typing import Callable, NamedTuple
 
 import keras
 import numpy as np
@@ -13,6 +13,8 @@ from lebm_tf.mcmc.chain import trace_chain
 from lebm_tf.mcmc.kernel import Position
 from lebm_tf.models import answers
 from lebm_tf.models.answers import Samples, Score
+from lebm_tf.models.batching import in_batches
+from lebm_tf.samplers import FromBatch
 
 
 class Transition(NamedTuple):
@@ -44,8 +46,8 @@ class LatentInference:
 
     def sample(self, num_samples: int, seed: int = 0, *,
                num_steps: int | None = None, temperature: float = 1.0,
-               condition=None, token_temperature: float | None = None
-               ) -> Samples:
+               condition=None, token_temperature: float | None = None,
+               target: float | None = None) -> Samples:
         """Draws z from the prior chains, and g(z).
 
         Args:
@@ -57,6 +59,7 @@ class LatentInference:
             condition: [num_samples, ...], for a conditional prior.
             token_temperature: > 0, of the tokens of sequences, if not as the
                 model decodes them; low ones draw what is probable.
+            target: y of the chains of p(z | y), of a model with a y.
 
         Raises:
             ValueError: If an argument is out of range.
@@ -74,24 +77,64 @@ class LatentInference:
                 self.likelihood.has_distance or not token_temperature > 0):
             raise ValueError("token_temperature must be > 0, and of sequences,"
                              f" got {token_temperature}.")
+        if target is not None:
+            self._needs_attribute()
         steps = self.generation.num_steps if num_steps is None else num_steps
         step = self._compiled("sample", self._sample_batch, steps)
         heats = tuple(None if heat is None else tf.constant(
             heat, keras.config.floatx())
-            for heat in (temperature, token_temperature))
+            for heat in (temperature, token_temperature, target))
 
         def batch(seed, rows, *inputs):
             return step(rng.stream(seed, "sample"), *heats, *inputs)
         inputs = () if condition is None else (condition,)
-        return Samples(*_in_batches(
+        return Samples(*in_batches(
             batch, num_samples, self.inference_batch, seed, inputs))
 
     def _sample_batch(self, num_steps, seed, temperature, token_temperature,
-                      condition=None):
+                      target, condition=None):
+        value = None if target is None else tf.fill(
+            [self.inference_batch], target)
         return answers.sample(
             self, self.inference_batch, seed, num_steps=num_steps,
             temperature=temperature, condition=condition,
-            token_temperature=token_temperature)
+            token_temperature=token_temperature, value=value)
+
+    def climb(self, z: Position, value, seed: int = 0, *, num_steps: int
+              ) -> Position:
+        """Chains of p(z | y) that go on from z, nest of [batch, ...].
+
+        Args:
+            z: Where they start, nest of [batch, ...].
+            value: y, float [batch].
+            seed: Any int.
+            num_steps: Moves, with the kernel of the chains that draw samples.
+
+        Raises:
+            ValueError: If the model learned no y.
+        """
+        self._needs_attribute()
+        structure = tf.nest.map_structure(lambda _: 0, z)
+        sampler = dataclasses.replace(
+            self.generation, initializer=FromBatch(), num_steps=num_steps)
+
+        def run(seed, value, *leaves):
+            batch = {"start": tf.nest.pack_sequence_as(structure, leaves),
+                     "value": value}
+            return sampler.draw(self.generation_target(batch), len(leaves[0]),
+                                batch, seed).position
+        step = self._compiled(f"climb/{num_steps}", run)
+        leaves = tf.nest.flatten(z)
+        return in_batches(
+            lambda seed, rows, *inputs: step(
+                rng.stream(seed, "climb"), *inputs),
+            len(leaves[0]), self.inference_batch, seed,
+            (np.asarray(value, leaves[0].dtype), *leaves))
+
+    def _needs_attribute(self):
+        if self.attribute is None:
+            raise ValueError("a target needs a model that learned a number "
+                             "beside x, got one without.")
 
     def infer(self, x, seed: int = 0, *, num_steps: int | None = None,
               condition=None) -> Position:
@@ -106,8 +149,8 @@ class LatentInference:
 
         def batch(seed, rows, *inputs):
             return step(rng.stream(seed, "infer"), *inputs)
-        return _in_batches(batch, len(x), self.inference_batch, seed,
-                           self._inputs(x, condition))
+        return in_batches(batch, len(x), self.inference_batch, seed,
+                          self._inputs(x, condition))
 
     def _infer_batch(self, num_steps, seed, x, condition=None):
         return answers.infer(
@@ -119,15 +162,19 @@ class LatentInference:
         z = self.infer(x, seed, num_steps=num_steps, condition=condition)
         return self.decode(z, seed)
 
-    def decode(self, z: Position, seed: int = 0) -> np.ndarray:
-        """What z stands for: g(z), float32 [batch, ...], or sequences of
-        tokens, int32 [batch, length], for which the seed matters."""
+    def decode(self, z: Position, seed: int = 0, *,
+               token_temperature: float | None = None) -> np.ndarray:
+        """What z stands for: g(z), float32 [batch, ...], or tokens, int32
+        [batch, length], drawn with the seed, and a temperature > 0 if given."""
+        heat = () if token_temperature is None else (token_temperature,)
         leaves = tf.nest.flatten(z)
         structure = tf.nest.map_structure(lambda _: 0, z)
-        step = self._compiled(
-            "decode", lambda seed, *leaves: self.likelihood.decode(
-                tf.nest.pack_sequence_as(structure, leaves), seed))
-        return _in_batches(
+
+        def run(seed, *leaves):
+            return self.likelihood.decode(
+                tf.nest.pack_sequence_as(structure, leaves), seed, *heat)
+        step = self._compiled(f"decode/{heat}", run)
+        return in_batches(
             lambda seed, rows, *inputs: step(rng.stream(seed, "x"), *inputs),
             len(leaves[0]), self.inference_batch, seed, leaves)
 
@@ -152,8 +199,8 @@ class LatentInference:
             def batch(seed, rows, *inputs):
                 seed = rng.stream(seed, "infer")
                 return step(rng.fold_in(seed, draw) if draw else seed, *inputs)
-            parts = _in_batches(batch, len(x), self.inference_batch, seed,
-                                self._inputs(x, condition))
+            parts = in_batches(batch, len(x), self.inference_batch, seed,
+                               self._inputs(x, condition))
             total = parts if total is None else tuple(
                 a + b for a, b in zip(total, parts))
         return Score(*(part / num_draws for part in total))
@@ -251,18 +298,3 @@ class LatentInference:
             cache[key] = tf.function(
                 functools.partial(function, *fixed), autograph=False)
         return cache[key]
-
-
-def _in_batches(function: Callable, num_rows: int, batch_size: int,
-                seed: int, inputs) -> Any:
-    """Calls function(seed, rows, *rows of inputs), each time with a full
-    batch, and joins what it gives. The last batch is filled up by repeating
-    rows, so that nothing is traced anew, and cut."""
-    parts = []
-    for i in range(math.ceil(num_rows / batch_size)):
-        rows = np.arange(i * batch_size, (i + 1) * batch_size) % num_rows
-        piece = function(rng.fold_in(rng.make_seed(seed), i), rows,
-                         *(tf.gather(value, rows) for value in inputs))
-        parts.append(tf.nest.map_structure(np.asarray, piece))
-    return tf.nest.map_structure(
-        lambda *leaves: np.concatenate(leaves)[:num_rows], *parts)

@@ -9,12 +9,14 @@ from lebm_tf.objectives.reconstruction import (
     negative_log_prior, squared_error)
 from lebm_tf.objectives.regularization import (
     gradient_penalty, latent_penalty, weight_penalty)
-from lebm_tf.objectives.teaching import encoder_teaching
+from lebm_tf.objectives.teaching import (
+    attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
     FreeBits, SecondBound, encoded_energy, gaussian_kl, kl_to_prior)
 
 __all__ = ["Annealed", "Draws", "FreeBits", "Objective", "SecondBound",
-           "Term", "dropped_negative_log_likelihood", "encoded_energy",
+           "Term", "attribute_negative_log_likelihood",
+           "dropped_negative_log_likelihood", "encoded_energy",
            "encoder_teaching", "energy_contrast", "energy_magnitude",
            "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
            "negative_log_likelihood", "negative_log_prior", "prior_contrast",

@@ -2,8 +2,8 @@
 
 import json
 
-import numpy as np
 from PIL import Image
+import numpy as np
 import pytest
 
 from lebm_tf import evaluate, sample, train
