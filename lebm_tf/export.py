@@ -78,6 +78,11 @@ def main(values) -> None:
     if not chosen.output:
         raise InputError("--output must be a folder, got nothing.")
     resolved = workdirs.read(chosen.workdir)
+    vocabulary = workdirs.read_vocabulary(
+        chosen.workdir) if resolved.data.num_tokens else None
+    if vocabulary and chosen.format == "hlo":
+        raise InputError("--format must be saved_model for sequences, as a "
+                         "compiled program knows no strings, got 'hlo'.")
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
     if chosen.format == "hlo":
         path = export_hlo(model, chosen.output, resolved.data.shape, serving)
@@ -86,7 +91,7 @@ def main(values) -> None:
         return
     path = export_model(
         model, chosen.output, resolved.data.shape, serving,
-        about(chosen.workdir, resolved, int(model.step)))
+        about(chosen.workdir, resolved, int(model.step)), vocabulary)
     command.say(model_card.read_summary(path))
     command.say(f"Wrote {path}. Look at its signatures with\n"
                 f"  saved_model_cli show --dir {path} --all")

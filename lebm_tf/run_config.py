@@ -7,6 +7,7 @@ from lebm_tf import devices, precision
 from lebm_tf.datasets import TrajectoryOptions
 
 ON_DIVERGENCE = ("rollback", "stop")
+INVALID_SMILES = ("unchecked", "keep", "drop")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,10 @@ class RunConfig:
         vocabulary_size: Most frequent tokens of the training data that are
             known; 0 for all.
         trajectories: How recordings of agents become windows.
+        invalid_smiles: What becomes of lines of SMILES that are no molecules:
+            unchecked, or, counted with RDKit, keep or drop.
+        property: Property of molecules that is learned beside them: logp, qed,
+            sa, weight or penalized_logp; none if empty.
         anomaly_label: Label to leave out of training, for anomaly detection;
             -1 leaves none out.
         workdir: Where the run keeps everything.
@@ -83,6 +88,8 @@ class RunConfig:
     max_length: int = 0
     vocabulary_size: int = 0
     trajectories: TrajectoryOptions = TrajectoryOptions()
+    invalid_smiles: str = "unchecked"
+    property: str = ""
     anomaly_label: int = -1
     workdir: str = ""
     train_steps: int = 10_000
@@ -151,6 +158,10 @@ class RunConfig:
             raise ValueError(
                 "evaluate_every must be at most train_steps with early_stop, "
                 f"got {self.evaluate_every} and {self.train_steps}.")
+        if self.invalid_smiles not in INVALID_SMILES:
+            raise ValueError(
+                f"invalid_smiles must be one of {', '.join(INVALID_SMILES)}, "
+                f"got {self.invalid_smiles!r}.")
         if self.on_divergence not in ON_DIVERGENCE:
             raise ValueError(
                 f"on_divergence must be one of {', '.join(ON_DIVERGENCE)}, "

@@ -3,11 +3,13 @@
     python -m lebm_tf.sample --workdir=DIR --num_samples=64 --seed=7 \\
         --output=samples.png
 
-The ending of --output chooses: .png a grid of pictures; .txt or .smi text,
-one sequence a line; .npz arrays x (uint8, or int32 tokens), z and energy.
+The ending of --output chooses: .png a grid of pictures, or of molecules;
+.txt or .smi text, one sequence a line; .npz arrays x (uint8, or int32 tokens),
+z and energy.
 """
 
 import dataclasses
+import math
 import os
 import sys
 
@@ -20,8 +22,10 @@ import tensorflow as tf  # noqa: E402
 
 from lebm_tf import command, config, workdir as workdirs  # noqa: E402
 from lebm_tf.datasets import to_uint8  # noqa: E402
+from lebm_tf.datasets.smiles import parse, rdkit  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
-from lebm_tf.evaluation import pictures  # noqa: E402
+from lebm_tf.evaluation import (  # noqa: E402
+    molecule_pictures, molecule_samples, pictures)
 from lebm_tf.evaluation.evaluator import has_energy  # noqa: E402
 from lebm_tf.files import atomic_path  # noqa: E402
 
@@ -36,10 +40,14 @@ class SampleConfig:
             kept one.
         num_samples: How many, >= 1.
         seed: Any integer; the same seed gives the same samples.
-        output: File to write: .png of pictures, .txt or .smi of sequences,
-            or .npz.
+        output: File to write: .png of pictures or molecules, .txt or .smi of
+            sequences, or .npz.
         num_steps: Moves of the chains; -1 as trained, 0 draws from the base.
         temperature: > 0; chains climb log p / temperature.
+        target: What samples shall have, as QED=0.9, of a run with a
+            --property: chains of p(z | y) draw them.
+        token_temperature: Of sequences, > 0: probabilities of tokens are to
+            the power of its inverse; 0 takes the model's own.
     """
     workdir: str = ""
     checkpoint: str = ""
@@ -48,6 +56,8 @@ class SampleConfig:
     output: str = ""
     num_steps: int = -1
     temperature: float = 1.0
+    token_temperature: float = 0.0
+    target: str = ""
 
     def __post_init__(self):
         if self.num_samples < 1:
@@ -59,6 +69,38 @@ class SampleConfig:
         if not self.temperature > 0:
             raise ValueError(
                 f"temperature must be > 0, got {self.temperature}.")
+        if not self.token_temperature >= 0:
+            raise ValueError("token_temperature must be > 0, or 0, got "
+                             f"{self.token_temperature}.")
+
+
+def read_target(text: str, run) -> float | None:
+    """The y of "NAME=y", None of "".
+
+    Args:
+        text: The flag.
+        run: `RunConfig` of the model.
+
+    Raises:
+        InputError: If it is no such text, or the run learned another property
+            or none.
+    """
+    if not text:
+        return None
+    name, _, value = text.partition("=")
+    if not run.property or name.lower() != run.property:
+        raise InputError(
+            f"--target must be {run.property or 'left out'}"
+            f"{'=NUMBER' if run.property else ''} for a run with --property="
+            f"{run.property or 'nothing'}, got {text!r}.")
+    try:
+        found = float(value)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise InputError(f"--target must be {run.property}=NUMBER, got "
+                         f"{text!r}.")
+    return found
 
 
 def write_png(path: str, samples) -> None:
@@ -88,7 +130,14 @@ def write_npz(path: str, samples) -> None:
                  **dict(zip(names, leaves)))
 
 
-ENDINGS = {"images": (".png", ".npz"), "sequences": (".txt", ".smi", ".npz")}
+def write_molecules(path: str, texts: list[str]) -> None:
+    """Writes a grid of molecules, each with its properties."""
+    molecule_pictures.write_grid(path, texts, [
+        molecule_samples.caption(molecule) for molecule in parse(texts)])
+
+
+ENDINGS = {"images": (".png", ".npz"), "sequences": (".txt", ".smi", ".npz"),
+           "molecules": (".smi", ".txt", ".png", ".npz")}
 
 
 def main(values) -> None:
@@ -96,21 +145,32 @@ def main(values) -> None:
     chosen = config.from_flags(SampleConfig, values)
     ending = os.path.splitext(chosen.output)[1].lower()
     resolved = workdirs.read(chosen.workdir)
-    kind = "sequences" if resolved.data.num_tokens else "images"
+    vocabulary, kind = None, "images"
+    if resolved.data.num_tokens:
+        vocabulary = workdirs.read_vocabulary(chosen.workdir)
+        kind = "molecules" if vocabulary.tokenizer == "smiles" else "sequences"
+    if chosen.token_temperature and vocabulary is None:
+        raise InputError("--token_temperature needs sequences, got "
+                         f"{chosen.token_temperature} for images.")
     if ending not in ENDINGS[kind]:
         raise InputError(
             f"--output must end with {' or '.join(ENDINGS[kind])} for {kind}, "
             f"got {chosen.output!r}.")
+    target = read_target(chosen.target, resolved.run)
+    if (kind, ending) == ("molecules", ".png"):
+        rdkit("Chem")  # Refused before the model is loaded.
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
     steps = None if chosen.num_steps < 0 else chosen.num_steps
     if steps and not has_energy(model):
         raise InputError("--num_steps needs a prior with an energy to climb, "
                          f"got {steps} for the base alone.")
     samples = model.sample(chosen.num_samples, chosen.seed, num_steps=steps,
-                           temperature=chosen.temperature)
-    if ending in (".txt", ".smi"):
-        vocabulary = workdirs.read_vocabulary(chosen.workdir)
-        write_text(chosen.output, vocabulary.texts(samples.x))
+                           temperature=chosen.temperature,
+                           token_temperature=chosen.token_temperature or None,
+                           target=target)
+    if vocabulary is not None and ending != ".npz":
+        write = write_molecules if ending == ".png" else write_text
+        write(chosen.output, vocabulary.texts(samples.x))
     else:
         {".png": write_png, ".npz": write_npz}[ending](chosen.output, samples)
     command.say(f"Wrote {chosen.num_samples} samples to {chosen.output}.")

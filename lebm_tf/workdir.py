@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import lebm_tf
 from lebm_tf import (
-    checkpoint as checkpoints, config as configuration, files, provenance)
+    attributes, checkpoint as checkpoints, config as configuration, files,
+    provenance)
 from lebm_tf.datasets import ImageData, SequenceData, Vocabulary, load_dataset
 from lebm_tf.datasets.anomaly_split import anomaly_split
 from lebm_tf.datasets.validation_split import validation_split
@@ -56,11 +57,14 @@ def load_data(run: RunConfig, expected: DataSpec | None = None
     data = load_dataset(
         run.dataset, data_dir=run.resolved_data_dir(),
         image_size=run.image_size, crop=run.crop, max_length=run.max_length,
-        vocabulary_size=run.vocabulary_size, trajectories=run.trajectories)
+        vocabulary_size=run.vocabulary_size,
+        invalid_smiles=run.invalid_smiles, trajectories=run.trajectories)
     if run.anomaly_label >= 0:
         data = anomaly_split(data, run.anomaly_label)
     if run.validation_fraction:
         data = validation_split(data, run.validation_fraction)
+    if run.property:
+        data = attributes.with_property(data, run.property)
     if expected is not None and DataSpec.of(data) != expected:
         raise InputError(f"{run.dataset} must be what the run was trained on, "
                          f"{expected}, got {DataSpec.of(data)}.")

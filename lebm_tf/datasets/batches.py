@@ -1,11 +1,13 @@
 """The stream of training batches: stateless, so it resumes at any step."""
 
+import numpy as np
 import tensorflow as tf
 
 from lebm_tf.datasets.image_data import ImageData
 from lebm_tf.datasets.sequence_data import SequenceData
 from lebm_tf.datasets.trajectory_batches import group_batches, packing_of
 from lebm_tf.datasets.trajectory_data import TrajectoryData
+from lebm_tf.datasets.vocabulary import PAD
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 
@@ -49,10 +51,12 @@ def train_batches(
 
     Returns:
         Endless data set of dicts: "x", float32 [rows, height, width,
-        channels] in [-1, 1] or int32 [rows, length]; "index" int64 [rows], the
-        rows in `data.x_train`, each at most once an epoch; and, if there are
-        labels, "y" int64 [rows]. One element for each replica of this worker
-        in turn, of rows = batch_size / replicas.
+        channels] in [-1, 1] or int32 [rows, longest], cut where the longest
+        sequence of the whole batch ends; "index" int64 [rows], the rows in
+        `data.x_train`, each at most once an epoch; and, if there are labels,
+        "y" int64 [rows], or numbers, "value" float32 [rows].
+        One element for each replica of this worker in turn, of rows =
+        batch_size / replicas.
 
     Raises:
         InputError: If `batch_size` is out of its range, or no multiple of
@@ -80,17 +84,29 @@ def train_batches(
         labels = data.y_train
         if labels is not None:
             labels = tf.convert_to_tensor(labels)
+        values = getattr(data, "values_train", None)
+        if values is not None:
+            values = tf.convert_to_tensor(values)
+        lengths = tf.convert_to_tensor(np.count_nonzero(
+            data.x_train != PAD, axis=1)) if isinstance(
+                data, SequenceData) else None
 
     def piece(number):
         step, replica = number // num_local, number % num_local + first_replica
-        first = step % num_steps * batch_size + replica * num_rows
-        index = permuted(first + tf.range(num_rows, dtype=tf.int64),
-                         len(data.x_train), seed, step // num_steps)
+        whole = permuted(step % num_steps * batch_size + tf.range(
+            batch_size, dtype=tf.int64), len(data.x_train), seed,
+            step // num_steps)
+        index = tf.ensure_shape(
+            whole[replica * num_rows:][:num_rows], [num_rows])
         # Gathered as uint8, normalised after: a quarter of the memory moved.
-        columns = {"x": data.to_model(tf.gather(examples, index)),
-                   "index": index}
+        x = data.to_model(tf.gather(examples, index))
+        if lengths is not None:  # The same for all replicas, as noise has it.
+            x = x[:, :tf.reduce_max(tf.gather(lengths, whole))]
+        columns = {"x": x, "index": index}
         if labels is not None:
             columns["y"] = tf.gather(labels, index)
+        if values is not None:
+            columns["value"] = tf.gather(values, index)
         return columns
 
     pieces = tf.data.Dataset.counter(start_step * num_local)

@@ -24,8 +24,8 @@ DIGITS_SPLIT_SEED = 0
 
 def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
                  crop: str = "", max_length: int = 0,
-                 vocabulary_size: int = 0, trajectories: TrajectoryOptions =
-                 TrajectoryOptions()
+                 vocabulary_size: int = 0, invalid_smiles: str = "unchecked",
+                 trajectories: TrajectoryOptions = TrajectoryOptions()
                  ) -> ImageData | SequenceData | TrajectoryData:
     """Loads a data set: pictures, or sequences as of `load_sequences`, or
     paths of agents as of `load_trajectories`.
@@ -49,7 +49,8 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             square are cut to their centre square first.
         crop: "top,left,height,width" in pixels, cut out before the resize
             (CelebA is often used at "45,25,128,128"); "" for no crop.
-        max_length, vocabulary_size: Of sequences, see `load_sequences`.
+        max_length, vocabulary_size, invalid_smiles: Of sequences, see
+            `load_sequences`.
         trajectories: Of trajectories, see `load_trajectories`.
 
     Returns:
@@ -77,8 +78,11 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
         _unset(name, image_size=image_size, crop=crop)
         return load_sequences(
             name, data_dir=os.path.expanduser(data_dir),
-            max_length=max_length, vocabulary_size=vocabulary_size)
-    _unset(name, max_length=max_length, vocabulary_size=vocabulary_size)
+            max_length=max_length, vocabulary_size=vocabulary_size,
+            invalid_smiles=invalid_smiles)
+    _unset(name, max_length=max_length, vocabulary_size=vocabulary_size,
+           invalid_smiles="" if invalid_smiles == "unchecked"
+           else invalid_smiles)
     known = {key.partition(":")[:2]: key for key in DATASETS}
     if (kind, colon) not in known:
         raise InputError(_unknown(name))

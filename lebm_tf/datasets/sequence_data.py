@@ -26,6 +26,8 @@ class SequenceData:
         origin: How it was loaded; kept with a run.
         x_validation: Sequences to choose by, or None.
         y_train, y_test, y_validation: Labels, int64 [num], or None.
+        values_train, values_test, values_validation: A number of each row,
+            as a property of a molecule, float32 [num], or None.
 
     Raises:
         InputError: If an array is none of this.
@@ -40,6 +42,9 @@ class SequenceData:
     y_train: np.ndarray | None = None
     y_test: np.ndarray | None = None
     y_validation: np.ndarray | None = None
+    values_train: np.ndarray | None = None
+    values_test: np.ndarray | None = None
+    values_validation: np.ndarray | None = None
 
     kind = "sequences"
 
@@ -48,6 +53,14 @@ class SequenceData:
             x = getattr(self, f"x_{part}")
             if x is not None or part != "validation":
                 self._check(x, f"{self.name}: x_{part}")
+            values = getattr(self, f"values_{part}")
+            if values is not None and (
+                    values.shape != x.shape[:1] or values.dtype != np.float32
+                    or not np.isfinite(values).all()):
+                raise InputError(
+                    f"{self.name}: values_{part} must be float32 "
+                    f"[{len(x)}] and finite, got {values.dtype} "
+                    f"{list(values.shape)}.")
 
     def _check(self, x, what):
         if x.dtype != np.int32 or x.ndim != 2 or not x.size:

@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.datasets import smiles
 from lebm_tf.datasets.sequence_data import SequenceData
 from lebm_tf.datasets.vocabulary import Vocabulary, cut, padded
 from lebm_tf.errors import InputError
@@ -27,7 +28,8 @@ SEQUENCES = (*PUBLIC, "text:FILE", "smiles:FILE")
 
 
 def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
-                   vocabulary_size: int = 0) -> SequenceData:
+                   vocabulary_size: int = 0,
+                   invalid_smiles: str = "unchecked") -> SequenceData:
     """Loads a data set of sequences.
 
     Lines that are empty, no UTF-8, or too long are left out; they, and tokens
@@ -44,10 +46,12 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
         max_length: Most tokens of a sequence with its end; 0 keeps all.
         vocabulary_size: Most tokens of the vocabulary, which is built from
             the training lines; 0 keeps all.
+        invalid_smiles: What becomes of lines of SMILES that are no molecules:
+            unchecked, or, counted with RDKit, keep or drop.
 
     Raises:
         InputError: If the name is unknown, a file is missing or can't be
-            read, or nothing is left of it.
+            read, nothing is left of it, or RDKit is needed and missing.
     """
     kind, colon, path = name.partition(":")
     if colon and kind in OWN:
@@ -67,9 +71,16 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
     else:
         raise InputError(f"data set must be one of {', '.join(SEQUENCES)}, "
                          f"got {name!r}.")
+    if tokenizer != "smiles" and invalid_smiles != "unchecked":
+        raise InputError("invalid_smiles must be left out for data that are "
+                         f"no SMILES, got {invalid_smiles!r} for {name}.")
+    for part, lines in parts.items():
+        parts[part], invalid = smiles.sifted(lines, invalid_smiles)
+        counts.setdefault(part, {})["no molecule"] = invalid
     return _made(name, tokenizer, parts, counts, max_length, vocabulary_size,
                  {"data_dir": data_dir, "max_length": max_length,
-                  "vocabulary_size": vocabulary_size})
+                  "vocabulary_size": vocabulary_size,
+                  "invalid_smiles": invalid_smiles})
 
 
 def read_lines(path: str, name: str) -> tuple[list[str], dict[str, int]]:
@@ -104,9 +115,10 @@ def read_lines(path: str, name: str) -> tuple[list[str], dict[str, int]]:
 
 def _made(name, tokenizer, parts, counts, max_length, vocabulary_size,
           origin):
-    if not parts["train"]:
-        raise InputError(f"{name}: the training part must hold at least one "
-                         "line that is not empty, got none.")
+    for part, lines in parts.items():
+        if not lines:
+            raise InputError(f"{name}: the part {part} must hold at least one "
+                             "line that is not left out, got none.")
     vocabulary = Vocabulary.of(
         cut(parts["train"], tokenizer), tokenizer, vocabulary_size)
     numbers, met = {}, {}

@@ -86,19 +86,32 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def encode(self, lines) -> tf.RaggedTensor:
+    def encode(self, lines, table: tf.lookup.StaticHashTable | None = None
+               ) -> tf.RaggedTensor:
         """Numbers of lines, string [batch] -> int32 [batch, None], the end
-        among them; `UNKNOWN` for what is not in the vocabulary."""
+        among them; `UNKNOWN` for what is not in the vocabulary.
+
+        Args:
+            lines: Texts.
+            table: What `table` made, where a graph shall keep it.
+        """
         numbers = tf.ragged.map_flat_values(
-            self.numbers, cut(lines, self.tokenizer))
+            (table or self.table()).lookup, cut(lines, self.tokenizer))
         end = tf.fill([numbers.nrows(), 1], END)
         return tf.concat([numbers, end], 1)
 
     def numbers(self, tokens: tf.Tensor) -> tf.Tensor:
         """Numbers of tokens, string -> int32 of the same shape."""
-        table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(
+        return self.table().lookup(tokens)
+
+    def table(self) -> tf.lookup.StaticHashTable:
+        """Token -> its number."""
+        return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(
             list(self.tokens), tf.range(len(self), dtype=tf.int32)), UNKNOWN)
-        return table.lookup(tokens)
+
+    def join(self, tokens) -> str:
+        """The text of tokens."""
+        return TOKENIZERS[self.tokenizer][1].join(tokens)
 
     def decode(self, numbers) -> tf.Tensor:
         """Lines of numbers up to the end, int32 [batch, length] -> string

@@ -1,5 +1,6 @@
 """Distributions, and the targets made of them."""
 
+from lebm_tf.densities.attribute import GaussianAttribute
 from lebm_tf.densities.decoding import DecodingConfig
 from lebm_tf.densities.energy_prior import EnergyPrior
 from lebm_tf.densities.gaussian import (
@@ -13,7 +14,7 @@ from lebm_tf.densities.sequence import SequenceLikelihood
 from lebm_tf.densities.targets import posterior_target, prior_target, tempered
 
 __all__ = ["ConditionalGaussian", "DecodingConfig", "EnergyPrior",
-           "GaussianLikelihood", "GaussianMixture", "LatentVAE",
-           "PointEncoder", "SequenceLikelihood", "StandardNormal",
+           "GaussianAttribute", "GaussianLikelihood", "GaussianMixture",
+           "LatentVAE", "PointEncoder", "SequenceLikelihood", "StandardNormal",
            "TopDownGaussian", "kl_to_standard_normal", "log_normal",
            "posterior_target", "prior_target", "tempered"]

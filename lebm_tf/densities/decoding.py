@@ -49,7 +49,8 @@ class DecodingConfig:
 
 
 def decode(step: Callable, state: Any, num_rows, max_length: int,
-           config: DecodingConfig, seed: rng.Seed) -> tf.Tensor:
+           config: DecodingConfig, seed: rng.Seed,
+           temperature: tf.Tensor | None = None) -> tf.Tensor:
     """A sequence for every row.
 
     Args:
@@ -60,6 +61,7 @@ def decode(step: Callable, state: Any, num_rows, max_length: int,
         config: How.
         seed: int32 [2], or [num_rows, 2] and then row i depends on its own
             seed alone.
+        temperature: In place of that of `config`, float [] or [num_rows].
 
     Returns:
         int32 [num_rows, max_length]: tokens, the end if it was reached, and
@@ -69,6 +71,8 @@ def decode(step: Callable, state: Any, num_rows, max_length: int,
         return beam_search(step, state, num_rows, max_length,
                            config.beam_width)
     uniform = None
+    temperature = tf.convert_to_tensor(
+        config.temperature if temperature is None else temperature)[..., None]
     if config.method == "sample":
         # The distribution function of normal numbers, which may come from a
         # seed a row, makes them uniform.
@@ -81,7 +85,7 @@ def decode(step: Callable, state: Any, num_rows, max_length: int,
         if uniform is None:
             token = tf.argmax(logits, 1, tf.int32)
         else:
-            token = draw(logits / config.temperature, uniform[:, t],
+            token = draw(logits / temperature, uniform[:, t],
                          config.top_k)
         token = tf.where(ended, PAD, token)
         return (t + 1, token, ended | (token == END), state,

@@ -75,12 +75,15 @@ class SequenceLikelihood(keras.Model):
         return tf.tensor_scatter_nd_add(
             tf.zeros(tf.shape(x)[:1], logs.dtype), where[:, :1], logs)
 
-    def decode(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+    def decode(self, z: Position, seed: rng.Seed,
+               temperature: tf.Tensor | None = None) -> tf.Tensor:
         """Sequences that z stands for, int32 [batch, max_length].
 
         Args:
             z: Latents, [batch, ...].
             seed: int32 [2], or [batch, 2]; of what `decoding` draws.
+            temperature: > 0, float [] or [batch], in place of that of
+                `decoding`.
         """
         leaf = tf.nest.flatten(z)[0]
         rows = leaf.shape[0]
@@ -90,7 +93,7 @@ class SequenceLikelihood(keras.Model):
             hidden, state = self.decoder.step(token, state, t)
             return self.decoder.logits(hidden), state
         return decode(step, self.decoder.start(z, self.max_length), rows,
-                      self.max_length, self.decoding, seed)
+                      self.max_length, self.decoding, seed, temperature)
 
     def explain(self, x: tf.Tensor, z: Position
                 ) -> tuple[tf.Tensor, tf.Tensor]:

@@ -55,6 +55,24 @@ def posterior_target(prior: Any, likelihood: Any, x: Any,
     return Target(log_prob, (x, () if condition is None else (condition,)))
 
 
+def joint_target(target: LogProbFn, density: Any, value: tf.Tensor
+                 ) -> LogProbFn:
+    """The target, times p(value | z).
+
+    Args:
+        target: z -> [batch].
+        density: With `log_prob(value, z)`, [batch].
+        value: [batch, ...].
+    """
+    if not isinstance(target, Target):
+        return lambda z: target(z) + density.log_prob(value, z)
+
+    def log_prob(z, rows):
+        rows, value = rows
+        return target.log_prob(z, rows) + density.log_prob(value, z)
+    return Target(log_prob, (target.rows, value))
+
+
 def tempered(target: LogProbFn, temperature: float | tf.Tensor) -> LogProbFn:
     """The target at a temperature T > 0, [] or [batch]: log p / T."""
     if not isinstance(target, Target):

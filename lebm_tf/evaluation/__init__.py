@@ -8,7 +8,7 @@ import numpy as np
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
     anomaly, chains, codes, features, frechet, gallery, likelihood,
-    reconstruction, sequences, trajectories)
+    molecule_samples, reconstruction, sequences, trajectories)
 from lebm_tf.evaluation.evaluator import (
     Context, EvaluationConfig, Evaluator, Metric, has_energy, num_layers)
 from lebm_tf.evaluation.plots import training_curves
@@ -19,6 +19,7 @@ EVALUATORS = {
     "codes": codes.run,
     "frechet": frechet.run,
     "likelihood": likelihood.run,
+    "molecules": molecule_samples.run,
     "pictures": gallery.run,
     "reconstruction": reconstruction.run,
     "sequences": sequences.run,
@@ -26,8 +27,8 @@ EVALUATORS = {
 }
 
 _CHECKS = {"anomaly": anomaly.check, "frechet": features.check,
-           "pictures": gallery.check, "sequences": sequences.check,
-           "trajectories": trajectories.check}
+           "molecules": molecule_samples.check, "pictures": gallery.check,
+           "sequences": sequences.check, "trajectories": trajectories.check}
 _NEED_ENERGY = {"chains"}
 _NEED_ONE_LAYER = {"likelihood"}
 

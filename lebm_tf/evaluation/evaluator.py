@@ -26,7 +26,9 @@ class EvaluationConfig:
         seed: Of all draws made while evaluating, any int.
         num_draws: Posterior draws averaged for each picture, >= 1.
         num_samples: Samples behind the Frechet distances, >= 2; published
-            numbers take 50000.
+            numbers take 50000, and 10000 for molecules.
+        token_temperature: Of the tokens of sampled molecules, > 0; 0 takes
+            the model's own.
         features: What distances compare: classifier (a small network trained
             on the labels of the data) or inception (as published).
         inception_weights: File of the Inception network; "" downloads that of
@@ -57,6 +59,7 @@ class EvaluationConfig:
     seed: int = 0
     num_draws: int = 5
     num_samples: int = 5000
+    token_temperature: float = 0.0
     features: str = "classifier"
     inception_weights: str = ""
     classifier_steps: int = 1000
@@ -83,6 +86,9 @@ class EvaluationConfig:
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(
                     f"{name} must be >= 0, got {getattr(self, name)}.")
+        if not self.token_temperature >= 0:
+            raise ValueError("token_temperature must be > 0, or 0, got "
+                             f"{self.token_temperature}.")
         for name, known in (("features", FEATURES),
                             ("anomaly_score", ANOMALY_SCORES)):
             value = getattr(self, name)

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 import numpy as np
 from scipy import stats
 
-from lebm_tf.evaluation import molecules, pictures
-from lebm_tf.evaluation.molecule_properties import rdkit
+from lebm_tf.datasets.smiles import parse, rdkit
+from lebm_tf.evaluation import pictures
 
 _LABELS = {"logp": "logP", "qed": "QED", "sa": "SA score",
            "weight": "molecular weight / (g/mol)",
@@ -105,7 +105,7 @@ def write_grid(path: str, smiles: Sequence[str], captions: Sequence[str] = (),
     chem = rdkit("Chem")
     invalid = chem.MolFromSmiles("*")  # Without an atom nothing is written.
     invalid.GetAtomWithIdx(0).SetProp("atomLabel", "invalid")
-    parsed = [molecule or invalid for molecule in molecules.parse(smiles)]
+    parsed = [molecule or invalid for molecule in parse(smiles)]
     columns = columns or pictures.square_columns(len(parsed))
     rows = -(-len(parsed) // columns)
     # Not the function that makes grids: in a notebook it is another one.

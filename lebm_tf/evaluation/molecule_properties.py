@@ -1,30 +1,14 @@
 """Properties of molecules, as RDKit computes them."""
 
 import functools
-import importlib
 import importlib.util
 import os
 from typing import Any, Callable, Sequence
 
 import numpy as np
 
+from lebm_tf.datasets.smiles import rdkit
 from lebm_tf.errors import InputError
-
-
-def rdkit(name: str) -> Any:
-    """The module `rdkit.NAME`, as "Chem.Draw".
-
-    Raises:
-        InputError: If RDKit is not installed.
-    """
-    try:
-        return importlib.import_module(f"rdkit.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != "rdkit":
-            raise
-        raise InputError(
-            "molecules need RDKit, which is not installed; install the extra "
-            "lebm_tf[molecules].") from error
 
 
 def of(molecules: Sequence[Any]) -> dict[str, np.ndarray]:

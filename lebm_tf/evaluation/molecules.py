@@ -10,10 +10,10 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from scipy import stats
 
+from lebm_tf.datasets.smiles import parse, rdkit
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import molecule_properties
 from lebm_tf.evaluation.evaluator import Metric
-from lebm_tf.evaluation.molecule_properties import rdkit
 
 _RADIUS, _NUM_BITS = 2, 1024
 _BLOCK = 1000
@@ -29,22 +29,6 @@ class Molecules:
     """
     train: Sequence[str]
     test: Sequence[str]
-
-
-def parse(smiles: Iterable[str]) -> list[Any]:
-    """Molecules of strings, None for a string that is none.
-
-    Nothing is corrected: a string is valid if RDKit parses and sanitises it
-    as it is. Two strings that RDKit accepts are refused: the empty one, and
-    one with a space, of which it reads only what is before. What RDKit says
-    while it parses is not shown; thousands of samples may be invalid, and
-    validity counts them.
-    """
-    chem, base = rdkit("Chem"), rdkit("rdBase")
-    with base.BlockLogs():
-        return [chem.MolFromSmiles(text)
-                if text and not any(map(str.isspace, text)) else None
-                for text in smiles]
 
 
 def canonical(molecules: Iterable[Any]) -> list[str | None]:
@@ -79,20 +63,23 @@ def measure(samples: Mapping[str, Sequence[str]], real: Molecules
         distance of the distribution from that of `test`. Without a valid
         molecule there is only the first.
         The name `real` stands for as many molecules of `train` as `test`
-        has: what a perfect model would get.
+        has: what a perfect model would get. molecules/invalid_train and
+        molecules/invalid_test count what is no molecule in the data, and
+        serves for nothing.
 
     Raises:
         InputError: If RDKit is not installed, or no molecule of `test` is
             valid.
         ValueError: If a set is empty.
     """
-    test = [molecule for molecule in parse(real.test) if molecule is not None]
+    parsed = parse(real.test)
+    test = [molecule for molecule in parsed if molecule is not None]
     if not test:
         raise InputError("the test data must hold a valid molecule, got none "
                          f"in {len(real.test)}.")
     reference = molecule_properties.of(test)
-    known = {"train": set(canonical(parse(real.train))),
-             "test": set(canonical(test))}
+    train = canonical(parse(real.train))
+    known = {"train": set(train), "test": set(canonical(test))}
     stride = max(1, len(real.train) // len(test))
     some = parse(real.train[::stride][:len(test)])
     yield from _compare("real", some, reference)
@@ -105,6 +92,8 @@ def measure(samples: Mapping[str, Sequence[str]], real: Molecules
         yield f"molecules/num_samples/{name}", len(strings)
     yield "molecules/num_train", len(real.train)
     yield "molecules/num_test", len(real.test)
+    yield "molecules/invalid_train", train.count(None)
+    yield "molecules/invalid_test", parsed.count(None)
 
 
 def internal_diversity(molecules: Sequence[Any]) -> float:

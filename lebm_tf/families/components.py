@@ -26,6 +26,7 @@ class DataSpec:
         past_length: Observed positions of trajectories; 0 for other data.
         data_scale: Units of the model for one of positions.
         unit: Of positions, "px" or "m".
+        has_values: Whether a number belongs to every example.
     """
     shape: tuple[int, ...]
     num_train: int
@@ -34,12 +35,14 @@ class DataSpec:
     past_length: int = 0
     data_scale: float = 1.0
     unit: str = ""
+    has_values: bool = False
 
     @classmethod
     def of(cls, data) -> "DataSpec":
         """Of a data set such as `datasets.ImageData`."""
         return cls(tuple(data.shape), len(data.x_train), data.num_classes,
                    getattr(data, "num_tokens", 0),
+                   has_values=getattr(data, "values_train", None) is not None,
                    **getattr(data, "positions", {}))
 
 

@@ -13,16 +13,17 @@ import dataclasses
 import keras
 
 from lebm_tf.densities import (
-    ConditionalGaussian, DecodingConfig, EnergyPrior, SequenceLikelihood,
-    StandardNormal)
+    ConditionalGaussian, DecodingConfig, EnergyPrior, GaussianAttribute,
+    SequenceLikelihood, StandardNormal)
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EnergyConfig, sampler)
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
-from lebm_tf.networks import RecurrentDecoder, RecurrentEncoder
+from lebm_tf.networks import RecurrentDecoder, RecurrentEncoder, VectorMLP
 from lebm_tf.objectives import (
-    Annealed, FreeBits, Objective, dropped_negative_log_likelihood,
-    encoded_energy, encoder_teaching, energy_contrast)
+    Annealed, FreeBits, Objective, attribute_negative_log_likelihood,
+    dropped_negative_log_likelihood, encoded_energy, encoder_teaching,
+    energy_contrast)
 from lebm_tf.samplers import ChainBank, Encoded, FromBase, FromEncoder, ShortRun
 
 
@@ -57,6 +58,30 @@ class SequenceEncoderConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class AttributeConfig:
+    """The head that tells a number y, as a property of a molecule, from z.
+
+    Defaults of the public code of Kong et al. 2023, arXiv:2306.14902 (SGDS),
+    for penalised logP; for QED it has relu and sigmoid.
+
+    Attributes:
+        hidden_units: Widths of the hidden layers, each >= 1.
+        activation: Between the layers.
+        output: linear, or sigmoid for a y in [0, 1].
+        scale: Standard deviation > 0 of y given z, in the units of y.
+    """
+    hidden_units: tuple[int, ...] = (200, 200)
+    activation: str = "silu"
+    output: str = "linear"
+    scale: float = 0.05**0.5
+
+    def make(self, latent_dim: int, seed: int) -> GaussianAttribute:
+        return GaussianAttribute(
+            VectorMLP(latent_dim, 1, self.hidden_units, 1, self.activation,
+                      seed), self.scale, self.output)
+
+
+@dataclasses.dataclass(frozen=True)
 class SequenceConfig:
     """Defaults of the public code for Penn Treebank, as far as there is any.
 
@@ -75,6 +100,8 @@ class SequenceConfig:
         energy: The energy network.
         decoder: The decoder.
         encoder: The encoder of posterior.start=encoder.
+        attribute: The head of data whose rows have a number.
+        kl_weight: Price >= 0 of the prior of an encoder that draws alone.
         free_bits: Nats >= 0 of a dimension of z that cost an encoder that
             draws alone nothing.
         kl_hold_steps: Steps >= 0 in which the prior costs that encoder
@@ -84,6 +111,7 @@ class SequenceConfig:
         energy_optimizer: Learns the energy.
         decoder_optimizer: Learns the decoder.
         encoder_optimizer: Learns the encoder.
+        attribute_optimizer: Learns the head.
     """
     latent_dim: int = 32
     learned_prior: bool = True
@@ -95,6 +123,8 @@ class SequenceConfig:
     energy: EnergyConfig = EnergyConfig()
     decoder: DecoderConfig = DecoderConfig()
     encoder: SequenceEncoderConfig = SequenceEncoderConfig()
+    attribute: AttributeConfig = AttributeConfig()
+    kl_weight: float = 1.0
     free_bits: float = 0.0
     kl_hold_steps: int = 0
     kl_warmup_steps: int = 0
@@ -105,12 +135,14 @@ class SequenceConfig:
         learning_rate=1e-3, beta_1=0.9, clip_norm=5.0)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-3, beta_1=0.9, clip_norm=5.0)
+    attribute_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-3, beta_1=0.9)
 
     def __post_init__(self):
         if self.latent_dim < 1:
             raise ValueError(
                 f"latent_dim must be >= 1, got {self.latent_dim}.")
-        for name in ("inference_steps", "max_length", "free_bits",
+        for name in ("inference_steps", "max_length", "free_bits", "kl_weight",
                      "kl_hold_steps", "kl_warmup_steps", "kl_cycle_steps"):
             if not getattr(self, name) >= 0:
                 raise ValueError(
@@ -188,7 +220,12 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
         start = ChainBank(base, data.num_train, seed + 4, by_example=True,
                           restart_prob=config.posterior.restart_prob)
         banks = (start,)
-    objectives.update(_reconstruction(config))
+    attribute = None
+    if data.has_values:
+        parts["attribute"] = attribute = config.attribute.make(
+            latent_dim, seed + 3)
+        optimizers["attribute"] = config.attribute_optimizer
+    objectives.update(_reconstruction(config, data.has_values))
     # Without an energy a draw of the prior is a chain of no moves.
     chains = sampler(config.prior, FromBase(base)) if (
         config.learned_prior) else ShortRun(
@@ -196,7 +233,8 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     amortized = config.is_amortized
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
-        objectives=objectives, banks=banks, seed=seed, generation=chains,
+        attribute=attribute, objectives=objectives, banks=banks, seed=seed,
+        generation=chains,
         negative=chains if config.learned_prior else None,
         positive=Encoded(encoder) if amortized else sampler(
             config.posterior, start),
@@ -208,20 +246,27 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     return model
 
 
-def _reconstruction(config: SequenceConfig) -> dict[str, Objective]:
-    """What decoder and encoder learn from."""
+def _reconstruction(config: SequenceConfig, has_values: bool
+                    ) -> dict[str, Objective]:
+    """What decoder, encoder and the head of a number learn from."""
+    values = {"attribute": attribute_negative_log_likelihood} if (
+        has_values) else {}
     nll = {"nll": dropped_negative_log_likelihood}
     if not config.is_amortized:
         learned = {"decoder": Objective(("decoder",), nll)}
         if config.posterior.start == "encoder":
             learned["encoder"] = Objective(
                 ("encoder",), {"encoder": encoder_teaching})
+        if values:
+            learned["attribute"] = Objective(("attribute",), values)
         return learned
 
     def annealed(term):
         return Annealed(term, config.kl_hold_steps, config.kl_warmup_steps,
                         config.kl_cycle_steps)
-    terms = {**nll, "kl": annealed(FreeBits(config.free_bits))}
+    prices = {"kl": annealed(FreeBits(config.free_bits))}
     if config.learned_prior:
-        terms["encoded_energy"] = annealed(encoded_energy)
-    return {"bound": Objective(("decoder", "encoder"), terms)}
+        prices["encoded_energy"] = annealed(encoded_energy)
+    return {"bound": Objective(
+        ("decoder", "encoder", *values), {**nll, **prices, **values},
+        dict.fromkeys(prices, config.kl_weight))}

@@ -49,7 +49,8 @@ class Score(NamedTuple):
 
 
 def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
-           temperature=1.0, condition=None) -> Samples:
+           temperature=1.0, condition=None, token_temperature=None,
+           value=None) -> Samples:
     """Draws of the prior chains, and g of them.
 
     Args:
@@ -60,13 +61,20 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
         temperature: > 0, float [] or [num_samples]; chains climb log p /
             temperature.
         condition: Nest of [num_samples, ...], for a conditional prior.
+        token_temperature: Of the tokens of sequences, if not as the model has
+            it: > 0, float [] or [num_samples].
+        value: y of p(z | y), float [num_samples]; needs `model.attribute`.
     """
     batch = {} if condition is None else {"condition": condition}
-    target = tempered(model.negative_target(batch), temperature)
+    if value is not None:
+        batch["value"] = value
+    target = tempered(model.generation_target(batch), temperature)
     z = _draw(model, model.generation, target, num_samples, batch, seed,
               num_steps)
-    x = model.likelihood.decode(
-        z, rng.stream(seed, "x"), **given(model.likelihood, condition))
+    heat = {} if token_temperature is None else {
+        "temperature": token_temperature}
+    x = model.likelihood.decode(z, rng.stream(seed, "x"), **heat, **given(
+        model.likelihood, condition))
     return Samples(x, z, model.energy(z, condition))
 
 

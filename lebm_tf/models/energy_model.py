@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 
 from lebm_tf import precision
-from lebm_tf.densities.targets import posterior_target, prior_target
+from lebm_tf.densities.targets import (
+    joint_target, posterior_target, prior_target)
 from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.diagnostics import displacement
 from lebm_tf.mcmc.kernel import num_chains
@@ -41,6 +42,8 @@ class EnergyModel(LatentInference, keras.Model):
             all densities take, a row of it for each row of the batch. It
             learns by every term that does not stop its gradient. Without it
             the condition is batch["condition"], if anything.
+        attribute: Density p(y | z) of a number y, where a family has one;
+            batches that hold it as "value" then shape the posterior too.
         banks: Chain banks to checkpoint.
         fitted: Densities with `fit(codes, seed, step)`, such as
             `densities.GaussianMixture`, which learn when training is over.
@@ -56,10 +59,12 @@ class EnergyModel(LatentInference, keras.Model):
                  positive=None, negative=None,
                  generation: ShortRun | None = None, inference=None,
                  encoder: keras.Model | None = None,
-                 context: keras.layers.Layer | None = None, banks=(),
-                 fitted=(), seed: int = 0, **kwargs):
+                 context: keras.layers.Layer | None = None,
+                 attribute: keras.Model | None = None, banks=(), fitted=(),
+                 seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         self.prior, self.likelihood, self.encoder = prior, likelihood, encoder
+        self.attribute = attribute
         self.parts = {name: part if isinstance(part, (tuple, list)) else
                       (part,) for name, part in parts.items()}
         self.objectives = dict(objectives)
@@ -135,8 +140,9 @@ class EnergyModel(LatentInference, keras.Model):
 
     def positive_target(self, batch: Mapping[str, Any]):
         """What positive chains climb: the posterior."""
-        return posterior_target(self.prior, self.likelihood, batch["x"],
-                                batch.get("condition"))
+        return self._valued(posterior_target(
+            self.prior, self.likelihood, batch["x"], batch.get("condition")),
+            batch)
 
     def negative_target(self, batch: Mapping[str, Any]):
         """What negative chains climb: the prior."""
@@ -147,6 +153,17 @@ class EnergyModel(LatentInference, keras.Model):
         if self.context is None:
             return batch
         return {**batch, "condition": self.context(batch["given"])}
+
+    def generation_target(self, batch: Mapping[str, Any]):
+        """What chains that draw samples climb: the prior, p(z | y) where
+        there is a y, as "value"."""
+        return self._valued(self.negative_target(batch), batch)
+
+    def _valued(self, target, batch):
+        """The target, times p(y | z) where there are both."""
+        if self.attribute is None or "value" not in batch:
+            return target
+        return joint_target(target, self.attribute, batch["value"])
 
     def draw(self, batch: Mapping[str, Any], seed: rng.Seed, *,
              reparameterized: bool = False) -> Draws:

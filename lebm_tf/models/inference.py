@@ -1,8 +1,7 @@
 """What one does with a trained model: draw, infer, reconstruct, score."""
 
 import functools
-import math
-from typing import Any, Callable, NamedTuple
+from typing import Callable, NamedTuple
 
 import keras
 import numpy as np
@@ -14,6 +13,8 @@ from lebm_tf.mcmc.chain import trace_chain
 from lebm_tf.mcmc.kernel import Position
 from lebm_tf.models import answers
 from lebm_tf.models.answers import Samples, Score
+from lebm_tf.models.batching import in_batches
+from lebm_tf.models.meaning import MeaningInference
 
 
 class Transition(NamedTuple):
@@ -33,7 +34,7 @@ class Transition(NamedTuple):
     log_prob: np.ndarray
 
 
-class LatentInference:
+class LatentInference(MeaningInference):
     """Methods of every model with a prior, a likelihood and two samplers.
 
     All take a Python int as seed, give the same numbers for the same seed,
@@ -45,7 +46,8 @@ class LatentInference:
 
     def sample(self, num_samples: int, seed: int = 0, *,
                num_steps: int | None = None, temperature: float = 1.0,
-               condition=None) -> Samples:
+               condition=None, token_temperature: float | None = None,
+               target: float | None = None) -> Samples:
         """Draws z from the prior chains, and g(z).
 
         Args:
@@ -56,6 +58,9 @@ class LatentInference:
             temperature: > 0; chains climb log p / temperature.
             condition: Nest of [num_samples, ...], for a conditional prior;
                 of a model with a `context`, what that layer returned.
+            token_temperature: > 0, of the tokens of sequences, if not as the
+                model decodes them; low ones draw what is probable.
+            target: y of the chains of p(z | y), of a model with a y.
 
         Raises:
             ValueError: If an argument is out of range, or the condition of a
@@ -71,20 +76,32 @@ class LatentInference:
         if num_steps and not hasattr(self.prior, "energy"):
             raise ValueError("num_steps needs a prior with an energy to climb,"
                              f" got {num_steps} for a base alone.")
+        if token_temperature is not None and (
+                self.likelihood.has_distance or not token_temperature > 0):
+            raise ValueError("token_temperature must be > 0, and of sequences,"
+                             f" got {token_temperature}.")
+        if target is not None:
+            self._needs_attribute()
         steps = self.generation.num_steps if num_steps is None else num_steps
         step = self._compiled("sample", self._sample_batch, steps)
+        heats = tuple(None if heat is None else tf.constant(
+            heat, keras.config.floatx())
+            for heat in (temperature, token_temperature, target))
 
         def batch(seed, rows, *inputs):
-            return step(rng.stream(seed, "sample"), tf.constant(
-                temperature, keras.config.floatx()), *inputs)
+            return step(rng.stream(seed, "sample"), *heats, *inputs)
         inputs = () if condition is None else (condition,)
-        return Samples(*_in_batches(
+        return Samples(*in_batches(
             batch, num_samples, self.inference_batch, seed, inputs))
 
-    def _sample_batch(self, num_steps, seed, temperature, condition=None):
+    def _sample_batch(self, num_steps, seed, temperature, token_temperature,
+                      target, condition=None):
+        value = None if target is None else tf.fill(
+            [self.inference_batch], target)
         return answers.sample(
             self, self.inference_batch, seed, num_steps=num_steps,
-            temperature=temperature, condition=condition)
+            temperature=temperature, condition=condition,
+            token_temperature=token_temperature, value=value)
 
     def infer(self, x, seed: int = 0, *, num_steps: int | None = None,
               condition=None) -> Position:
@@ -99,8 +116,8 @@ class LatentInference:
 
         def batch(seed, rows, *inputs):
             return step(rng.stream(seed, "infer"), *inputs)
-        return _in_batches(batch, len(x), self.inference_batch, seed,
-                           self._inputs(x, condition))
+        return in_batches(batch, len(x), self.inference_batch, seed,
+                          self._inputs(x, condition))
 
     def _infer_batch(self, num_steps, seed, x, condition=None):
         return answers.infer(
@@ -112,16 +129,19 @@ class LatentInference:
         z = self.infer(x, seed, num_steps=num_steps, condition=condition)
         return self.decode(z, seed, condition=condition)
 
-    def decode(self, z: Position, seed: int = 0, *, condition=None
-               ) -> np.ndarray:
-        """What z stands for: g(z), float32 [batch, ...], or sequences of
-        tokens, int32 [batch, length], for which the seed matters."""
+    def decode(self, z: Position, seed: int = 0, *, condition=None,
+               token_temperature: float | None = None) -> np.ndarray:
+        """What z stands for: g(z), float32 [batch, ...], or tokens, int32
+        [batch, length], drawn with the seed, and a temperature > 0 if given."""
         self._check_condition(condition)
+        heat = {} if token_temperature is None else {
+            "temperature": token_temperature}
         step = self._compiled(
-            "decode", lambda seed, z, condition=None: self.likelihood.decode(
-                z, seed, **given(self.likelihood, condition)))
+            f"decode/{token_temperature}",
+            lambda seed, z, condition=None: self.likelihood.decode(
+                z, seed, **heat, **given(self.likelihood, condition)))
         inputs = (z,) if condition is None else (z, condition)
-        return _in_batches(
+        return in_batches(
             lambda seed, rows, *inputs: step(rng.stream(seed, "x"), *inputs),
             len(tf.nest.flatten(z)[0]), self.inference_batch, seed, inputs)
 
@@ -146,8 +166,8 @@ class LatentInference:
             def batch(seed, rows, *inputs):
                 seed = rng.stream(seed, "infer")
                 return step(rng.fold_in(seed, draw) if draw else seed, *inputs)
-            parts = _in_batches(batch, len(x), self.inference_batch, seed,
-                                self._inputs(x, condition))
+            parts = in_batches(batch, len(x), self.inference_batch, seed,
+                               self._inputs(x, condition))
             total = parts if total is None else tuple(
                 a + b for a, b in zip(total, parts))
         return Score(*(part / num_draws for part in total))
@@ -251,19 +271,3 @@ class LatentInference:
             cache[key] = tf.function(
                 functools.partial(function, *fixed), autograph=False)
         return cache[key]
-
-
-def _in_batches(function: Callable, num_rows: int, batch_size: int,
-                seed: int, inputs) -> Any:
-    """Calls function(seed, rows, *rows of inputs), each time with a full
-    batch, and joins what it gives. The last batch is filled up by repeating
-    rows, so that nothing is traced anew, and cut."""
-    parts = []
-    for i in range(math.ceil(num_rows / batch_size)):
-        rows = np.arange(i * batch_size, (i + 1) * batch_size) % num_rows
-        piece = function(rng.fold_in(rng.make_seed(seed), i), rows,
-                         *tf.nest.map_structure(
-                             lambda leaf: tf.gather(leaf, rows), inputs))
-        parts.append(tf.nest.map_structure(np.asarray, piece))
-    return tf.nest.map_structure(
-        lambda *leaves: np.concatenate(leaves)[:num_rows], *parts)

@@ -11,16 +11,17 @@ from lebm_tf.objectives.reconstruction import (
     negative_log_prior, squared_error)
 from lebm_tf.objectives.regularization import (
     gradient_penalty, latent_penalty, weight_penalty)
-from lebm_tf.objectives.teaching import encoder_teaching
+from lebm_tf.objectives.teaching import (
+    attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
     FreeBits, SecondBound, encoded_energy, gaussian_kl, kl_to_prior,
     summed_gaussian_kl)
 
 __all__ = ["Annealed", "Draws", "FreeBits", "Objective", "SecondBound",
-           "Term", "consistency_error", "dropped_negative_log_likelihood",
-           "encoded_energy", "encoder_teaching", "energy_contrast",
-           "energy_magnitude", "future_error", "gaussian_kl",
-           "gradient_penalty", "kl_to_prior", "latent_penalty",
-           "negative_log_likelihood", "negative_log_prior", "plan_error",
-           "prior_contrast", "squared_error", "summed_gaussian_kl",
-           "weight_penalty", "with_forecast"]
+           "Term", "attribute_negative_log_likelihood", "consistency_error",
+           "dropped_negative_log_likelihood", "encoded_energy",
+           "encoder_teaching", "energy_contrast", "energy_magnitude",
+           "future_error", "gaussian_kl", "gradient_penalty", "kl_to_prior",
+           "latent_penalty", "negative_log_likelihood", "negative_log_prior",
+           "plan_error", "prior_contrast", "squared_error",
+           "summed_gaussian_kl", "weight_penalty", "with_forecast"]

@@ -8,6 +8,12 @@ from lebm_tf.densities.conditions import given
 from lebm_tf.objectives.objective import Draws
 
 
+def attribute_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
+    """mean over the batch of -log p(y | z+), in nats; y is batch["value"]."""
+    return -tf.reduce_mean(model.attribute.log_prob(
+        draws.batch["value"], draws.positive_position))
+
+
 def encoder_teaching(model: Any, draws: Draws) -> tf.Tensor:
     """mean of -log q(z+ | x), in nats: the encoder learns the posterior.
 

@@ -38,6 +38,17 @@ class FromBase:
 
 
 @dataclasses.dataclass(frozen=True)
+class FromBatch:
+    """Goes on from the positions that a batch holds as "start"."""
+
+    def start(self, num_chains, batch, seed):
+        return batch["start"]
+
+    def update(self, batch, position, seed):
+        pass
+
+
+@dataclasses.dataclass(frozen=True)
 class FromEncoder:
     """Draws from q(z | x), so that a few steps suffice: the warm start.
 

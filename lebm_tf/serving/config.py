@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-EXPOSABLE = ("num_steps", "temperature")
+EXPOSABLE = ("num_steps", "temperature", "token_temperature")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +19,10 @@ class ServingConfig:
         sample_steps: Moves of the prior chains; -1 as trained.
         infer_steps: Moves of the posterior chains; -1 as trained.
         temperature: > 0; prior chains climb log p / temperature.
-        exposed: Which of num_steps, temperature every row of a request
-            chooses, in place of these three; none if empty.
+        token_temperature: > 0, of the tokens of sequences; 0 takes the
+            model's own.
+        exposed: Which of num_steps, temperature, token_temperature every row
+            of a request chooses, in place of these four; none if empty.
         max_steps: Most moves that a request may choose, >= 0.
         min_temperature: Least temperature that a request may choose, > 0.
         max_temperature: Highest temperature that a request may choose.
@@ -35,6 +37,7 @@ class ServingConfig:
     sample_steps: int = -1
     infer_steps: int = -1
     temperature: float = 1.0
+    token_temperature: float = 0.0
     exposed: tuple[str, ...] = ()
     max_steps: int = 1_000
     min_temperature: float = 0.1
@@ -56,6 +59,9 @@ class ServingConfig:
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(
                     f"{name} must be > 0 and finite, got {value}.")
+        if not 0 <= self.token_temperature < math.inf:
+            raise ValueError("token_temperature must be > 0 and finite, or 0, "
+                             f"got {self.token_temperature}.")
         if self.min_temperature > self.max_temperature:
             raise ValueError(
                 "max_temperature must be >= min_temperature, got "

@@ -66,6 +66,8 @@ def compare_rows(functions: Mapping[str, Any], requests) -> dict:
                 if value.dtype.kind == "f":
                     largest = max(largest, _difference(
                         value, whole[key][part]))
+                elif (value != whole[key][part]).any():
+                    largest = np.inf  # Another text or file.
     return {"rows": num_rows, "batches": [1, 2, 7, num_rows],
             "signatures": list(_CHECKED), "largest_difference": largest,
             "processor": platform.machine()}
@@ -150,11 +152,12 @@ def _card(meta, bodies):
 _INTENDED = """## Intended use
 
 Drawing samples, inferring latent variables, reconstructing and scoring
-observations of the kind that the model was trained on. Samples are means g(z),
-without observation noise. Scores order observations under this one model; they
-are no probabilities, and not comparable with those of another model. A model
-reproduces what its training data over- and under-represent: measure it on data
-of your own before anything depends on it."""
+observations of the kind that the model was trained on. Pictures are means g(z),
+without observation noise; texts are drawn token by token. Scores order
+observations under this one model; they are no probabilities, and not
+comparable with those of another model. A model reproduces what its training
+data over- and under-represent: measure it on data of your own before anything
+depends on it."""
 
 _CALLS = """REST: `POST {rest}`; the
 requests below are files in `assets.extra/requests`, too. gRPC: the same names
@@ -166,8 +169,9 @@ Row i depends on the weights and on row i of the inputs alone, so a server may
 join requests. Calls are filled up to a multiple of {multiple} rows;
 {rows}
 
-A value that is not allowed does not fail the call: its row is NaN (of a PNG
-file: empty), and `status` says what was expected. Look at `status` first."""
+A value that is not allowed does not fail the call: its row is NaN (of a text
+or a PNG file: empty), and `status` says what was expected. Look at `status`
+first."""
 
 
 def _difference(first, second):

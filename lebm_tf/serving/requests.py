@@ -31,10 +31,18 @@ def examples(signatures: Mapping[str, Signature], seeds=(7,)
                                        field.dtype.as_numpy_dtype)
         request = {name: values[name] for name in signature.inputs
                    if name in values}
-        if len(request) == len(signature.inputs) and "x" not in values:
+        if len(request) == len(signature.inputs) and not (
+                {"x", "text"} & set(values)):
             drawn = call(signature.function, request)
-            x = np.clip(drawn["x"], -1, 1)
-            values.update(drawn, x=x, x_from=x, x_to=x[::-1])
+            values.update(drawn)
+            if "text" in drawn:
+                texts = _allowed(signatures["score"].inputs["text"],
+                                 drawn["text"])
+                values.update(text=texts, text_from=texts,
+                              text_to=texts[::-1])
+            else:
+                x = np.clip(drawn["x"], -1, 1)
+                values.update(x=x, x_from=x, x_to=x[::-1])
     if "sample_png" in signatures:
         values.update(call(signatures["sample_png"].function, {
             name: values[name] for name in signatures["sample_png"].inputs}))
@@ -86,11 +94,28 @@ def write_warmup(folder: str, name: str, requests: Mapping[str, Request]
             ).SerializeToString(deterministic=True))
 
 
+def _allowed(field, texts):
+    """Sampled texts; those that a request may not hold, as an empty one, are
+    replaced by an example."""
+    _, problems = field.read("text", tf.constant(texts))
+    return np.array([text if not problem else field.servable.example.encode()
+                     for text, problem in zip(texts, problems.numpy())],
+                    object)
+
+
 def _plain(value):
-    """An array as JSON has it: the shortest digits, bytes as base64."""
+    """An array as JSON has it: the shortest digits, texts as they are, other
+    bytes as base64."""
     if value.dtype == object:
-        return [{"b64": base64.b64encode(one).decode()} for one in value]
+        return [_text_or_base64(one) for one in value]
     if value.dtype.kind != "f":
         return value.tolist()
     texts = [float(str(one)) for one in value.reshape(-1)]
     return np.array(texts, np.float64).reshape(value.shape).tolist()
+
+
+def _text_or_base64(value):
+    try:
+        return value.decode()
+    except UnicodeDecodeError:  # A PNG file begins with one that is no text.
+        return {"b64": base64.b64encode(value).decode()}

@@ -6,7 +6,7 @@ then fail the others, so a wrong value is answered in its own row: NaN, and a
 """
 
 import dataclasses
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Container, Mapping
 
 import tensorflow as tf
 
@@ -68,7 +68,7 @@ class Field:
 
 
 def by_row(compute: Callable, inputs: Mapping[str, Field], limit: int,
-           multiple: int) -> Callable:
+           multiple: int, may_be_empty: Container[str] = ()) -> Callable:
     """Wraps a computation so that every row is answered by itself.
 
     Args:
@@ -78,6 +78,7 @@ def by_row(compute: Callable, inputs: Mapping[str, Field], limit: int,
         limit: Most rows of a call; more fail the call before anything is
             allocated.
         multiple: `compute` sees a multiple of this many rows.
+        may_be_empty: Outputs of which an empty string is an answer.
 
     Returns:
         A function of the same inputs; its outputs have `status` besides,
@@ -95,8 +96,9 @@ def by_row(compute: Callable, inputs: Mapping[str, Field], limit: int,
             inputs[name].neutral) for name, value in values.items()}
         outputs = {name: value[:rows]
                    for name, value in compute(**values).items()}
-        good = tf.reduce_all([_is_whole(value)
-                              for value in outputs.values()], 0)
+        good = tf.reduce_all([
+            tf.ones_like(status, tf.bool) if name in may_be_empty
+            else _is_whole(value) for name, value in outputs.items()], 0)
         status = tf.where((status == "") & ~good, NOT_FINITE, status)
         return {STATUS: status, **{
             name: _where(status == "", value,

@@ -11,16 +11,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.datasets import Vocabulary
 from lebm_tf.errors import InputError
 from lebm_tf.models import EnergyModel
-from lebm_tf.serving import model_card, requests
+from lebm_tf.serving import model_card, requests, texts
 from lebm_tf.serving.config import ServingConfig
-from lebm_tf.serving.signatures import Servable, answering_layers, weights_of
+from lebm_tf.serving.signatures import answering_layers, weights_of
 
 
 def export_model(model: EnergyModel, output: str, shape: tuple[int, ...],
                  config: ServingConfig = ServingConfig(),
-                 about: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+                 about: Mapping[str, Mapping[str, Any]] | None = None,
+                 vocabulary: Vocabulary | None = None) -> str:
     """Writes OUTPUT/N, with N the next free number; whole or not at all.
 
     The networks compute in float32 whatever they were trained in. Beside the
@@ -34,6 +36,8 @@ def export_model(model: EnergyModel, output: str, shape: tuple[int, ...],
         shape: Shape of one observation.
         config: What it shall answer.
         about: Title -> name -> value for the model card.
+        vocabulary: What tokens stand for, of a model of sequences: it then
+            takes and gives texts.
 
     Returns:
         The folder of the new version.
@@ -43,7 +47,7 @@ def export_model(model: EnergyModel, output: str, shape: tuple[int, ...],
     """
     name = os.path.basename(os.path.abspath(output))
     with version(model, output) as (folder, publish):
-        servable = Servable(model, shape, config)
+        servable = texts.of(model, shape, config, vocabulary)
         servable.save(folder)
         _describe(servable, folder, name, about or {})
         return publish()

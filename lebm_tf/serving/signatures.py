@@ -23,7 +23,7 @@ SEED = Field(tf.int64, (), "Any integer; equal seeds give equal rows.")
 ENERGY = Field(tf.float32, (), "E(z) in nats; 0 of a model without energy.")
 _STATUS = Field(tf.string, (), "Empty if the row is good; otherwise what was "
                 "expected and what came, and the row's numbers are NaN.")
-_SCORES = {
+SCORES = {
     "log_joint": Field(
         tf.float32, (), "log p(x, z) + log Z in nats at a posterior draw z: "
         "high is normal, low an anomaly. Average over rows of several seeds "
@@ -70,16 +70,20 @@ class Servable:
         config: What it shall answer.
 
     Raises:
-        InputError: If the model makes sequences, a chain uses a kernel that
-            can't take a seed a row, or there is no chain for what a request
-            shall choose.
+        InputError: If the model makes sequences, which `TextServable` serves,
+            a chain uses a kernel that can't take a seed a row, or there is no
+            chain for what a request shall choose.
     """
+
+    needs_mean = True
+    resources = ()  # What graphs look up, and a SavedModel must keep.
+    may_be_empty = ()
 
     def __init__(self, model: EnergyModel, shape: tuple[int, ...],
                  config: ServingConfig = ServingConfig()):
-        if not model.likelihood.has_distance:
-            raise InputError("export needs a likelihood with a mean, as of "
-                             "pictures, got sequences of tokens.")
+        if self.needs_mean and not model.likelihood.has_distance:
+            raise InputError("this export needs pictures, or the vocabulary "
+                             "of sequences, got sequences without.")
         for sampler in (model.generation, model.inference):
             kernel = getattr(sampler, "kernel", None)
             if kernel is not None and not isinstance(kernel, Langevin):
@@ -101,21 +105,28 @@ class Servable:
         """Writes a SavedModel: weights and graphs, no optimizers and banks."""
         module = tf.Module(name="servable")
         module.weights = list(weights_of(self._model).values())
+        module.resources = list(self.resources)
         functions = {name: signature.function
                      for name, signature in self.signatures.items()}
         tf.saved_model.save(
             module, path, {**functions, DEFAULT: functions["sample"]})
 
     def _signatures(self) -> dict[str, Signature]:
+        draw, steps, made = self._made()
+        if self.config.exposed and not {*draw, *steps} > {"seed"}:
+            raise InputError(
+                f"exposed {', '.join(self.config.exposed)} needs a chain that "
+                "climbs an energy or a posterior, got a model without.")
+        return {name: self._signature(*parts) for name, parts in made.items()}
+
+    def _made(self):
+        """Inputs of draws, those of posterior chains besides, and name ->
+        (meaning, inputs, outputs, what computes) of all signatures."""
         seed, x, z = {"seed": SEED}, {"x": self._x(True)}, self.latents
         draw = {**seed, **self._exposed(self._model.generation, True)}
         steps = self._exposed(self._model.inference, False)
         mean, energy = {"x": self._x(False)}, {"energy": ENERGY}
         points = self.config.num_points
-        if self.config.exposed and not {*draw, *steps} > {"seed"}:
-            raise InputError(
-                f"exposed {', '.join(self.config.exposed)} needs a chain that "
-                "climbs an energy or a posterior, got a model without.")
         made = {
             "sample": ("Draws of the learned prior, and g of them.",
                        draw, {**mean, **z, **energy}, self.sample),
@@ -125,7 +136,7 @@ class Servable:
                             {**x, **seed, **steps}, {**mean, **z},
                             self._reconstruct),
             "score": ("How normal an observation is.",
-                      {**x, **seed, **steps}, _SCORES, self._score),
+                      {**x, **seed, **steps}, SCORES, self._score),
             "decode": ("g(z).", z, mean, self._decode),
             "energy": ("E(z).", z, energy, self._energy),
             "interpolate": (
@@ -145,15 +156,15 @@ class Servable:
                  **z, **energy}, self._sample_png)
             made["score_png"] = (
                 "The same as score, of PNG files.", {**png, **seed, **steps},
-                _SCORES, lambda png_bytes, **rest: self._score(
+                SCORES, lambda png_bytes, **rest: self._score(
                     png_bytes, **rest))
-        return {name: self._signature(*parts) for name, parts in made.items()}
+        return draw, steps, made
 
     def _signature(self, meaning, inputs, outputs, compute):
         return Signature(
             meaning, dict(inputs), {**outputs, STATUS: _STATUS}, by_row(
                 compute, inputs, self.config.max_batch,
-                self.config.row_multiple))
+                self.config.row_multiple, self.may_be_empty))
 
     def _x(self, bounded):
         if not pictures.is_picture(self.shape):
@@ -163,34 +174,41 @@ class Servable:
                      high, _RANGE_TOLERANCE)
 
     def _exposed(self, sampler, is_prior):
-        """What a request chooses of a sampler's chain."""
-        if getattr(sampler, "is_reparameterized", False) or (
-                is_prior and not hasattr(self._model.prior, "energy")):
-            return {}
-        config = self.config
-        fields = {"num_steps": Field(
-            tf.int32, (), f"Moves of the chain; {sampler.num_steps} as "
-            "trained.", 0, config.max_steps,
-            example=min(sampler.num_steps, config.max_steps))}
-        if is_prior:
-            fields["temperature"] = Field(
-                tf.float32, (), "T of log p / T, which the chain climbs.",
-                config.min_temperature, config.max_temperature,
-                1e-6 * config.max_temperature, neutral=1, example=min(max(
-                    1, config.min_temperature), config.max_temperature))
+        """What a request chooses of a sampler's chain, or of tokens."""
+        config, fields = self.config, {}
+        if not (getattr(sampler, "is_reparameterized", False) or (
+                is_prior and not hasattr(self._model.prior, "energy"))):
+            fields["num_steps"] = Field(
+                tf.int32, (), f"Moves of the chain; {sampler.num_steps} as "
+                "trained.", 0, config.max_steps,
+                example=min(sampler.num_steps, config.max_steps))
+            if is_prior:
+                fields["temperature"] = self._temperature(
+                    "T of log p / T, which the chain climbs.")
+        if is_prior and not self._model.likelihood.has_distance:
+            fields["token_temperature"] = self._temperature(
+                "Probabilities of tokens are to the power of its inverse.")
         return {name: field for name, field in fields.items()
                 if name in config.exposed}
 
-    def sample(self, seed, num_steps=None, temperature=None):
+    def _temperature(self, meaning):
+        low, high = self.config.min_temperature, self.config.max_temperature
+        return Field(tf.float32, (), meaning, low, high, 1e-6 * high,
+                     neutral=1, example=min(max(1, low), high))
+
+    def sample(self, seed, num_steps=None, temperature=None,
+               token_temperature=None):
         """Draws of the prior, int64 [rows] -> {name: [rows, ...]}."""
         config = self.config
+        if token_temperature is None and config.token_temperature:
+            token_temperature = config.token_temperature
         if num_steps is None and config.sample_steps >= 0:
             num_steps = config.sample_steps
         drawn = answers.sample(
             self._model, tf.shape(seed)[0],
             rng.stream(rng.make_seed(seed), "sample"), num_steps=num_steps,
             temperature=config.temperature if temperature is None
-            else temperature)
+            else temperature, token_temperature=token_temperature)
         return {"x": drawn.x, **self._named(drawn.z), "energy": drawn.energy}
 
     def _sample_png(self, **inputs):

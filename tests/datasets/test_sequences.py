@@ -91,11 +91,25 @@ def test_numbers_and_texts_are_graphs():
 
 
 def test_batches_are_of_tokens(text):
+    """Cut where the longest of the batch ends; of several replicas, where
+    that of all their batches does."""
     data = load_dataset(f"text:{text}")
-    batch = next(iter(train_batches(data, 5, 0)))
-    assert batch["x"].dtype == tf.int32 and batch["x"].shape == (5, 11)
-    np.testing.assert_array_equal(
-        batch["x"], data.x_train[batch["index"].numpy()])
+    stream = train_batches(data, 6, 0)
+    assert stream.element_spec["x"].shape.as_list() == [6, None]
+    longest = set()
+    for batch in stream.take(6):
+        rows = data.x_train[batch["index"].numpy()]
+        length = np.count_nonzero(rows, 1).max()
+        longest.add(length)
+        assert batch["x"].dtype == tf.int32
+        np.testing.assert_array_equal(batch["x"], rows[:, :length])
+    assert longest == {6, 11}
+    context = tf.distribute.InputContext(1, 0, 2)
+    for whole, *parts in zip(
+            stream.take(6), *(train_batches(data, 6, 0, context=context).shard(
+                2, replica) for replica in range(2))):
+        np.testing.assert_array_equal(
+            whole["x"], np.concatenate([part["x"] for part in parts]))
 
 
 def test_gzipped_files_are_read(text, tmp_path):

@@ -10,6 +10,7 @@ from PIL import Image
 import numpy as np
 import pytest
 
+from lebm_tf.datasets.smiles import rdkit
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import molecule_pictures, molecule_properties, molecules
 from lebm_tf.evaluation.molecules import (
@@ -78,11 +79,11 @@ def test_diversity_is_one_less_mean_similarity():
     assert internal_diversity(parse([ASPIRIN] * 3)) == pytest.approx(0.0)
     assert internal_diversity(parse(["C", "[Na+]"])) == pytest.approx(0.5)
     some = parse([ASPIRIN, CAFFEINE, BENZENE, ETHANOL])
-    generator = molecule_properties.rdkit(
+    generator = rdkit(
         "Chem.rdFingerprintGenerator").GetMorganGenerator(
             radius=2, fpSize=1024)
     prints = [generator.GetFingerprint(molecule) for molecule in some]
-    similarity = molecule_properties.rdkit("DataStructs").TanimotoSimilarity
+    similarity = rdkit("DataStructs").TanimotoSimilarity
     mean = np.mean([similarity(a, b) for a in prints for b in prints])
     assert internal_diversity([*some, None]) == pytest.approx(1 - mean)
 
@@ -149,7 +150,7 @@ def test_without_rdkit_the_extra_is_named(monkeypatch):
 def test_without_its_contributed_folder_the_score_says_so(
         monkeypatch, tmp_path):
     molecule_properties._synthesis.cache_clear()
-    monkeypatch.setattr(molecule_properties.rdkit("RDConfig"),
+    monkeypatch.setattr(rdkit("RDConfig"),
                         "RDContribDir", str(tmp_path))
     with pytest.raises(InputError, match="needs an RDKit with its folder "
                        "Contrib/SA_Score, got none at"):

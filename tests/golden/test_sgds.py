@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf.densities import EnergyPrior, StandardNormal
+from lebm_tf.densities import EnergyPrior, GaussianAttribute, StandardNormal
 from lebm_tf.mcmc import Langevin, rng, value_and_gradient
-from lebm_tf.networks import EnergyMLP, RecurrentDecoder
+from lebm_tf.networks import EnergyMLP, RecurrentDecoder, VectorMLP
 from tests import oracles
 from tests.golden.reference import (
     Injected, Reference, assert_close, assert_gradients)
@@ -129,3 +129,75 @@ def test_greedy_decoding_takes_their_tokens(model):
         token = tf.argmax(logits[:, :SGDS.config["sos"]], 1, tf.int32)
         np.testing.assert_array_equal(
             token, SGDS["generation/greedy_tokens"][:, t])
+
+
+# Name of their program -> our activation and output.
+HEADS = {"sgds": ("silu", "linear"), "sgds_qed": ("relu", "sigmoid")}
+
+
+@pytest.fixture(params=HEADS)
+def head(request):
+    """(their arrays, p(y | z) with their weights, whose squared error has
+    their coefficient)."""
+    with oracles.precision("float64"):
+        theirs = Reference(request.param)
+        activation, output = HEADS[request.param]
+        layers = [theirs.weights("weights", f"property_network.{i}")
+                  for i in (0, 2, 4)]
+        widths = [kernel.shape[0] for kernel, _ in layers]
+        network = VectorMLP(widths[0], 1, tuple(widths[1:]), 1, activation)
+        for layer, (kernel, bias) in zip(
+                (*network.layers, network.head), layers, strict=True):
+            layer.kernel.assign(kernel)
+            layer.bias.assign(bias)
+        scale = (0.5 / theirs.config["prop_coefficient"])**0.5
+        yield theirs, GaussianAttribute(network, scale, output)
+
+
+def test_the_head_says_what_theirs_says(head):
+    theirs, attribute = head
+    c, y = theirs.config["prop_coefficient"], tf.constant(theirs["property"])
+    z = tf.constant(theirs["noise/posterior_start"])
+    assert_close(attribute.mean(z), theirs["property_head/prediction"])
+    _, gradient = value_and_gradient(
+        lambda z: -attribute.log_prob(y, z) / c, z)
+    assert_close(gradient, theirs["property_head/squared_error_grad"])
+    at = tf.constant(theirs["z_posterior"])
+    error = -attribute.log_prob(y, at)
+    # Up to the constant of a normal density.
+    least = -attribute.log_prob(attribute.mean(at), at)
+    assert_close(tf.reduce_mean(error - least), theirs["loss/property"])
+
+
+def test_their_chains_given_a_property_move_in_two_parts(head):
+    """They add the gradient of the property at where the noise led to; our
+    chains add it where the move began. Each part is theirs."""
+    theirs, attribute = head
+    name, y = "langevin_given_property", tf.constant(theirs["property"])
+    path, noise = theirs[f"{name}/trajectory"], theirs[f"{name}/noise"]
+    step = theirs.config["z_step_size"]
+    climb = Langevin(step, noise_scale=0.0)
+    moved = [path[k + 1] for k in range(len(path) - 1)]
+    for k, end in enumerate(moved):
+        # Undo their first part with the prior of this very program.
+        between = path[k] + noise[k] * step * theirs.config["noise_factor"]
+        start = tf.constant(between + 0.5 * step**2 * prior_gradient(
+            theirs, path[k]))
+        state = climb.step(lambda z: attribute.log_prob(y, z),
+                           climb.init(None, start), SEED)
+        assert_close(state.position, end)
+
+
+def prior_gradient(theirs, z):
+    """d/dz of f(z) - |z|^2 / (2 sigma^2), of their weights."""
+    with oracles.precision("float64"):
+        widths = theirs.config["prior_hidden_dim"]
+        energy = EnergyMLP(z.shape[1], (widths,) * 2)
+        for i, layer in enumerate((*energy.layers, energy.head)):
+            kernel, bias = theirs.weights("weights", f"prior_network.{2 * i}")
+            layer.kernel.assign(kernel)
+            layer.bias.assign(bias)
+        sigma = theirs.config["ref_sigma"]
+        return value_and_gradient(
+            lambda z: energy(z) - tf.reduce_sum(z**2, 1) / (2 * sigma**2),
+            tf.constant(z))[1].numpy()

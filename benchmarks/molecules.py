@@ -1,0 +1,184 @@
+"""Molecules of ZINC: samples of the learned prior, and shifted properties.
+
+    python -m benchmarks.molecules [--data_dir=DIR] [--seeds=0]
+        [--token_temperatures=1,0.7] [--properties=qed]
+
+Trains one run a seed, measures samples of it at each temperature, and shifts
+the first run to higher values of each property. Every step is a command of
+its own, printed as it starts, in WORKDIR. What was stopped goes on, what has
+ended is not made again, so the same command makes all that is left. Writes,
+after each step, benchmarks/results/molecules.json and .md.
+"""
+
+import dataclasses
+import os
+import platform
+import shlex
+import subprocess
+import sys
+
+from lebm_tf import command, config, files
+from lebm_tf.errors import InputError
+
+RESULTS = os.path.join(os.path.dirname(__file__), "results")
+# Name of a set of samples -> what it is.
+SETS = {"samples": "learned prior", "base_samples": "p0, same decoder",
+        "real": "training data"}
+COUNTS = ("valid", "unique", "novel", "internal_diversity")
+WASSERSTEIN = ("logp", "qed", "sa", "weight")
+# Of 10,000 samples; Pang et al. 2020, arXiv:2010.09351.
+PUBLISHED = "| published, learned prior | .955 | 1.000 | 1.000 | | | | | |"
+# Step and moves of a round of the public code of Kong et al. 2023,
+# arXiv:2306.14902.
+SHIFTS = {"qed": ("--step=0.02", "--chain_steps=20"),
+          "penalized_logp": ("--step=1", "--chain_steps=2")}
+
+
+@dataclasses.dataclass(frozen=True)
+class MoleculeBenchmark:
+    """What to measure.
+
+    Attributes:
+        flagfile: Of the runs.
+        seeds: Of the runs.
+        token_temperatures: At which samples are measured, each > 0.
+        num_samples: As many, >= 2.
+        properties: To shift: qed, penalized_logp; none if empty.
+        rounds: Of the shift, >= 1.
+        set_size: Molecules of a round, >= 1.
+        data_dir: Where the data lie; $LEBM_DATA_DIR if not given.
+        workdir: Where the runs are kept.
+    """
+    flagfile: str = "configs/sequence_zinc_cpu.cfg"
+    seeds: tuple[int, ...] = (0,)
+    token_temperatures: tuple[float, ...] = (1.0, 0.7)
+    num_samples: int = 10_000
+    properties: tuple[str, ...] = tuple(SHIFTS)
+    rounds: int = 20
+    set_size: int = 2_000
+    data_dir: str = ""
+    workdir: str = "runs/benchmark_molecules"
+
+    def __post_init__(self):
+        for heat in self.token_temperatures:
+            if not heat > 0:
+                raise ValueError(
+                    f"token_temperatures must be > 0, got {heat}.")
+        for name in self.properties:
+            if name not in SHIFTS:
+                raise ValueError(f"properties must be among "
+                                 f"{', '.join(SHIFTS)}, got {name!r}.")
+
+
+def call(module: str, *arguments: str) -> None:
+    """Runs a command of the library, and shows it.
+
+    Raises:
+        InputError: If it ends with an error.
+    """
+    command.say(f"python -m lebm_tf.{module} " + shlex.join(arguments))
+    status = subprocess.call(
+        [sys.executable, "-m", f"lebm_tf.{module}", *arguments])
+    if status:
+        raise InputError(f"lebm_tf.{module} must end well, got exit status "
+                         f"{status}.")
+
+
+def trained(seed: int, chosen: MoleculeBenchmark) -> tuple[str, dict]:
+    """The work directory of a run, trained if need be, and its metrics."""
+    workdir = os.path.join(chosen.workdir, f"seed_{seed}")
+    path = os.path.join(workdir, "metrics.json")
+    if not (os.path.exists(path)
+            and "training/seconds" in files.read_json(path)):
+        call("train", f"--flagfile={chosen.flagfile}", f"--seed={seed}",
+             f"--workdir={workdir}", "--evaluators=sequences",
+             "--evaluation_num_draws=1", *_data(chosen))
+    return workdir, files.read_json(path)
+
+
+def measured(workdir: str, heat: float, chosen: MoleculeBenchmark) -> dict:
+    """What the evaluator says of samples at a temperature of tokens."""
+    call("evaluate", f"--workdir={workdir}", "--evaluators=molecules",
+         f"--evaluation_num_samples={chosen.num_samples}",
+         f"--evaluation_token_temperature={heat}", *_data(chosen))
+    metrics = files.read_json(os.path.join(workdir, "metrics.json"))
+    return {name: value for name, value in metrics.items()
+            if name.startswith("molecules/")}
+
+
+def shifted(workdir: str, name: str, chosen: MoleculeBenchmark) -> list:
+    """The rounds of a shift."""
+    output = os.path.join(chosen.workdir, f"shift_{name}")
+    call("shift", f"--workdir={workdir}", f"--output={output}",
+         f"--property={name}", *SHIFTS[name], f"--rounds={chosen.rounds}",
+         f"--set_size={chosen.set_size}", *_data(chosen))
+    return files.read_json(os.path.join(output, "shift.json"))["rounds"]
+
+
+def table(results: dict) -> str:
+    """Markdown: sets of samples, and the best of each shift."""
+    lines = ["| | valid | unique | novel | diversity | " + " | ".join(
+        f"W₁ {name}" for name in WASSERSTEIN) + " |", "|---|" + "---|" * 8]
+    for seed, run in results["runs"].items():
+        for heat, metrics in run.get("samples", {}).items():
+            for key, what in SETS.items():
+                if f"molecules/internal_diversity/{key}" not in metrics:
+                    continue
+                cells = [metrics.get(f"molecules/{name}/{key}")
+                         for name in COUNTS]
+                cells += [metrics[f"molecules/{name}_wasserstein/{key}"]
+                          for name in WASSERSTEIN]
+                about = "" if key == "real" else (
+                    f", seed {seed}, tokens at {heat}")
+                lines.append(f"| {what}{about} | " + " | ".join(
+                    "" if cell is None else f"{cell:.4f}" if i < 3
+                    else f"{cell:.3f}" for i, cell in enumerate(cells))
+                    + " |")
+    lines += [PUBLISHED, "", "| | best of the training data | best of all "
+              "rounds | rounds |", "|---|---|---|---|"]
+    for name, rounds in results["shifts"].items():
+        ends = [", ".join(f"{value:.3f}" for _, value in row["best"])
+                for row in (rounds[0], rounds[-1])]
+        lines.append(f"| {name} | {ends[0]} | {ends[1]} | "
+                     f"{rounds[-1]['round']} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(values) -> None:
+    """Makes what is left, and writes the table after every step."""
+    chosen = config.from_flags(MoleculeBenchmark, values)
+    path = os.path.join(RESULTS, "molecules.json")
+    results = files.read_json(path) if os.path.exists(path) else {
+        "runs": {}, "shifts": {}}
+    results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
+    results["python"] = platform.python_version()
+
+    def keep():
+        files.write_json(path, results)
+        with files.atomic_path(os.path.join(
+                RESULTS, "molecules.md")) as target:
+            with open(target, "w", encoding="utf-8") as file:
+                file.write(table(results))
+    for seed in chosen.seeds:
+        workdir, metrics = trained(seed, chosen)
+        run = results["runs"].setdefault(str(seed), {"samples": {}})
+        run.update(seconds=metrics["training/seconds"],
+                   steps=metrics["training/steps"])
+        for heat in chosen.token_temperatures:
+            if run["samples"].get(str(heat), {}).get(
+                    "molecules/num_samples/samples") != chosen.num_samples:
+                run["samples"][str(heat)] = measured(workdir, heat, chosen)
+                keep()
+    for name in chosen.properties:
+        first = os.path.join(chosen.workdir, f"seed_{chosen.seeds[0]}")
+        results["shifts"][name] = shifted(first, name, chosen)
+        keep()
+    command.say(table(results))
+
+
+def _data(chosen):
+    return [f"--data_dir={chosen.data_dir}"] if chosen.data_dir else []
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main, __doc__, config.fields(MoleculeBenchmark)))

@@ -1,0 +1,57 @@
+"""Numbers that belong to the rows of a data set: properties of molecules."""
+
+import dataclasses
+
+import numpy as np
+
+from lebm_tf.config import nearest
+from lebm_tf.datasets import SequenceData
+from lebm_tf.datasets.smiles import parse
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation.molecule_properties import PROPERTIES
+
+
+def check(name: str, flag: str = "property") -> None:
+    """Raises InputError unless there is a property of that name."""
+    if name not in PROPERTIES:
+        raise InputError(
+            f"--{flag} must be one of {', '.join(PROPERTIES)}, got {name!r}"
+            f"{nearest(name, PROPERTIES)}.")
+
+
+def compute(texts: list[str], name: str) -> np.ndarray:
+    """A property of every text, float32 [num], NaN of what is no molecule.
+
+    Args:
+        texts: SMILES.
+        name: Of `molecule_properties.PROPERTIES`.
+    """
+    function = PROPERTIES[name]
+    return np.array([np.nan if molecule is None else function(molecule)
+                     for molecule in parse(texts)], np.float32)
+
+
+def with_property(data: SequenceData, name: str) -> SequenceData:
+    """The data with a property of every row as `values_train` and so on.
+
+    Raises:
+        InputError: If there is no such property, or the data are no SMILES or
+            hold what is no molecule.
+    """
+    check(name)
+    vocabulary = getattr(data, "vocabulary", None)
+    if getattr(vocabulary, "tokenizer", None) != "smiles":
+        raise InputError(f"--property needs SMILES, got {data.name}.")
+    found = {}
+    for part in ("train", "test", "validation"):
+        rows = getattr(data, f"x_{part}")
+        if rows is None:
+            continue
+        values = compute(vocabulary.texts(rows), name)
+        if np.isnan(values).any():
+            raise InputError(
+                f"{data.name}: --property needs molecules, got "
+                f"{int(np.isnan(values).sum())} lines of x_{part} that are "
+                "none; leave them out with --invalid_smiles=drop.")
+        found[f"values_{part}"] = values
+    return dataclasses.replace(data, **found)

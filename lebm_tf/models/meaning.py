@@ -1,0 +1,49 @@
+"""What one does with a model that learned a number beside x."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import Position
+from lebm_tf.models.batching import in_batches
+from lebm_tf.samplers.initializer import FromBatch
+
+
+class MeaningInference:
+    """Methods of `LatentInference` on y, which shares z with x."""
+
+    def climb(self, z: Position, value, seed: int = 0, *, num_steps: int
+              ) -> Position:
+        """Chains of p(z | y) that go on from z, nest of [batch, ...].
+
+        Args:
+            z: Where they start, nest of [batch, ...].
+            value: y, float [batch].
+            seed: Any int.
+            num_steps: Moves, with the kernel of the chains that draw samples.
+
+        Raises:
+            ValueError: If the model learned no y.
+        """
+        self._needs_attribute()
+        sampler = dataclasses.replace(
+            self.generation, initializer=FromBatch(), num_steps=num_steps)
+
+        def run(seed, value, z):
+            batch = {"start": z, "value": value}
+            return sampler.draw(self.generation_target(batch), len(value),
+                                batch, seed).position
+        step = self._compiled(f"climb/{num_steps}", run)
+        leaf = tf.nest.flatten(z)[0]
+        return in_batches(
+            lambda seed, rows, *inputs: step(
+                rng.stream(seed, "climb"), *inputs),
+            len(leaf), self.inference_batch, seed,
+            (np.asarray(value, leaf.dtype), z))
+
+    def _needs_attribute(self):
+        if self.attribute is None:
+            raise ValueError("a target needs a model that learned a number "
+                             "beside x, got one without.")

@@ -1,0 +1,255 @@
+"""Shifts a model of molecules to higher values of a property, round by round.
+
+    python -m lebm_tf.shift --workdir=DIR --output=DIR2 --property=qed
+
+Gradual distribution shifting, Kong et al. 2023, arXiv:2306.14902 (SGDS): in
+every round the model learns from the best molecules known, with their
+property; then chains of p(z | y + step) go on from their codes, what they
+decode to is measured with RDKit, and the best of old and new are the next
+round's. Run again, it goes on where it was. DIR2 is a work directory of its
+own, with a head for the property: `sample --target` works there.
+"""
+
+import dataclasses
+import os
+import sys
+
+from lebm_tf import startup
+
+startup.import_tensorflow()
+
+import numpy as np  # noqa: E402
+
+from lebm_tf import (  # noqa: E402
+    attributes, command, config, files, workdir as workdirs)
+from lebm_tf.datasets import SequenceData  # noqa: E402
+from lebm_tf.datasets.smiles import parse  # noqa: E402
+from lebm_tf.datasets.vocabulary import padded  # noqa: E402
+from lebm_tf.errors import InputError  # noqa: E402
+from lebm_tf.evaluation.molecules import canonical  # noqa: E402
+from lebm_tf.families import build, sequence  # noqa: E402
+from lebm_tf.fitting import fit  # noqa: E402
+from lebm_tf.objectives import Annealed  # noqa: E402
+from lebm_tf.shift_config import ShiftConfig  # noqa: E402
+
+ROUNDS, RESULTS = "rounds", "shift.json"
+_BEST = 3
+_MAY_CHANGE = ("workdir", "output", "data_dir", "rounds")
+
+
+class Shift:
+    """The loop; its state lies in the work directory.
+
+    Args:
+        chosen: What to do.
+
+    Raises:
+        InputError: If the run is none of SMILES, RDKit is missing, or the
+            output belongs to another run.
+    """
+
+    def __init__(self, chosen: ShiftConfig):
+        attributes.check(chosen.property)
+        if not chosen.output:
+            raise InputError("--output must be a folder, got nothing.")
+        base = workdirs.read(chosen.workdir)
+        if not base.data.num_tokens or workdirs.read_vocabulary(
+                chosen.workdir).tokenizer != "smiles":
+            raise InputError("--workdir must be a run of SMILES, got one of "
+                             f"{base.run.dataset}.")
+        self.chosen, self.base = chosen, base
+        self.vocabulary = workdirs.read_vocabulary(chosen.workdir)
+        self.folder = os.path.join(chosen.output, ROUNDS)
+
+    def run(self) -> dict:
+        """Makes what is left of the rounds; returns the results."""
+        chosen, first = self.chosen, self._path(0)
+        self._check_settings()
+        is_new = not os.path.exists(first)
+        texts, values = self._start() if is_new else _read(first)
+        model, run = self._model(len(texts))
+        if is_new:
+            _write(first, texts, values)
+            self._report(0, texts, values, [])
+        steps = max(1, chosen.set_size // chosen.batch_size)
+        for number in range(chosen.rounds):
+            path = self._path(number + 1)
+            if os.path.exists(path):
+                texts, values = _read(path)
+                continue
+            data = self._data(texts, values)
+            last = chosen.first_steps + (number + 1) * steps
+            # Restores the newest checkpoint of an earlier call.
+            fit(model, data, last, verbose=False, run=dataclasses.replace(
+                run, train_steps=last))
+            found = self._propose(model, data, number)
+            texts, values = _best([*zip(texts, values), *found],
+                                  chosen.set_size)
+            _write(path, texts, values)
+            self._report(number + 1, texts, values, found)
+        return files.read_json(os.path.join(chosen.output, RESULTS))
+
+    def _start(self):
+        """The best of the training data, and their property."""
+        run = self.base.run
+        data = workdirs.load_data(dataclasses.replace(
+            run, property="", data_dir=self.chosen.data_dir or run.data_dir))
+        texts = self.vocabulary.texts(data.x_train)
+        command.say(f"Measuring {self.chosen.property} of {len(texts):,} "
+                    "molecules ...")
+        values = attributes.compute(texts, self.chosen.property)
+        good = np.flatnonzero(np.isfinite(values))
+        texts, values = _best([(texts[i], values[i]) for i in good],
+                              self.chosen.set_size)
+        if len(texts) < self.chosen.set_size:
+            raise InputError(
+                f"--set_size must be at most {len(texts)}, the number of "
+                f"different molecules in the data, got "
+                f"{self.chosen.set_size}.")
+        return texts, values
+
+    def _check_settings(self):
+        path = os.path.join(self.chosen.output, RESULTS)
+        if not os.path.exists(path):
+            return
+        old, new = files.read_json(path)["settings"], dataclasses.asdict(
+            self.chosen)
+        changed = [name for name in new if name not in _MAY_CHANGE
+                   and old.get(name) != new[name]]
+        if changed:
+            raise InputError(
+                f"{self.chosen.output} was begun with other settings: " +
+                ", ".join(f"--{name} must be {old.get(name)}, got {new[name]}"
+                          for name in changed) + ".")
+
+    def _model(self, num_train):
+        """The model of the base run with a head, and what `fit` keeps."""
+        chosen, base = self.chosen, self.base
+        run = dataclasses.replace(
+            base.run, workdir=chosen.output, property=chosen.property,
+            batch_size=chosen.batch_size, seed=chosen.seed, baseline="",
+            evaluate_every=0, validation_fraction=0.0, early_stop="",
+            validation_evaluators=(), patience=0, evaluators=(),
+            log_every=1, checkpoint_every=max(
+                1, chosen.set_size // chosen.batch_size))
+        old = workdirs.load(chosen.workdir, chosen.checkpoint)
+        spec = dataclasses.replace(base.data, num_train=num_train,
+                                   has_values=True)
+        model = build("sequence", self._config(int(old.step)), spec,
+                      batch_size=chosen.batch_size, seed=chosen.seed,
+                      precision=run.precision)
+        for part in set(old.parts) - {"attribute"}:
+            for new, known in zip(model.variables_of(part),
+                                  old.variables_of(part), strict=True):
+                new.assign(known)
+        workdirs.write(chosen.output, workdirs.Run(
+            run, model.recipe.config, spec, base.evaluation), self.vocabulary)
+        return model, run
+
+    def _config(self, step):
+        """That of the base run, at its last step from the beginning on."""
+        base, chosen = self.base.model, self.chosen
+        price = float(Annealed(
+            None, base.kl_hold_steps, base.kl_warmup_steps,
+            base.kl_cycle_steps).factor(step))
+
+        def constant(optimizer, rate):
+            return dataclasses.replace(
+                optimizer, learning_rate=rate, schedule="constant",
+                schedule_steps=0, warmup_steps=0, average_decay=0.0)
+        is_share = chosen.property == "qed"
+        return dataclasses.replace(
+            base, kl_weight=base.kl_weight * price, kl_hold_steps=0,
+            kl_warmup_steps=0, kl_cycle_steps=0,
+            attribute=sequence.AttributeConfig(
+                activation="relu" if is_share else "silu",
+                output="sigmoid" if is_share else "linear",
+                scale=chosen.scale),
+            decoder_optimizer=constant(
+                base.decoder_optimizer, chosen.learning_rate),
+            encoder_optimizer=constant(
+                base.encoder_optimizer, chosen.learning_rate),
+            energy_optimizer=constant(
+                base.energy_optimizer, base.energy_optimizer.learning_rate))
+
+    def _data(self, texts, values):
+        rows = padded(self.vocabulary.encode(texts), self.base.data.shape[0])
+        return SequenceData(
+            self.base.run.dataset, rows, rows[:1], self.vocabulary,
+            origin={"property": self.chosen.property}, values_train=values,
+            values_test=values[:1])
+
+    def _propose(self, model, data, number):
+        """New molecules, (text, value) each; what is none is left out."""
+        chosen = self.chosen
+        seed = chosen.seed * 1_000_003 + number
+        z = model.climb(
+            model.infer(data.to_model(data.x_train), seed),
+            data.values_train + np.float32(chosen.step), seed,
+            num_steps=chosen.chain_steps)
+        texts = self.vocabulary.texts(model.decode(
+            z, seed, token_temperature=chosen.token_temperature))
+        # A text that the vocabulary can't tell, or of no end, is none either.
+        rows = self.vocabulary.encode(texts).row_lengths().numpy()
+        values = attributes.compute(texts, chosen.property)
+        return [(text, value) for text, value, length in zip(
+            texts, values, rows) if np.isfinite(value)
+            and length <= data.shape[0]]
+
+    def _report(self, number, texts, values, found):
+        path = os.path.join(self.chosen.output, RESULTS)
+        rows = files.read_json(path)["rounds"] if os.path.exists(path) else []
+        rows = [row for row in rows if row["round"] < number] + [{
+            "round": number, "valid": len(found) / len(texts),
+            "proposed_mean": float(np.mean([value for _, value in found]))
+            if found else None, "mean": float(values.mean()),
+            "best": [[text, float(value)] for text, value in zip(
+                texts[:_BEST], values[:_BEST])]}]
+        files.write_json(path, {
+            "property": self.chosen.property, "seed": self.chosen.seed,
+            "settings": dataclasses.asdict(self.chosen), "rounds": rows})
+        command.say(f"round {number}: mean {values.mean():.4g}, best " + ", "
+                    .join(f"{value:.4g}" for value in values[:_BEST])
+                    + (f", {len(found) / len(texts):.3f} of the new valid"
+                       if found else ""))
+
+    def _path(self, number):
+        return os.path.join(self.folder, f"{number:04d}.npz")
+
+
+def _best(pairs, size):
+    """The best different molecules, (texts, float32 values), best first."""
+    names = canonical(parse([text for text, _ in pairs]))
+    seen, kept = set(), []
+    for i in np.argsort([-value for _, value in pairs], kind="stable"):
+        if names[i] not in seen:
+            seen.add(names[i])
+            kept.append(pairs[i])
+        if len(kept) == size:
+            break
+    return [text for text, _ in kept], np.array(
+        [value for _, value in kept], np.float32)
+
+
+def _write(path, texts, values):
+    with files.atomic_path(path) as temporary:
+        np.savez(temporary, texts=np.array(texts), values=values)
+
+
+def _read(path):
+    with np.load(path) as arrays:
+        return arrays["texts"].tolist(), arrays["values"]
+
+
+def main(values) -> None:
+    """Shifts, and says how to go on."""
+    chosen = config.from_flags(ShiftConfig, values)
+    results = Shift(chosen).run()
+    best = "\n".join(f"  {value:.4f}  {text}"
+                     for text, value in results["rounds"][-1]["best"])
+    command.say(f"Best {chosen.property}:\n{best}\nAll rounds: "
+                f"{os.path.join(chosen.output, RESULTS)}")
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main, __doc__, config.fields(ShiftConfig)))
