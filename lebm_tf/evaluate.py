@@ -33,7 +33,8 @@ class EvaluateConfig:
         checkpoint: best (by the run's early_stop) or last; best if the run
             kept one.
         evaluators: What to measure: anomaly, chains, codes, frechet,
-            likelihood, pictures, reconstruction, sequences; the run's if empty.
+            likelihood, pictures, reconstruction, sequences, symbols; the
+            run's if empty.
         data_dir: Where data sets lie, if not where they lay in training.
     """
     workdir: str = ""

@@ -3,13 +3,16 @@
 from lebm_tf.datasets.batches import steps_per_epoch, train_batches
 from lebm_tf.datasets.image_data import ImageData, to_model, to_uint8
 from lebm_tf.datasets.images import DATASETS, load_dataset
+from lebm_tf.datasets.labelled import Labelled, label_split
 from lebm_tf.datasets.sequence_data import SequenceData
 from lebm_tf.datasets.sequences import SEQUENCES
 from lebm_tf.datasets.validation_split import validation_split
+from lebm_tf.datasets.vector_data import UnigramData, VectorData
 from lebm_tf.datasets.vocabulary import Vocabulary
 
 __all__ = [
-    "DATASETS", "ImageData", "SEQUENCES", "SequenceData", "Vocabulary",
-    "load_dataset", "steps_per_epoch", "to_model", "to_uint8",
+    "DATASETS", "ImageData", "Labelled", "SEQUENCES", "SequenceData",
+    "UnigramData", "VectorData", "Vocabulary", "label_split", "load_dataset",
+    "steps_per_epoch", "to_model", "to_uint8",
     "train_batches", "validation_split",
 ]

@@ -13,6 +13,7 @@ from lebm_tf.datasets.image_framing import Framing, parse_framing
 from lebm_tf.datasets.image_tfds import load_tfds
 from lebm_tf.datasets.sequence_data import SequenceData
 from lebm_tf.datasets.sequences import SEQUENCES, load_sequences
+from lebm_tf.datasets.unigrams import UNIGRAMS, load_unigrams
 from lebm_tf.errors import InputError
 
 DIGITS_TEST_FRACTION = 0.25
@@ -60,6 +61,10 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
         return load_sequences(
             name, data_dir=os.path.expanduser(data_dir),
             max_length=max_length, vocabulary_size=vocabulary_size)
+    if name in UNIGRAMS:
+        _unset(name, image_size=image_size, crop=crop, max_length=max_length)
+        return load_unigrams(name, data_dir=os.path.expanduser(data_dir),
+                             vocabulary_size=vocabulary_size)
     _unset(name, max_length=max_length, vocabulary_size=vocabulary_size)
     known = {key.partition(":")[:2]: key for key in DATASETS}
     if (kind, colon) not in known:
@@ -112,7 +117,7 @@ def _unset(name: str, **settings) -> None:
 
 def _unknown(name: str) -> str:
     """The message for a name that is none of `DATASETS`."""
-    known = (*DATASETS, *SEQUENCES)
+    known = (*DATASETS, *SEQUENCES, *UNIGRAMS)
     close = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return (f"unknown data set {name!r}.{hint} Known: "

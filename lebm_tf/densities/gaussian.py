@@ -123,9 +123,21 @@ class ConditionalGaussian(keras.Model):
         self.network = network
         self.built = True
 
-    def parameters(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """(mean, log_scale), each [batch, latent_dim]."""
-        return self.network(x)
+    def parameters(self, x: tf.Tensor, seed: rng.Seed | None = None
+                   ) -> tuple[tf.Tensor, tf.Tensor]:
+        """(mean, log_scale), each [batch, latent_dim].
+
+        Args:
+            x: Observations, [batch, ...].
+            seed: Of the network's dropout, if it has any; None for none.
+        """
+        rate = getattr(self.network, "dropout", 0.0)
+        if seed is None or not rate:
+            return self.network(x)
+        return self.network(x, drop=lambda values, name: (
+            values * rng.dropout_mask(
+                tf.shape(values), rate, rng.stream(seed, name),
+                values.dtype)))
 
     def sample(self, x: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
         """A reparameterized draw z = mean + scale e, [batch, latent_dim]."""

@@ -8,7 +8,7 @@ import numpy as np
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
     anomaly, chains, codes, features, frechet, gallery, likelihood,
-    reconstruction, sequences)
+    reconstruction, sequences, symbols)
 from lebm_tf.evaluation.evaluator import (
     Context, EvaluationConfig, Evaluator, Metric, has_energy, num_layers)
 from lebm_tf.evaluation.plots import training_curves
@@ -22,10 +22,12 @@ EVALUATORS = {
     "pictures": gallery.run,
     "reconstruction": reconstruction.run,
     "sequences": sequences.run,
+    "symbols": symbols.run,
 }
 
 _CHECKS = {"anomaly": anomaly.check, "frechet": features.check,
-           "pictures": gallery.check, "sequences": sequences.check}
+           "pictures": gallery.check, "sequences": sequences.check,
+           "symbols": symbols.check}
 _NEED_ENERGY = {"chains"}
 _NEED_ONE_LAYER = {"likelihood"}
 

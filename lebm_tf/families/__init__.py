@@ -4,13 +4,15 @@ import keras
 
 from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
-from lebm_tf.families import image, rae, sequence, sri, two_stage_vae, vae
+from lebm_tf.families import (
+    image, rae, sequence, sri, symbol_vector, two_stage_vae, vae)
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig, Recipe)
 from lebm_tf.models import EnergyModel
 
 FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
-            "rae": rae, "sri": sri, "sequence": sequence}
+            "rae": rae, "sri": sri, "sequence": sequence,
+            "symbol_vector": symbol_vector}
 
 
 def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
@@ -59,4 +61,4 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
 
 __all__ = ["FAMILIES", "build", "ChainConfig", "DataSpec", "EncoderConfig",
            "EnergyConfig", "GeneratorConfig", "Recipe", "image", "rae",
-           "sequence", "sri", "two_stage_vae", "vae"]
+           "sequence", "sri", "symbol_vector", "two_stage_vae", "vae"]

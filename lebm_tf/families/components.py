@@ -23,17 +23,25 @@ class DataSpec:
         num_train: Number of training examples.
         num_classes: Number of labels; 0 without labels.
         num_tokens: Size of the vocabulary of sequences; 0 for other data.
+        num_labels: Number of training examples that come with a label beside
+            the others; 0 for none.
+        has_counts: Whether x counts words.
     """
     shape: tuple[int, ...]
     num_train: int
     num_classes: int = 0
     num_tokens: int = 0
+    num_labels: int = 0
+    has_counts: bool = False
 
     @classmethod
     def of(cls, data) -> "DataSpec":
         """Of a data set such as `datasets.ImageData`."""
+        labelled = getattr(data, "labelled", None)
         return cls(tuple(data.shape), len(data.x_train), data.num_classes,
-                   getattr(data, "num_tokens", 0))
+                   getattr(data, "num_tokens", 0),
+                   0 if labelled is None else len(labelled.y),
+                   getattr(data, "has_counts", False))
 
 
 class Recipe(NamedTuple):

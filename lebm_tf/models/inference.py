@@ -151,6 +151,29 @@ class LatentInference:
         return answers.score(
             self, x, seed, num_steps=num_steps, condition=condition)
 
+    def classify(self, x, seed: int = 0, *, num_draws: int = 1
+                 ) -> np.ndarray:
+        """p(y | x) of a prior with symbols, float32 [batch, num_symbols].
+
+        At the mean of q(z | x) where an encoder alone infers, as the authors
+        do; else the mean over posterior draws of p(y | z).
+
+        Args:
+            x: Observations [batch, ...].
+            seed: Any int.
+            num_draws: Posterior draws of each x, at least 1.
+        """
+        if self.inference.is_reparameterized:
+            step = self._compiled("classify", lambda x: tf.exp(
+                self.prior.symbol_log_probs(self.encoder.parameters(x)[0])))
+            return _in_batches(
+                lambda seed, rows, x: step(x), len(x), self.inference_batch,
+                seed, self._inputs(x, None))
+        step = self._compiled("symbols", lambda z: tf.exp(
+            self.prior.symbol_log_probs(z)))
+        return np.mean([step(self.infer(x, seed + draw))
+                        for draw in range(num_draws)], axis=0)
+
     def interpolate(self, x_from, x_to, num_points: int = 8, seed: int = 0
                     ) -> np.ndarray:
         """g along the line between posterior draws of two observations.
