@@ -15,8 +15,9 @@ class RunConfig:
     Attributes:
         family: Name of the model family.
         dataset: digits, mnist, fashion_mnist, svhn_cropped, cifar10, celeb_a,
-            npz:FILE or folder:DIR; of counts of words agnews; of sequences
-            ptb, snli, yahoo, zinc, text:FILE or smiles:FILE.
+            npz:FILE or folder:DIR; of counts of words agnews; of vectors
+            protein, hepmass, miniboone or csv:FILE; of sequences ptb, snli,
+            yahoo, zinc, text:FILE or smiles:FILE.
         data_dir: Where data sets lie; $LEBM_DATA_DIR if not given.
         image_size: Side to which pictures are resized; 0 keeps them.
         crop: Part of every picture, as top,left,height,width; empty keeps
@@ -25,6 +26,8 @@ class RunConfig:
             longer ones are left out and counted; 0 keeps all.
         vocabulary_size: Most frequent tokens of the training data that are
             known; 0 for all.
+        label_column: Column of csv:FILE that holds the labels; the last if
+            empty.
         anomaly_label: Label to leave out of training, for anomaly detection;
             -1 leaves none out.
         num_labels: Training examples of the family symbol_vector whose
@@ -85,6 +88,7 @@ class RunConfig:
     crop: str = ""
     max_length: int = 0
     vocabulary_size: int = 0
+    label_column: str = ""
     anomaly_label: int = -1
     num_labels: int = 0
     label_seed: int = 0

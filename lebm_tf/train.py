@@ -33,8 +33,8 @@ from lebm_tf.validation import Validation  # noqa: E402
 
 # What is carried over to a baseline: the same data, the same budget.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "max_length",
-           "vocabulary_size", "anomaly_label", "num_labels", "label_seed",
-           "label_stratified", "labelled_batch_size",
+           "vocabulary_size", "label_column", "anomaly_label", "num_labels",
+           "label_seed", "label_stratified", "labelled_batch_size",
            "validation_fraction", "train_steps", "batch_size", "seed",
            "precision", "loss_scale", "strategy", "replicas", "cluster",
            "cluster_timeout", "cluster_selector", "cluster_workers",

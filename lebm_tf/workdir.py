@@ -57,7 +57,7 @@ def load_data(run: RunConfig, expected: DataSpec | None = None
     data = load_dataset(
         run.dataset, data_dir=run.resolved_data_dir(),
         image_size=run.image_size, crop=run.crop, max_length=run.max_length,
-        vocabulary_size=run.vocabulary_size)
+        vocabulary_size=run.vocabulary_size, label_column=run.label_column)
     if run.anomaly_label >= 0:
         data = anomaly_split(data, run.anomaly_label)
     if run.validation_fraction:

@@ -14,6 +14,8 @@ from lebm_tf.datasets.image_tfds import load_tfds
 from lebm_tf.datasets.sequence_data import SequenceData
 from lebm_tf.datasets.sequences import SEQUENCES, load_sequences
 from lebm_tf.datasets.unigrams import UNIGRAMS, load_unigrams
+from lebm_tf.datasets.vector_data import UnigramData, VectorData
+from lebm_tf.datasets.vectors import VECTORS, load_vectors
 from lebm_tf.errors import InputError
 
 DIGITS_TEST_FRACTION = 0.25
@@ -22,8 +24,10 @@ DIGITS_SPLIT_SEED = 0
 
 def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
                  crop: str = "", max_length: int = 0,
-                 vocabulary_size: int = 0) -> ImageData | SequenceData:
-    """Loads a data set: pictures, or sequences as of `load_sequences`.
+                 vocabulary_size: int = 0, label_column: str = ""
+                 ) -> ImageData | SequenceData | UnigramData | VectorData:
+    """Loads a data set: pictures; or sequences, counts of words or vectors, as
+    of `load_sequences`, `load_unigrams` and `load_vectors`.
 
     `digits` comes with scikit-learn. `mnist`, `fashion_mnist`, `svhn_cropped`,
     `cifar10` and `celeb_a` are read from the first of these that is there:
@@ -33,10 +37,10 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     labels, and needs `image_size` or `crop` unless there are 21 GB for it.
 
     Args:
-        name: One of `SEQUENCES` or of `DATASETS`: a name, or "npz:" or
-            "folder:" with the path of an .npz file (`image_files.load_npz`
-            says which arrays) or of a folder of pictures
-            (`image_folder.load_folder`).
+        name: One of `SEQUENCES`, `UNIGRAMS`, `VECTORS` or `DATASETS`: a name,
+            or "npz:" or "folder:" with the path of an .npz file
+            (`image_files.load_npz` says which arrays) or of a folder of
+            pictures (`image_folder.load_folder`).
         data_dir: Folder of the data; "" for that of tensorflow-datasets,
             $TFDS_DATA_DIR or ~/tensorflow_datasets.
         image_size: Side of the square that pictures are resized to, in
@@ -44,7 +48,9 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             square are cut to their centre square first.
         crop: "top,left,height,width" in pixels, cut out before the resize
             (CelebA is often used at "45,25,128,128"); "" for no crop.
-        max_length, vocabulary_size: Of sequences, see `load_sequences`.
+        max_length, vocabulary_size: Of sequences, see `load_sequences`; the
+            second also of counts of words.
+        label_column: Of csv:FILE, see `load_vectors`.
 
     Returns:
         The pictures, [N, height, width, channels]; or the sequences.
@@ -55,6 +61,12 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     """
     framing = parse_framing(crop, image_size)
     kind, colon, path = name.partition(":")
+    if kind + colon in {key.partition("FILE")[0] for key in VECTORS}:
+        _unset(name, image_size=image_size, crop=crop, max_length=max_length,
+               vocabulary_size=vocabulary_size)
+        return load_vectors(name, data_dir=os.path.expanduser(data_dir),
+                            label_column=label_column)
+    _unset(name, label_column=label_column)
     if kind + colon in {key.partition(":")[0] + ":" * (":" in key)
                         for key in SEQUENCES}:
         _unset(name, image_size=image_size, crop=crop)
@@ -117,7 +129,7 @@ def _unset(name: str, **settings) -> None:
 
 def _unknown(name: str) -> str:
     """The message for a name that is none of `DATASETS`."""
-    known = (*DATASETS, *SEQUENCES, *UNIGRAMS)
+    known = (*DATASETS, *SEQUENCES, *UNIGRAMS, *VECTORS)
     close = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return (f"unknown data set {name!r}.{hint} Known: "

@@ -18,4 +18,5 @@ __all__ = ["ConditionalGaussian", "DecodingConfig", "EnergyPrior",
            "GaussianLikelihood", "GaussianMixture", "LatentVAE",
            "PointEncoder", "SequenceLikelihood", "StandardNormal",
            "SymbolPrior", "TopDownGaussian", "UnigramLikelihood",
-           "kl_to_standard_normal", "log_normal", "posterior_target", "prior_target", "tempered"]
+           "kl_to_standard_normal", "log_normal", "posterior_target",
+           "prior_target", "tempered"]
