@@ -43,7 +43,9 @@ TASKS = {
 SYSTEMS = {
     "symbol-vector": (),
     "no information term": ("--information_weight=0",),
-    "labels only": ("--labels_only",)}
+    "labels only": ("--labels_only",),
+    "M1+M2": ("--flagfile=configs/baselines/m1_m2.cfg",)}
+_OF_PICTURES = {"M1+M2"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +145,8 @@ def main(values) -> None:
     results["python"] = platform.python_version()
     for task in chosen.tasks or TASKS:
         for system in chosen.systems or SYSTEMS:
+            if system in _OF_PICTURES and task not in ("mnist", "digits"):
+                continue
             for count in chosen.num_labels or (TASKS[task][1],):
                 for seed in chosen.seeds:
                     runs = results["runs"].setdefault(task, {}).setdefault(

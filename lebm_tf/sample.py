@@ -4,7 +4,8 @@
         --output=samples.png
 
 The ending of --output chooses: .png a grid of pictures; .txt or .smi text,
-one sequence a line; .npz arrays x (uint8, or int32 tokens), z and energy.
+one sequence a line; .npz arrays x (uint8, int32 tokens, or float32 vectors),
+z and energy, and label with --label.
 """
 
 import dataclasses
@@ -40,6 +41,8 @@ class SampleConfig:
             or .npz.
         num_steps: Moves of the chains; -1 as trained, 0 draws from the base.
         temperature: > 0; chains climb log p / temperature.
+        label: Symbols to draw from p(z | y), of the family symbol_vector; of
+            several each gets as many samples, one row of a grid.
     """
     workdir: str = ""
     checkpoint: str = ""
@@ -48,6 +51,7 @@ class SampleConfig:
     output: str = ""
     num_steps: int = -1
     temperature: float = 1.0
+    label: tuple[int, ...] = ()
 
     def __post_init__(self):
         if self.num_samples < 1:
@@ -59,11 +63,17 @@ class SampleConfig:
         if not self.temperature > 0:
             raise ValueError(
                 f"temperature must be > 0, got {self.temperature}.")
+        if self.label and self.num_samples % len(self.label):
+            raise ValueError(
+                f"num_samples must be a multiple of the {len(self.label)} "
+                f"labels, got {self.num_samples}.")
 
 
-def write_png(path: str, samples) -> None:
-    """Writes a grid of pictures."""
-    columns = pictures.square_columns(len(samples.x))
+def write_png(path: str, samples, labels=None) -> None:
+    """Writes a grid of pictures, a row for each label if there are some."""
+    rows = 1 if labels is None else len(np.unique(labels))
+    columns = pictures.square_columns(len(samples.x)) if rows == 1 else (
+        len(samples.x) // rows)
     pictures.save_png(
         path, pictures.enlarge(pictures.grid(samples.x, columns)))
 
@@ -75,20 +85,44 @@ def write_text(path: str, texts: list[str]) -> None:
             file.writelines(text + "\n" for text in texts)
 
 
-def write_npz(path: str, samples) -> None:
-    """Writes x (uint8, or int32 tokens), energy, and z or z1, z2, ..."""
+def write_npz(path: str, samples, labels=None) -> None:
+    """Writes x (uint8, int32 tokens, or float32 vectors), energy, label if
+    there are some, and z or z1, z2, ..."""
     x = samples.x
-    if np.issubdtype(x.dtype, np.floating):
+    if np.issubdtype(x.dtype, np.floating) and x.ndim == 4:
         x = to_uint8(x).numpy()
     leaves = tf.nest.flatten(samples.z)
     names = ["z"] if len(leaves) == 1 else [
         f"z{i + 1}" for i in range(len(leaves))]
     with atomic_path(path) as temporary:
         np.savez(temporary, x=x, energy=samples.energy,
+                 **({} if labels is None else {"label": labels}),
                  **dict(zip(names, leaves)))
 
 
-ENDINGS = {"images": (".png", ".npz"), "sequences": (".txt", ".smi", ".npz")}
+def symbols(model, chosen: SampleConfig) -> np.ndarray | None:
+    """The symbol of every sample, int32 [num_samples]; None without.
+
+    Raises:
+        InputError: If the model has no such symbol.
+    """
+    if not chosen.label:
+        return None
+    if not hasattr(model.prior, "num_symbols"):
+        raise InputError("--label needs a prior with symbols, as of the family"
+                         f" symbol_vector, got {chosen.label[0]}.")
+    known = model.prior.num_symbols
+    wrong = [label for label in chosen.label if not 0 <= label < known]
+    if wrong or len(set(chosen.label)) < len(chosen.label):
+        raise InputError(f"--label must hold different symbols from 0 to "
+                         f"{known - 1}, got "
+                         f"{', '.join(map(str, chosen.label))}.")
+    return np.repeat(np.array(chosen.label, np.int32),
+                     chosen.num_samples // len(chosen.label))
+
+
+ENDINGS = {"images": (".png", ".npz"), "sequences": (".txt", ".smi", ".npz"),
+           "vectors": (".npz",)}
 
 
 def main(values) -> None:
@@ -96,7 +130,8 @@ def main(values) -> None:
     chosen = config.from_flags(SampleConfig, values)
     ending = os.path.splitext(chosen.output)[1].lower()
     resolved = workdirs.read(chosen.workdir)
-    kind = "sequences" if resolved.data.num_tokens else "images"
+    kind = "sequences" if resolved.data.num_tokens else (
+        "images" if len(resolved.data.shape) == 3 else "vectors")
     if ending not in ENDINGS[kind]:
         raise InputError(
             f"--output must end with {' or '.join(ENDINGS[kind])} for {kind}, "
@@ -106,13 +141,15 @@ def main(values) -> None:
     if steps and not has_energy(model):
         raise InputError("--num_steps needs a prior with an energy to climb, "
                          f"got {steps} for the base alone.")
+    labels = symbols(model, chosen)
     samples = model.sample(chosen.num_samples, chosen.seed, num_steps=steps,
-                           temperature=chosen.temperature)
+                           temperature=chosen.temperature, condition=labels)
     if ending in (".txt", ".smi"):
         vocabulary = workdirs.read_vocabulary(chosen.workdir)
         write_text(chosen.output, vocabulary.texts(samples.x))
     else:
-        {".png": write_png, ".npz": write_npz}[ending](chosen.output, samples)
+        {".png": write_png, ".npz": write_npz}[ending](
+            chosen.output, samples, labels)
     command.say(f"Wrote {chosen.num_samples} samples to {chosen.output}.")
 
 

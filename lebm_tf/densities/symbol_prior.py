@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from lebm_tf.densities.energy_prior import EnergyPrior
+from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
 
 
@@ -22,6 +23,12 @@ class SymbolPrior(EnergyPrior):
         base: Density p0, as of `EnergyPrior`.
         energy: Layer F, z -> logits [batch, num_symbols].
     """
+
+    @property
+    def num_symbols(self) -> int:
+        """How many symbols there are."""
+        z = self.base.sample(1, rng.make_seed(0))
+        return self.logits(z).shape[-1]
 
     def logits(self, z: Position) -> tf.Tensor:
         """F(z), float [batch, num_symbols], in nats."""

@@ -10,17 +10,17 @@ from lebm_tf.objectives.reconstruction import (
 from lebm_tf.objectives.regularization import (
     gradient_penalty, latent_penalty, weight_penalty)
 from lebm_tf.objectives.symbols import (
-    SymbolCrossEntropy, drawn_code, encoded_mean, symbol_information)
+    LabelledBound, SymbolCrossEntropy, UnlabelledBound, drawn_code,
+    encoded_draw, encoded_mean, symbol_information)
 from lebm_tf.objectives.teaching import encoder_teaching
 from lebm_tf.objectives.variational import (
     FreeBits, SecondBound, encoded_energy, gaussian_kl, kl_to_prior)
 
-__all__ = ["Annealed", "Draws", "FreeBits", "Objective", "SecondBound",
-           "SymbolCrossEntropy", "Term", "drawn_code",
-           "dropped_negative_log_likelihood", "encoded_energy",
-           "encoded_mean",
-           "encoder_teaching", "energy_contrast", "energy_magnitude",
-           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
+__all__ = ["Annealed", "Draws", "FreeBits", "LabelledBound", "Objective",
+           "SecondBound", "SymbolCrossEntropy", "Term", "UnlabelledBound",
+           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
+           "encoded_energy", "encoded_mean", "encoder_teaching",
+           "energy_contrast", "energy_magnitude", "gaussian_kl",
+           "gradient_penalty", "kl_to_prior", "latent_penalty",
            "negative_log_likelihood", "negative_log_prior", "prior_contrast",
-           "squared_error",
-           "symbol_information", "weight_penalty"]
+           "squared_error", "symbol_information", "weight_penalty"]

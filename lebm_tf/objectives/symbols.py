@@ -15,7 +15,7 @@ _SMALLEST = 1e-15  # In the logarithm of a mean probability, as published.
 class SymbolCrossEntropy:
     """mean of -log p(y | x) over the labelled rows of a batch, in nats.
 
-    p(y | x) = softmax F(z) at a z that stands for x.
+    p(y | x) = p(y | z) at a z that stands for x.
 
     Attributes:
         code: (model, draws) -> z, [labelled rows, ...].
@@ -23,10 +23,9 @@ class SymbolCrossEntropy:
     code: Callable[[Any, Draws], tf.Tensor]
 
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
-        logits = model.prior.logits(self.code(model, draws))
-        return tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(
-                draws.batch["labelled_y"], logits))
+        logs = model.prior.symbol_log_probs(self.code(model, draws))
+        return -tf.reduce_mean(tf.gather(
+            logs, draws.batch["labelled_y"], batch_dims=1))
 
 
 def encoded_mean(model: Any, draws: Draws) -> tf.Tensor:
@@ -46,6 +45,44 @@ def drawn_code(model: Any, draws: Draws) -> tf.Tensor:
     F_y(z) = log sum_y exp F_y(z) + log p(y | z).
     """
     return draws.batch["labelled_z"]
+
+
+def encoded_draw(model: Any, draws: Draws) -> tf.Tensor:
+    """A draw of q(z | x), a constant: the encoder learns nothing from it."""
+    return tf.stop_gradient(model.encoder.sample(
+        draws.batch["labelled_x"], rng.stream(draws.seed, "labelled")))
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledBound:
+    """mean of -log p(z, y), or a bound above it, of the labelled codes.
+
+    Kingma et al. 2014, arXiv:1406.5298, equation of L(x, y) of M2.
+
+    Attributes:
+        density: Has `labelled_bound(z, y, seed)`, as `densities.LabelledVAE`.
+    """
+    density: Any
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        return -tf.reduce_mean(self.density.labelled_bound(
+            encoded_draw(model, draws), draws.batch["labelled_y"],
+            rng.stream(draws.seed, "second labelled")))
+
+
+@dataclasses.dataclass(frozen=True)
+class UnlabelledBound:
+    """mean of -log p(z), or a bound above it, of all codes: U(x) of M2.
+
+    Attributes:
+        density: Has `unlabelled_bound(z, seed)`.
+    """
+    density: Any
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        return -tf.reduce_mean(self.density.unlabelled_bound(
+            tf.stop_gradient(draws.positive_position),
+            rng.stream(draws.seed, "second")))
 
 
 def symbol_information(model: Any, draws: Draws) -> tf.Tensor:

@@ -14,8 +14,8 @@ from lebm_tf.checkpoint import items
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
     FAMILIES, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
-    GeneratorConfig, image, rae, sequence, sri, symbol_vector, two_stage_vae,
-    vae)
+    GeneratorConfig, image, m1_m2, rae, sequence, sri, symbol_vector,
+    two_stage_vae, vae)
 from lebm_tf.families.observations import DenseConfig, RecurrentConfig
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.serving import ServingConfig, export_model
@@ -108,6 +108,9 @@ CASES = {
         SYMBOL, num_symbols=4)),
     "symbol, sequences": (symbol_vector, dataclasses.replace(
         SYMBOL, free_bits=0.1, kl_warmup_steps=3)),
+    "m1+m2": (m1_m2, m1_m2.M1M2Config(
+        latent_dim=3, second_hidden_units=(5,), generator=GeneratorConfig(
+            4, (4,)), image_encoder=EncoderConfig((4,)))),
     "two layers": (two_layer, two_layer.TwoLayerConfig()),
     "encoded": (encoded, encoded.EncodedConfig()),
 }
@@ -118,6 +121,7 @@ SPECS = {
     "symbol, labels only": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, words": DataSpec((7,), 12, **LABELS, has_counts=True),
     "symbol, clusters of vectors": DataSpec((7,), 12),
+    "m1+m2": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, sequences": dataclasses.replace(WORDS, **LABELS)}
 each_case = pytest.mark.parametrize("name", CASES)
 
