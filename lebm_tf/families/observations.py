@@ -7,7 +7,8 @@ import keras
 from lebm_tf.densities import (
     DecodingConfig, GaussianLikelihood, SequenceLikelihood, UnigramLikelihood)
 from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
-from lebm_tf.networks import RecurrentDecoder, RecurrentEncoder, VectorMLP
+from lebm_tf.networks import (
+    RecurrentDecoder, RecurrentEncoder, VectorMLP, WideResidualEncoder)
 from lebm_tf.networks.activations import get as get_activation
 
 
@@ -32,6 +33,30 @@ class DenseConfig:
             raise ValueError(f"dropout must lie in [0, 1), got "
                              f"{self.dropout}.")
         get_activation(self.activation)
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualConfig:
+    """A wide residual network, of images.
+
+    Attributes:
+        depth: 0 for none, or its number of layers: 10, 16, 22, 28, ...
+        widen: Factor >= 1 on its widths 16, 32 and 64.
+        dropout: Part of the values of a block left out in training, [0, 1).
+    """
+    depth: int = 0
+    widen: int = 3
+    dropout: float = 0.3
+
+    def __post_init__(self):
+        if self.depth and (self.depth < 10 or self.depth % 6 != 4):
+            raise ValueError("depth must be 0 or 10, 16, 22, 28, ..., got "
+                             f"{self.depth}.")
+        if self.widen < 1:
+            raise ValueError(f"widen must be >= 1, got {self.widen}.")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got "
+                             f"{self.dropout}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,8 +121,8 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
     """x -> (mean, log_scale) for that kind of data.
 
     Args:
-        config: Has latent_dim, image_encoder, dense_encoder and
-            sequence_encoder.
+        config: Has latent_dim, image_encoder, residual_encoder,
+            dense_encoder and sequence_encoder.
         data: What the data look like.
         seed: Of initial weights.
     """
@@ -107,6 +132,10 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
         values.pop("dropout")
         return RecurrentEncoder(
             data.num_tokens, config.latent_dim, seed=seed, **values)
+    if kind == "images" and config.residual_encoder.depth:
+        return WideResidualEncoder(
+            config.latent_dim, data.shape, seed=seed,
+            **dataclasses.asdict(config.residual_encoder))
     if kind == "images":
         return config.image_encoder.make(config.latent_dim, data.shape, seed)
     dense = config.dense_encoder
@@ -116,5 +145,5 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
 
 
 __all__ = ["DecodingConfig", "DenseConfig", "EncoderConfig",
-           "GeneratorConfig", "RecurrentConfig", "kind_of", "make_encoder",
-           "make_likelihood"]
+           "GeneratorConfig", "RecurrentConfig", "ResidualConfig", "kind_of",
+           "make_encoder", "make_likelihood"]

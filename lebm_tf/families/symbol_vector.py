@@ -18,7 +18,8 @@ from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
     sampler)
 from lebm_tf.families.observations import (
-    DenseConfig, RecurrentConfig, kind_of, make_encoder, make_likelihood)
+    DenseConfig, RecurrentConfig, ResidualConfig, kind_of, make_encoder,
+    make_likelihood)
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import num_chains
 from lebm_tf.models import EnergyModel, OptimizerConfig
@@ -57,6 +58,7 @@ class SymbolVectorConfig:
         energy: Hidden layers of the logits F.
         generator: p(x | z) of images.
         image_encoder: q(z | x) of images.
+        residual_encoder: A wide residual network in its place, if depth > 0.
         dense_generator: p(x | z) of vectors and counts of words.
         dense_encoder: q(z | x) of vectors and counts of words.
         decoder: p(x | z) of sequences.
@@ -85,6 +87,7 @@ class SymbolVectorConfig:
     energy: EnergyConfig = EnergyConfig(activation="leaky_relu")
     generator: GeneratorConfig = GeneratorConfig()
     image_encoder: EncoderConfig = EncoderConfig()
+    residual_encoder: ResidualConfig = ResidualConfig()
     dense_generator: DenseConfig = DenseConfig((2000, 2000, 2000))
     dense_encoder: DenseConfig = DenseConfig((2000, 2000), "relu", 0.5)
     decoder: RecurrentConfig = RecurrentConfig()

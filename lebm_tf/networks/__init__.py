@@ -4,7 +4,8 @@ from lebm_tf.networks.convolutional import (
     ConvEncoder, DeconvGenerator, check_image_shape)
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
+from lebm_tf.networks.residual import WideResidualEncoder
 
 __all__ = ["ConvEncoder", "DeconvGenerator", "EnergyMLP", "FirstLayer",
            "RecurrentDecoder", "RecurrentEncoder", "VectorMLP",
-           "check_image_shape"]
+           "WideResidualEncoder", "check_image_shape"]
