@@ -34,7 +34,7 @@ class EvaluateConfig:
             kept one.
         evaluators: What to measure: anomaly, chains, codes, frechet,
             likelihood, molecules, pictures, reconstruction, sequences,
-            trajectories; the
+            symbols, trajectories; the
             run's if empty.
         data_dir: Where data sets lie, if not where they lay in training.
     """

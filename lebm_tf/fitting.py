@@ -78,6 +78,8 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         model, data, run, evaluation, workdir
     ) if run.evaluate_every and chief else None
     averaging.remove(model)
+    if hasattr(model.likelihood, "adapt"):
+        model.likelihood.adapt(data)
     with contextlib.ExitStack() as stack:
         folder = ""
         if workdir:

@@ -17,9 +17,10 @@ class RunConfig:
     Attributes:
         family: Name of the model family.
         dataset: digits, mnist, fashion_mnist, svhn_cropped, cifar10, celeb_a,
-            npz:FILE or folder:DIR; of sequences ptb, snli, yahoo, zinc,
-            text:FILE or smiles:FILE; of trajectories sdd, eth, hotel, univ,
-            zara1, zara2 or csv:FILE.
+            npz:FILE or folder:DIR; of counts of words agnews; of vectors
+            protein, hepmass, miniboone or csv:FILE; of sequences ptb, snli,
+            yahoo, zinc, text:FILE or smiles:FILE; of trajectories sdd, eth,
+            hotel, univ, zara1, zara2 or csv:FILE with frame and agent.
         data_dir: Where data sets lie; $LEBM_DATA_DIR if not given.
         image_size: Side to which pictures are resized; 0 keeps them.
         crop: Part of every picture, as top,left,height,width; empty keeps
@@ -33,8 +34,16 @@ class RunConfig:
             unchecked, or, counted with RDKit, keep or drop.
         property: Property of molecules that is learned beside them: logp, qed,
             sa, weight or penalized_logp; none if empty.
+        label_column: Column of csv:FILE that holds the labels; the last if
+            empty.
         anomaly_label: Label to leave out of training, for anomaly detection;
             -1 leaves none out.
+        num_labels: Training examples of the family symbol_vector whose
+            labels are known; all others lose theirs. 0 leaves all unused.
+        label_seed: Which ones.
+        label_stratified: Whether equally many of every class.
+        labelled_batch_size: How many of them come with each step; 0 takes
+            batch_size, or all where they are fewer.
         workdir: Where the run keeps everything.
         train_steps: Training steps, >= 1.
         batch_size: Examples of a step, >= 1.
@@ -90,7 +99,12 @@ class RunConfig:
     trajectories: TrajectoryOptions = TrajectoryOptions()
     invalid_smiles: str = "unchecked"
     property: str = ""
+    label_column: str = ""
     anomaly_label: int = -1
+    num_labels: int = 0
+    label_seed: int = 0
+    label_stratified: bool = True
+    labelled_batch_size: int = 0
     workdir: str = ""
     train_steps: int = 10_000
     batch_size: int = 100
@@ -135,6 +149,7 @@ class RunConfig:
         if self.max_length == 1:
             raise ValueError("max_length must be >= 2, or 0, got 1.")
         for name in ("image_size", "max_length", "vocabulary_size",
+                     "num_labels", "labelled_batch_size",
                      "evaluate_every", "patience", "max_rollbacks",
                      "max_energy", "max_energy_gap", "max_displacement",
                      "max_gradient_norm"):

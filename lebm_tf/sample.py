@@ -4,8 +4,8 @@
         --output=samples.png
 
 The ending of --output chooses: .png a grid of pictures, or of molecules;
-.txt or .smi text, one sequence a line; .npz arrays x (uint8, or int32 tokens),
-z and energy.
+.txt or .smi text, one sequence a line; .npz arrays x (uint8, int32 tokens, or
+float32 vectors), z and energy, and label with --label.
 """
 
 import dataclasses
@@ -48,6 +48,8 @@ class SampleConfig:
             --property: chains of p(z | y) draw them.
         token_temperature: Of sequences, > 0: probabilities of tokens are to
             the power of its inverse; 0 takes the model's own.
+        label: Symbols to draw from p(z | y), of the family symbol_vector; of
+            several each gets as many samples, one row of a grid.
     """
     workdir: str = ""
     checkpoint: str = ""
@@ -58,6 +60,7 @@ class SampleConfig:
     temperature: float = 1.0
     token_temperature: float = 0.0
     target: str = ""
+    label: tuple[int, ...] = ()
 
     def __post_init__(self):
         if self.num_samples < 1:
@@ -72,6 +75,10 @@ class SampleConfig:
         if not self.token_temperature >= 0:
             raise ValueError("token_temperature must be > 0, or 0, got "
                              f"{self.token_temperature}.")
+        if self.label and self.num_samples % len(self.label):
+            raise ValueError(
+                f"num_samples must be a multiple of the {len(self.label)} "
+                f"labels, got {self.num_samples}.")
 
 
 def read_target(text: str, run) -> float | None:
@@ -103,9 +110,11 @@ def read_target(text: str, run) -> float | None:
     return found
 
 
-def write_png(path: str, samples) -> None:
-    """Writes a grid of pictures."""
-    columns = pictures.square_columns(len(samples.x))
+def write_png(path: str, samples, labels=None) -> None:
+    """Writes a grid of pictures, a row for each label if there are some."""
+    rows = 1 if labels is None else len(np.unique(labels))
+    columns = pictures.square_columns(len(samples.x)) if rows == 1 else (
+        len(samples.x) // rows)
     pictures.save_png(
         path, pictures.enlarge(pictures.grid(samples.x, columns)))
 
@@ -117,16 +126,18 @@ def write_text(path: str, texts: list[str]) -> None:
             file.writelines(text + "\n" for text in texts)
 
 
-def write_npz(path: str, samples) -> None:
-    """Writes x (uint8, or int32 tokens), energy, and z or z1, z2, ..."""
+def write_npz(path: str, samples, labels=None) -> None:
+    """Writes x (uint8, int32 tokens, or float32 vectors), energy, label if
+    there are some, and z or z1, z2, ..."""
     x = samples.x
-    if np.issubdtype(x.dtype, np.floating):
+    if np.issubdtype(x.dtype, np.floating) and x.ndim == 4:
         x = to_uint8(x).numpy()
     leaves = tf.nest.flatten(samples.z)
     names = ["z"] if len(leaves) == 1 else [
         f"z{i + 1}" for i in range(len(leaves))]
     with atomic_path(path) as temporary:
         np.savez(temporary, x=x, energy=samples.energy,
+                 **({} if labels is None else {"label": labels}),
                  **dict(zip(names, leaves)))
 
 
@@ -136,8 +147,30 @@ def write_molecules(path: str, texts: list[str]) -> None:
         molecule_samples.caption(molecule) for molecule in parse(texts)])
 
 
+def symbols(model, chosen: SampleConfig) -> np.ndarray | None:
+    """The symbol of every sample, int32 [num_samples]; None without.
+
+    Raises:
+        InputError: If the model has no such symbol.
+    """
+    if not chosen.label:
+        return None
+    if not hasattr(model.prior, "num_symbols"):
+        raise InputError("--label needs a prior with symbols, as of the family"
+                         f" symbol_vector, got {chosen.label[0]}.")
+    known = model.prior.num_symbols
+    wrong = [label for label in chosen.label if not 0 <= label < known]
+    if wrong or len(set(chosen.label)) < len(chosen.label):
+        raise InputError(f"--label must hold different symbols from 0 to "
+                         f"{known - 1}, got "
+                         f"{', '.join(map(str, chosen.label))}.")
+    return np.repeat(np.array(chosen.label, np.int32),
+                     chosen.num_samples // len(chosen.label))
+
+
 ENDINGS = {"images": (".png", ".npz"), "sequences": (".txt", ".smi", ".npz"),
-           "molecules": (".smi", ".txt", ".png", ".npz")}
+           "molecules": (".smi", ".txt", ".png", ".npz"),
+           "vectors": (".npz",)}
 
 
 def main(values) -> None:
@@ -145,13 +178,14 @@ def main(values) -> None:
     chosen = config.from_flags(SampleConfig, values)
     ending = os.path.splitext(chosen.output)[1].lower()
     resolved = workdirs.read(chosen.workdir)
-    vocabulary, kind = None, "images"
+    vocabulary = None
+    kind = "images" if len(resolved.data.shape) == 3 else "vectors"
     if resolved.data.num_tokens:
         vocabulary = workdirs.read_vocabulary(chosen.workdir)
         kind = "molecules" if vocabulary.tokenizer == "smiles" else "sequences"
     if chosen.token_temperature and vocabulary is None:
         raise InputError("--token_temperature needs sequences, got "
-                         f"{chosen.token_temperature} for images.")
+                         f"{chosen.token_temperature} for {kind}.")
     if ending not in ENDINGS[kind]:
         raise InputError(
             f"--output must end with {' or '.join(ENDINGS[kind])} for {kind}, "
@@ -164,15 +198,17 @@ def main(values) -> None:
     if steps and not has_energy(model):
         raise InputError("--num_steps needs a prior with an energy to climb, "
                          f"got {steps} for the base alone.")
+    labels = symbols(model, chosen)
     samples = model.sample(chosen.num_samples, chosen.seed, num_steps=steps,
-                           temperature=chosen.temperature,
+                           temperature=chosen.temperature, condition=labels,
                            token_temperature=chosen.token_temperature or None,
                            target=target)
     if vocabulary is not None and ending != ".npz":
         write = write_molecules if ending == ".png" else write_text
         write(chosen.output, vocabulary.texts(samples.x))
     else:
-        {".png": write_png, ".npz": write_npz}[ending](chosen.output, samples)
+        {".png": write_png, ".npz": write_npz}[ending](
+            chosen.output, samples, labels)
     command.say(f"Wrote {chosen.num_samples} samples to {chosen.output}.")
 
 

@@ -34,7 +34,8 @@ from lebm_tf.validation import Validation  # noqa: E402
 # What is carried over to a baseline: the same data, the same budget.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "max_length",
            "vocabulary_size", "invalid_smiles", "property", "trajectories",
-           "anomaly_label",
+           "label_column", "anomaly_label", "num_labels", "label_seed",
+           "label_stratified", "labelled_batch_size",
            "validation_fraction", "train_steps", "batch_size", "seed",
            "precision", "loss_scale", "strategy", "replicas", "cluster",
            "cluster_timeout", "cluster_selector", "cluster_workers",
@@ -171,6 +172,7 @@ def summary(run: RunConfig, metrics: dict) -> str:
         ("  real training images", "frechet/real"),
         ("Mean squared error of reconstructions", "reconstruction/mse"),
         ("Area under the precision-recall curve", "anomaly/auprc"),
+        ("Accuracy of held-out symbols", "symbols/accuracy"),
         ("Rollbacks after divergence", "training/rollbacks"),
         ("Seconds of training", "training/seconds"),
         ("  baseline", "baseline/training/seconds"),

@@ -9,6 +9,7 @@ from lebm_tf import (
     provenance)
 from lebm_tf.datasets import ImageData, SequenceData, Vocabulary, load_dataset
 from lebm_tf.datasets.anomaly_split import anomaly_split
+from lebm_tf.datasets.labelled import label_split
 from lebm_tf.datasets.validation_split import validation_split
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EvaluationConfig
@@ -58,13 +59,23 @@ def load_data(run: RunConfig, expected: DataSpec | None = None
         run.dataset, data_dir=run.resolved_data_dir(),
         image_size=run.image_size, crop=run.crop, max_length=run.max_length,
         vocabulary_size=run.vocabulary_size,
-        invalid_smiles=run.invalid_smiles, trajectories=run.trajectories)
+        invalid_smiles=run.invalid_smiles, trajectories=run.trajectories,
+        label_column=run.label_column)
     if run.anomaly_label >= 0:
         data = anomaly_split(data, run.anomaly_label)
     if run.validation_fraction:
         data = validation_split(data, run.validation_fraction)
     if run.property:
         data = attributes.with_property(data, run.property)
+    if run.num_labels:
+        if not getattr(family_of(run), "LEARNS_FROM_LABELS", False):
+            raise InputError("num_labels must be 0 for the family "
+                             f"{run.family}, which learns from no label, got "
+                             f"{run.num_labels}.")
+        data = label_split(
+            data, run.num_labels, seed=run.label_seed,
+            stratified=run.label_stratified,
+            batch_size=run.labelled_batch_size or run.batch_size)
     if expected is not None and DataSpec.of(data) != expected:
         raise InputError(f"{run.dataset} must be what the run was trained on, "
                          f"{expected}, got {DataSpec.of(data)}.")

@@ -53,10 +53,11 @@ def train_batches(
         Endless data set of dicts: "x", float32 [rows, height, width,
         channels] in [-1, 1] or int32 [rows, longest], cut where the longest
         sequence of the whole batch ends; "index" int64 [rows], the rows in
-        `data.x_train`, each at most once an epoch; and, if there are labels,
-        "y" int64 [rows], or numbers, "value" float32 [rows].
-        One element for each replica of this worker in turn, of rows =
-        batch_size / replicas.
+        `data.x_train`, each at most once an epoch; if there are labels, "y"
+        int64 [rows], or numbers, "value" float32 [rows]; if few labels are
+        known (`label_split`), none of that but "labelled_x" and "labelled_y"
+        of other rows. One element for each replica of this worker in turn, of
+        rows = batch_size / replicas.
 
     Raises:
         InputError: If `batch_size` is out of its range, or no multiple of
@@ -91,6 +92,10 @@ def train_batches(
             data.x_train != PAD, axis=1)) if isinstance(
                 data, SequenceData) else None
 
+    labelled = None
+    if getattr(data, "labelled", None) is not None:
+        labelled = _labelled_rows(data, seed, num_replicas)
+
     def piece(number):
         step, replica = number // num_local, number % num_local + first_replica
         whole = permuted(step % num_steps * batch_size + tf.range(
@@ -107,11 +112,37 @@ def train_batches(
             columns["y"] = tf.gather(labels, index)
         if values is not None:
             columns["value"] = tf.gather(values, index)
+        if labelled is not None:
+            columns.update(labelled(step, replica))
         return columns
 
     pieces = tf.data.Dataset.counter(start_step * num_local)
     return pieces.map(piece, num_parallel_calls=tf.data.AUTOTUNE,
                       deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _labelled_rows(data, seed: int, num_replicas: int):
+    """(step, replica) -> "labelled_x" and "labelled_y" of that batch.
+
+    The labelled examples come in epochs of their own.
+    """
+    size = data.labelled.batch_size
+    if size % num_replicas:
+        raise InputError("the labelled examples of a batch must be a multiple "
+                         f"of the {num_replicas} replicas, got {size}.")
+    num_rows, total = size // num_replicas, len(data.labelled.y)
+    with tf.device("CPU"):
+        x, y = map(tf.convert_to_tensor, (data.labelled.x, data.labelled.y))
+
+    def rows(step, replica):
+        epoch, step = step // (total // size), step % (total // size)
+        order = rng.fold_in(rng.stream(rng.make_seed(seed), "labelled"), epoch)
+        index = rng.permutation(
+            step * size + replica * num_rows
+            + tf.range(num_rows, dtype=tf.int64), order, total)
+        return {"labelled_x": data.to_model(tf.gather(x, index)),
+                "labelled_y": tf.gather(y, index)}
+    return rows
 
 
 def permuted(positions: tf.Tensor, num_rows: int, seed: int,

@@ -6,6 +6,7 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.datasets.labelled import Labelled, count_classes
 from lebm_tf.errors import InputError
 
 # float32 rounding of x / 127.5 - 1 may leave [-1, 1] by this much.
@@ -60,6 +61,8 @@ class ImageData:
         x_validation: Pictures taken out of the training data, to choose by;
             None where `validation_split` took none.
         y_validation: Their class numbers, or None.
+        labelled: Pictures whose labels are known, where `label_split` made
+            some; `y_train` is None then.
 
     Raises:
         InputError: If an array is none of this, or has NaN or infinity.
@@ -72,6 +75,7 @@ class ImageData:
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     x_validation: np.ndarray | None = None
     y_validation: np.ndarray | None = None
+    labelled: Labelled | None = None
 
     # For callers that hold a data set and need not know this module.
     to_model = staticmethod(to_model)
@@ -102,11 +106,7 @@ class ImageData:
         return (f"{len(self.x_train):,} images of {shape}, "
                 f"{len(self.x_test):,} held out")
 
-    @property
-    def num_classes(self) -> int:
-        """One more than the largest label; 0 if there are no labels."""
-        labels = [y for y in (self.y_train, self.y_test) if y is not None]
-        return max((int(y.max()) + 1 for y in labels), default=0)
+    num_classes = property(count_classes)
 
 
 def check_images(images: np.ndarray, what: str) -> None:

@@ -14,8 +14,12 @@ from lebm_tf.datasets.image_tfds import load_tfds
 from lebm_tf.datasets.sequence_data import SequenceData
 from lebm_tf.datasets.sequences import SEQUENCES, load_sequences
 from lebm_tf.datasets.trajectories import TRAJECTORIES, load_trajectories
+from lebm_tf.datasets.trajectory_csv import is_trajectory_table
 from lebm_tf.datasets.trajectory_data import TrajectoryData
 from lebm_tf.datasets.trajectory_options import TrajectoryOptions
+from lebm_tf.datasets.unigrams import UNIGRAMS, load_unigrams
+from lebm_tf.datasets.vector_data import UnigramData, VectorData
+from lebm_tf.datasets.vectors import VECTORS, load_vectors
 from lebm_tf.errors import InputError
 
 DIGITS_TEST_FRACTION = 0.25
@@ -25,10 +29,16 @@ DIGITS_SPLIT_SEED = 0
 def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
                  crop: str = "", max_length: int = 0,
                  vocabulary_size: int = 0, invalid_smiles: str = "unchecked",
-                 trajectories: TrajectoryOptions = TrajectoryOptions()
-                 ) -> ImageData | SequenceData | TrajectoryData:
-    """Loads a data set: pictures, or sequences as of `load_sequences`, or
-    paths of agents as of `load_trajectories`.
+                 trajectories: TrajectoryOptions = TrajectoryOptions(),
+                 label_column: str = ""
+                 ) -> (ImageData | SequenceData | TrajectoryData | UnigramData
+                       | VectorData):
+    """Loads a data set: pictures; or sequences, counts of words, vectors or
+    paths of agents, as of `load_sequences`, `load_unigrams`, `load_vectors`
+    and `load_trajectories`.
+
+    csv:FILE is one of trajectories if its first line names the columns frame
+    and agent, and one of vectors if not.
 
     `digits` comes with scikit-learn. `mnist`, `fashion_mnist`, `svhn_cropped`,
     `cifar10` and `celeb_a` are read from the first of these that is there:
@@ -38,10 +48,10 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     labels, and needs `image_size` or `crop` unless there are 21 GB for it.
 
     Args:
-        name: One of `SEQUENCES` or of `DATASETS`: a name, or "npz:" or
-            "folder:" with the path of an .npz file (`image_files.load_npz`
-            says which arrays) or of a folder of pictures
-            (`image_folder.load_folder`).
+        name: One of `SEQUENCES`, `UNIGRAMS`, `VECTORS` or `DATASETS`: a name,
+            or "npz:" or "folder:" with the path of an .npz file
+            (`image_files.load_npz` says which arrays) or of a folder of
+            pictures (`image_folder.load_folder`).
         data_dir: Folder of the data; "" for that of tensorflow-datasets,
             $TFDS_DATA_DIR or ~/tensorflow_datasets.
         image_size: Side of the square that pictures are resized to, in
@@ -50,8 +60,9 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
         crop: "top,left,height,width" in pixels, cut out before the resize
             (CelebA is often used at "45,25,128,128"); "" for no crop.
         max_length, vocabulary_size, invalid_smiles: Of sequences, see
-            `load_sequences`.
+            `load_sequences`; the second also of counts of words.
         trajectories: Of trajectories, see `load_trajectories`.
+        label_column: Of csv:FILE, see `load_vectors`.
 
     Returns:
         The pictures, [N, height, width, channels]; or the sequences, or the
@@ -63,9 +74,11 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     """
     framing = parse_framing(crop, image_size)
     kind, colon, path = name.partition(":")
-    if kind + colon in {key.partition("FILE")[0] for key in TRAJECTORIES}:
+    if kind + colon in _kinds(TRAJECTORIES) and (
+            kind + colon not in _kinds(VECTORS) or is_trajectory_table(
+                os.path.expanduser(path))):
         _unset(name, image_size=image_size, crop=crop, max_length=max_length,
-               vocabulary_size=vocabulary_size)
+               vocabulary_size=vocabulary_size, label_column=label_column)
         return load_trajectories(
             name, os.path.expanduser(data_dir), trajectories)
     for field in dataclasses.fields(trajectories):
@@ -73,6 +86,12 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             raise InputError(
                 f"trajectories_{field.name} must be left out for {name}, got "
                 f"{getattr(trajectories, field.name)!r}.")
+    if kind + colon in _kinds(VECTORS):
+        _unset(name, image_size=image_size, crop=crop, max_length=max_length,
+               vocabulary_size=vocabulary_size)
+        return load_vectors(name, data_dir=os.path.expanduser(data_dir),
+                            label_column=label_column)
+    _unset(name, label_column=label_column)
     if kind + colon in {key.partition(":")[0] + ":" * (":" in key)
                         for key in SEQUENCES}:
         _unset(name, image_size=image_size, crop=crop)
@@ -80,9 +99,13 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             name, data_dir=os.path.expanduser(data_dir),
             max_length=max_length, vocabulary_size=vocabulary_size,
             invalid_smiles=invalid_smiles)
-    _unset(name, max_length=max_length, vocabulary_size=vocabulary_size,
-           invalid_smiles="" if invalid_smiles == "unchecked"
+    _unset(name, invalid_smiles="" if invalid_smiles == "unchecked"
            else invalid_smiles)
+    if name in UNIGRAMS:
+        _unset(name, image_size=image_size, crop=crop, max_length=max_length)
+        return load_unigrams(name, data_dir=os.path.expanduser(data_dir),
+                             vocabulary_size=vocabulary_size)
+    _unset(name, max_length=max_length, vocabulary_size=vocabulary_size)
     known = {key.partition(":")[:2]: key for key in DATASETS}
     if (kind, colon) not in known:
         raise InputError(_unknown(name))
@@ -124,6 +147,11 @@ def _named(name: str, data_dir: str, framing: Framing) -> ImageData:
     return load_tfds(name, data_dir, framing)
 
 
+def _kinds(names):
+    """Beginnings of names, up to the colon where a path follows."""
+    return {name.partition("FILE")[0] for name in names}
+
+
 def _unset(name: str, **settings) -> None:
     """Refuses settings that mean nothing for this kind of data."""
     for key, value in settings.items():
@@ -134,7 +162,8 @@ def _unset(name: str, **settings) -> None:
 
 def _unknown(name: str) -> str:
     """The message for a name that is none of `DATASETS`."""
-    known = (*DATASETS, *SEQUENCES, *TRAJECTORIES)
+    known = (*DATASETS, *SEQUENCES, *UNIGRAMS, *VECTORS, *(
+        key for key in TRAJECTORIES if key not in VECTORS))
     close = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return (f"unknown data set {name!r}.{hint} Known: "

@@ -6,6 +6,7 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.datasets.labelled import Labelled, count_classes
 from lebm_tf.datasets.vocabulary import Vocabulary
 from lebm_tf.errors import InputError
 from lebm_tf.token_ids import END, PAD
@@ -28,6 +29,8 @@ class SequenceData:
         y_train, y_test, y_validation: Labels, int64 [num], or None.
         values_train, values_test, values_validation: A number of each row,
             as a property of a molecule, float32 [num], or None.
+        labelled: Sequences whose labels are known, where `label_split` made
+            some.
 
     Raises:
         InputError: If an array is none of this.
@@ -45,6 +48,7 @@ class SequenceData:
     values_train: np.ndarray | None = None
     values_test: np.ndarray | None = None
     values_validation: np.ndarray | None = None
+    labelled: Labelled | None = None
 
     kind = "sequences"
 
@@ -87,11 +91,7 @@ class SequenceData:
         """(length,)."""
         return tuple(self.x_train.shape[1:])
 
-    @property
-    def num_classes(self) -> int:
-        """One more than the largest label; 0 if there are no labels."""
-        labels = [y for y in (self.y_train, self.y_test) if y is not None]
-        return max((int(y.max()) + 1 for y in labels), default=0)
+    num_classes = property(count_classes)
 
     @property
     def num_tokens(self) -> int:

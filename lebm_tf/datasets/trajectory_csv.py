@@ -16,6 +16,17 @@ REQUIRED = ("frame", "agent", "x", "y")
 OPTIONAL = ("scene", "part")
 
 
+def is_trajectory_table(path: str) -> bool:
+    """Whether the first line of a file names the columns frame and agent.
+    What can't be read is none; loading it says why."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            columns = next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError):
+        return False
+    return {"frame", "agent"} <= {column.strip() for column in columns}
+
+
 def load_csv(name: str, path: str, options: TrajectoryOptions
              ) -> TrajectoryData:
     """Reads a table of positions with a comma between the columns.

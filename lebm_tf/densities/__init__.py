@@ -7,14 +7,19 @@ from lebm_tf.densities.gaussian import (
     ConditionalGaussian, PointEncoder, StandardNormal, kl_to_standard_normal,
     log_normal)
 from lebm_tf.densities.hierarchical import TopDownGaussian
+from lebm_tf.densities.labelled_vae import ClassifiedNormal, LabelledVAE
 from lebm_tf.densities.latent_vae import LatentVAE
 from lebm_tf.densities.likelihood import GaussianLikelihood
 from lebm_tf.densities.mixture import GaussianMixture
 from lebm_tf.densities.sequence import SequenceLikelihood
+from lebm_tf.densities.symbol_prior import SymbolPrior
 from lebm_tf.densities.targets import posterior_target, prior_target, tempered
+from lebm_tf.densities.unigram import UnigramLikelihood
 
-__all__ = ["ConditionalGaussian", "DecodingConfig", "EnergyPrior",
-           "GaussianAttribute", "GaussianLikelihood", "GaussianMixture",
-           "LatentVAE", "PointEncoder", "SequenceLikelihood", "StandardNormal",
-           "TopDownGaussian", "kl_to_standard_normal", "log_normal",
+__all__ = ["ClassifiedNormal", "ConditionalGaussian", "DecodingConfig",
+           "EnergyPrior", "GaussianAttribute", "GaussianLikelihood",
+           "GaussianMixture", "LabelledVAE", "LatentVAE", "PointEncoder",
+           "SequenceLikelihood", "StandardNormal", "SymbolPrior",
+           "TopDownGaussian", "UnigramLikelihood", "kl_to_standard_normal",
+           "log_normal",
            "posterior_target", "prior_target", "tempered"]

@@ -133,10 +133,22 @@ class ConditionalGaussian(keras.Model):
         self.network, self.is_conditional = network, is_conditional
         self.built = True
 
-    def parameters(self, x: tf.Tensor, condition=None
+    def parameters(self, x: tf.Tensor, condition=None, *,
+                   seed: rng.Seed | None = None
                    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """(mean, log_scale), each [batch, latent_dim]."""
-        return self.network(x, **given(self, condition))
+        """(mean, log_scale), each [batch, latent_dim].
+
+        Args:
+            x: Observations, [batch, ...].
+            condition: Of a conditional network.
+            seed: Of the network's dropout, if it has any; None for none.
+        """
+        rate = getattr(self.network, "dropout", 0.0)
+        options = given(self, condition)
+        if seed is not None and rate:
+            options["drop"] = lambda values, name: values * rng.dropout_mask(
+                tf.shape(values), rate, rng.stream(seed, name), values.dtype)
+        return self.network(x, **options)
 
     def sample(self, x: tf.Tensor, seed: rng.Seed, condition=None
                ) -> tf.Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
     anomaly, chains, codes, features, frechet, gallery, likelihood,
-    molecule_samples, reconstruction, sequences, trajectories)
+    molecule_samples, reconstruction, sequences, symbols, trajectories)
 from lebm_tf.evaluation.evaluator import (
     Context, EvaluationConfig, Evaluator, Metric, has_energy, num_layers)
 from lebm_tf.evaluation.plots import training_curves
@@ -23,12 +23,14 @@ EVALUATORS = {
     "pictures": gallery.run,
     "reconstruction": reconstruction.run,
     "sequences": sequences.run,
+    "symbols": symbols.run,
     "trajectories": trajectories.run,
 }
 
 _CHECKS = {"anomaly": anomaly.check, "frechet": features.check,
            "molecules": molecule_samples.check, "pictures": gallery.check,
-           "sequences": sequences.check, "trajectories": trajectories.check}
+           "sequences": sequences.check, "symbols": symbols.check,
+           "trajectories": trajectories.check}
 _NEED_ENERGY = {"chains"}
 _NEED_ONE_LAYER = {"likelihood"}
 

@@ -5,13 +5,15 @@ import keras
 from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
-    image, rae, sequence, sri, trajectory, two_stage_vae, vae)
+    image, m1_m2, rae, sequence, sri, symbol_vector, trajectory, two_stage_vae,
+    vae)
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig, Recipe)
 from lebm_tf.models import EnergyModel
 
 FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
             "rae": rae, "sri": sri, "sequence": sequence,
+            "symbol_vector": symbol_vector, "m1_m2": m1_m2,
             "trajectory": trajectory}
 
 
@@ -60,5 +62,6 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
 
 
 __all__ = ["FAMILIES", "build", "ChainConfig", "DataSpec", "EncoderConfig",
-           "EnergyConfig", "GeneratorConfig", "Recipe", "image", "rae",
-           "sequence", "sri", "trajectory", "two_stage_vae", "vae"]
+           "EnergyConfig", "GeneratorConfig", "Recipe", "image", "m1_m2",
+           "rae", "sequence", "sri", "symbol_vector", "trajectory",
+           "two_stage_vae", "vae"]

@@ -27,6 +27,9 @@ class DataSpec:
         data_scale: Units of the model for one of positions.
         unit: Of positions, "px" or "m".
         has_values: Whether a number belongs to every example.
+        num_labels: Number of training examples that come with a label beside
+            the others; 0 for none.
+        has_counts: Whether x counts words.
     """
     shape: tuple[int, ...]
     num_train: int
@@ -36,13 +39,18 @@ class DataSpec:
     data_scale: float = 1.0
     unit: str = ""
     has_values: bool = False
+    num_labels: int = 0
+    has_counts: bool = False
 
     @classmethod
     def of(cls, data) -> "DataSpec":
         """Of a data set such as `datasets.ImageData`."""
+        labelled = getattr(data, "labelled", None)
         return cls(tuple(data.shape), len(data.x_train), data.num_classes,
                    getattr(data, "num_tokens", 0),
                    has_values=getattr(data, "values_train", None) is not None,
+                   num_labels=0 if labelled is None else len(labelled.y),
+                   has_counts=getattr(data, "has_counts", False),
                    **getattr(data, "positions", {}))
 
 

@@ -1,4 +1,4 @@
-"""What one does with a model that learned a number beside x."""
+"""What one does with a model that learned a number or symbols beside x."""
 
 import dataclasses
 
@@ -42,6 +42,29 @@ class MeaningInference:
                 rng.stream(seed, "climb"), *inputs),
             len(leaf), self.inference_batch, seed,
             (np.asarray(value, leaf.dtype), z))
+
+    def classify(self, x, seed: int = 0, *, num_draws: int = 1
+                 ) -> np.ndarray:
+        """p(y | x) of a prior with symbols, float32 [batch, num_symbols].
+
+        At the mean of q(z | x) where an encoder alone infers, as the authors
+        do; else the mean over posterior draws of p(y | z).
+
+        Args:
+            x: Observations [batch, ...].
+            seed: Any int.
+            num_draws: Posterior draws of each x, at least 1.
+        """
+        if self.inference.is_reparameterized:
+            step = self._compiled("classify", lambda x: tf.exp(
+                self.prior.symbol_log_probs(self.encoder.parameters(x)[0])))
+            return in_batches(
+                lambda seed, rows, x: step(x), len(x), self.inference_batch,
+                seed, self._inputs(x, None))
+        step = self._compiled("symbols", lambda z: tf.exp(
+            self.prior.symbol_log_probs(z)))
+        return np.mean([step(self.infer(x, seed + draw))
+                        for draw in range(num_draws)], axis=0)
 
     def _needs_attribute(self):
         if self.attribute is None:

@@ -29,6 +29,8 @@ class OptimizerConfig:
         schedule_factor: In [0, 1].
         average_decay: Decay in [0, 1) of a moving average of the weights,
             which then is what evaluates, samples and is exported; 0 has none.
+        weight_decay: Factor >= 0 on the weights, added to their gradient
+            before anything else, as PyTorch's Adam does; not decoupled.
     """
     learning_rate: float = 1e-4
     beta_1: float = 0.5
@@ -41,6 +43,7 @@ class OptimizerConfig:
     schedule_steps: int = 0
     schedule_factor: float = 0.1
     average_decay: float = 0.0
+    weight_decay: float = 0.0
 
     def __post_init__(self):
         for name in ("learning_rate", "epsilon"):
@@ -54,8 +57,10 @@ class OptimizerConfig:
         if not 0 < self.epoch_decay <= 1:
             raise ValueError(
                 f"epoch_decay must lie in (0, 1], got {self.epoch_decay}.")
-        if not self.clip_norm >= 0:
-            raise ValueError(f"clip_norm must be >= 0, got {self.clip_norm}.")
+        for name in ("clip_norm", "weight_decay"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"{name} must be >= 0, got {getattr(self, name)}.")
         schedules.check(self.schedule, self.schedule_steps,
                         self.schedule_factor, self.warmup_steps)
 
@@ -69,10 +74,12 @@ class OptimizerConfig:
             rate = schedules.Scheduled(
                 rate, self.schedule, self.schedule_steps,
                 self.schedule_factor, self.warmup_steps)
-        return Adam(rate, self.beta_1, self.beta_2, self.epsilon,
+        adam = Adam(rate, self.beta_1, self.beta_2, self.epsilon,
                     global_clipnorm=self.clip_norm or None,
                     use_ema=self.average_decay > 0,
                     ema_momentum=self.average_decay)
+        adam.gradient_decay = self.weight_decay
+        return adam
 
 
 def with_loss_scale(optimizer: keras.optimizers.Optimizer
@@ -164,8 +171,11 @@ class Adam(keras.optimizers.Adam):
     Attributes:
         rate_factor: None, or a function that gives a factor [] on the
             learning rate; a variable would be part of every checkpoint.
+        gradient_decay: Factor on a weight that is added to its gradient, as
+            in PyTorch's Adam. (Keras's weight_decay is another: decoupled.)
     """
     rate_factor = None
+    gradient_decay = 0.0
 
     def finalize_variable_values(self, var_list):
         """Nothing: Keras would put averages in place of weights after every
@@ -182,6 +192,8 @@ class Adam(keras.optimizers.Adam):
         mean, square = (moments[self._get_variable_index(variable)]
                         for moments in (self._momentums, self._velocities))
         gradient = tf.cast(gradient, dtype)
+        if self.gradient_decay:
+            gradient += self.gradient_decay * tf.convert_to_tensor(variable)
         mean.assign_add((gradient - mean) * (1 - beta_1))
         square.assign_add((tf.square(gradient) - square) * (1 - beta_2))
         root = tf.sqrt(square / (1 - tf.pow(beta_2, step))) + self.epsilon

@@ -4,10 +4,11 @@ from lebm_tf.networks.convolutional import (
     ConvEncoder, DeconvGenerator, check_image_shape)
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
+from lebm_tf.networks.residual import WideResidualEncoder
 from lebm_tf.networks.trajectory import (
     ContextEnergy, Forecast, Forecaster, PlanEncoder, SocialContext)
 
 __all__ = ["ContextEnergy", "ConvEncoder", "DeconvGenerator", "EnergyMLP",
            "FirstLayer", "Forecast", "Forecaster", "PlanEncoder",
            "RecurrentDecoder", "RecurrentEncoder", "SocialContext",
-           "VectorMLP", "check_image_shape"]
+           "VectorMLP", "WideResidualEncoder", "check_image_shape"]

@@ -80,9 +80,12 @@ class VectorMLP(keras.layers.Layer):
         num_outputs: How many vectors, at least 1.
         activation: One of `activations.ACTIVATIONS`.
         seed: Seed of the initial weights.
+        dropout: Part of the hidden values that training leaves out, [0, 1).
 
     Call arguments:
         z: float [batch, input_dim].
+        drop: Function (values, name) -> values that leaves it out; None for
+            none.
 
     Returns:
         float [batch, output_dim], float32 under mixed precision; a tuple of
@@ -94,8 +97,11 @@ class VectorMLP(keras.layers.Layer):
 
     def __init__(self, input_dim: int, output_dim: int,
                  hidden_units: tuple = (200,), num_outputs: int = 1,
-                 activation: str = "leaky_relu", seed: int = 0, **kwargs):
+                 activation: str = "leaky_relu", seed: int = 0,
+                 dropout: float = 0.0, **kwargs):
         super().__init__(**kwargs)
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got {dropout}.")
         widths = (input_dim, *hidden_units)
         if min(*widths, output_dim, num_outputs) < 1:
             raise ValueError(
@@ -104,7 +110,7 @@ class VectorMLP(keras.layers.Layer):
         self.input_dim, self.output_dim = input_dim, output_dim
         self.hidden_units, self.num_outputs = tuple(hidden_units), num_outputs
         self.activation, self.seed = activation, seed
-        self.act = activations.get(activation)
+        self.dropout, self.act = dropout, activations.get(activation)
         self.layers = [
             initializers.dense(units, fan_in, seed, f"dense_{i}",
                                dtype=self.dtype_policy)
@@ -120,9 +126,11 @@ class VectorMLP(keras.layers.Layer):
             input_shape = (None, layer.units)
         self.built = True
 
-    def call(self, z: tf.Tensor):
+    def call(self, z: tf.Tensor, drop=None):
         for layer in self.layers:
             z = self.act(layer(z))
+            if drop is not None:
+                z = drop(z, layer.name)
         outputs = tuple(tf.split(self.head(z), self.num_outputs, axis=-1))
         return outputs if self.num_outputs > 1 else outputs[0]
 
@@ -130,7 +138,7 @@ class VectorMLP(keras.layers.Layer):
         return {**super().get_config(), "input_dim": self.input_dim,
                 "output_dim": self.output_dim, "seed": self.seed,
                 "hidden_units": self.hidden_units,
-                "num_outputs": self.num_outputs,
+                "num_outputs": self.num_outputs, "dropout": self.dropout,
                 "activation": self.activation}
 
 

@@ -11,17 +11,22 @@ from lebm_tf.objectives.reconstruction import (
     negative_log_prior, squared_error)
 from lebm_tf.objectives.regularization import (
     gradient_penalty, latent_penalty, weight_penalty)
+from lebm_tf.objectives.symbols import (
+    LabelledBound, SymbolCrossEntropy, UnlabelledBound, drawn_code,
+    encoded_draw, encoded_mean, symbol_information)
 from lebm_tf.objectives.teaching import (
     attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
     FreeBits, SecondBound, encoded_energy, gaussian_kl, kl_to_prior,
     summed_gaussian_kl)
 
-__all__ = ["Annealed", "Draws", "FreeBits", "Objective", "SecondBound",
-           "Term", "attribute_negative_log_likelihood", "consistency_error",
-           "dropped_negative_log_likelihood", "encoded_energy",
-           "encoder_teaching", "energy_contrast", "energy_magnitude",
-           "future_error", "gaussian_kl", "gradient_penalty", "kl_to_prior",
-           "latent_penalty", "negative_log_likelihood", "negative_log_prior",
-           "plan_error", "prior_contrast", "squared_error",
-           "summed_gaussian_kl", "weight_penalty", "with_forecast"]
+__all__ = ["Annealed", "Draws", "FreeBits", "LabelledBound", "Objective",
+           "SecondBound", "SymbolCrossEntropy", "Term", "UnlabelledBound",
+           "attribute_negative_log_likelihood", "consistency_error",
+           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
+           "encoded_energy", "encoded_mean", "encoder_teaching",
+           "energy_contrast", "energy_magnitude", "future_error",
+           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
+           "negative_log_likelihood", "negative_log_prior", "plan_error",
+           "prior_contrast", "squared_error", "summed_gaussian_kl",
+           "symbol_information", "weight_penalty", "with_forecast"]

@@ -106,15 +106,20 @@ class Encoded:
     Attributes:
         encoder: Density with `parameters(x)` and `sample_from`, such as
             `densities.ConditionalGaussian`.
+        has_dropout: Whether its network leaves out a part of its values, as
+            in training.
     """
     encoder: Any
+    has_dropout: bool = False
     is_reparameterized = True
 
     def draw(self, target: LogProbFn, num_chains, batch: Mapping[str, Any],
              seed: rng.Seed) -> Draw:
         """Encodes batch["x"]; the target is not looked at."""
-        encoded = self.encoder.parameters(
-            batch["x"], **given(self.encoder, batch.get("condition")))
+        dropped = {"seed": rng.stream(seed, "dropout")} if (
+            self.has_dropout) else {}
+        encoded = self.encoder.parameters(batch["x"], **dropped, **given(
+            self.encoder, batch.get("condition")))
         position = self.encoder.sample_from(
             *encoded, rng.stream(seed, "start"))
         constant = tf.nest.map_structure(tf.stop_gradient, position)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, answers
-from lebm_tf.serving import pictures
+from lebm_tf.serving import pictures, symbols
 from lebm_tf.serving.config import ServingConfig
 from lebm_tf.serving.rows import STATUS, Field, by_row
 
@@ -158,6 +158,9 @@ class Servable:
                 "The same as score, of PNG files.", {**png, **seed, **steps},
                 SCORES, lambda png_bytes, **rest: self._score(
                     png_bytes, **rest))
+        if hasattr(self._model.prior, "num_symbols"):
+            made.update(symbols.signatures(
+                self._model, seed, x, {**mean, **z, **energy}))
         return draw, steps, made
 
     def _signature(self, meaning, inputs, outputs, compute):

@@ -14,7 +14,9 @@ from lebm_tf.checkpoint import items
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
     FAMILIES, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
-    GeneratorConfig, image, rae, sequence, sri, two_stage_vae, vae)
+    GeneratorConfig, image, m1_m2, rae, sequence, sri, symbol_vector,
+    two_stage_vae, vae)
+from lebm_tf.families.observations import DenseConfig, RecurrentConfig
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.serving import ServingConfig, export_model
 from tests import oracles
@@ -49,6 +51,17 @@ SEQUENCE = sequence.SequenceConfig(
 SRI = sri.SRIConfig(
     latent_dim=3, generator=GeneratorConfig(4, (4,)),
     posterior=ChainConfig(2, 0.1))
+SYMBOL = symbol_vector.SymbolVectorConfig(
+    latent_dim=3, generator=GeneratorConfig(4, (4,)),
+    image_encoder=EncoderConfig((4,)), energy=EnergyConfig((5,)),
+    prior=ChainConfig(3, 0.4), information_weight=2.0,
+    dense_generator=DenseConfig((5,)),
+    dense_encoder=DenseConfig((5,), "relu", 0.5),
+    decoder=RecurrentConfig("lstm", 4, 5, 0.5),
+    sequence_encoder=RecurrentConfig("gru", 4, 5))
+LABELS = {"num_classes": 3, "num_labels": 4}
+COUNTS = [{"x": tf.constant(RANDOM.integers(0, 4, [4, 7]), tf.float32),
+           "index": batch["index"]} for batch in BATCHES]
 
 
 def starting(start, **changes):
@@ -85,18 +98,51 @@ CASES = {
     "sequence, no energy": (sequence, dataclasses.replace(
         SEQUENCE, learned_prior=False, decoder=sequence.DecoderConfig(
             "gru", 4, 5, 0.5))),
+    "symbol": (symbol_vector, SYMBOL),
+    "symbol, chains": (symbol_vector, dataclasses.replace(
+        SYMBOL, posterior=ChainConfig(2, 0.1, start="encoder"))),
+    "symbol, labels only": (symbol_vector, dataclasses.replace(
+        SYMBOL, labels_only=True)),
+    "symbol, words": (symbol_vector, SYMBOL),
+    "symbol, clusters of vectors": (symbol_vector, dataclasses.replace(
+        SYMBOL, num_symbols=4)),
+    "symbol, sequences": (symbol_vector, dataclasses.replace(
+        SYMBOL, free_bits=0.1, kl_warmup_steps=3)),
+    "m1+m2": (m1_m2, m1_m2.M1M2Config(
+        latent_dim=3, second_hidden_units=(5,), generator=GeneratorConfig(
+            4, (4,)), image_encoder=EncoderConfig((4,)))),
     "two layers": (two_layer, two_layer.TwoLayerConfig()),
     "encoded": (encoded, encoded.EncodedConfig()),
 }
+# What the family learns from, where not pictures without labels.
+SPECS = {
+    "symbol": DataSpec((8, 8, 3), 12, **LABELS),
+    "symbol, chains": DataSpec((8, 8, 3), 12, **LABELS),
+    "symbol, labels only": DataSpec((8, 8, 3), 12, **LABELS),
+    "symbol, words": DataSpec((7,), 12, **LABELS, has_counts=True),
+    "symbol, clusters of vectors": DataSpec((7,), 12),
+    "m1+m2": DataSpec((8, 8, 3), 12, **LABELS),
+    "symbol, sequences": dataclasses.replace(WORDS, **LABELS)}
 each_case = pytest.mark.parametrize("name", CASES)
 
 
+def spec_of(name):
+    return SPECS.get(name, WORDS if CASES[name][0] is sequence else DATA)
+
+
 def is_sequence(name):
-    return CASES[name][0] is sequence
+    return bool(spec_of(name).num_tokens)
 
 
 def batches_of(name):
-    return TOKENS if is_sequence(name) else BATCHES
+    spec = spec_of(name)
+    batches = TOKENS if spec.num_tokens else (
+        BATCHES if len(spec.shape) == 3 else COUNTS)
+    if not spec.num_labels:
+        return batches
+    return [{**batch, "labelled_x": batch["x"][:2],
+             "labelled_y": tf.constant([2, i])}
+            for i, batch in enumerate(batches)]
 
 
 def x_of(name):
@@ -105,8 +151,7 @@ def x_of(name):
 
 def build(name, seed=0):
     module, config = CASES[name]
-    model = module.build(
-        config, WORDS if is_sequence(name) else DATA, batch_size=4, seed=seed)
+    model = module.build(config, spec_of(name), batch_size=4, seed=seed)
     model.inference_batch = 4
     return model
 
@@ -330,7 +375,7 @@ def test_what_is_inferred_has_a_row_for_each_observation(name):
 
 @pytest.mark.parametrize("name", sorted(
     name for name in CASES if name != "image, exact"
-    and not is_sequence(name)))
+    and len(spec_of(name).shape) == 3))
 def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
     """Reloaded without this library's code; every row with its own seed."""
     model = build(name)

@@ -7,7 +7,8 @@ import scipy.stats
 import tensorflow as tf
 
 from lebm_tf.networks import (
-    ConvEncoder, DeconvGenerator, EnergyMLP, activations, initializers)
+    ConvEncoder, DeconvGenerator, EnergyMLP, WideResidualEncoder, activations,
+    initializers)
 from lebm_tf.networks.convolutional import LatentToMap
 from tests import oracles
 
@@ -160,3 +161,43 @@ def test_an_energy_stays_in_full_precision_under_a_mixed_policy():
 def test_a_bad_value_is_refused_with_its_message(make, message):
     with oracles.raises(ValueError, message):
         make()
+
+
+def test_a_wide_residual_network_has_its_layers_and_its_size():
+    """28 layers: one, 24 in blocks, and 3 that the count leaves to pooling
+    and shortcuts; 5.8 million parameters without any normalization."""
+    encoder = WideResidualEncoder(100, (32, 32, 3))
+    assert len(encoder.blocks()) == 12
+    assert len(encoder.convolutions) == 1 + 24 + 3
+    kernels = 9 * (3 * 16)
+    for wide_in, wide in ((16, 48), (48, 96), (96, 192)):
+        kernels += 9 * (wide_in * wide + 7 * wide**2) + wide_in * wide
+    biases = 16 + sum(9 * wide for wide in (48, 96, 192))
+    assert encoder.count_params() == kernels + biases + 193 * 200
+
+
+def test_a_wide_residual_network_drops_and_halves():
+    encoder = WideResidualEncoder(3, (8, 12, 1), depth=10, widen=1, seed=2)
+    x = tf.random.stateless_normal([2, 8, 12, 1], (0, 1))
+    mean, log_scale = encoder(x)
+    assert mean.shape == log_scale.shape == (2, 3)
+    names = []
+
+    def drop(values, name):
+        names.append((name, values.shape[1:]))
+        return 0.0 * values
+    assert np.any(encoder(x, drop=drop)[0] != mean)
+    assert [shape for _, shape in names] == [(8, 12, 16), (8, 12, 32),
+                                             (4, 6, 64)]
+    alone = encoder(x[:1])[0]
+    np.testing.assert_allclose(alone, mean[:1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ({"depth": 12}, "10, 16, 22, 28"), ({"widen": 0}, "widen must be >= 1"),
+    ({"dropout": 1.0}, r"\[0, 1\)"),
+    ({"image_shape": (30, 32, 3)}, "multiples of 4, got images of 30x32")])
+def test_wide_residual_networks_that_are_none_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        WideResidualEncoder(**{"latent_dim": 3, "image_shape": (8, 8, 3),
+                               **arguments})

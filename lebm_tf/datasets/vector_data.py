@@ -1,0 +1,175 @@
+"""Vectors and bags of words held in memory."""
+
+import dataclasses
+from typing import Any, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.datasets.labelled import Labelled, count_classes
+from lebm_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VectorData:
+    """A table of numbers, with a held-out part.
+
+    Attributes:
+        name: As given to `load_dataset`; opens every error message.
+        x_train: float32 [num_train, width], each column of mean 0 and
+            variance 1 over these rows.
+        x_test: float32 [num_test, width], scaled likewise.
+        y_train, y_test, y_validation: Class numbers, int64 [num], or None.
+        classes: What the numbers stand for.
+        counts: What was met while reading -> number of rows.
+        origin: How it was loaded; kept with a run.
+        x_validation: Rows to choose by, or None.
+        labelled: Rows whose labels are known, where `label_split` made some.
+
+    Raises:
+        InputError: If an array is none of this.
+    """
+    name: str
+    x_train: np.ndarray
+    x_test: np.ndarray
+    y_train: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    x_validation: np.ndarray | None = None
+    y_validation: np.ndarray | None = None
+    labelled: Labelled | None = None
+
+    kind = "vectors"
+
+    def __post_init__(self):
+        for part in ("train", "test", "validation"):
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            if x is None and part == "validation":
+                continue
+            if x.dtype != np.float32 or x.ndim != 2 or not x.size:
+                raise InputError(
+                    f"{self.name}: x_{part} must be float32 [rows, width] "
+                    f"with at least one row, got {x.dtype} {list(x.shape)}.")
+            if not np.isfinite(x).all():
+                raise InputError(f"{self.name}: x_{part} must be finite, got "
+                                 "NaN or infinity.")
+            check_labels(y, len(x), f"{self.name}: y_{part}")
+
+    @property
+    def shape(self) -> tuple[int]:
+        """(width,)."""
+        return tuple(self.x_train.shape[1:])
+
+    num_classes = property(count_classes)
+
+    @staticmethod
+    def to_model(x) -> tf.Tensor:
+        """Vectors as models take them: as they are, float32."""
+        return tf.cast(x, tf.float32)
+
+    def describe(self) -> str:
+        """What it holds and what was left out, in a few words."""
+        return (f"{len(self.x_train):,} vectors of {self.shape[0]} numbers, "
+                f"{len(self.x_test):,} held out{met(self.counts)}")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class UnigramData:
+    """Documents as bags of words, with a held-out part.
+
+    Attributes:
+        name: As given to `load_dataset`; opens every error message.
+        x_train: int32 [num_train, length]: the numbers of the words that a
+            document holds, as often as it holds them; 0 for none.
+        x_test: int32 [num_test, length].
+        words: The vocabulary; number 0 is none. From the training part alone.
+        y_train, y_test, y_validation: Class numbers, int64 [num], or None.
+        classes: What those numbers stand for.
+        counts, origin, x_validation, labelled: As of `VectorData`.
+
+    Raises:
+        InputError: If an array is none of this.
+    """
+    name: str
+    x_train: np.ndarray
+    x_test: np.ndarray
+    words: tuple[str, ...]
+    y_train: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    x_validation: np.ndarray | None = None
+    y_validation: np.ndarray | None = None
+    labelled: Labelled | None = None
+
+    kind = "unigrams"
+    has_counts = True
+
+    def __post_init__(self):
+        for part in ("train", "test", "validation"):
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            if x is None and part == "validation":
+                continue
+            if x.dtype != np.int32 or x.ndim != 2 or not x.size:
+                raise InputError(
+                    f"{self.name}: x_{part} must be int32 [documents, length] "
+                    f"with at least one document, got {x.dtype} "
+                    f"{list(x.shape)}.")
+            if x.min() < 0 or x.max() >= len(self.words):
+                raise InputError(
+                    f"{self.name}: x_{part} must hold numbers of "
+                    f"{len(self.words)} words, got {x.min()} to "
+                    f"{x.max()}.")
+            check_labels(y, len(x), f"{self.name}: y_{part}")
+
+    @property
+    def shape(self) -> tuple[int]:
+        """(number of words,)."""
+        return (len(self.words),)
+
+    num_classes = property(count_classes)
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        """How large a part of all training words each is, [num_words]; 0 of
+        number 0, which is none."""
+        counts = np.bincount(self.x_train.ravel(), minlength=self.shape[0])
+        counts[0] = 0
+        return counts / counts.sum()
+
+    def to_model(self, x) -> tf.Tensor:
+        """Counts as models take them, float32 [documents, num_words]."""
+        # Not tf.math.bincount: it takes a hundred times as long.
+        x = tf.cast(x, tf.int32)
+        where = tf.where(x > 0)
+        words = tf.cast(tf.gather_nd(x, where), tf.int64)
+        return tf.ensure_shape(tf.scatter_nd(
+            tf.stack([where[:, 0], words], axis=1), tf.ones_like(
+                words, tf.float32), tf.cast(
+                [tf.shape(x)[0], self.shape[0]], tf.int64)),
+            [x.shape[0], self.shape[0]])
+
+    def describe(self) -> str:
+        """What it holds and what was left out, in a few words."""
+        return (f"{len(self.x_train):,} documents over {self.shape[0]:,} "
+                f"words, {len(self.x_test):,} held out{met(self.counts)}")
+
+
+def check_labels(y: np.ndarray | None, num_rows: int, what: str) -> None:
+    """Raises InputError unless `y` is None or class numbers, one a row."""
+    if y is None:
+        return
+    if y.dtype != np.int64 or y.shape != (num_rows,) or y.min() < 0:
+        raise InputError(
+            f"{what} must be int64 [{num_rows}] class numbers from 0, got "
+            f"{y.dtype} {list(y.shape)}.")
+
+
+def met(counts: Mapping[str, int]) -> str:
+    """What was met while reading, in brackets."""
+    text = ", ".join(f"{name} {count:,}"
+                     for name, count in counts.items() if count)
+    return f" (met: {text})" if text else ""

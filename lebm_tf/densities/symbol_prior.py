@@ -1,0 +1,49 @@
+"""A learned prior of a latent vector and a symbol together."""
+
+import keras
+import tensorflow as tf
+
+from lebm_tf.densities.energy_prior import EnergyPrior
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import Position
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class SymbolPrior(EnergyPrior):
+    """p(y, z) = exp(F_y(z)) p0(z) / Z with logits F, [batch, num_symbols].
+
+    With the symbol summed out, p(z) = exp(-E(z)) p0(z) / Z where
+    E(z) = -log sum_y exp F_y(z), and p(y | z) = softmax_y F(z). Pang et al.
+    2020, arXiv:2010.09359; Pang and Wu 2021, arXiv:2108.11556.
+
+    A condition is a symbol for every row, integer [batch], -1 where there is
+    none: then the energy is -F_y(z), and chains draw from p(z | y).
+
+    Args:
+        base: Density p0, as of `EnergyPrior`.
+        energy: Layer F, z -> logits [batch, num_symbols].
+    """
+
+    @property
+    def num_symbols(self) -> int:
+        """How many symbols there are."""
+        z = self.base.sample(1, rng.make_seed(0))
+        return self.logits(z).shape[-1]
+
+    def logits(self, z: Position) -> tf.Tensor:
+        """F(z), float [batch, num_symbols], in nats."""
+        return self.energy_network(z)
+
+    def energy(self, z: Position, condition=None) -> tf.Tensor:
+        """E(z), or -F_y(z) where a symbol is given; float [batch], nats."""
+        logits = self.logits(z)
+        marginal = -tf.reduce_logsumexp(logits, axis=-1)
+        if condition is None:
+            return marginal
+        condition = tf.convert_to_tensor(condition)
+        chosen = -tf.gather(logits, tf.maximum(condition, 0), batch_dims=1)
+        return tf.where(condition < 0, marginal, chosen)
+
+    def symbol_log_probs(self, z: Position) -> tf.Tensor:
+        """log p(y | z), float [batch, num_symbols]."""
+        return tf.nn.log_softmax(self.logits(z))

@@ -1,0 +1,115 @@
+"""The baseline M1+M2: a classifier in a variational autoencoder of codes.
+
+Kingma et al. 2014, arXiv:1406.5298. M1 is a variational autoencoder of the
+data, M2 one of its codes z and their labels; here both learn at once, and M1
+nothing from M2, as if one after the other.
+"""
+
+import dataclasses
+
+import keras
+
+from lebm_tf.densities import (
+    ClassifiedNormal, ConditionalGaussian, GaussianLikelihood, LabelledVAE)
+from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
+from lebm_tf.mcmc import Langevin
+from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.networks import VectorMLP
+from lebm_tf.objectives import (
+    LabelledBound, Objective, SymbolCrossEntropy, UnlabelledBound, encoded_draw,
+    gaussian_kl, negative_log_likelihood)
+from lebm_tf.samplers import Encoded, FromBase, ShortRun
+
+
+@dataclasses.dataclass(frozen=True)
+class M1M2Config:
+    """M1+M2 for images.
+
+    Attributes:
+        latent_dim: Width of z and of the latent vector of M2, >= 1.
+        likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1].
+        second_hidden_units: Widths of the hidden layers of the networks of
+            M2, each >= 1.
+        labelled_weight: Factor >= 0 on the cross-entropy of the labels beside
+            the bound of an example; the authors' 0.1.
+        generator: The generator.
+        image_encoder: The encoder.
+        generator_optimizer: Learns the generator.
+        encoder_optimizer: Learns the encoder.
+        second_optimizer: Learns M2.
+    """
+    latent_dim: int = 50
+    likelihood_scale: float = 0.3
+    second_hidden_units: tuple[int, ...] = (500,)
+    labelled_weight: float = 0.1
+    generator: GeneratorConfig = GeneratorConfig()
+    image_encoder: EncoderConfig = EncoderConfig()
+    generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+    encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+    second_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-3, beta_1=0.9)
+
+    def __post_init__(self):
+        if self.latent_dim < 1:
+            raise ValueError(f"latent_dim must be >= 1, got "
+                             f"{self.latent_dim}.")
+        if min(self.second_hidden_units, default=1) < 1:
+            raise ValueError("second_hidden_units must all be >= 1, got "
+                             f"{self.second_hidden_units}.")
+        if not self.likelihood_scale > 0:
+            raise ValueError("likelihood_scale must be > 0, got "
+                             f"{self.likelihood_scale}.")
+        if not self.labelled_weight >= 0:
+            raise ValueError("labelled_weight must be >= 0, got "
+                             f"{self.labelled_weight}.")
+
+
+Config = M1M2Config
+EVALUATORS = ("symbols",)
+LEARNS_FROM_LABELS = True
+
+
+def build(config: M1M2Config, data: DataSpec, *, batch_size: int = 100,
+          seed: int = 0, generator: keras.layers.Layer | None = None,
+          encoder: keras.layers.Layer | None = None) -> EnergyModel:
+    """Assembles and compiles the model; arguments as of `image.build`.
+
+    Raises:
+        ValueError: If the data are no images, or have no labels.
+    """
+    if len(data.shape) != 3 or not data.num_labels:
+        raise ValueError("the family m1_m2 needs images and num_labels >= 1, "
+                         f"got data of shape {data.shape} with "
+                         f"{data.num_labels} labels.")
+    width, units = config.latent_dim, config.second_hidden_units
+    symbols = data.num_classes
+    likelihood = GaussianLikelihood(
+        generator or config.generator.make(width, data.shape, seed + 1),
+        config.likelihood_scale)
+    encoder = ConditionalGaussian(encoder or config.image_encoder.make(
+        width, data.shape, seed + 2))
+    second = LabelledVAE(
+        width, symbols,
+        VectorMLP(width + symbols, width, units, seed=seed + 3),
+        VectorMLP(width + symbols, width, units, num_outputs=2,
+                  seed=seed + 4),
+        VectorMLP(width, symbols, units, seed=seed + 5))
+    model = EnergyModel(
+        prior=ClassifiedNormal(second), likelihood=likelihood,
+        encoder=encoder, seed=seed, positive=Encoded(encoder),
+        parts={"generator": likelihood, "encoder": encoder, "second": second},
+        objectives={
+            "bound": Objective(("generator", "encoder"), {
+                "nll": negative_log_likelihood, "kl": gaussian_kl}),
+            "second": Objective(("second",), {
+                "unlabelled": UnlabelledBound(second),
+                "labelled": LabelledBound(second),
+                "classification": SymbolCrossEntropy(encoded_draw)}, {
+                    "labelled": data.num_labels / data.num_train,
+                    "classification": config.labelled_weight})},
+        generation=ShortRun(FromBase(second), Langevin(1.0), 0))
+    steps_per_epoch = max(1, data.num_train // batch_size)
+    model.compile({
+        part: getattr(config, f"{part}_optimizer").make(steps_per_epoch)
+        for part in model.parts})
+    return model

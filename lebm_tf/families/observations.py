@@ -1,0 +1,149 @@
+"""Networks between a latent vector and whatever is observed."""
+
+import dataclasses
+
+import keras
+
+from lebm_tf.densities import (
+    DecodingConfig, GaussianLikelihood, SequenceLikelihood, UnigramLikelihood)
+from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
+from lebm_tf.networks import (
+    RecurrentDecoder, RecurrentEncoder, VectorMLP, WideResidualEncoder)
+from lebm_tf.networks.activations import get as get_activation
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseConfig:
+    """Dense layers, of vectors and of counts of words.
+
+    Attributes:
+        hidden_units: Widths of the hidden layers, each >= 1.
+        activation: Between the layers.
+        dropout: Part of the hidden values left out in training, [0, 1).
+    """
+    hidden_units: tuple[int, ...] = (200, 200)
+    activation: str = "leaky_relu"
+    dropout: float = 0.0
+
+    def __post_init__(self):
+        if min(self.hidden_units, default=1) < 1:
+            raise ValueError("hidden_units must all be >= 1, got "
+                             f"{self.hidden_units}.")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got "
+                             f"{self.dropout}.")
+        get_activation(self.activation)
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualConfig:
+    """A wide residual network, of images.
+
+    Attributes:
+        depth: 0 for none, or its number of layers: 10, 16, 22, 28, ...
+        widen: Factor >= 1 on its widths 16, 32 and 64.
+        dropout: Part of the values of a block left out in training, [0, 1).
+    """
+    depth: int = 0
+    widen: int = 3
+    dropout: float = 0.3
+
+    def __post_init__(self):
+        if self.depth and (self.depth < 10 or self.depth % 6 != 4):
+            raise ValueError("depth must be 0 or 10, 16, 22, 28, ..., got "
+                             f"{self.depth}.")
+        if self.widen < 1:
+            raise ValueError(f"widen must be >= 1, got {self.widen}.")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got "
+                             f"{self.dropout}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class RecurrentConfig:
+    """A recurrent network, of sequences.
+
+    Attributes:
+        cell: lstm or gru.
+        embedding_dim: Width of an embedding, >= 1.
+        hidden_dim: Width of a state, >= 1.
+        dropout: Part of embeddings and outputs of a decoder left out in
+            training, [0, 1); an encoder has none.
+    """
+    cell: str = "gru"
+    embedding_dim: int = 256
+    hidden_dim: int = 256
+    dropout: float = 0.3
+
+
+def kind_of(data: DataSpec) -> str:
+    """images, sequences, unigrams or vectors."""
+    if data.num_tokens:
+        return "sequences"
+    if len(data.shape) == 3:
+        return "images"
+    return "unigrams" if data.has_counts else "vectors"
+
+
+def make_likelihood(config, data: DataSpec, seed: int,
+                    generator: keras.layers.Layer | None = None
+                    ) -> keras.Model:
+    """p(x | z) for that kind of data.
+
+    Args:
+        config: Has latent_dim, likelihood_scale, generator (of images),
+            dense_generator, decoder, decoding and max_length.
+        data: What the data look like.
+        seed: Of initial weights.
+        generator: Layer in place of the built-in network.
+    """
+    kind = kind_of(data)
+    if kind == "sequences":
+        network = generator or RecurrentDecoder(
+            data.num_tokens, config.latent_dim, seed=seed,
+            **dataclasses.asdict(config.decoder))
+        return SequenceLikelihood(
+            network, config.max_length or data.shape[0], config.decoding)
+    if kind == "images":
+        network = generator or config.generator.make(
+            config.latent_dim, data.shape, seed)
+        return GaussianLikelihood(network, config.likelihood_scale)
+    dense = config.dense_generator
+    network = generator or VectorMLP(
+        config.latent_dim, data.shape[0], dense.hidden_units, 1,
+        dense.activation, seed)
+    if kind == "unigrams":
+        return UnigramLikelihood(network, data.shape[0])
+    return GaussianLikelihood(network, config.likelihood_scale)
+
+
+def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
+    """x -> (mean, log_scale) for that kind of data.
+
+    Args:
+        config: Has latent_dim, image_encoder, residual_encoder,
+            dense_encoder and sequence_encoder.
+        data: What the data look like.
+        seed: Of initial weights.
+    """
+    kind = kind_of(data)
+    if kind == "sequences":
+        values = dataclasses.asdict(config.sequence_encoder)
+        values.pop("dropout")
+        return RecurrentEncoder(
+            data.num_tokens, config.latent_dim, seed=seed, **values)
+    if kind == "images" and config.residual_encoder.depth:
+        return WideResidualEncoder(
+            config.latent_dim, data.shape, seed=seed,
+            **dataclasses.asdict(config.residual_encoder))
+    if kind == "images":
+        return config.image_encoder.make(config.latent_dim, data.shape, seed)
+    dense = config.dense_encoder
+    return VectorMLP(
+        data.shape[0], config.latent_dim, dense.hidden_units, 2,
+        dense.activation, seed, dense.dropout)
+
+
+__all__ = ["DecodingConfig", "DenseConfig", "EncoderConfig",
+           "GeneratorConfig", "RecurrentConfig", "ResidualConfig", "kind_of",
+           "make_encoder", "make_likelihood"]

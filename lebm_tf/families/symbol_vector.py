@@ -1,0 +1,252 @@
+"""A symbol and a vector in one prior, learned from few labels.
+
+p(y, z) = exp(F_y(z)) N(z; 0, I) / Z and p(x | z) of images, vectors, counts
+of words or sequences: Pang et al. 2020, arXiv:2010.09359; with the mutual
+information of z and y, Pang and Wu 2021, arXiv:2108.11556. An encoder infers
+z, or chains (posterior.num_steps > 0). Without labels the symbols are
+clusters.
+"""
+
+import dataclasses
+
+import keras
+
+from lebm_tf.densities import (
+    ConditionalGaussian, DecodingConfig, StandardNormal, SymbolPrior,
+    posterior_target)
+from lebm_tf.families.components import (
+    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
+    sampler)
+from lebm_tf.families.observations import (
+    DenseConfig, RecurrentConfig, ResidualConfig, kind_of, make_encoder,
+    make_likelihood)
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import num_chains
+from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.networks import VectorMLP
+from lebm_tf.objectives import (
+    Annealed, FreeBits, Objective, SymbolCrossEntropy, drawn_code,
+    dropped_negative_log_likelihood, encoded_energy, encoded_mean,
+    encoder_teaching, energy_contrast, negative_log_likelihood,
+    symbol_information)
+from lebm_tf.samplers import Encoded, FromBase, FromEncoder
+
+
+@dataclasses.dataclass(frozen=True)
+class SymbolVectorConfig:
+    """Defaults of semi_sup_classification.py for AG News, as far as given.
+
+    Attributes:
+        latent_dim: Width of z, >= 1.
+        num_symbols: Number of symbols, >= 2; 0 takes the classes of the data.
+        likelihood_scale: Standard deviation > 0 of an element of an image
+            (pixels in [-1, 1]) or vector (of variance 1).
+        prior: Chains that draw negative states, and samples.
+        posterior: Chains that draw positive states; with no steps the encoder
+            alone draws them.
+        inference_steps: Moves of the posterior chains on new data; 0 takes
+            posterior_num_steps.
+        labelled_weight: Factor >= 0 on the cross-entropy of the labels.
+        information_weight: Factor >= 0 on the mutual information of z and y.
+        labels_only: Learns from the labels alone: the same networks, but a
+            classifier that generates nothing. A baseline.
+        free_bits: Nats >= 0 of a dimension of z that cost the encoder
+            nothing.
+        kl_hold_steps: Steps >= 0 in which the prior costs it nothing.
+        kl_warmup_steps: Steps >= 0 in which its price rises behind them.
+        kl_cycle_steps: Steps >= 0 after which that begins again; 0 for never.
+        energy: Hidden layers of the logits F.
+        generator: p(x | z) of images.
+        image_encoder: q(z | x) of images.
+        residual_encoder: A wide residual network in its place, if depth > 0.
+        dense_generator: p(x | z) of vectors and counts of words.
+        dense_encoder: q(z | x) of vectors and counts of words.
+        decoder: p(x | z) of sequences.
+        sequence_encoder: q(z | x) of sequences.
+        max_length: Most tokens of a sampled sequence; 0 takes the longest of
+            the data.
+        decoding: How sequences are read off p(x | z).
+        energy_optimizer: Learns F.
+        generator_optimizer: Learns p(x | z).
+        encoder_optimizer: Learns q(z | x).
+    """
+    latent_dim: int = 100
+    num_symbols: int = 0
+    likelihood_scale: float = 0.3
+    prior: ChainConfig = ChainConfig(num_steps=100, step_size=0.4)
+    posterior: ChainConfig = ChainConfig(
+        num_steps=0, step_size=0.1, start="encoder")
+    inference_steps: int = 0
+    labelled_weight: float = 200.0
+    information_weight: float = 0.0
+    labels_only: bool = False
+    free_bits: float = 0.0
+    kl_hold_steps: int = 0
+    kl_warmup_steps: int = 0
+    kl_cycle_steps: int = 0
+    energy: EnergyConfig = EnergyConfig(activation="leaky_relu")
+    generator: GeneratorConfig = GeneratorConfig()
+    image_encoder: EncoderConfig = EncoderConfig()
+    residual_encoder: ResidualConfig = ResidualConfig()
+    dense_generator: DenseConfig = DenseConfig((2000, 2000, 2000))
+    dense_encoder: DenseConfig = DenseConfig((2000, 2000), "relu", 0.5)
+    decoder: RecurrentConfig = RecurrentConfig()
+    sequence_encoder: RecurrentConfig = RecurrentConfig()
+    max_length: int = 0
+    decoding: DecodingConfig = DecodingConfig()
+    energy_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-5, beta_1=0.9, epoch_decay=0.998, weight_decay=1e-3)
+    generator_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-4, epoch_decay=0.998)
+    encoder_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-4, beta_1=0.9, epoch_decay=0.998, weight_decay=2e-3)
+
+    def __post_init__(self):
+        if self.latent_dim < 1:
+            raise ValueError(
+                f"latent_dim must be >= 1, got {self.latent_dim}.")
+        if self.num_symbols < 0 or self.num_symbols == 1:
+            raise ValueError("num_symbols must be >= 2, or 0, got "
+                             f"{self.num_symbols}.")
+        if not self.likelihood_scale > 0:
+            raise ValueError("likelihood_scale must be > 0, got "
+                             f"{self.likelihood_scale}.")
+        for name in ("inference_steps", "labelled_weight", "free_bits",
+                     "information_weight", "max_length", "kl_hold_steps",
+                     "kl_warmup_steps", "kl_cycle_steps"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"{name} must be >= 0, got {getattr(self, name)}.")
+        if self.prior.start != "base":
+            raise ValueError("prior_start must be base, got "
+                             f"{self.prior.start!r}.")
+        if self.posterior.start == "bank":
+            raise ValueError("posterior_start must be base or encoder, got "
+                             "'bank'.")
+        if self.labels_only and not self.is_amortized:
+            raise ValueError("labels_only must be off for posterior chains, "
+                             "got both.")
+
+    @property
+    def is_amortized(self) -> bool:
+        """Whether an encoder alone draws positive states."""
+        return self.posterior.start == "encoder" and (
+            not self.posterior.num_steps)
+
+
+class LabelledChains(EnergyModel):
+    """Chains for the labelled rows too: they climb p(z | x, y)."""
+
+    def draw(self, batch, seed, *, reparameterized=False):
+        """As `EnergyModel.draw`; puts "labelled_z" into the batch."""
+        draws = super().draw(batch, seed, reparameterized=reparameterized)
+        if reparameterized or "labelled_x" not in batch:
+            return draws
+        x, y = batch["labelled_x"], batch["labelled_y"]
+        drawn = self.positive.draw(
+            posterior_target(self.prior, self.likelihood, x, y),
+            num_chains(x), {"x": x}, rng.stream(seed, "labelled"))
+        return draws._replace(batch={**batch, "labelled_z": drawn.position})
+
+
+Config = SymbolVectorConfig
+EVALUATORS = ("symbols",)
+LEARNS_FROM_LABELS = True
+
+
+def build(config: SymbolVectorConfig, data: DataSpec, *,
+          batch_size: int = 100, seed: int = 0,
+          energy: keras.layers.Layer | None = None,
+          generator: keras.layers.Layer | None = None,
+          encoder: keras.layers.Layer | None = None) -> EnergyModel:
+    """Assembles and compiles the model.
+
+    Args:
+        config: The family's configuration.
+        data: What the data look like.
+        batch_size: Examples a step; learning rates decay by epochs.
+        seed: Of initial weights and of all chains.
+        energy: Layer in place of the built-in logits, z -> [batch, symbols].
+        generator: Layer in place of the built-in generator or decoder.
+        encoder: Layer in place of the built-in encoder, x -> (mean,
+            log_scale).
+
+    Raises:
+        ValueError: If the number of symbols is not known or too small, or
+            there are no labels to learn from alone.
+    """
+    num_symbols = config.num_symbols or data.num_classes
+    if num_symbols < max(2, data.num_classes if data.num_labels else 2):
+        raise ValueError(
+            "num_symbols must be >= 2 and, with labels, at least the "
+            f"{data.num_classes} classes of the data, got {num_symbols}.")
+    if config.labels_only and not data.num_labels:
+        raise ValueError("labels_only needs num_labels >= 1, got 0.")
+    base = StandardNormal(config.latent_dim)
+    prior = SymbolPrior(base, energy or VectorMLP(
+        config.latent_dim, num_symbols, config.energy.hidden_units, 1,
+        config.energy.activation, seed))
+    likelihood = make_likelihood(config, data, seed + 1, generator)
+    parts = {"energy": prior.energy_network, "generator": likelihood}
+    optimizers = {"energy": config.energy_optimizer,
+                  "generator": config.generator_optimizer}
+    inferred = FromBase(base)
+    if config.posterior.start == "encoder":
+        encoder = ConditionalGaussian(
+            encoder or make_encoder(config, data, seed + 2))
+        parts["encoder"], inferred = encoder, FromEncoder(encoder)
+        optimizers["encoder"] = config.encoder_optimizer
+    elif encoder is not None:
+        raise ValueError("an encoder needs posterior_start=encoder, got "
+                         f"{config.posterior.start!r}.")
+    if config.labels_only:
+        del parts["generator"]
+    chains = sampler(config.prior, FromBase(base))
+    amortized, learns = config.is_amortized, not config.labels_only
+    model = (EnergyModel if amortized else LabelledChains)(
+        prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
+        objectives=_objectives(config, data), seed=seed, generation=chains,
+        negative=chains if learns else None,
+        positive=(Encoded(encoder, has_dropout=True) if amortized else
+                  sampler(config.posterior, inferred)) if learns else None,
+        inference=Encoded(encoder) if amortized else sampler(
+            config.posterior, inferred, config.inference_steps))
+    steps_per_epoch = max(1, data.num_train // batch_size)
+    model.compile({part: optimizers[part].make(steps_per_epoch)
+                   for part in parts})
+    return model
+
+
+def _objectives(config: SymbolVectorConfig, data: DataSpec
+                ) -> dict[str, Objective]:
+    """What every part learns from."""
+    objectives, amortized = {}, config.is_amortized
+    if data.num_labels:
+        objectives["labels"] = Objective(
+            ("energy", "encoder") if amortized else ("energy",),
+            {"classification": SymbolCrossEntropy(
+                encoded_mean if amortized else drawn_code)},
+            {"classification": config.labelled_weight})
+    if config.labels_only:
+        return objectives
+    objectives["energy"] = Objective(("energy",), {"energy": energy_contrast})
+    nll = {"nll": negative_log_likelihood if kind_of(data) in (
+        "images", "vectors") else dropped_negative_log_likelihood}
+    if amortized:
+        def annealed(term):
+            return Annealed(term, config.kl_hold_steps,
+                            config.kl_warmup_steps, config.kl_cycle_steps)
+        objectives["bound"] = Objective(("generator", "encoder"), {
+            **nll, "kl": annealed(FreeBits(config.free_bits)),
+            "encoded_energy": annealed(encoded_energy)})
+    else:
+        objectives["generator"] = Objective(("generator",), nll)
+        if config.posterior.start == "encoder":
+            objectives["encoder"] = Objective(
+                ("encoder",), {"encoder": encoder_teaching})
+    if config.information_weight:
+        objectives["information"] = Objective(
+            ("energy", "encoder") if amortized else ("energy",),
+            {"information": symbol_information},
+            {"information": -config.information_weight})
+    return objectives

@@ -1,0 +1,100 @@
+"""What symbols ask of a latent vector: to tell them, and to be told."""
+
+import dataclasses
+from typing import Any, Callable
+
+import tensorflow as tf
+
+from lebm_tf.mcmc import replicas, rng
+from lebm_tf.objectives.objective import Draws
+
+_SMALLEST = 1e-15  # In the logarithm of a mean probability, as published.
+
+
+@dataclasses.dataclass(frozen=True)
+class SymbolCrossEntropy:
+    """mean of -log p(y | x) over the labelled rows of a batch, in nats.
+
+    p(y | x) = p(y | z) at a z that stands for x.
+
+    Attributes:
+        code: (model, draws) -> z, [labelled rows, ...].
+    """
+    code: Callable[[Any, Draws], tf.Tensor]
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        logs = model.prior.symbol_log_probs(self.code(model, draws))
+        return -tf.reduce_mean(tf.gather(
+            logs, draws.batch["labelled_y"], batch_dims=1))
+
+
+def encoded_mean(model: Any, draws: Draws) -> tf.Tensor:
+    """The mean of q(z | x), with the encoder's dropout.
+
+    The authors' stand-in for an expectation: semi_sup_classification.py of
+    Pang and Wu 2021, arXiv:2108.11556.
+    """
+    return model.encoder.parameters(
+        draws.batch["labelled_x"], rng.stream(draws.seed, "labelled"))[0]
+
+
+def drawn_code(model: Any, draws: Draws) -> tf.Tensor:
+    """A draw of p(z | x, y) by a chain.
+
+    With `energy_contrast` this is the gradient of log p(x, y), since
+    F_y(z) = log sum_y exp F_y(z) + log p(y | z).
+    """
+    return draws.batch["labelled_z"]
+
+
+def encoded_draw(model: Any, draws: Draws) -> tf.Tensor:
+    """A draw of q(z | x), a constant: the encoder learns nothing from it."""
+    return tf.stop_gradient(model.encoder.sample(
+        draws.batch["labelled_x"], rng.stream(draws.seed, "labelled")))
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledBound:
+    """mean of -log p(z, y), or a bound above it, of the labelled codes.
+
+    Kingma et al. 2014, arXiv:1406.5298, equation of L(x, y) of M2.
+
+    Attributes:
+        density: Has `labelled_bound(z, y, seed)`, as `densities.LabelledVAE`.
+    """
+    density: Any
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        return -tf.reduce_mean(self.density.labelled_bound(
+            encoded_draw(model, draws), draws.batch["labelled_y"],
+            rng.stream(draws.seed, "second labelled")))
+
+
+@dataclasses.dataclass(frozen=True)
+class UnlabelledBound:
+    """mean of -log p(z), or a bound above it, of all codes: U(x) of M2.
+
+    Attributes:
+        density: Has `unlabelled_bound(z, seed)`.
+    """
+    density: Any
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        return -tf.reduce_mean(self.density.unlabelled_bound(
+            tf.stop_gradient(draws.positive_position),
+            rng.stream(draws.seed, "second")))
+
+
+def symbol_information(model: Any, draws: Draws) -> tf.Tensor:
+    """I(z; y) of the positive states, in nats, to be made large.
+
+    H(mean of p(y | z)) - mean of H(p(y | z)) over the batch, of all replicas
+    together; Pang and Wu 2021, arXiv:2108.11556.
+    """
+    logs = model.prior.symbol_log_probs(draws.positive_position)
+    # Of one replica, so that averages over replicas give the whole.
+    inner = tf.reduce_mean(tf.reduce_sum(tf.exp(logs) * logs, axis=-1))
+    mean, = replicas.total([
+        tf.reduce_mean(tf.exp(logs), axis=0) / replicas.count()])
+    log_mean = tf.math.log(mean + _SMALLEST)
+    return inner - tf.reduce_sum(tf.exp(log_mean) * log_mean)
