@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.datasets.trajectory_data import Tracks, TrajectoryData, concatenate
-from lebm_tf.datasets.trajectory_transforms import (
-    normalised, reversed_in_time)
+from lebm_tf.datasets.trajectory_transforms import normalised, reversed_in_time
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 

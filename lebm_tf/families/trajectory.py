@@ -18,8 +18,8 @@ from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     ContextEnergy, Forecaster, PlanEncoder, SocialContext)
 from lebm_tf.objectives import (
-    Objective, consistency_error, encoded_energy, energy_contrast,
-    future_error, gaussian_kl, plan_error, summed_gaussian_kl, with_forecast)
+    Objective, consistency_error, encoded_energy, energy_contrast, future_error,
+    gaussian_kl, plan_error, summed_gaussian_kl, with_forecast)
 from lebm_tf.samplers import ChainBank, Encoded, FromBase
 
 KL_REDUCTIONS = {"sum": summed_gaussian_kl, "mean": gaussian_kl}

@@ -27,12 +27,15 @@ def examples(signatures: Mapping[str, Signature], seeds=(7,)
     for signature in signatures.values():  # "sample" is the first.
         for name, field in signature.inputs.items():
             if field.example is not None:
-                values[name] = np.full(len(seeds), field.example,
-                                       field.dtype.as_numpy_dtype)
+                values[name] = np.full(
+                    [len(seeds), *field.shape], field.example,
+                    field.dtype.as_numpy_dtype)
         request = {name: values[name] for name in signature.inputs
                    if name in values}
         if len(request) == len(signature.inputs) and "x" not in values:
             drawn = call(signature.function, request)
+            if "x" not in drawn:
+                continue
             x = np.clip(drawn["x"], -1, 1)
             values.update(drawn, x=x, x_from=x, x_to=x[::-1])
     if "sample_png" in signatures:

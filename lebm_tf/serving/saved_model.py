@@ -15,6 +15,7 @@ from lebm_tf.errors import InputError
 from lebm_tf.models import EnergyModel
 from lebm_tf.serving import model_card, requests
 from lebm_tf.serving.config import ServingConfig
+from lebm_tf.serving.path_signatures import PathServable
 from lebm_tf.serving.signatures import Servable, answering_layers, weights_of
 
 
@@ -43,7 +44,8 @@ def export_model(model: EnergyModel, output: str, shape: tuple[int, ...],
     """
     name = os.path.basename(os.path.abspath(output))
     with version(model, output) as (folder, publish):
-        servable = Servable(model, shape, config)
+        kind = Servable if model.context is None else PathServable
+        servable = kind(model, shape, config)
         servable.save(folder)
         _describe(servable, folder, name, about or {})
         return publish()
