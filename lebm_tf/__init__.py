@@ -31,6 +31,8 @@ _WHERE = {
     "RAEConfig": "lebm_tf.families.rae",
     "RunConfig": "lebm_tf.config",
     "SRIConfig": "lebm_tf.families.sri",
+    "TrajectoryConfig": "lebm_tf.families.trajectory",
+    "TrajectoryOptions": "lebm_tf.datasets",
     "TwoStageVAEConfig": "lebm_tf.families.two_stage_vae",
     "VAEConfig": "lebm_tf.families.vae",
     "build": "lebm_tf.families",

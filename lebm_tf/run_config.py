@@ -77,7 +77,8 @@ class RunConfig:
             before clipping.
         validation_fraction: Part of the training data, in [0, 1), that
             nothing is learned from; what is measured during training is
-            measured on it, never on the test data.
+            measured on it, never on the test data. 0 where the data set has
+            a validation part of its own.
         evaluate_every: Steps between two such measurements; 0 makes none.
         validation_evaluators: What to measure then; the evaluator of
             early_stop if empty, else evaluators.
@@ -159,10 +160,6 @@ class RunConfig:
         if not 0 <= self.validation_fraction < 1:
             raise ValueError("validation_fraction must lie in [0, 1), got "
                              f"{self.validation_fraction}.")
-        if self.evaluate_every and not self.validation_fraction:
-            raise ValueError("evaluate_every must be 0 without a "
-                             "validation_fraction > 0 to measure on, got "
-                             f"{self.evaluate_every}.")
         for name, needed in (("early_stop", "evaluate_every"),
                              ("validation_evaluators", "evaluate_every"),
                              ("patience", "early_stop")):

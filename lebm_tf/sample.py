@@ -5,7 +5,9 @@
 
 The ending of --output chooses: .png a grid of pictures, or of molecules;
 .txt or .smi text, one sequence a line; .npz arrays x (uint8, int32 tokens, or
-float32 vectors), z and energy, and label with --label.
+float32 vectors), z and energy, and label with --label. Of trajectories the
+paths of that many held-out agents: .png a picture of each scene, .npz arrays
+past, future, predictions, plans, energy, scene and start.
 """
 
 import dataclasses
@@ -25,7 +27,7 @@ from lebm_tf.datasets import to_uint8  # noqa: E402
 from lebm_tf.datasets.smiles import parse, rdkit  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
-    molecule_pictures, molecule_samples, pictures)
+    molecule_pictures, molecule_samples, pictures, trajectories)
 from lebm_tf.evaluation.evaluator import has_energy  # noqa: E402
 from lebm_tf.files import atomic_path  # noqa: E402
 
@@ -40,8 +42,8 @@ class SampleConfig:
             kept one.
         num_samples: How many, >= 1.
         seed: Any integer; the same seed gives the same samples.
-        output: File to write: .png of pictures or molecules, .txt or .smi of
-            sequences, or .npz.
+        output: File to write: .png of pictures, molecules and trajectories,
+            .txt or .smi of sequences, or .npz.
         num_steps: Moves of the chains; -1 as trained, 0 draws from the base.
         temperature: > 0; chains climb log p / temperature.
         target: What samples shall have, as QED=0.9, of a run with a
@@ -50,6 +52,8 @@ class SampleConfig:
             the power of its inverse; 0 takes the model's own.
         label: Symbols to draw from p(z | y), of the family symbol_vector; of
             several each gets as many samples, one row of a grid.
+        num_paths: Predictions of each agent of trajectories, >= 1.
+        data_dir: Where trajectories lie, if not where they lay in training.
     """
     workdir: str = ""
     checkpoint: str = ""
@@ -61,11 +65,14 @@ class SampleConfig:
     token_temperature: float = 0.0
     target: str = ""
     label: tuple[int, ...] = ()
+    num_paths: int = 20
+    data_dir: str = ""
 
     def __post_init__(self):
-        if self.num_samples < 1:
-            raise ValueError(
-                f"num_samples must be >= 1, got {self.num_samples}.")
+        for name in ("num_samples", "num_paths"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be >= 1, got {getattr(self, name)}.")
         if self.num_steps < -1:
             raise ValueError(
                 f"num_steps must be >= -1, got {self.num_steps}.")
@@ -168,9 +175,35 @@ def symbols(model, chosen: SampleConfig) -> np.ndarray | None:
                      chosen.num_samples // len(chosen.label))
 
 
+def write_paths(chosen: SampleConfig, resolved: workdirs.Run, model,
+                num_steps: int | None) -> int:
+    """Writes predicted paths of held-out agents; returns of how many."""
+    run = resolved.run
+    if chosen.data_dir:
+        run = dataclasses.replace(run, data_dir=chosen.data_dir)
+    data = workdirs.load_data(run, resolved.data)
+    tracks = data.part("test")
+    rows = np.unique(np.linspace(0, len(tracks.past) - 1, min(
+        chosen.num_samples, len(tracks.past))).astype(int))
+    # Their companions are looked at, too.
+    context = trajectories.contexts(model, data, tracks)
+    chosen_tracks = tracks.take(rows)
+    paths = trajectories.predict(
+        model, data, chosen_tracks, chosen.num_paths, chosen.seed,
+        tf.nest.map_structure(lambda leaf: leaf[rows], context),
+        num_steps=num_steps, temperature=chosen.temperature)
+    if chosen.output.lower().endswith(".png"):
+        trajectories.save_paths(
+            chosen.output, data, chosen_tracks, paths)
+        return len(rows)
+    with atomic_path(chosen.output) as temporary:
+        np.savez(temporary, **chosen_tracks._asdict(), **paths._asdict())
+    return len(rows)
+
+
 ENDINGS = {"images": (".png", ".npz"), "sequences": (".txt", ".smi", ".npz"),
            "molecules": (".smi", ".txt", ".png", ".npz"),
-           "vectors": (".npz",)}
+           "trajectories": (".png", ".npz"), "vectors": (".npz",)}
 
 
 def main(values) -> None:
@@ -178,11 +211,14 @@ def main(values) -> None:
     chosen = config.from_flags(SampleConfig, values)
     ending = os.path.splitext(chosen.output)[1].lower()
     resolved = workdirs.read(chosen.workdir)
-    vocabulary = None
-    kind = "images" if len(resolved.data.shape) == 3 else "vectors"
+    vocabulary, kind = None, "vectors"
     if resolved.data.num_tokens:
         vocabulary = workdirs.read_vocabulary(chosen.workdir)
         kind = "molecules" if vocabulary.tokenizer == "smiles" else "sequences"
+    elif resolved.data.past_length:
+        kind = "trajectories"
+    elif len(resolved.data.shape) == 3:
+        kind = "images"
     if chosen.token_temperature and vocabulary is None:
         raise InputError("--token_temperature needs sequences, got "
                          f"{chosen.token_temperature} for {kind}.")
@@ -198,6 +234,11 @@ def main(values) -> None:
     if steps and not has_energy(model):
         raise InputError("--num_steps needs a prior with an energy to climb, "
                          f"got {steps} for the base alone.")
+    if kind == "trajectories":
+        count = write_paths(chosen, resolved, model, steps)
+        command.say(f"Wrote {chosen.num_paths} paths of each of {count} "
+                    f"agents to {chosen.output}.")
+        return
     labels = symbols(model, chosen)
     samples = model.sample(chosen.num_samples, chosen.seed, num_steps=steps,
                            temperature=chosen.temperature, condition=labels,

@@ -178,6 +178,14 @@ def summary(run: RunConfig, metrics: dict) -> str:
         ("  baseline", "baseline/training/seconds"),
         ("Nats of a reconstructed sequence", "sequences/reconstruction_nll"),
         ("  perplexity of a token", "sequences/reconstruction_perplexity"),
+        ("Mean error, the authors' protocol (nearest_plan)",
+         "trajectories/nearest_plan_ade"),
+        ("  last error", "trajectories/nearest_plan_fde"),
+        ("Mean error, least of all paths (minimum)",
+         "trajectories/minimum_ade"),
+        ("  last error", "trajectories/minimum_fde"),
+        ("  mean error of constant velocity, least of as many",
+         "trajectories/constant_velocity/minimum_ade"),
     ) if metrics.get(name)]
     width = max(len(label) for label, _ in lines) if lines else 0
     figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
@@ -187,6 +195,8 @@ def summary(run: RunConfig, metrics: dict) -> str:
     ending = "txt" if are_sequences else "png"
     export = "" if are_sequences else f"""
   python -m lebm_tf.export --workdir={workdir} --output=models/my_model"""
+    measure = "trajectories --evaluation_num_paths=50" if (
+        run.family == "trajectory") else "likelihood"
     why = "".join(f"\n  {value}" for name, value in metrics.items()
                   if name.startswith("training/rollback_"))
     return f"""
@@ -196,7 +206,7 @@ All figures: {run.workdir}/metrics.json; pictures: {run.workdir}/pictures
 Next:
   python -m lebm_tf.sample --workdir={workdir} --num_samples=64 \
 --seed=7 --output=samples.{ending}
-  python -m lebm_tf.evaluate --workdir={workdir} --evaluators=likelihood\
+  python -m lebm_tf.evaluate --workdir={workdir} --evaluators={measure}\
 {export}"""
 
 

@@ -95,6 +95,7 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     if kind + colon in {key.partition(":")[0] + ":" * (":" in key)
                         for key in SEQUENCES}:
         _unset(name, image_size=image_size, crop=crop)
+        _unset_options(name, trajectories)
         return load_sequences(
             name, data_dir=os.path.expanduser(data_dir),
             max_length=max_length, vocabulary_size=vocabulary_size,
@@ -109,6 +110,7 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     known = {key.partition(":")[:2]: key for key in DATASETS}
     if (kind, colon) not in known:
         raise InputError(_unknown(name))
+    _unset_options(name, trajectories)
     key = known[kind, colon]
     if colon and not path:
         raise InputError(f"data set must be {key}, got {name!r}.")
@@ -158,6 +160,15 @@ def _unset(name: str, **settings) -> None:
         if value:
             raise InputError(f"{key} must be left out for {name}, got "
                              f"{value!r}.")
+
+
+def _unset_options(name: str, options: TrajectoryOptions) -> None:
+    """The same of settings of trajectories."""
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if value != field.default:
+            raise InputError(f"trajectories_{field.name} must be left out for "
+                             f"{name}, got {value!r}.")
 
 
 def _unknown(name: str) -> str:

@@ -53,6 +53,8 @@ class TrajectoryData:
             `DATA_SCALES`.
         time_reversed: Whether every training path is also walked backwards.
         rotated: Whether training groups are turned by random angles.
+        final: The true test part, where the validation part stands in its
+            place.
         past_validation, future_validation, group_validation,
             scene_validation, start_validation: Taken out of the training
             data, to choose by; all None where there are none.
@@ -79,6 +81,7 @@ class TrajectoryData:
     data_scale: float = 0.0
     time_reversed: bool = False
     rotated: bool = False
+    final: Tracks | None = None
     past_validation: np.ndarray | None = None
     future_validation: np.ndarray | None = None
     group_validation: np.ndarray | None = None

@@ -5,6 +5,8 @@ neighbours in training. What is taken out is whole scenes, or a stretch of the
 time of every scene. The test part is never touched.
 """
 
+import dataclasses
+
 from absl import logging
 import numpy as np
 import tensorflow as tf
@@ -74,10 +76,11 @@ def trajectory_validation_view(data: TrajectoryData) -> TrajectoryData:
     validation = data.part("validation")
     if validation is None:
         raise InputError(
-            f"{data.name}: needs data with a validation part; split it with "
-            "trajectory_split first.")
-    return replace_tracks(data, test=validation, validation=None,
+            f"{data.name}: evaluate_every must be 0 without a "
+            "validation_fraction > 0, as there is no validation part.")
+    view = replace_tracks(data, test=validation, validation=None,
                           origin=data.origin)
+    return dataclasses.replace(view, final=data.part("test"))
 
 
 def _whole_scenes(name, train, fraction, seed) -> np.ndarray:

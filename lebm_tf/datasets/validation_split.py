@@ -65,8 +65,9 @@ def validation_view(data: ImageData) -> ImageData:
         return trajectory_validation_view(data)
     if data.x_validation is None:
         raise InputError(
-            f"{data.name}: evaluate_every needs data with a validation part; "
-            "split it with validation_split before building the model.")
+            f"{data.name}: evaluate_every must be 0 without a "
+            "validation_fraction > 0, as there is no validation part; "
+            "validation_split takes one, before the model is built.")
     return dataclasses.replace(
         data, x_test=data.x_validation, y_test=data.y_validation,
         x_validation=None, y_validation=None)

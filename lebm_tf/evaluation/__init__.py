@@ -33,6 +33,7 @@ _CHECKS = {"anomaly": anomaly.check, "frechet": features.check,
            "trajectories": trajectories.check}
 _NEED_ENERGY = {"chains"}
 _NEED_ONE_LAYER = {"likelihood"}
+_TELL_WHAT_IS_GIVEN = {"trajectories"}
 
 
 def check(names: Iterable[str], context: Context, model: Any = None) -> None:
@@ -48,6 +49,12 @@ def check(names: Iterable[str], context: Context, model: Any = None) -> None:
             raise InputError(
                 f"evaluator must be one of {', '.join(EVALUATORS)}, got "
                 f"{name!r}.")
+        if name not in _TELL_WHAT_IS_GIVEN and getattr(
+                model, "context", None) is not None:
+            raise InputError(
+                f"evaluator {name} needs a model that nothing must be given "
+                "to; this one's evaluators are "
+                f"{', '.join(sorted(_TELL_WHAT_IS_GIVEN))}.")
         if name in _CHECKS:
             _CHECKS[name](context)
         if name in _NEED_ENERGY and model is not None and not has_energy(

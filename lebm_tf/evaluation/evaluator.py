@@ -52,6 +52,10 @@ class EvaluationConfig:
             50 px.
         collision_distance: Distance below which two agents collide, >= 0; 0
             takes 0.2 m, or 5 px.
+        watch_test: Whether measurements during training are made on the test
+            part of trajectories, too: for what the best checkpoint by the
+            test data would have got, which is no result. Nothing is chosen
+            by it.
 
     Raises:
         ValueError: If a value is out of range.
@@ -74,6 +78,7 @@ class EvaluationConfig:
     num_paths: int = 20
     miss_distance: float = 0.0
     collision_distance: float = 0.0
+    watch_test: bool = False
 
     def __post_init__(self):
         for smallest, names in ((1, _AT_LEAST_ONE), (2, _AT_LEAST_TWO)):

@@ -60,13 +60,14 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
     yield "trajectories/unit", data.unit
     yield "trajectories/num_agents", len(tracks.past)
     yield "trajectories/num_paths", count
+    steps = model.likelihood.generator.plan_steps
     yield from _measured("trajectories", paths.predictions, paths.plans,
-                         context)
+                         steps, context)
     yield "trajectories/energy", float(paths.energy.mean())
     straight = constant_velocity_samples(
         tracks.past, data.future_length, count, config.seed).predictions
     yield from _measured("trajectories/constant_velocity", straight, None,
-                         context)
+                         steps, context)
     one = minimum_errors(constant_velocity_samples(
         tracks.past, data.future_length, 1, 0, 1e-9).predictions,
         tracks.future)
@@ -76,12 +77,17 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
     yield "trajectories/true_collision_rate", collision_rate(
         tracks.future[:, None], tracks.group, distance, tracks.start,
         data.frame_step)
+    if config.watch_test and data.final is not None:
+        paths = predict(model, data, data.final, count, config.seed)
+        for name, value in _errors(
+                paths.predictions, paths.plans, data.final, steps):
+            yield f"trajectories/watched_test_{name}", value
     if context.directory:
         write_picture(data, tracks, paths, context)
 
 
 def predict(model: Any, data: TrajectoryData, tracks: Tracks, num_paths: int,
-            seed: int) -> Paths:
+            seed: int, context: Any = None, **options) -> Paths:
     """K paths of every agent.
 
     Args:
@@ -90,12 +96,15 @@ def predict(model: Any, data: TrajectoryData, tracks: Tracks, num_paths: int,
         tracks: Agents; those of a group see each other.
         num_paths: K, at least 1.
         seed: Any int.
+        context: What `contexts` gives of them, if it is at hand.
+        **options: num_steps and temperature, as of the model's `sample`.
     """
+    if context is None:
+        context = contexts(model, data, tracks)
     condition = tf.nest.map_structure(
-        lambda leaf: np.repeat(leaf, num_paths, axis=0),
-        contexts(model, data, tracks))
+        lambda leaf: np.repeat(leaf, num_paths, axis=0), context)
     samples = model.sample(len(tracks.past) * num_paths, seed,
-                           condition=condition)
+                           condition=condition, **options)
     plans = _plans(model, samples.z, condition)
 
     def placed(positions):
@@ -138,17 +147,23 @@ def _plans(model, z, condition) -> np.ndarray:
         for i in range(0, len(z), size)])
 
 
-def _measured(prefix, predictions, plans, context) -> Iterator[Metric]:
+def _errors(predictions, plans, tracks, steps) -> Iterator[Metric]:
+    """Means by both protocols, with their standard errors."""
+    for protocol, errors in PROTOCOLS.items():
+        more = (plans, steps) if protocol == "nearest_plan" else ()
+        found = errors(predictions, tracks.future, *more)
+        for key, values in found._asdict().items():
+            yield f"{protocol}_{key}", float(values.mean())
+            yield (f"{protocol}_{key}_standard_error",
+                   standard_error(values))
+
+
+def _measured(prefix, predictions, plans, steps, context) -> Iterator[Metric]:
     """All that is measured of predictions."""
     data, config = context.data, context.config
     tracks = data.part("test")
-    for name, errors in PROTOCOLS.items():
-        more = (plans,) if name == "nearest_plan" else ()
-        found = errors(predictions, tracks.future, *more)
-        for key, values in found._asdict().items():
-            yield f"{prefix}/{name}_{key}", float(values.mean())
-            yield (f"{prefix}/{name}_{key}_standard_error",
-                   standard_error(values))
+    for name, value in _errors(predictions, plans, tracks, steps):
+        yield f"{prefix}/{name}", value
     distance = config.miss_distance or MISS_DISTANCES[data.unit]
     yield f"{prefix}/miss_rate", miss_rate(
         predictions, tracks.future, distance)
@@ -167,9 +182,17 @@ def write_picture(data: TrajectoryData, tracks: Tracks, paths: Paths,
     with their paths coloured by energy, and returns its name."""
     rows = np.unique(np.linspace(
         0, len(tracks.past) - 1, _NUM_SCENES).astype(int))
-    save_scenes(os.path.join(context.directory, "trajectories.png"), [
+    save_paths(os.path.join(context.directory, "trajectories.png"), data,
+               tracks.take(rows), Paths(*(values[rows] for values in paths)))
+    return "trajectories.png"
+
+
+def save_paths(path: str, data: TrajectoryData, tracks: Tracks, paths: Paths
+               ) -> None:
+    """Draws what was observed, what came and what is predicted, a panel an
+    agent, into a file ending in .png."""
+    save_scenes(path, [
         Scene(f"{tracks.scene[i]}, frame {tracks.start[i]}",
               tracks.past[i:i + 1], tracks.future[i:i + 1],
               paths.predictions[i:i + 1], paths.energy[i:i + 1])
-        for i in rows], data.unit)
-    return "trajectories.png"
+        for i in range(len(tracks.past))], data.unit)

@@ -26,6 +26,8 @@ class ServingConfig:
         max_steps: Most moves that a request may choose, >= 0.
         min_temperature: Least temperature that a request may choose, > 0.
         max_temperature: Highest temperature that a request may choose.
+        num_paths: Futures of an agent in an answer, >= 1.
+        max_companions: Most companions of an agent in a request, >= 0.
         num_points: Points of an interpolation with both its ends, >= 2.
         check_rows: Rows of the check that row i does not depend on the batch,
             whose result goes into the model card; 0 leaves it out.
@@ -42,6 +44,8 @@ class ServingConfig:
     max_steps: int = 1_000
     min_temperature: float = 0.1
     max_temperature: float = 10.0
+    num_paths: int = 20
+    max_companions: int = 8
     num_points: int = 8
     check_rows: int = 64
     warmup: bool = True
@@ -50,6 +54,7 @@ class ServingConfig:
         for name, least in (("max_batch", 1), ("row_multiple", 1),
                             ("sample_steps", -1), ("infer_steps", -1),
                             ("max_steps", 0), ("num_points", 2),
+                            ("num_paths", 1), ("max_companions", 0),
                             ("check_rows", 0)):
             if getattr(self, name) < least:
                 raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf import files
+from lebm_tf.errors import InputError
 from lebm_tf.models import EnergyModel
 from lebm_tf.serving import saved_model, signatures
 from lebm_tf.serving.config import ServingConfig
@@ -36,6 +37,9 @@ def export_hlo(model: EnergyModel, output: str, shape: tuple[int, ...],
     Raises:
         InputError: If the model can't be served or the folder not written.
     """
+    if model.context is not None:
+        raise InputError("--format must be saved_model for a model of what is "
+                         "given, such as pasts of agents, got 'hlo'.")
     with saved_model.version(model, output) as (folder, publish):
         servable = signatures.Servable(model, shape, config)
         # The names of results are those of a dictionary, in sorted order.

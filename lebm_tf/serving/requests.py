@@ -27,22 +27,22 @@ def examples(signatures: Mapping[str, Signature], seeds=(7,)
     for signature in signatures.values():  # "sample" is the first.
         for name, field in signature.inputs.items():
             if field.example is not None:
-                values[name] = np.full(len(seeds), field.example,
-                                       field.dtype.as_numpy_dtype)
+                values[name] = np.full(
+                    [len(seeds), *field.shape], field.example,
+                    field.dtype.as_numpy_dtype)
         request = {name: values[name] for name in signature.inputs
                    if name in values}
         if len(request) == len(signature.inputs) and not (
                 {"x", "text"} & set(values)):
             drawn = call(signature.function, request)
-            values.update(drawn)
             if "text" in drawn:
                 texts = _allowed(signatures["score"].inputs["text"],
                                  drawn["text"])
-                values.update(text=texts, text_from=texts,
+                values.update(drawn, text=texts, text_from=texts,
                               text_to=texts[::-1])
-            else:
+            elif "x" in drawn:
                 x = np.clip(drawn["x"], -1, 1)
-                values.update(x=x, x_from=x, x_to=x[::-1])
+                values.update(drawn, x=x, x_from=x, x_to=x[::-1])
     if "sample_png" in signatures:
         values.update(call(signatures["sample_png"].function, {
             name: values[name] for name in signatures["sample_png"].inputs}))

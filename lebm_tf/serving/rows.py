@@ -25,7 +25,8 @@ class Field:
         low, high: Least and greatest value allowed, if bounded.
         tolerance: How far rounding may leave these bounds.
         neutral: What stands in the place of a value that is not allowed.
-        example: What a request to copy has; without it, a sample's value.
+        example: What a request to copy has, a number or one row; without it,
+            a sample's value.
     """
     dtype: tf.DType
     shape: tuple[int, ...]
@@ -34,7 +35,7 @@ class Field:
     high: float | None = None
     tolerance: float = 0.0
     neutral: Any = 0
-    example: float | None = None
+    example: Any = None
 
     def spec(self, name: str) -> tf.TensorSpec:
         """As a signature has it, of any number of rows."""

@@ -16,6 +16,7 @@ from lebm_tf.errors import InputError
 from lebm_tf.models import EnergyModel
 from lebm_tf.serving import model_card, requests, texts
 from lebm_tf.serving.config import ServingConfig
+from lebm_tf.serving.path_signatures import PathServable
 from lebm_tf.serving.signatures import answering_layers, weights_of
 
 
@@ -47,7 +48,9 @@ def export_model(model: EnergyModel, output: str, shape: tuple[int, ...],
     """
     name = os.path.basename(os.path.abspath(output))
     with version(model, output) as (folder, publish):
-        servable = texts.of(model, shape, config, vocabulary)
+        servable = PathServable(model, shape, config) if (
+            model.context is not None) else texts.of(
+                model, shape, config, vocabulary)
         servable.save(folder)
         _describe(servable, folder, name, about or {})
         return publish()

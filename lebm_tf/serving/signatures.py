@@ -261,7 +261,8 @@ class Servable:
 def answering_layers(model: EnergyModel) -> list:
     """The layers that answer, without optimizers and banks."""
     layers = [layer for part in model.parts.values() for layer in part]
-    layers += [*model.fitted, model.prior, model.likelihood, model.encoder]
+    layers += [*model.fitted, model.prior, model.likelihood, model.encoder,
+               model.context]
     return [layer for layer in layers if layer is not None]
 
 

@@ -15,7 +15,7 @@ from lebm_tf.errors import InputError
 from lebm_tf.families import (
     FAMILIES, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, image, m1_m2, rae, sequence, sri, symbol_vector,
-    two_stage_vae, vae)
+    trajectory, two_stage_vae, vae)
 from lebm_tf.families.observations import DenseConfig, RecurrentConfig
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.serving import ServingConfig, export_model
@@ -35,6 +35,14 @@ TOKENS = [{"x": tf.constant(rows), "index": batch["index"]} for rows, batch in
                 [3, 0, 0, 0, 0]],
                [[5, 3, 0, 0, 0], [6, 6, 6, 3, 0], [4, 1, 3, 0, 0],
                 [5, 4, 5, 4, 3]]), BATCHES)]
+WALKS = DataSpec((3, 2), num_train=12, past_length=4)
+# A pair and two who walk alone; in the second batch a row that fills it up.
+PATHS = [{"x": tf.constant(RANDOM.normal(size=[4, 3, 2]), tf.float32),
+          "given": {"past": tf.constant(RANDOM.normal(size=[4, 4, 2]),
+                                        tf.float32),
+                    "group": tf.constant([2, 5, 2, last], tf.int64)},
+          "mask": tf.constant([1.0, 1.0, 1.0, last >= 0]),
+          "index": batch["index"]} for last, batch in zip((7, -1), BATCHES)]
 SMALL = {"latent_dim": 3, "generator": GeneratorConfig(4, (4,)),
          "encoder": EncoderConfig((4,))}
 IMAGE = image.ImageConfig(
@@ -48,6 +56,11 @@ SEQUENCE = sequence.SequenceConfig(
     decoder=sequence.DecoderConfig("lstm", 4, 5, 0.5),
     encoder=sequence.SequenceEncoderConfig("gru", 4, 5),
     posterior=ChainConfig(2, 0.1))
+TRAJECTORY = trajectory.TrajectoryConfig(
+    latent_dim=3, feature_dim=4, plan_steps=(0, 2), prior=ChainConfig(3, 0.4),
+    energy=EnergyConfig((5,)), prior_bank_size=9, num_pools=2,
+    forecast=trajectory.ForecastConfig(
+        (5,), (5,), 3, (5,), (6,), (6,), (5,)))
 SRI = sri.SRIConfig(
     latent_dim=3, generator=GeneratorConfig(4, (4,)),
     posterior=ChainConfig(2, 0.1))
@@ -111,6 +124,10 @@ CASES = {
     "m1+m2": (m1_m2, m1_m2.M1M2Config(
         latent_dim=3, second_hidden_units=(5,), generator=GeneratorConfig(
             4, (4,)), image_encoder=EncoderConfig((4,)))),
+    "trajectory": (trajectory, TRAJECTORY),
+    "trajectory, persistent": (trajectory, dataclasses.replace(
+        TRAJECTORY, prior=ChainConfig(3, 0.4, start="bank"),
+        kl_reduction="mean", num_pools=0, predict_from="pooled")),
     "two layers": (two_layer, two_layer.TwoLayerConfig()),
     "encoded": (encoded, encoded.EncodedConfig()),
 }
@@ -127,14 +144,22 @@ each_case = pytest.mark.parametrize("name", CASES)
 
 
 def spec_of(name):
-    return SPECS.get(name, WORDS if CASES[name][0] is sequence else DATA)
+    family = CASES[name][0]
+    return SPECS.get(name, {sequence: WORDS, trajectory: WALKS}.get(
+        family, DATA))
 
 
 def is_sequence(name):
     return bool(spec_of(name).num_tokens)
 
 
+def is_trajectory(name):
+    return CASES[name][0] is trajectory
+
+
 def batches_of(name):
+    if is_trajectory(name):
+        return PATHS
     spec = spec_of(name)
     batches = TOKENS if spec.num_tokens else (
         BATCHES if len(spec.shape) == 3 else COUNTS)
@@ -147,6 +172,17 @@ def batches_of(name):
 
 def x_of(name):
     return np.concatenate([batch["x"] for batch in batches_of(name)])[:6]
+
+
+def conditions(model, num_rows):
+    """What a conditional model must be told beside the rest."""
+    if model.context is None:
+        return {}
+    given = tf.nest.map_structure(
+        lambda *leaves: tf.concat(leaves, 0),
+        *(batch["given"] for batch in PATHS))
+    return {"condition": tf.nest.map_structure(
+        lambda leaf: leaf[:num_rows], model.context(given))}
 
 
 def build(name, seed=0):
@@ -181,9 +217,8 @@ def fitted(name):
     """A model after two steps of `fit`, its logs, and its weights."""
     model, logs = build(name), Logs()
     before = trainable(model)
-    data = tf.data.Dataset.from_tensor_slices({
-        key: np.stack([batch[key] for batch in batches_of(name)]) for key in
-        batches_of(name)[0]})
+    data = tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(
+        lambda *leaves: tf.stack(leaves), *batches_of(name)))
     model.fit(data, verbose=0, shuffle=False, callbacks=[logs])
     return model, logs.steps, before, trainable(model), weights(model)
 
@@ -303,7 +338,9 @@ def test_every_number_of_a_part_is_saved_without_its_optimizer(
              if key.startswith(("part", "bank"))]
     layers = [*model.banks, *(layer for part in model.parts.values()
                               for layer in part)]
-    assert len(saved) == sum(len(layer.variables) for layer in layers)
+    # What two layers share is saved once.
+    assert len(saved) == len({id(variable) for layer in layers
+                              for variable in layer.variables})
 
 
 @each_case
@@ -322,28 +359,30 @@ def test_another_seed_is_another_run(name):
 @each_case
 def test_samples_have_their_shapes_and_their_range(name):
     model = fitted(name)[0]
-    samples = model.sample(6, seed=1)
+    condition = conditions(model, 6)
+    samples = model.sample(6, seed=1, **condition)
     assert samples.x.shape == (6, *x_of(name).shape[1:])
     assert samples.energy.shape == (6,)
     if is_sequence(name):
         assert samples.x.min() >= 0 and samples.x.max() < WORDS.num_tokens
-    else:
+    elif not is_trajectory(name):
         assert np.max(np.abs(samples.x)) <= 1
     assert all(leaf.shape[0] == 6 for leaf in tf.nest.flatten(samples.z))
     assert all(np.all(np.isfinite(leaf)) for leaf in tf.nest.flatten(samples))
     if not is_sequence(name):  # A sequence is drawn, too.
         np.testing.assert_allclose(
-            model.decode(samples.z), samples.x, rtol=1e-5, atol=1e-6)
+            model.decode(samples.z, **condition), samples.x, rtol=1e-5,
+            atol=1e-6)
 
 
 @each_case
 def test_answers_depend_on_the_seed_and_row_i_only_on_its_input(name):
     model = fitted(name)[0]
     x = x_of(name)
-    asks = (lambda n, seed: model.sample(n, seed),
-            lambda n, seed: model.infer(x[:n], seed),
-            lambda n, seed: model.reconstruct(x[:n], seed),
-            lambda n, seed: model.score(x[:n], seed))
+    asks = (lambda n, seed: model.sample(n, seed, **conditions(model, n)),
+            *(lambda n, seed, ask=ask: ask(
+                x[:n], seed, **conditions(model, n))
+              for ask in (model.infer, model.reconstruct, model.score)))
     for ask in asks:
         longer = ask(6, 1)
         oracles.assert_nests_equal(ask(6, 1), longer)
@@ -362,11 +401,13 @@ def test_answers_depend_on_the_seed_and_row_i_only_on_its_input(name):
 def test_what_is_inferred_has_a_row_for_each_observation(name):
     model = fitted(name)[0]
     x = x_of(name)
-    z = model.infer(x)
-    tf.nest.assert_same_structure(z, model.sample(1).z)
+    condition = conditions(model, 6)
+    z = model.infer(x, **condition)
+    tf.nest.assert_same_structure(
+        z, model.sample(1, **conditions(model, 1)).z)
     assert all(leaf.shape[0] == 6 for leaf in tf.nest.flatten(z))
-    assert model.reconstruct(x).shape == x.shape
-    score = model.score(x)
+    assert model.reconstruct(x, **condition).shape == x.shape
+    score = model.score(x, **condition)
     assert all(part.shape == (6,) for part in score)
     np.testing.assert_allclose(
         score.log_joint,

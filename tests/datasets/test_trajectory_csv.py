@@ -35,7 +35,8 @@ def test_the_end_of_the_time_is_the_test_part(load):
         data.past_train[1], [[1, -1], [2, -2], [3, -3]])
     np.testing.assert_array_equal(data.future_train[1], [[4, -4], [5, -5]])
     assert (data.unit, data.frame_step, data.frame_interval) == ("m", 10, 0.4)
-    assert data.name.startswith("csv:") and data.origin["unit"] == "m"
+    assert data.name.startswith("csv:")
+    assert data.origin["trajectories"].unit == "m"
 
 
 def test_columns_come_in_any_order_with_others_and_scenes(load):

@@ -39,7 +39,7 @@ def test_lengths_and_distance_are_options(tmp_path):
     assert (data.past_length, data.future_length) == (4, 5)
     np.testing.assert_array_equal(data.future_test[0, :, 0], np.arange(4, 9))
     np.testing.assert_array_equal(data.group_train, [0, 0, 1])
-    assert data.origin["neighbour_distance"] == 300.0
+    assert data.origin["trajectories"].neighbour_distance == 300.0
     with pytest.raises(InputError, match="at most 20, .* got 21"):
         load_trajectories("sdd", str(tmp_path),
                           TrajectoryOptions(past_length=9))
@@ -112,7 +112,9 @@ def test_missing_files_and_unknown_names_are_named(tmp_path):
 @pytest.mark.parametrize("changes, message", [
     (dict(past_length=1), "past_length must be >= 2, got 1"),
     (dict(stride=0), "stride must be >= 1, got 0"),
-    (dict(neighbour_distance=-1.0), "neighbour_distance must be >= 0, got -1"),
+    (dict(neighbour_distance=np.nan), "neighbour_distance must be finite"),
+    (dict(validation_by="agent"), "validation_by must be scene or time, got"),
+    (dict(data_scale=-1.0), "data_scale must be >= 0, got -1"),
     (dict(unit="km"), "unit must be px or m, got 'km'"),
     (dict(frame_interval=np.inf), "frame_interval must be > 0 .* got inf"),
     (dict(test_fraction=1.0), r"test_fraction must be in \(0, 1\), got 1.0"),

@@ -33,8 +33,7 @@ def test_whole_scenes_are_taken_and_nothing_is_lost():
     for part in (train, held):
         np.testing.assert_array_equal(part.group, np.arange(len(part.group)))
     assert split.past_test is some.past_test
-    assert split.origin == {"validation_fraction": 0.3, "validation_seed": 0,
-                            "validation_by": "scene"}
+    assert split.origin == {"validation_fraction": 0.3}
 
 
 @pytest.mark.parametrize("by", ["scene", "time"])
@@ -73,7 +72,7 @@ def test_the_validation_part_takes_the_place_of_the_test_part():
     view = trajectory_validation_view(split)
     assert view.past_test is split.past_validation
     assert view.part("validation") is None and view.origin == split.origin
-    with pytest.raises(InputError, match="toy: needs data with a validation"):
+    with pytest.raises(InputError, match="toy: evaluate_every must be 0 with"):
         trajectory_validation_view(view)
 
 

@@ -1,0 +1,182 @@
+"""Predicted trajectories: Stanford Drone and the five scenes of ETH/UCY.
+
+    python -m benchmarks.trajectories [--data_dir=DIR] [--sets=sdd,eth]
+        [--seeds=1,2,3] [--scene_seeds=1]
+
+Every run is a `python -m lebm_tf.train` of its own, printed as it starts, in
+WORKDIR/SET_SEED. One that was stopped goes on, one that has ended is not made
+again, so the same command queues all that is left. Writes, after each run,
+benchmarks/results/trajectories.json and .md.
+"""
+
+import dataclasses
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+
+from lebm_tf import command, config, files
+from lebm_tf.errors import InputError
+
+RESULTS = os.path.join(os.path.dirname(__file__), "results")
+SCENES = ("eth", "hotel", "univ", "zara1", "zara2")
+FLAGFILES = {"sdd": "configs/trajectory_sdd.cfg", **{
+    scene: "configs/trajectory_eth_ucy.cfg" for scene in SCENES}}
+PREFIX, WATCHED = "trajectories/", "trajectories/watched_test_"
+PAIRS = {"nearest_plan": ("nearest_plan_ade", "nearest_plan_fde"),
+         "minimum": ("minimum_ade", "minimum_fde")}
+SINGLE = ("miss_rate", "kde_nll", "collision_rate")
+
+# Mean and last error, best of 20. The authors' are of the best checkpoint on
+# the test data, by their protocol; the others those of EigenTrajectory's
+# authors (github.com/InhwanBae/EigenTrajectory), by the field's.
+PUBLISHED = {"sdd": (8.87, 15.61), "eth": (.30, .52), "hotel": (.13, .20),
+             "univ": (.27, .52), "zara1": (.20, .37), "zara2": (.15, .29)}
+MEASURED_ANEW = {"eth": (.60, 1.06), "hotel": (.21, .38), "univ": (.28, .54),
+                 "zara1": (.21, .39), "zara2": (.15, .30)}
+
+
+@dataclasses.dataclass(frozen=True)
+class TrajectoryBenchmark:
+    """What to measure.
+
+    Attributes:
+        sets: Data sets, by which part is tested on.
+        seeds: Seeds of the runs on sdd.
+        scene_seeds: Seeds of the runs on each scene of ETH/UCY.
+        data_dir: Where the data lie; $LEBM_DATA_DIR if not given.
+        workdir: Where the runs are kept.
+    """
+    sets: tuple[str, ...] = ("sdd", *SCENES)
+    seeds: tuple[int, ...] = (1, 2, 3)
+    scene_seeds: tuple[int, ...] = (1,)
+    data_dir: str = ""
+    workdir: str = "runs/benchmark_trajectories"
+
+    def __post_init__(self):
+        for name in self.sets:
+            if name not in FLAGFILES:
+                raise ValueError(
+                    f"sets must be among {', '.join(FLAGFILES)}, got "
+                    f"{name!r}{config.nearest(name, FLAGFILES)}.")
+
+
+def measure(name: str, seed: int, chosen: TrajectoryBenchmark) -> dict:
+    """The figures of one run, made, continued or found.
+
+    Raises:
+        InputError: If training ends with an error.
+    """
+    workdir = os.path.join(chosen.workdir, f"{name}_{seed}")
+    path = os.path.join(workdir, "metrics.json")
+    if not (os.path.exists(path)
+            and "training/seconds" in files.read_json(path)):
+        arguments = [
+            f"--flagfile={FLAGFILES[name]}", f"--dataset={name}",
+            f"--seed={seed}", f"--workdir={workdir}",
+            "--evaluation_watch_test"]
+        if chosen.data_dir:
+            arguments.append(f"--data_dir={chosen.data_dir}")
+        command.say("python -m lebm_tf.train " + shlex.join(arguments))
+        status = subprocess.call(
+            [sys.executable, "-m", "lebm_tf.train", *arguments])
+        if status:
+            raise InputError(f"training of {workdir} must end well, got exit "
+                             f"status {status}.")
+    metrics = files.read_json(path)
+    found = {key[len(PREFIX):]: value for key, value in metrics.items()
+             if key.startswith(PREFIX)}
+    rows = files.read_json(os.path.join(workdir, "validation.json"))
+    for key in sorted({key for row in rows for key in row
+                       if key.startswith(WATCHED)}):
+        found[f"best_on_test/{key[len(WATCHED):]}"] = min(
+            row[key] for row in rows if key in row)
+    return {**found, "step": metrics["run/step"],
+            "seconds": metrics["training/seconds"],
+            "rollbacks": metrics["training/rollbacks"]}
+
+
+def table(results: dict) -> str:
+    """Markdown: errors by set and protocol, and what else was measured."""
+    lines = [
+        "Errors of 20 predictions of each held-out agent, mean / last: sdd in "
+        "pixels, the others in metres.", "",
+        "| tested on (seeds) | authors' protocol (nearest plan) | standard "
+        "protocol (minimum) | constant velocity, turned (minimum) | best on "
+        "test, as the authors chose (nearest plan) | published by the authors "
+        "(nearest plan) | measured anew by others (minimum) |",
+        "|---|---|---|---|---|---|---|"]
+    for name, runs in results["runs"].items():
+        found = list(runs.values())
+        cells = [_pair(found, PAIRS["nearest_plan"]),
+                 _pair(found, PAIRS["minimum"]),
+                 _pair(found[:1], PAIRS["minimum"], "constant_velocity/"),
+                 _pair(found, PAIRS["nearest_plan"], "best_on_test/"),
+                 *(f"{known[name][0]:.2f} / {known[name][1]:.2f}"
+                   if name in known else ""
+                   for known in (PUBLISHED, MEASURED_ANEW))]
+        seeds = ", ".join(runs)
+        lines.append(f"| {name} ({seeds}) | " + " | ".join(cells) + " |")
+    lines += ["", "| tested on | agents | miss rate | of constant velocity | "
+              "kernel-density NLL, nats | of constant velocity | collision "
+              "rate | of constant velocity | of the truth | one path of "
+              "constant velocity | chosen step | minutes |",
+              "|---|" + "---|" * 11]
+    for name, runs in results["runs"].items():
+        found = list(runs.values())
+        cells = [f"{found[0]['num_agents']:,}"]
+        for key in SINGLE:
+            for prefix in ("", "constant_velocity/"):
+                cells.append(f"{_mean(found, prefix + key):.3f}")
+        cells += [f"{found[0]['true_collision_rate']:.3f}",
+                  _pair(found[:1], ("one_path_ade", "one_path_fde"),
+                        "constant_velocity/"),
+                  ", ".join(str(run["step"]) for run in found),
+                  ", ".join(f"{run['seconds'] / 60:.0f}" for run in found)]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _mean(runs, key):
+    return statistics.mean(run[key] for run in runs)
+
+
+def _pair(runs, keys, prefix=""):
+    """Means over the runs that have them, with the seeds' own behind."""
+    runs = [run for run in runs if prefix + keys[0] in run]
+    if not runs:
+        return ""
+    digits = 2 if _mean(runs, prefix + keys[0]) > 2 else 3
+    text = " / ".join(f"{_mean(runs, prefix + key):.{digits}f}"
+                      for key in keys)
+    if len(runs) == 1:
+        return text
+    return text + " (" + ", ".join(
+        "/".join(f"{run[prefix + key]:.{digits}f}" for key in keys)
+        for run in runs) + ")"
+
+
+def main(values) -> None:
+    """Measures what is left, and writes the table after every run."""
+    chosen = config.from_flags(TrajectoryBenchmark, values)
+    path = os.path.join(RESULTS, "trajectories.json")
+    results = files.read_json(path) if os.path.exists(path) else {"runs": {}}
+    results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
+    results["python"] = platform.python_version()
+    for name in chosen.sets:
+        seeds = chosen.seeds if name == "sdd" else chosen.scene_seeds
+        for seed in seeds:
+            results["runs"].setdefault(name, {})[str(seed)] = measure(
+                name, seed, chosen)
+            files.write_json(path, results)
+            with files.atomic_path(
+                    os.path.join(RESULTS, "trajectories.md")) as target:
+                with open(target, "w", encoding="utf-8") as file:
+                    file.write(table(results))
+    command.say(table(results))
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main, __doc__, config.fields(TrajectoryBenchmark)))
