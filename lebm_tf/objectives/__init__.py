@@ -14,13 +14,13 @@ from lebm_tf.objectives.symbols import (
     encoded_draw, encoded_mean, symbol_information)
 from lebm_tf.objectives.teaching import encoder_teaching
 from lebm_tf.objectives.variational import (
-    FreeBits, SecondBound, encoded_energy, gaussian_kl, kl_to_prior)
+    FreeBits, MaskedKL, SecondBound, encoded_energy, gaussian_kl, kl_to_prior)
 
-__all__ = ["Annealed", "Draws", "FreeBits", "LabelledBound", "Objective",
-           "SecondBound", "SymbolCrossEntropy", "Term", "UnlabelledBound",
-           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
-           "encoded_energy", "encoded_mean", "encoder_teaching",
-           "energy_contrast", "energy_magnitude", "gaussian_kl",
-           "gradient_penalty", "kl_to_prior", "latent_penalty",
+__all__ = ["Annealed", "Draws", "FreeBits", "LabelledBound", "MaskedKL",
+           "Objective", "SecondBound", "SymbolCrossEntropy", "Term",
+           "UnlabelledBound", "drawn_code", "dropped_negative_log_likelihood",
+           "encoded_draw", "encoded_energy", "encoded_mean",
+           "encoder_teaching", "energy_contrast", "energy_magnitude",
+           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
            "negative_log_likelihood", "negative_log_prior", "prior_contrast",
            "squared_error", "symbol_information", "weight_penalty"]
