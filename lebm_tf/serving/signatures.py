@@ -79,7 +79,7 @@ class Servable:
                  config: ServingConfig = ServingConfig()):
         if not model.likelihood.has_distance:
             raise InputError("export needs a likelihood with a mean, as of "
-                             "pictures, got sequences of tokens.")
+                             "pictures, got one of tokens or of words.")
         for sampler in (model.generation, model.inference):
             kernel = getattr(sampler, "kernel", None)
             if kernel is not None and not isinstance(kernel, Langevin):
