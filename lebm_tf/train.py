@@ -191,9 +191,10 @@ def summary(run: RunConfig, metrics: dict) -> str:
     figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
                         for label, value in lines)
     workdir = shlex.quote(run.workdir)
-    are_sequences = "sequences/reconstruction_nll" in metrics
-    ending = "txt" if are_sequences else "png"
-    export = "" if are_sequences else f"""
+    spec = workdirs.read(run.workdir).data
+    ending = "txt" if spec.num_tokens else (
+        "png" if len(spec.shape) == 3 else "npz")
+    export = "" if spec.num_tokens or spec.has_counts else f"""
   python -m lebm_tf.export --workdir={workdir} --output=models/my_model"""
     measure = "trajectories --evaluation_num_paths=50" if (
         run.family == "trajectory") else "likelihood"

@@ -4,7 +4,8 @@ import math
 
 from lebm_tf.errors import InputError
 
-_HIGHER = ("likelihood/log_prob", "anomaly/auprc", "anomaly/auroc")
+_HIGHER = ("likelihood/log_prob", "anomaly/auprc", "anomaly/auroc",
+           "symbols/accuracy")
 _LOWER = ("reconstruction/mse", "frechet/samples", "frechet/reconstructions",
           "kernel/samples", "codes/frechet_prior", "likelihood/bits_per_dim",
           "trajectories/nearest_plan_ade", "trajectories/nearest_plan_fde",

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn import metrics
 
 from lebm_tf.errors import InputError
+from lebm_tf.evaluation import symbol_reports
 from lebm_tf.evaluation.evaluator import Context, Metric
 from lebm_tf.evaluation.symbol_metrics import (
     calibration_error, chance_homogeneity, homogeneity, symbol_information)
@@ -57,6 +58,10 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
         labels, clusters, config.seed)
     yield "symbols/num_used", len(np.unique(clusters))
     yield "symbols/num_examples", len(labels)
+    if context.directory and hasattr(model.prior, "num_symbols"):
+        file = symbol_reports.write(model, context)
+        if file:
+            yield "symbols/draws", file
 
 
 def symbol_probs(model: Any, data: Any, x: np.ndarray, config) -> np.ndarray:

@@ -25,7 +25,7 @@ from lebm_tf.mcmc.kernel import num_chains
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (
-    Annealed, FreeBits, Objective, SymbolCrossEntropy, drawn_code,
+    Annealed, MaskedKL, Objective, SymbolCrossEntropy, drawn_code,
     dropped_negative_log_likelihood, encoded_energy, encoded_mean,
     encoder_teaching, energy_contrast, negative_log_likelihood,
     symbol_information)
@@ -50,8 +50,10 @@ class SymbolVectorConfig:
         information_weight: Factor >= 0 on the mutual information of z and y.
         labels_only: Learns from the labels alone: the same networks, but a
             classifier that generates nothing. A baseline.
-        free_bits: Nats >= 0 of a dimension of z that cost the encoder
-            nothing.
+        kl_threshold: Nats >= 0 that a dimension of q(z | x) must have to
+            cost anything, see `objectives.MaskedKL`.
+        kl_weight: Factor > 0 on what the prior costs the encoder; 1 is the
+            evidence bound.
         kl_hold_steps: Steps >= 0 in which the prior costs it nothing.
         kl_warmup_steps: Steps >= 0 in which its price rises behind them.
         kl_cycle_steps: Steps >= 0 after which that begins again; 0 for never.
@@ -80,7 +82,8 @@ class SymbolVectorConfig:
     labelled_weight: float = 200.0
     information_weight: float = 0.0
     labels_only: bool = False
-    free_bits: float = 0.0
+    kl_threshold: float = 0.0
+    kl_weight: float = 1.0
     kl_hold_steps: int = 0
     kl_warmup_steps: int = 0
     kl_cycle_steps: int = 0
@@ -111,7 +114,9 @@ class SymbolVectorConfig:
         if not self.likelihood_scale > 0:
             raise ValueError("likelihood_scale must be > 0, got "
                              f"{self.likelihood_scale}.")
-        for name in ("inference_steps", "labelled_weight", "free_bits",
+        if not self.kl_weight > 0:
+            raise ValueError(f"kl_weight must be > 0, got {self.kl_weight}.")
+        for name in ("inference_steps", "labelled_weight", "kl_threshold",
                      "information_weight", "max_length", "kl_hold_steps",
                      "kl_warmup_steps", "kl_cycle_steps"):
             if not getattr(self, name) >= 0:
@@ -237,8 +242,10 @@ def _objectives(config: SymbolVectorConfig, data: DataSpec
             return Annealed(term, config.kl_hold_steps,
                             config.kl_warmup_steps, config.kl_cycle_steps)
         objectives["bound"] = Objective(("generator", "encoder"), {
-            **nll, "kl": annealed(FreeBits(config.free_bits)),
-            "encoded_energy": annealed(encoded_energy)})
+            **nll, "kl": annealed(MaskedKL(config.kl_threshold)),
+            "encoded_energy": annealed(encoded_energy)}, {
+                "kl": config.kl_weight,
+                "encoded_energy": config.kl_weight})
     else:
         objectives["generator"] = Objective(("generator",), nll)
         if config.posterior.start == "encoder":

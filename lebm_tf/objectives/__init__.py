@@ -17,13 +17,14 @@ from lebm_tf.objectives.symbols import (
 from lebm_tf.objectives.teaching import (
     attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
-    FreeBits, SecondBound, encoded_energy, gaussian_kl, kl_to_prior,
+    FreeBits, MaskedKL, SecondBound, encoded_energy, gaussian_kl, kl_to_prior,
     summed_gaussian_kl)
 
-__all__ = ["Annealed", "Draws", "FreeBits", "LabelledBound", "Objective",
-           "SecondBound", "SymbolCrossEntropy", "Term", "UnlabelledBound",
-           "attribute_negative_log_likelihood", "consistency_error",
-           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
+__all__ = ["Annealed", "Draws", "FreeBits", "LabelledBound", "MaskedKL",
+           "Objective", "SecondBound", "SymbolCrossEntropy", "Term",
+           "UnlabelledBound", "attribute_negative_log_likelihood",
+           "consistency_error", "drawn_code",
+           "dropped_negative_log_likelihood", "encoded_draw",
            "encoded_energy", "encoded_mean", "encoder_teaching",
            "energy_contrast", "energy_magnitude", "future_error",
            "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",

@@ -48,6 +48,27 @@ class FreeBits:
         return tf.reduce_sum(tf.maximum(draws.mean(terms), self.level))
 
 
+@dataclasses.dataclass(frozen=True)
+class MaskedKL:
+    """KL(q(z | x) || N(0, I)) of those dimensions of a row that pass a level.
+
+    Unlike with `FreeBits`, each example and dimension is counted, or not, on
+    its own; below the level nothing pulls. text_generation.py of Pang and Wu
+    2021, arXiv:2108.11556, with level 1.
+
+    Attributes:
+        level: Nats >= 0; 0 gives `gaussian_kl`.
+    """
+    level: float = 0.0
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        mean, log_scale = draws.positive.encoded
+        terms = 0.5 * (tf.square(mean) + tf.exp(2.0 * log_scale)
+                       - 2.0 * log_scale - 1.0)
+        counted = tf.where(terms > self.level, terms, tf.zeros_like(terms))
+        return tf.reduce_mean(tf.reduce_sum(counted, axis=-1))
+
+
 def encoded_energy(model: Any, draws: Draws) -> tf.Tensor:
     """mean E(z+) of states that an encoder drew, in nats.
 

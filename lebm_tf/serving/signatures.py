@@ -82,8 +82,10 @@ class Servable:
     def __init__(self, model: EnergyModel, shape: tuple[int, ...],
                  config: ServingConfig = ServingConfig()):
         if self.needs_mean and not model.likelihood.has_distance:
-            raise InputError("this export needs pictures, or the vocabulary "
-                             "of sequences, got sequences without.")
+            raise InputError(
+                "this export needs a likelihood with a mean, as of pictures, "
+                "or the vocabulary of sequences, got one of tokens or of "
+                "words without.")
         for sampler in (model.generation, model.inference):
             kernel = getattr(sampler, "kernel", None)
             if kernel is not None and not isinstance(kernel, Langevin):

@@ -120,7 +120,7 @@ CASES = {
     "symbol, clusters of vectors": (symbol_vector, dataclasses.replace(
         SYMBOL, num_symbols=4)),
     "symbol, sequences": (symbol_vector, dataclasses.replace(
-        SYMBOL, free_bits=0.1, kl_warmup_steps=3)),
+        SYMBOL, kl_threshold=0.01, kl_warmup_steps=3)),
     "m1+m2": (m1_m2, m1_m2.M1M2Config(
         latent_dim=3, second_hidden_units=(5,), generator=GeneratorConfig(
             4, (4,)), image_encoder=EncoderConfig((4,)))),
