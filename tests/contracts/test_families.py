@@ -28,7 +28,9 @@ BATCHES = [{"x": RANDOM.uniform(-1, 1, [4, 8, 8, 3]).astype(np.float32),
 BATCHES = [tf.nest.map_structure(tf.constant, batch) for batch in BATCHES]
 FOLDERS = []
 WORDS = DataSpec((5,), num_train=12, num_tokens=7)
-TOKENS = [{"x": tf.constant(rows), "index": batch["index"]} for rows, batch in
+VALUED = dataclasses.replace(WORDS, has_values=True)
+TOKENS = [{"x": tf.constant(rows), "index": batch["index"],
+           "value": tf.constant([0.5, -1.0, 2.0, 0.0])} for rows, batch in
           zip(([[4, 5, 3, 0, 0], [6, 3, 0, 0, 0], [4, 4, 5, 6, 3],
                 [3, 0, 0, 0, 0]],
                [[5, 3, 0, 0, 0], [6, 6, 6, 3, 0], [4, 1, 3, 0, 0],
@@ -85,6 +87,11 @@ CASES = {
     "sequence, no energy": (sequence, dataclasses.replace(
         SEQUENCE, learned_prior=False, decoder=sequence.DecoderConfig(
             "gru", 4, 5, 0.5))),
+    "sequence, number": (sequence, SEQUENCE),
+    "sequence, number, encoder": (sequence, dataclasses.replace(
+        SEQUENCE, posterior=ChainConfig(0, 0.1, start="encoder"),
+        attribute=sequence.AttributeConfig((4,), "relu", "sigmoid", 0.3),
+        kl_weight=0.5)),
     "two layers": (two_layer, two_layer.TwoLayerConfig()),
     "encoded": (encoded, encoded.EncodedConfig()),
 }
@@ -105,8 +112,10 @@ def x_of(name):
 
 def build(name, seed=0):
     module, config = CASES[name]
-    model = module.build(
-        config, WORDS if is_sequence(name) else DATA, batch_size=4, seed=seed)
+    spec = DATA
+    if is_sequence(name):
+        spec = VALUED if "number" in name else WORDS
+    model = module.build(config, spec, batch_size=4, seed=seed)
     model.inference_batch = 4
     return model
 
