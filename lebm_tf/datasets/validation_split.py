@@ -58,6 +58,8 @@ def validation_view(data: ImageData) -> ImageData:
         raise InputError(
             f"{data.name}: evaluate_every needs data with a validation part; "
             "split it with validation_split before building the model.")
+    values = {} if not hasattr(data, "values_test") else {
+        "values_test": data.values_validation, "values_validation": None}
     return dataclasses.replace(
         data, x_test=data.x_validation, y_test=data.y_validation,
-        x_validation=None, y_validation=None)
+        x_validation=None, y_validation=None, **values)
