@@ -19,9 +19,10 @@ from lebm_tf.families.components import (
     ChainConfig, DataSpec, EnergyConfig, sampler)
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
-from lebm_tf.networks import RecurrentDecoder, RecurrentEncoder
+from lebm_tf.networks import (
+    RecurrentDecoder, RecurrentEncoder, TransformerDecoder)
 from lebm_tf.objectives import (
-    Annealed, FreeBits, Objective, dropped_negative_log_likelihood,
+    Annealed, FreeBits, FreeNats, Objective, dropped_negative_log_likelihood,
     encoded_energy, encoder_teaching, energy_contrast)
 from lebm_tf.samplers import ChainBank, Encoded, FromBase, FromEncoder, ShortRun
 
@@ -30,16 +31,35 @@ from lebm_tf.samplers import ChainBank, Encoded, FromBase, FromEncoder, ShortRun
 class DecoderConfig:
     """The decoder, a recurrent layer that reads [embedding; z].
 
+    Or a causal Transformer that attends to z.
+
     Attributes:
-        cell: lstm or gru.
-        embedding_dim: Width of an embedding, >= 1.
-        hidden_dim: Width of the state, >= 1.
+        cell: lstm, gru or transformer.
+        embedding_dim: Width of an embedding, >= 1; of a Transformer that of
+            all layers.
+        hidden_dim: Width of the state, or of a Transformer's perceptrons,
+            >= 1.
         dropout: Part of embeddings and outputs left out in training, [0, 1).
+        num_layers: Of a Transformer, >= 1.
+        num_heads: Of a Transformer, >= 1.
+        num_slots: Vectors that stand for z in a Transformer, >= 1.
     """
     cell: str = "lstm"
     embedding_dim: int = 256
     hidden_dim: int = 256
     dropout: float = 0.5
+    num_layers: int = 2
+    num_heads: int = 4
+    num_slots: int = 4
+
+    def make(self, num_tokens: int, latent_dim: int, seed: int
+             ) -> keras.layers.Layer:
+        sizes = (num_tokens, latent_dim, self.embedding_dim, self.hidden_dim)
+        if self.cell == "transformer":
+            return TransformerDecoder(
+                *sizes, self.num_layers, self.num_heads, self.num_slots,
+                self.dropout, seed)
+        return RecurrentDecoder(*sizes, self.cell, self.dropout, seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +89,9 @@ class SequenceConfig:
             no steps, the encoder alone draws them.
         inference_steps: Moves of the posterior chains on new data; 0 takes
             posterior_num_steps.
+        chain_dropout: Whether posterior chains in training climb the
+            likelihood with the dropout of the decoder, one mask a step, as
+            in the public code sri_text; never on new data.
         max_length: Most tokens of a sample, its end among them; 0 takes the
             longest sequence of the data.
         decoding: How samples are read off p(x | z).
@@ -77,6 +100,13 @@ class SequenceConfig:
         encoder: The encoder of posterior.start=encoder.
         free_bits: Nats >= 0 of a dimension of z that cost an encoder that
             draws alone nothing.
+        free_nats: Nats >= 0 of KL(q(z | x) || p(z)), with the learned prior
+            if there is one, that cost that encoder nothing.
+        encoder_energy: Whether the energy teaches that encoder, too. Then
+            both may run away together: on PTB with 1,000 words the KL to the
+            learned prior once grew from 16 to 83 nats in 650 steps. Without,
+            the encoder is that of a variational autoencoder, and the energy
+            learns where its codes lie.
         kl_hold_steps: Steps >= 0 in which the prior costs that encoder
             nothing.
         kl_warmup_steps: Steps >= 0 in which its price rises behind them.
@@ -90,12 +120,15 @@ class SequenceConfig:
     prior: ChainConfig = ChainConfig(num_steps=40, step_size=0.5)
     posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.5)
     inference_steps: int = 0
+    chain_dropout: bool = False
     max_length: int = 0
     decoding: DecodingConfig = DecodingConfig()
     energy: EnergyConfig = EnergyConfig()
     decoder: DecoderConfig = DecoderConfig()
     encoder: SequenceEncoderConfig = SequenceEncoderConfig()
     free_bits: float = 0.0
+    free_nats: float = 0.0
+    encoder_energy: bool = True
     kl_hold_steps: int = 0
     kl_warmup_steps: int = 0
     kl_cycle_steps: int = 0
@@ -110,11 +143,14 @@ class SequenceConfig:
         if self.latent_dim < 1:
             raise ValueError(
                 f"latent_dim must be >= 1, got {self.latent_dim}.")
-        for name in ("inference_steps", "max_length", "free_bits",
+        for name in ("inference_steps", "max_length", "free_bits", "free_nats",
                      "kl_hold_steps", "kl_warmup_steps", "kl_cycle_steps"):
             if not getattr(self, name) >= 0:
                 raise ValueError(
                     f"{name} must be >= 0, got {getattr(self, name)}.")
+        if self.free_bits and self.free_nats:
+            raise ValueError("free_bits must be 0 with free_nats, got "
+                             f"{self.free_bits}.")
         if self.prior.start != "base":
             raise ValueError("prior_start must be base, got "
                              f"{self.prior.start!r}.")
@@ -157,10 +193,10 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     latent_dim = config.latent_dim
     prior = base = StandardNormal(latent_dim)
     likelihood = SequenceLikelihood(
-        decoder or RecurrentDecoder(
-            data.num_tokens, latent_dim, seed=seed + 1,
-            **dataclasses.asdict(config.decoder)),
-        config.max_length or data.shape[0], config.decoding)
+        decoder or config.decoder.make(
+            data.num_tokens, latent_dim, seed + 1),
+        config.max_length or data.shape[0], config.decoding,
+        config.chain_dropout)
     parts = {"decoder": likelihood}
     optimizers = {"decoder": config.decoder_optimizer}
     objectives = {}
@@ -221,7 +257,11 @@ def _reconstruction(config: SequenceConfig) -> dict[str, Objective]:
     def annealed(term):
         return Annealed(term, config.kl_hold_steps, config.kl_warmup_steps,
                         config.kl_cycle_steps)
+    if config.free_nats:
+        return {"bound": Objective(("decoder", "encoder"), {
+            **nll, "kl": annealed(FreeNats(
+                config.free_nats, config.encoder_energy))})}
     terms = {**nll, "kl": annealed(FreeBits(config.free_bits))}
-    if config.learned_prior:
+    if config.learned_prior and config.encoder_energy:
         terms["encoded_energy"] = annealed(encoded_energy)
     return {"bound": Objective(("decoder", "encoder"), terms)}

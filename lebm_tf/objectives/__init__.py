@@ -11,11 +11,12 @@ from lebm_tf.objectives.regularization import (
     gradient_penalty, latent_penalty, weight_penalty)
 from lebm_tf.objectives.teaching import encoder_teaching
 from lebm_tf.objectives.variational import (
-    FreeBits, SecondBound, encoded_energy, gaussian_kl, kl_to_prior)
+    FreeBits, FreeNats, SecondBound, encoded_energy, gaussian_kl, kl_to_prior)
 
-__all__ = ["Annealed", "Draws", "FreeBits", "Objective", "SecondBound",
-           "Term", "dropped_negative_log_likelihood", "encoded_energy",
-           "encoder_teaching", "energy_contrast", "energy_magnitude",
-           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
-           "negative_log_likelihood", "negative_log_prior", "prior_contrast",
-           "squared_error", "weight_penalty"]
+__all__ = ["Annealed", "Draws", "FreeBits", "FreeNats", "Objective",
+           "SecondBound", "Term", "dropped_negative_log_likelihood",
+           "encoded_energy", "encoder_teaching", "energy_contrast",
+           "energy_magnitude", "gaussian_kl", "gradient_penalty",
+           "kl_to_prior", "latent_penalty", "negative_log_likelihood",
+           "negative_log_prior", "prior_contrast", "squared_error",
+           "weight_penalty"]
