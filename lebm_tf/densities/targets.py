@@ -19,14 +19,18 @@ def prior_target(prior: Any, condition=None) -> LogProbFn:
     return prior.log_prob
 
 
-def posterior_target(prior: Any, likelihood: Any, x: Any,
-                     condition=None) -> LogProbFn:
+def posterior_target(prior: Any, likelihood: Any, x: Any, condition=None,
+                     dropout_seed=None) -> LogProbFn:
     """z -> log p(z) + log p(x | z) up to a constant, [batch].
 
     Sums over the elements of x: an average would weaken the likelihood by
-    their number.
+    their number. A seed of dropout, int32 [2], is for likelihoods that have
+    it; the same mask serves all moves.
     """
     log_prior = prior_target(prior, condition)
+    if dropout_seed is not None:
+        return lambda z: log_prior(z) + likelihood.log_prob(
+            x, z, dropout_seed)
     return lambda z: log_prior(z) + likelihood.log_prob(x, z)
 
 

@@ -12,10 +12,10 @@ from lebm_tf.objectives.regularization import (
 from lebm_tf.objectives.teaching import (
     attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
-    FreeBits, SecondBound, encoded_energy, gaussian_kl, kl_to_prior)
+    FreeBits, FreeNats, SecondBound, encoded_energy, gaussian_kl, kl_to_prior)
 
-__all__ = ["Annealed", "Draws", "FreeBits", "Objective", "SecondBound",
-           "Term", "attribute_negative_log_likelihood",
+__all__ = ["Annealed", "Draws", "FreeBits", "FreeNats", "Objective",
+           "SecondBound", "Term", "attribute_negative_log_likelihood",
            "dropped_negative_log_likelihood", "encoded_energy",
            "encoder_teaching", "energy_contrast", "energy_magnitude",
            "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
