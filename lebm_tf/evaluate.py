@@ -32,10 +32,9 @@ class EvaluateConfig:
         workdir: Work directory of a run.
         checkpoint: best (by the run's early_stop) or last; best if the run
             kept one.
-        evaluators: What to measure: anomaly, chains, codes, frechet,
-            likelihood, molecules, pictures, reconstruction, sequences,
-            symbols, trajectories; the
-            run's if empty.
+        evaluators: What to measure: anomaly, chains, codes, frechet, latents,
+            likelihood, molecules, perplexity, pictures, reconstruction,
+            sentences, sequences, symbols, trajectories; the run's if empty.
         data_dir: Where data sets lie, if not where they lay in training.
     """
     workdir: str = ""

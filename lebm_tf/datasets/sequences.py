@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from lebm_tf.datasets import smiles
 from lebm_tf.datasets.sequence_data import SequenceData
+from lebm_tf.datasets.sequence_tfds import lines_of
 from lebm_tf.datasets.vocabulary import Vocabulary, cut, padded
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
@@ -24,7 +25,7 @@ PUBLIC = {
                         "zinc250k_test.txt"))}
 OWN = {"text": "words", "smiles": "smiles"}
 _HELD_OUT = 10  # One line in so many of a user's file.
-SEQUENCES = (*PUBLIC, "text:FILE", "smiles:FILE")
+SEQUENCES = (*PUBLIC, "text:FILE", "smiles:FILE", "tfds:NAME")
 
 
 def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
@@ -41,7 +42,8 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
             sequence a line, in a folder of that name in `data_dir`; "text:"
             and "smiles:" take the path of one such file, of which every
             tenth line, in an order that depends on their number alone, is
-            held out.
+            held out. "tfds:" takes the words of a set of tensorflow-datasets,
+            see `sequence_tfds`, or of one of the four public ones through it.
         data_dir: Folder of the public ones.
         max_length: Most tokens of a sequence with its end; 0 keeps all.
         vocabulary_size: Most tokens of the vocabulary, which is built from
@@ -61,12 +63,20 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
         lines, counts = read_lines(os.path.expanduser(path), name)
         parts = _hold_out(lines, name)
         counts = {"train": counts}
-    elif name in PUBLIC:
-        tokenizer, files = PUBLIC[name]
-        found = {part: _find(name, data_dir, file) for part, file in
-                 zip(("train", "validation", "test"), files)}
+    elif kind + colon == "tfds:":
+        read = lines_of(path, data_dir, lambda public: _files(
+            public, data_dir) if public in PUBLIC else {})
+        public = path.partition(":")[0]
+        tokenizer = PUBLIC[public][0] if public in PUBLIC else "words"
         parts, counts = {}, {}
-        for part, file in found.items():
+        for part, raw in read.items():
+            parts[part], counts[part] = _cleaned(raw)
+        if "test" not in parts:
+            parts = {**parts, **_hold_out(parts["train"], name)}
+    elif name in PUBLIC:
+        tokenizer = PUBLIC[name][0]
+        parts, counts = {}, {}
+        for part, file in _files(name, data_dir).items():
             parts[part], counts[part] = read_lines(file, name)
     else:
         raise InputError(f"data set must be one of {', '.join(SEQUENCES)}, "
@@ -89,6 +99,15 @@ def read_lines(path: str, name: str) -> tuple[list[str], dict[str, int]]:
     Raises:
         InputError: If it can't be read.
     """
+    return _cleaned(raw_lines(path, name))
+
+
+def raw_lines(path: str, name: str) -> list[bytes]:
+    """The lines of a text file, gzipped or not, as they are.
+
+    Raises:
+        InputError: If it can't be read.
+    """
     try:
         with open(path, "rb") as file:
             raw = file.read()
@@ -97,9 +116,13 @@ def read_lines(path: str, name: str) -> tuple[list[str], dict[str, int]]:
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{name}: {path} must be a text file, gzipped or "
                          f"not, got {error}.") from error
+    lines = raw.split(b"\n")
+    return lines[:-1] if raw.endswith(b"\n") else lines
+
+
+def _cleaned(raw):
     lines, counts = [], {"lines": 0, "empty": 0, "no UTF-8": 0}
-    for line in raw.split(b"\n")[:-1] if raw.endswith(b"\n") else (
-            raw.split(b"\n")):
+    for line in raw:
         counts["lines"] += 1
         try:
             text = line.decode("utf-8").strip()
@@ -144,6 +167,12 @@ def _made(name, tokenizer, parts, counts, max_length, vocabulary_size,
     return SequenceData(
         name, arrays["train"], arrays["test"], vocabulary, met, origin,
         arrays.get("validation"))
+
+
+def _files(name, data_dir):
+    """Part -> path."""
+    return {part: _find(name, data_dir, file) for part, file in
+            zip(("train", "validation", "test"), PUBLIC[name][1])}
 
 
 def _find(name, data_dir, file):

@@ -68,6 +68,8 @@ def validation_view(data: ImageData) -> ImageData:
             f"{data.name}: evaluate_every must be 0 without a "
             "validation_fraction > 0, as there is no validation part; "
             "validation_split takes one, before the model is built.")
+    values = {} if not hasattr(data, "values_test") else {
+        "values_test": data.values_validation, "values_validation": None}
     return dataclasses.replace(
         data, x_test=data.x_validation, y_test=data.y_validation,
-        x_validation=None, y_validation=None)
+        x_validation=None, y_validation=None, **values)

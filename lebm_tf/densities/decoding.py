@@ -85,8 +85,8 @@ def decode(step: Callable, state: Any, num_rows, max_length: int,
         if uniform is None:
             token = tf.argmax(logits, 1, tf.int32)
         else:
-            token = draw(logits / temperature, uniform[:, t],
-                         config.top_k)
+            token = draw(logits / tf.cast(temperature, logits.dtype),
+                         uniform[:, t], config.top_k)
         token = tf.where(ended, PAD, token)
         return (t + 1, token, ended | (token == END), state,
                 tokens.write(t, token))

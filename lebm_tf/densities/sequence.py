@@ -25,17 +25,19 @@ class SequenceLikelihood(keras.Model):
             `step` and `dropout`.
         max_length: Most tokens of a decoded sequence, its end among them.
         decoding: How sequences are read off.
+        chain_dropout: Whether chains in training climb it with dropout.
     """
 
     has_distance = False  # There is no mean to be distant from.
 
     def __init__(self, decoder: keras.layers.Layer, max_length: int,
-                 decoding: DecodingConfig = DecodingConfig(), **kwargs):
+                 decoding: DecodingConfig = DecodingConfig(),
+                 chain_dropout: bool = False, **kwargs):
         super().__init__(**kwargs)
         if max_length < 1:
             raise ValueError(f"max_length must be >= 1, got {max_length}.")
         self.decoder, self.max_length = decoder, max_length
-        self.decoding = decoding
+        self.decoding, self.chain_dropout = decoding, chain_dropout
         self.built = True
 
     def token_log_probs(self, x: tf.Tensor, z: Position,
@@ -127,6 +129,7 @@ class SequenceLikelihood(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "max_length": self.max_length,
+                "chain_dropout": self.chain_dropout,
                 "decoding": dataclasses.asdict(self.decoding), "decoder":
                 keras.saving.serialize_keras_object(self.decoder)}
 

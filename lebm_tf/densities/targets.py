@@ -40,13 +40,20 @@ def prior_target(prior: Any, condition=None) -> Target:
     return Target(lambda z, rows: prior.log_prob(z))
 
 
-def posterior_target(prior: Any, likelihood: Any, x: Any,
-                     condition=None) -> Target:
+def posterior_target(prior: Any, likelihood: Any, x: Any, condition=None,
+                     dropout_seed=None) -> LogProbFn:
     """z -> log p(z) + log p(x | z) up to a constant, [batch].
 
     Sums over the elements of x: an average would weaken the likelihood by
-    their number.
+    their number. A seed of dropout, int32 [2], is for likelihoods that have
+    it; the same mask serves all moves.
     """
+    log_prior = prior_target(prior, condition)
+    if dropout_seed is not None:
+        # Masks are drawn for all rows at once.
+        return lambda z: log_prior(z) + likelihood.log_prob(
+            x, z, dropout_seed, **given(likelihood, condition))
+
     def log_prob(z, rows):
         x, conditions = rows  # None is no nest.
         condition = conditions[0] if conditions else None

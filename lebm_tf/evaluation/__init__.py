@@ -7,8 +7,9 @@ import numpy as np
 
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
-    anomaly, chains, codes, features, frechet, gallery, likelihood,
-    molecule_samples, reconstruction, sequences, symbols, trajectories)
+    anomaly, chains, codes, features, frechet, gallery, latent_information,
+    likelihood, molecule_samples, reconstruction, sentence_perplexity,
+    sentence_reports, sequences, symbols, trajectories)
 from lebm_tf.evaluation.evaluator import (
     Context, EvaluationConfig, Evaluator, Metric, has_energy, num_layers)
 from lebm_tf.evaluation.plots import training_curves
@@ -18,21 +19,25 @@ EVALUATORS = {
     "chains": chains.run,
     "codes": codes.run,
     "frechet": frechet.run,
+    "latents": latent_information.run,
     "likelihood": likelihood.run,
     "molecules": molecule_samples.run,
+    "perplexity": sentence_perplexity.run,
     "pictures": gallery.run,
     "reconstruction": reconstruction.run,
+    "sentences": sentence_reports.run,
     "sequences": sequences.run,
     "symbols": symbols.run,
     "trajectories": trajectories.run,
 }
 
 _CHECKS = {"anomaly": anomaly.check, "frechet": features.check,
-           "molecules": molecule_samples.check, "pictures": gallery.check,
+           "molecules": molecule_samples.check, "perplexity": sequences.check,
+           "pictures": gallery.check, "sentences": sentence_reports.check,
            "sequences": sequences.check, "symbols": symbols.check,
            "trajectories": trajectories.check}
 _NEED_ENERGY = {"chains"}
-_NEED_ONE_LAYER = {"likelihood"}
+_NEED_ONE_LAYER = {"latents", "likelihood"}
 _TELL_WHAT_IS_GIVEN = {"trajectories"}
 
 

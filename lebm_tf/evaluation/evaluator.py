@@ -6,13 +6,15 @@ from typing import Any, Iterator, Protocol
 import tensorflow as tf
 
 from lebm_tf.datasets import ImageData
+from lebm_tf.evaluation.language_model import LanguageModelConfig
 from lebm_tf.mcmc import rng
 
 FEATURES = ("classifier", "inception")
 ANOMALY_SCORES = ("damc", "log_joint")
+PROPOSALS = ("posterior", "encoder")
 _AT_LEAST_ONE = (
     "num_draws", "classifier_steps", "likelihood_examples", "annealing_steps",
-    "chain_steps", "num_paths")
+    "chain_steps", "num_paths", "perplexity_seeds")
 _AT_LEAST_TWO = (
     "num_samples", "proposal_draws", "importance_samples", "annealing_chains",
     "num_chains")
@@ -40,6 +42,9 @@ class EvaluationConfig:
         chain_steps: Moves of the long chains, >= 1.
         likelihood_examples: Held-out pictures whose likelihood to estimate,
             >= 1.
+        likelihood_proposal: What proposes latents of an example: posterior
+            (a Gaussian fitted to exact posterior chains, slow but safe) or
+            encoder (the encoder's, a little wider).
         proposal_draws: Posterior draws that the proposal of a picture is
             fitted to, >= 2; better several times the latent width.
         importance_samples: Draws from each proposal, >= 2.
@@ -56,6 +61,14 @@ class EvaluationConfig:
             part of trajectories, too: for what the best checkpoint by the
             test data would have got, which is no result. Nothing is chosen
             by it.
+        perplexity_samples: Samples behind forward and reverse perplexity; 0
+            takes as many as there are training sentences, as published.
+        perplexity_seeds: Language models of each kind, >= 1.
+        language_model: The language models behind them.
+        language_model_dir: Folder that keeps those of real sentences, for
+            other runs on the same data; "" trains them anew.
+        transition_steps: Moves of prior chains at which sentences are shown,
+            rising, each >= 0.
 
     Raises:
         ValueError: If a value is out of range.
@@ -79,6 +92,12 @@ class EvaluationConfig:
     miss_distance: float = 0.0
     collision_distance: float = 0.0
     watch_test: bool = False
+    likelihood_proposal: str = "posterior"
+    perplexity_samples: int = 0
+    perplexity_seeds: int = 1
+    language_model: LanguageModelConfig = LanguageModelConfig()
+    language_model_dir: str = ""
+    transition_steps: tuple[int, ...] = (0, 10, 20, 40, 70, 100)
 
     def __post_init__(self):
         for smallest, names in ((1, _AT_LEAST_ONE), (2, _AT_LEAST_TWO)):
@@ -94,7 +113,16 @@ class EvaluationConfig:
         if not self.token_temperature >= 0:
             raise ValueError("token_temperature must be > 0, or 0, got "
                              f"{self.token_temperature}.")
-        for name, known in (("features", FEATURES),
+        if self.perplexity_samples < 0:
+            raise ValueError("perplexity_samples must be >= 0, got "
+                             f"{self.perplexity_samples}.")
+        steps = self.transition_steps
+        if not steps or steps[0] < 0 or not steps[-1] or (
+                sorted(set(steps)) != list(steps)):
+            raise ValueError("transition_steps must be numbers >= 0 that "
+                             f"rise, the last above 0, got {steps}.")
+        for name, known in (("likelihood_proposal", PROPOSALS),
+                            ("features", FEATURES),
                             ("anomaly_score", ANOMALY_SCORES)):
             value = getattr(self, name)
             if value not in known:

@@ -5,10 +5,69 @@ an encoder, or Gaussians fitted to posterior draws.
 """
 
 import math
+from typing import Any, Iterator
 
 import numpy as np
+import tensorflow as tf
 
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation.evaluator import Context, Metric
+
+_BATCH_SIZE = 200
 _LARGEST_BLOCK = 2**22  # Numbers in memory at once, about.
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """How much the codes of held-out data say about them.
+
+    q(z|x) is the encoder's where an encoder alone infers; else a Gaussian
+    with independent dimensions, fitted to num_draws posterior draws each.
+
+    Yields:
+        latents/active_units; latents/kl, the mean KL(q(z|x) || N(0, I));
+        latents/mutual_information, and latents/largest_mutual_information,
+        which it can't exceed; latents/kl_of_all, of the aggregated posterior
+        to N(0, I), which a learned prior is there for; in nats.
+
+    Raises:
+        InputError: If the encoder has no scale, or there are too few draws or
+            data.
+    """
+    data, config = context.data, context.config
+    x = np.asarray(data.to_model(data.x_test[:config.num_samples]))
+    if len(x) < 2:
+        raise InputError("evaluator latents needs at least 2 held-out "
+                         f"examples, got {len(x)}.")
+    draws = np.stack([np.asarray(model.infer(x, config.seed + i), np.float64)
+                      for i in range(config.num_draws)], 1)
+    means, log_scales = _posteriors(model, x, draws)
+    information = mutual_information(means, log_scales, draws)
+    divergence = float(kl_divergence(means, log_scales).mean())
+    yield "latents/active_units", active_units(means)
+    yield "latents/latent_dim", means.shape[1]
+    yield "latents/kl", divergence
+    yield "latents/mutual_information", information
+    yield "latents/largest_mutual_information", math.log(len(x))
+    yield "latents/kl_of_all", divergence - information
+    yield "latents/num_examples", len(x)
+    yield "latents/num_draws", config.num_draws
+
+
+def _posteriors(model, x, draws):
+    """Means and logarithms of scales of every q(z|x), [num, latent_dim]."""
+    if not model.inference.is_reparameterized:
+        if draws.shape[1] < 2:
+            raise InputError(
+                "evaluator latents needs num_draws >= 2 to fit posteriors of "
+                f"chains, got {draws.shape[1]}.")
+        return draws.mean(1), np.log(draws.std(1, ddof=1))
+    parameters = tf.function(model.encoder.parameters, reduce_retracing=True)
+    parts = [parameters(x[i:i + _BATCH_SIZE])
+             for i in range(0, len(x), _BATCH_SIZE)]
+    if len(parts[0]) != 2:
+        raise InputError("evaluator latents needs an encoder with mean and "
+                         f"scale, got one with {len(parts[0])} output.")
+    return tuple(np.concatenate(values) for values in zip(*parts))
 
 
 def active_units(means: np.ndarray, threshold: float = 0.01) -> int:

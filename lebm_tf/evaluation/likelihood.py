@@ -1,13 +1,14 @@
 """log p(x) of held-out data, by importance sampling."""
 
 import math
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf.densities import posterior_target, prior_target
+from lebm_tf.errors import InputError
 from lebm_tf.evaluation import annealing
 from lebm_tf.evaluation.annealing import Estimate, log_mean_exp
 from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
@@ -27,11 +28,11 @@ class Proposal(NamedTuple):
     Attributes:
         mean: float64 [batch, latent_dim].
         root: Lower Cholesky factors, float64 [batch, latent_dim, latent_dim].
-        accept_prob: Of the chains behind it, float.
+        accept_prob: Of the chains behind it, float; 1 without any.
     """
     mean: np.ndarray
     root: np.ndarray
-    accept_prob: float
+    accept_prob: float = 1.0
 
 
 def run(model: Any, context: Context) -> Iterator[Metric]:
@@ -51,8 +52,12 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
         log_z = yield from _log_z(model, config, seed)
     x = np.asarray(context.data.to_model(
         context.data.x_test[:config.likelihood_examples]))
+    if config.likelihood_proposal == "encoder":
+        propose = encoder_proposals(model)
+    else:
+        propose = posterior_proposals(model, config.proposal_draws)
     joint, accept_prob = log_marginal(
-        model, x, config.proposal_draws, config.importance_samples,
+        model, x, propose, config.importance_samples,
         rng.stream(seed, "marginal"))
     log_prob, num = joint.value - log_z.value, len(x)
     mean = float(log_prob.mean())
@@ -73,6 +78,7 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
         joint.effective_sample_size.mean())
     yield "likelihood/effective_sample_size_smallest", float(
         joint.effective_sample_size.min())
+    yield "likelihood/proposal", config.likelihood_proposal
     yield "likelihood/posterior_accept_prob", accept_prob
     yield "likelihood/importance_samples", config.importance_samples
     yield "likelihood/num_examples", num
@@ -109,14 +115,14 @@ def _log_z(model, config, seed):
     return log_z
 
 
-def log_marginal(model: Any, x: np.ndarray, num_draws: int,
+def log_marginal(model: Any, x: np.ndarray, propose: Callable,
                  num_samples: int, seed: rng.Seed) -> tuple[Estimate, float]:
     """log p(x) + log Z: the mean of p(x, z) Z / q(z | x) under q.
 
     Args:
         model: An `EnergyModel` whose latents are vectors.
         x: Observations [batch, ...], as the model takes them.
-        num_draws: Posterior draws that q of each is fitted to, >= 2.
+        propose: (rows, seed) -> `Proposal`, what q is of each row.
         num_samples: Draws from q for each, >= 2.
         seed: int32 [2].
 
@@ -124,8 +130,6 @@ def log_marginal(model: Any, x: np.ndarray, num_draws: int,
         The estimate for each, [batch], and the acceptance of the
         chains that q is fitted to.
     """
-    draw = tf.function(lambda x, z, seed: _posterior_draws(
-        model, x, z, num_draws, seed))
     weigh = tf.function(lambda x, z: posterior_target(
         model.prior, model.likelihood, x)(z))
     log_weights, accepted = [], []
@@ -133,10 +137,7 @@ def log_marginal(model: Any, x: np.ndarray, num_draws: int,
         # The last batch is filled up by repeating rows, and cut below.
         rows = x[np.arange(i, i + _BATCH_SIZE) % len(x)]
         part = rng.fold_in(seed, i)
-        repeated = rows.repeat(_NUM_CHAINS, axis=0)
-        z, accept_prob = draw(repeated, model.infer(repeated),
-                              rng.stream(part, "posterior"))
-        proposal = fit_proposal(z.numpy(), float(accept_prob))
+        proposal = propose(rows, rng.stream(part, "posterior"))
         noise = rng.normal([num_samples, *proposal.mean.shape],
                            rng.stream(part, "proposal"), tf.float64).numpy()
         log_weights.append(np.stack([
@@ -145,6 +146,42 @@ def log_marginal(model: Any, x: np.ndarray, num_draws: int,
         accepted.append(proposal.accept_prob)
     return (log_mean_exp(np.concatenate(log_weights)[:len(x)]),
             float(np.mean(accepted)))
+
+
+def encoder_proposals(model: Any) -> Callable:
+    """(rows, seed) -> the encoder's `Proposal`, wider as of `fit_proposal`.
+
+    Raises:
+        InputError: If the model has no encoder with a mean and a scale.
+    """
+    def propose(x, seed):
+        moments = () if model.encoder is None else model.encoder.parameters(x)
+        if len(moments) != 2:
+            raise InputError("likelihood_proposal=encoder needs an encoder "
+                             "with mean and scale, got none.")
+        mean, log_scale = (np.asarray(values, np.float64)
+                           for values in moments)
+        dim = mean.shape[1]
+        scale = np.exp(log_scale) * math.sqrt(1.0 + dim**-0.5)
+        return Proposal(mean, scale[..., None] * np.eye(dim))
+    return propose
+
+
+def posterior_proposals(model: Any, num_draws: int) -> Callable:
+    """(rows, seed) -> `Proposal` fitted to as many draws of exact chains.
+
+    Args:
+        model: An `EnergyModel` whose latents are vectors.
+        num_draws: At least 2 for each row.
+    """
+    draw = tf.function(lambda x, z, seed: _posterior_draws(
+        model, x, z, num_draws, seed))
+
+    def propose(x, seed):
+        repeated = x.repeat(_NUM_CHAINS, axis=0)
+        z, accept_prob = draw(repeated, model.infer(repeated), seed)
+        return fit_proposal(z.numpy(), float(accept_prob))
+    return propose
 
 
 def _posterior_draws(model, x, start, num_draws, seed):

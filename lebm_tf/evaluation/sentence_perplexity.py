@@ -17,19 +17,56 @@ perplexity stands beside them.
 import dataclasses
 import json
 import os
-from typing import Iterator, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 import zipfile
 import zlib
 
 from absl import logging
 import numpy as np
 
+from lebm_tf import token_ids
 from lebm_tf.evaluation import language_model, tokens
-from lebm_tf.evaluation.evaluator import Metric
+from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
 from lebm_tf.evaluation.language_model import (
     LanguageModel, LanguageModelConfig, Score)
+from lebm_tf.evaluation.sequences import check
+from lebm_tf.evaluation.text_quality import word_divergence
 from lebm_tf.files import atomic_path
 from lebm_tf.mcmc import rng
+
+_HELD_OUT = 10  # One training row in so many, without a validation part.
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """Perplexities of samples of the learned prior, and of p0's.
+
+    Yields:
+        As `measure`, for samples and, if there is an energy, base_samples of
+        the same generator; besides, perplexity/word_divergence_X, by
+        `text_quality.word_divergence` against training sentences, for both
+        and for the real test sentences.
+
+    Raises:
+        InputError: If the data are no sequences.
+    """
+    check(context)
+    data, config = context.data, context.config
+    train, validation = data.x_train, data.x_validation
+    if validation is None:
+        held_out = max(1, len(train) // _HELD_OUT)
+        train, validation = train[:-held_out], train[-held_out:]
+    real = Sentences(train, validation, data.x_test, data.num_tokens)
+    num = config.perplexity_samples or len(train)
+    samples = {"samples": model.sample(num, config.seed).x}
+    if has_energy(model):
+        samples["base_samples"] = model.sample(
+            num, config.seed, num_steps=0).x
+    for name, rows in {"real": data.x_test, **samples}.items():
+        yield f"perplexity/word_divergence_{name}", word_divergence(
+            rows, train)
+    yield from measure(samples, real, config.language_model,
+                       range(config.perplexity_seeds),
+                       config.language_model_dir)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,10 +109,10 @@ def measure(samples: Mapping[str, np.ndarray], real: Sentences,
 
     Yields:
         perplexity/real: of the real test sentences, by the real language
-            model; then for each name perplexity/forward/NAME and
-            perplexity/reverse/NAME, means over the seeds, each with
-            .../standard_deviation if there are two, and .../nll, nats a
-            sentence. perplexity/cut/NAME: part of the samples without an end
+            model; then for each name perplexity/forward_NAME and
+            perplexity/reverse_NAME, means over the seeds, each with
+            ..._standard_deviation if there are two, and ..._nll, nats a
+            sentence. perplexity/cut_NAME: part of the samples without an end
             of sentence. Last, what they were measured with.
 
     Raises:
@@ -90,13 +127,13 @@ def measure(samples: Mapping[str, np.ndarray], real: Sentences,
     yield from _summary("perplexity/real", [
         language_model.perplexity(reader, real.test) for reader in readers])
     for name, rows in samples.items():
-        yield from _summary(f"perplexity/forward/{name}", [
+        yield from _summary(f"perplexity/forward_{name}", [
             language_model.perplexity(reader, rows) for reader in readers])
-        yield from _summary(f"perplexity/reverse/{name}", [
+        yield from _summary(f"perplexity/reverse_{name}", [
             _reverse(rows, real, config, seed) for seed in seeds])
-        yield f"perplexity/cut/{name}", float(
-            np.mean((rows != tokens.END).all(axis=1)))
-        yield f"perplexity/num_samples/{name}", len(rows)
+        yield f"perplexity/cut_{name}", float(
+            np.mean((rows != token_ids.END).all(axis=1)))
+        yield f"perplexity/num_{name}", len(rows)
     yield "perplexity/num_seeds", len(seeds)
     yield "perplexity/embedding_dim", config.embedding_dim
     yield "perplexity/hidden_dim", config.hidden_dim
@@ -133,8 +170,8 @@ def _summary(name, scores: Sequence[Score]) -> Iterator[Metric]:
     values = [score.perplexity for score in scores]
     yield name, float(np.mean(values))
     if len(values) > 1:
-        yield f"{name}/standard_deviation", float(np.std(values, ddof=1))
-    yield f"{name}/nll", float(np.mean(
+        yield f"{name}_standard_deviation", float(np.std(values, ddof=1))
+    yield f"{name}_nll", float(np.mean(
         [score.nll_per_sentence for score in scores]))
 
 

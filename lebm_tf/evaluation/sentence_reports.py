@@ -1,11 +1,19 @@
 """Sentences along a line or a chain in latent space, as plain text."""
 
-from typing import NamedTuple, Sequence
+import math
+import os
+from typing import Any, Iterator, NamedTuple, Sequence
 import unicodedata
 
 import numpy as np
 
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation import sequences
+from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
 from lebm_tf.files import atomic_path
+
+_NUM_SHOWN = 8
+_NUM_POINTS = 7
 
 
 class Transition(NamedTuple):
@@ -23,6 +31,56 @@ class Transition(NamedTuple):
     energy: np.ndarray
     sentences: Sequence[Sequence[str]]
     trained_steps: int
+
+
+def check(context: Context) -> None:
+    """Raises InputError unless there are two sequences and a directory."""
+    sequences.check(context)
+    if not context.directory:
+        raise InputError("evaluator sentences needs a directory to write to, "
+                         "got none.")
+    if len(context.data.x_test) < 2:
+        raise InputError("evaluator sentences needs at least 2 held-out "
+                         f"sequences, {context.data.name} has 1.")
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """Writes interpolation.txt and, with an energy, transition.txt.
+
+    Yields:
+        The names of the files, and sentences/energy_K, the mean energy of
+        prior chains after K moves, in nats.
+
+    Raises:
+        InputError: As `check`.
+    """
+    check(context)
+    config, texts = context.config, context.data.vocabulary.texts
+    if has_energy(model):
+        every = math.gcd(*config.transition_steps)
+        found = model.transition(config.num_chains, config.transition_steps[-1],
+                                 every, config.seed)
+        records = [step // every for step in config.transition_steps]
+        energy = found.energy[records]
+        for step, values in zip(config.transition_steps, energy):
+            yield f"sentences/energy_{step}", float(values.mean())
+        write_transition(
+            os.path.join(context.directory, "transition.txt"), Transition(
+                config.transition_steps, energy,
+                [texts(found.x[record][:_NUM_SHOWN]) for record in records],
+                model.generation.num_steps),
+            f"Prior chains of a model of {context.data.name}")
+        yield "sentences/transition", "transition.txt"
+    x = np.asarray(context.data.to_model(
+        context.data.x_test[:2 * _NUM_SHOWN]))
+    first, last = x[:len(x) // 2], x[len(x) // 2:][:len(x) // 2]
+    lines = model.interpolate(first, last, _NUM_POINTS, config.seed)
+    write_interpolation(
+        os.path.join(context.directory, "interpolation.txt"),
+        [texts(line) for line in lines], list(zip(texts(first), texts(last))),
+        "Lines between the latents of held-out sequences of "
+        f"{context.data.name}")
+    yield "sentences/interpolation", "interpolation.txt"
 
 
 def write_transition(path: str, shown: Transition, title: str) -> None:

@@ -3,9 +3,10 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+from lebm_tf.densities import GaussianAttribute
 from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
 from lebm_tf.networks import (
-    ConvEncoder, DeconvGenerator, EnergyMLP, check_image_shape)
+    ConvEncoder, DeconvGenerator, EnergyMLP, VectorMLP, check_image_shape)
 from lebm_tf.networks.activations import get as get_activation
 from lebm_tf.samplers import ShortRun, compilation
 
@@ -163,6 +164,30 @@ class EnergyConfig:
 
     def make(self, latent_dim: int, seed: int) -> EnergyMLP:
         return EnergyMLP(latent_dim, self.hidden_units, self.activation, seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class AttributeConfig:
+    """The head that tells a number y, as a property of a molecule, from z.
+
+    Defaults of the public code of Kong et al. 2023, arXiv:2306.14902 (SGDS),
+    for penalised logP; for QED it has relu and sigmoid.
+
+    Attributes:
+        hidden_units: Widths of the hidden layers, each >= 1.
+        activation: Between the layers.
+        output: linear, or sigmoid for a y in [0, 1].
+        scale: Standard deviation > 0 of y given z, in the units of y.
+    """
+    hidden_units: tuple[int, ...] = (200, 200)
+    activation: str = "silu"
+    output: str = "linear"
+    scale: float = 0.05**0.5
+
+    def make(self, latent_dim: int, seed: int) -> GaussianAttribute:
+        return GaussianAttribute(
+            VectorMLP(latent_dim, 1, self.hidden_units, 1, self.activation,
+                      seed), self.scale, self.output)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -138,11 +138,15 @@ class EnergyModel(LatentInference, keras.Model):
 
     _maybe_symbolic_build = _symbolic_build
 
-    def positive_target(self, batch: Mapping[str, Any]):
-        """What positive chains climb: the posterior."""
+    def positive_target(self, batch: Mapping[str, Any],
+                        seed: rng.Seed | None = None):
+        """What positive chains climb: the posterior; the seed is that of a
+        training step, for a likelihood with dropout in chains."""
+        if not getattr(self.likelihood, "chain_dropout", False):
+            seed = None
         return self._valued(posterior_target(
-            self.prior, self.likelihood, batch["x"], batch.get("condition")),
-            batch)
+            self.prior, self.likelihood, batch["x"], batch.get("condition"),
+            seed), batch)
 
     def negative_target(self, batch: Mapping[str, Any]):
         """What negative chains climb: the prior."""
@@ -181,7 +185,8 @@ class EnergyModel(LatentInference, keras.Model):
             for name in ("positive", "negative")), seed)
 
     def _draw(self, name, batch, seed) -> Draw:
-        target = getattr(self, f"{name}_target")(batch)
+        target = self.negative_target(batch) if name == "negative" else (
+            self.positive_target(batch, rng.stream(seed, "chain_dropout")))
         with precision.kernels_cast_once(self.prior, self.likelihood):
             return getattr(self, name).draw(
                 target, num_chains(batch["x"]), batch, rng.stream(seed, name))

@@ -7,8 +7,10 @@ from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
 from lebm_tf.networks.residual import WideResidualEncoder
 from lebm_tf.networks.trajectory import (
     ContextEnergy, Forecast, Forecaster, PlanEncoder, SocialContext)
+from lebm_tf.networks.transformer import TransformerDecoder
 
 __all__ = ["ContextEnergy", "ConvEncoder", "DeconvGenerator", "EnergyMLP",
            "FirstLayer", "Forecast", "Forecaster", "PlanEncoder",
            "RecurrentDecoder", "RecurrentEncoder", "SocialContext",
-           "VectorMLP", "WideResidualEncoder", "check_image_shape"]
+           "TransformerDecoder", "VectorMLP", "WideResidualEncoder",
+           "check_image_shape"]

@@ -17,11 +17,11 @@ from lebm_tf.objectives.symbols import (
 from lebm_tf.objectives.teaching import (
     attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
-    FreeBits, MaskedKL, SecondBound, encoded_energy, gaussian_kl, kl_to_prior,
-    summed_gaussian_kl)
+    FreeBits, FreeNats, MaskedKL, SecondBound, encoded_energy, gaussian_kl,
+    kl_to_prior, summed_gaussian_kl)
 
-__all__ = ["Annealed", "Draws", "FreeBits", "LabelledBound", "MaskedKL",
-           "Objective", "SecondBound", "SymbolCrossEntropy", "Term",
+__all__ = ["Annealed", "Draws", "FreeBits", "FreeNats", "LabelledBound",
+           "MaskedKL", "Objective", "SecondBound", "SymbolCrossEntropy", "Term",
            "UnlabelledBound", "attribute_negative_log_likelihood",
            "consistency_error", "drawn_code",
            "dropped_negative_log_likelihood", "encoded_draw",

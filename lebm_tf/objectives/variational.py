@@ -80,6 +80,34 @@ def encoded_energy(model: Any, draws: Draws) -> tf.Tensor:
         draws.positive_position, draws.batch.get("condition")))
 
 
+@dataclasses.dataclass(frozen=True)
+class FreeNats:
+    """The KL of an encoder to the prior, counted from a level upwards.
+
+    mean KL(q(z | x) || N(0, I)) and, with an energy, + mean E(z+) - mean E(z-)
+    for log Z, which makes it a bound above the KL to the learned prior:
+    log Z = -E_p[E] - KL(p || p0). Free bits (`FreeBits`) of all dimensions
+    together. An energy beside free bits of the KL to N(0, I) alone has no
+    bottom: where those cost nothing, the encoder runs after its own energy,
+    and the energy after it.
+
+    Attributes:
+        level: Nats >= 0 that cost nothing.
+        with_energy: Whether an energy counts; without, the encoder is kept to
+            N(0, I) as that of a variational autoencoder.
+    """
+    level: float
+    with_energy: bool = True
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        cost = gaussian_kl(model, draws)
+        if self.with_energy and hasattr(model.prior, "energy"):
+            cost += encoded_energy(model, draws) - tf.reduce_mean(
+                model.prior.energy(draws.negative_position,
+                                   draws.batch.get("condition")))
+        return tf.maximum(cost, self.level)
+
+
 def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:
     """mean of log q(z+ | x) - log p(z+), with p unnormalized.
 

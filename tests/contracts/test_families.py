@@ -30,7 +30,9 @@ BATCHES = [{"x": RANDOM.uniform(-1, 1, [4, 8, 8, 3]).astype(np.float32),
 BATCHES = [tf.nest.map_structure(tf.constant, batch) for batch in BATCHES]
 FOLDERS = []
 WORDS = DataSpec((5,), num_train=12, num_tokens=7)
-TOKENS = [{"x": tf.constant(rows), "index": batch["index"]} for rows, batch in
+VALUED = dataclasses.replace(WORDS, has_values=True)
+TOKENS = [{"x": tf.constant(rows), "index": batch["index"],
+           "value": tf.constant([0.5, -1.0, 2.0, 0.0])} for rows, batch in
           zip(([[4, 5, 3, 0, 0], [6, 3, 0, 0, 0], [4, 4, 5, 6, 3],
                 [3, 0, 0, 0, 0]],
                [[5, 3, 0, 0, 0], [6, 6, 6, 3, 0], [4, 1, 3, 0, 0],
@@ -128,6 +130,11 @@ CASES = {
     "trajectory, persistent": (trajectory, dataclasses.replace(
         TRAJECTORY, prior=ChainConfig(3, 0.4, start="bank"),
         kl_reduction="mean", num_pools=0, predict_from="pooled")),
+    "sequence, number": (sequence, SEQUENCE),
+    "sequence, number, encoder": (sequence, dataclasses.replace(
+        SEQUENCE, posterior=ChainConfig(0, 0.1, start="encoder"),
+        attribute=sequence.AttributeConfig((4,), "relu", "sigmoid", 0.3),
+        kl_weight=0.5)),
     "two layers": (two_layer, two_layer.TwoLayerConfig()),
     "encoded": (encoded, encoded.EncodedConfig()),
 }
@@ -139,7 +146,8 @@ SPECS = {
     "symbol, words": DataSpec((7,), 12, **LABELS, has_counts=True),
     "symbol, clusters of vectors": DataSpec((7,), 12),
     "m1+m2": DataSpec((8, 8, 3), 12, **LABELS),
-    "symbol, sequences": dataclasses.replace(WORDS, **LABELS)}
+    "symbol, sequences": dataclasses.replace(WORDS, **LABELS),
+    "sequence, number": VALUED, "sequence, number, encoder": VALUED}
 each_case = pytest.mark.parametrize("name", CASES)
 
 

@@ -83,7 +83,8 @@ def test_evidence_of_a_linear_model_is_the_closed_form(model, numbers):
     z = numbers.multivariate_normal(MEAN, np.linalg.inv(PRECISION), 12)
     x = z @ WEIGHT + BIAS + SCALE * numbers.normal(size=(12, 5))
     estimate, accept_prob = likelihood.log_marginal(
-        model, x.astype(np.float32), 500, 400, rng.make_seed(3))
+        model, x.astype(np.float32),
+        likelihood.posterior_proposals(model, 500), 400, rng.make_seed(3))
     assert estimate.value.shape == (12,) and accept_prob > 0.5
     assert (estimate.standard_error < 0.1).all()
     assert (abs(estimate.value - LOG_Z - evidence(x))

@@ -4,12 +4,15 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import lebm_tf
 from lebm_tf import evaluate, sample, train
 from lebm_tf.datasets import load_dataset
+from lebm_tf.densities import kl_to_standard_normal
 from lebm_tf.errors import InputError
 from lebm_tf.families import ChainConfig, DataSpec, build, sequence
+from lebm_tf.mcmc import rng
 from lebm_tf.models import OptimizerConfig
 from tests.commands.conftest import call
 
@@ -27,6 +30,16 @@ WAYS = {
                 "kl_warmup_steps": 5},
     "autoencoder": {"posterior": ChainConfig(num_steps=0, start="encoder"),
                     "learned_prior": False},
+    "dropout in chains": {"posterior": ChainConfig(
+        num_steps=2, step_size=0.1), "chain_dropout": True},
+    "Transformer": {"posterior": ChainConfig(num_steps=2, step_size=0.1),
+                    "decoder": sequence.DecoderConfig(
+                        "transformer", 8, 16, 0.1, 2, 2, 2)},
+    "encoder without the energy": {
+        "posterior": ChainConfig(num_steps=0, start="encoder"),
+        "encoder_energy": False},
+    "free nats": {"posterior": ChainConfig(num_steps=0, start="encoder"),
+                  "free_nats": 2.0},
     "no energy": {"posterior": ChainConfig(num_steps=2, step_size=0.1),
                   "learned_prior": False}}
 
@@ -95,6 +108,98 @@ def test_a_run_from_text_to_text(text, tmp_path, capsys):
     metrics = json.loads((workdir / "metrics.json").read_text())
     assert metrics["likelihood/nll"] > 0
     assert metrics["likelihood/perplexity"] > 1
+    assert not call(
+        evaluate, f"--workdir={workdir}",
+        "--evaluators=perplexity,latents,sentences",
+        "--evaluation_num_draws=3", "--evaluation_num_chains=9",
+        "--evaluation_transition_steps=0,2,3",
+        "--evaluation_language_model_dir=" + str(tmp_path / "models"),
+        "--evaluation_language_model_embedding_dim=4",
+        "--evaluation_language_model_hidden_dim=5",
+        "--evaluation_language_model_max_epochs=1")
+    metrics = json.loads((workdir / "metrics.json").read_text())
+    for name in ("real", "forward_samples", "reverse_samples",
+                 "forward_base_samples", "reverse_base_samples"):
+        assert metrics[f"perplexity/{name}"] > 1
+    # As many as the language model of real sentences learns from.
+    assert metrics["perplexity/num_samples"] == 54 - 5
+    assert (tmp_path / "models" / "language_model_0.npz").exists()
+    assert metrics["latents/kl_of_all"] == pytest.approx(
+        metrics["latents/kl"] - metrics["latents/mutual_information"])
+    assert 0 < metrics["latents/mutual_information"] <= metrics[
+        "latents/largest_mutual_information"] == pytest.approx(np.log(6))
+    transition = (workdir / "pictures" / "transition.txt").read_text()
+    assert "Energy of 9 chains" in transition and "Chain 8:" in transition
+    assert f"{metrics['sentences/energy_3']:.3f}" in transition
+    interpolation = (workdir / "pictures" / "interpolation.txt").read_text()
+    assert "Pair 3:" in interpolation and "Pair 4:" not in interpolation
+
+
+def test_the_energy_of_free_nats_is_that_to_the_learned_prior(text):
+    """Below the level encoder and decoder learn from the data alone."""
+    data = load_dataset(f"text:{text}")
+    x = data.to_model(data.x_train[:10])
+    terms = {}
+    for level in (1e-9, 1e3):
+        model = build("sequence", sequence.SequenceConfig(
+            **SMALL, posterior=ChainConfig(num_steps=0, start="encoder"),
+            free_nats=level), data, batch_size=10, seed=1)
+        term = model.objectives["bound"].terms["kl"].term
+        draws = model.draw({"x": x}, rng.make_seed(3))
+        inside = model.draw({"x": x}, rng.make_seed(3), reparameterized=True)
+        terms[level] = term(model, draws._replace(positive=inside.positive))
+        expected = (kl_to_standard_normal(*inside.positive.encoded)
+                    + model.energy(inside.positive_position)
+                    - model.energy(draws.negative_position))
+        if level < 1:
+            assert float(terms[level]) == pytest.approx(
+                float(tf.reduce_mean(expected)), rel=1e-4)
+    assert float(terms[1e3]) == 1e3
+
+
+def test_dropout_in_chains_is_that_of_the_step_and_never_of_new_data(text):
+    data = load_dataset(f"text:{text}")
+    x = data.to_model(data.x_train[:4])
+    posterior = ChainConfig(num_steps=3, step_size=0.1)
+    ends = {}
+    for chain_dropout in (False, True):
+        model = build("sequence", sequence.SequenceConfig(
+            **SMALL, posterior=posterior, chain_dropout=chain_dropout), data,
+            batch_size=10, seed=1)
+        ends[chain_dropout] = [
+            model.draw({"x": x}, rng.make_seed(seed)).positive_position
+            for seed in (3, 3)] + [model.infer(x, 5)]
+    np.testing.assert_array_equal(*ends[True][:2])
+    assert abs(ends[True][0] - ends[False][0]).numpy().max() > 1e-5
+    np.testing.assert_array_equal(ends[True][2], ends[False][2])
+
+
+def test_an_encoder_proposes_for_the_likelihood(text, tmp_path):
+    """By both proposals the same probability of a sequence, within error."""
+    workdir, found = tmp_path / "run", {}
+    assert not call(
+        train, "--family=sequence", f"--dataset=text:{text}",
+        f"--workdir={workdir}", "--train_steps=60", "--batch_size=10",
+        "--latent_dim=2", "--decoder_hidden_dim=8",
+        "--decoder_embedding_dim=4", "--encoder_hidden_dim=8",
+        "--encoder_embedding_dim=4", "--posterior_num_steps=0",
+        "--posterior_start=encoder", "--prior_num_steps=3",
+        "--evaluation_num_samples=20", "--evaluation_num_draws=1",
+        "--checkpoint_every=50")
+    for proposal in ("posterior", "encoder"):
+        assert not call(
+            evaluate, f"--workdir={workdir}", "--evaluators=likelihood",
+            f"--evaluation_likelihood_proposal={proposal}",
+            "--evaluation_likelihood_examples=4",
+            "--evaluation_proposal_draws=100",
+            "--evaluation_importance_samples=200",
+            "--evaluation_annealing_steps=20",
+            "--evaluation_annealing_chains=20")
+        found[proposal] = json.loads((workdir / "metrics.json").read_text())
+    errors = [metrics["likelihood/log_prob_standard_error"]
+              for metrics in found.values()]
+    values = [metrics["likelihood/nll"] for metrics in found.values()]
+    assert abs(values[0] - values[1]) < 5 * sum(errors) < 2.0
 
 
 def test_what_does_not_fit_is_said():
@@ -102,6 +207,8 @@ def test_what_does_not_fit_is_said():
     with pytest.raises(InputError, match="needs sequences of tokens, got data "
                        r"of shape \(8, 8, 1\)"):
         build("sequence", sequence.SequenceConfig(), images)
+    with pytest.raises(ValueError, match="free_bits must be 0 with free_nats"):
+        sequence.SequenceConfig(free_bits=1.0, free_nats=1.0)
     with pytest.raises(ValueError, match="prior_start must be base"):
         sequence.SequenceConfig(prior=ChainConfig(start="bank"))
     words = DataSpec((5,), 10, num_tokens=9)

@@ -142,7 +142,7 @@ def head(request):
     with oracles.precision("float64"):
         theirs = Reference(request.param)
         activation, output = HEADS[request.param]
-        layers = [theirs.weights("weights", f"property_network.{i}")
+        layers = [theirs.weights("weights", f"mlp.mlp.{i}")
                   for i in (0, 2, 4)]
         widths = [kernel.shape[0] for kernel, _ in layers]
         network = VectorMLP(widths[0], 1, tuple(widths[1:]), 1, activation)
