@@ -2,7 +2,7 @@
 
 import pytest
 
-from lebm_tf import command, config, evaluate, export, sample, train
+from lebm_tf import command, config, evaluate, export, sample, shift, train
 from lebm_tf.evaluation import EvaluationConfig
 
 _FIELDS = {
@@ -10,7 +10,8 @@ _FIELDS = {
     evaluate: [*config.fields(evaluate.EvaluateConfig),
                *config.fields(EvaluationConfig, evaluate.PREFIX)],
     sample: config.fields(sample.SampleConfig),
-    export: export.all_fields()}
+    export: export.all_fields(),
+    shift: config.fields(shift.ShiftConfig)}
 
 
 def call(module, *argv) -> int:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import evaluate, export, fitting, sample, train
+from lebm_tf import evaluate, export, fitting, sample, shift, train
 from lebm_tf.errors import NonFiniteError
 from tests.commands.conftest import call
 
@@ -66,7 +66,7 @@ def documented_commands():
 def test_every_documented_command_parses(line):
     name, *argv = line.split()
     module = {"train": train, "evaluate": evaluate, "sample": sample,
-              "export": export}[name.split(".")[1]]
+              "export": export, "shift": shift}[name.split(".")[1]]
     from lebm_tf import command
     from tests.commands.conftest import _FIELDS
     argv = [a for a in argv if "{" not in a]  # Parts filled in when printed.

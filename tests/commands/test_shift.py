@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf import command, config, sample, shift, train
+from lebm_tf import sample, shift, train
 from lebm_tf.attributes import compute, with_property
 from lebm_tf.datasets import load_dataset, train_batches
 from lebm_tf.densities import GaussianAttribute
@@ -46,8 +46,7 @@ def folder(tmp_path_factory):
 
 def shifted(*flags):
     """The exit code of the command."""
-    return command.run(shift.main, shift.__doc__, config.fields(
-        shift.ShiftConfig), ["shift", *SHIFT, *flags])
+    return call(shift, *SHIFT, *flags)
 
 
 @pytest.mark.parametrize("posterior", [
