@@ -94,8 +94,8 @@ def test_the_chains_start_where_the_base_is(energy_model, context):
 def test_unknown_evaluators_list_the_known(energy_model, context):
     with raises(
             InputError, "evaluator must be one of anomaly, chains, codes, "
-            "frechet, likelihood, pictures, reconstruction, sequences, "
-            "got 'fid'."):
+            "frechet, latents, likelihood, perplexity, pictures, "
+            "reconstruction, sentences, sequences, got 'fid'."):
         evaluate(energy_model, context, ["frechet", "fid"])
 
 
