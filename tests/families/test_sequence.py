@@ -37,7 +37,7 @@ WAYS = {
                         "transformer", 8, 16, 0.1, 2, 2, 2)},
     "encoder without the energy": {
         "posterior": ChainConfig(num_steps=0, start="encoder"),
-        "encoder_energy": False},
+        "encoder_energy": False, "kl_weight": 0.1},
     "free nats": {"posterior": ChainConfig(num_steps=0, start="encoder"),
                   "free_nats": 2.0},
     "no energy": {"posterior": ChainConfig(num_steps=2, step_size=0.1),
@@ -209,6 +209,8 @@ def test_what_does_not_fit_is_said():
         build("sequence", sequence.SequenceConfig(), images)
     with pytest.raises(ValueError, match="free_bits must be 0 with free_nats"):
         sequence.SequenceConfig(free_bits=1.0, free_nats=1.0)
+    with pytest.raises(ValueError, match="kl_weight must be > 0, got 0.0"):
+        sequence.SequenceConfig(kl_weight=0.0)
     with pytest.raises(ValueError, match="prior_start must be base"):
         sequence.SequenceConfig(prior=ChainConfig(start="bank"))
     words = DataSpec((5,), 10, num_tokens=9)
