@@ -152,6 +152,10 @@ class Shift:
         price = float(Annealed(
             None, base.kl_hold_steps, base.kl_warmup_steps,
             base.kl_cycle_steps).factor(step))
+        if not price:
+            raise InputError(
+                "--workdir must be a run that is behind its kl_hold_steps, "
+                f"{base.kl_hold_steps}, got one at step {step}.")
 
         def constant(optimizer, rate):
             return dataclasses.replace(

@@ -100,7 +100,6 @@ class SequenceConfig:
         decoder: The decoder.
         encoder: The encoder of posterior.start=encoder.
         attribute: The head of data whose rows have a number.
-        kl_weight: Price >= 0 of the prior of an encoder that draws alone.
         free_bits: Nats >= 0 of a dimension of z that cost an encoder that
             draws alone nothing.
         free_nats: Nats >= 0 of KL(q(z | x) || p(z)), with the learned prior
@@ -133,7 +132,6 @@ class SequenceConfig:
     decoder: DecoderConfig = DecoderConfig()
     encoder: SequenceEncoderConfig = SequenceEncoderConfig()
     attribute: AttributeConfig = AttributeConfig()
-    kl_weight: float = 1.0
     free_bits: float = 0.0
     free_nats: float = 0.0
     encoder_energy: bool = True
@@ -155,7 +153,6 @@ class SequenceConfig:
             raise ValueError(
                 f"latent_dim must be >= 1, got {self.latent_dim}.")
         for name in ("inference_steps", "max_length", "free_bits", "free_nats",
-                     "kl_weight",
                      "kl_hold_steps", "kl_warmup_steps", "kl_cycle_steps"):
             if not getattr(self, name) >= 0:
                 raise ValueError(
@@ -282,12 +279,13 @@ def _reconstruction(config: SequenceConfig, has_values: bool
     def annealed(term):
         return Annealed(term, config.kl_hold_steps, config.kl_warmup_steps,
                         config.kl_cycle_steps)
-    prices = {"kl": annealed(FreeBits(config.free_bits))}
     if config.free_nats:
-        prices["kl"] = annealed(FreeNats(
-            config.free_nats, config.encoder_energy))
-    elif config.learned_prior and config.encoder_energy:
-        prices["encoded_energy"] = annealed(encoded_energy)
+        prices = {"kl": FreeNats(config.free_nats, config.encoder_energy)}
+    else:
+        prices = {"kl": FreeBits(config.free_bits)}
+        if config.learned_prior and config.encoder_energy:
+            prices["encoded_energy"] = encoded_energy
+    terms = {name: annealed(term) for name, term in prices.items()}
     return {"bound": Objective(
-        ("decoder", "encoder", *values), {**nll, **prices, **values},
+        ("decoder", "encoder", *values), {**nll, **terms, **values},
         dict.fromkeys(prices, config.kl_weight))}
