@@ -80,8 +80,8 @@ class Shift:
             data = self._data(texts, values)
             last = chosen.first_steps + (number + 1) * steps
             # Restores the newest checkpoint of an earlier call.
-            fit(model, data, last, verbose=False, run=dataclasses.replace(
-                run, train_steps=last))
+            fit(model, data, last, workdir=chosen.output, verbose=False,
+                run=dataclasses.replace(run, train_steps=last))
             found = self._propose(model, data, number)
             texts, values = _best([*zip(texts, values), *found],
                                   chosen.set_size)

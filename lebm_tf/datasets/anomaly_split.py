@@ -28,7 +28,8 @@ def anomaly_split(data: ImageData, label: int) -> ImageData:
     Raises:
         InputError: If labels are missing, there is none such, or no other.
     """
-    if data.y_train is None or data.y_test is None:
+    if any(getattr(data, name, None) is None
+           for name in ("y_train", "y_test")):
         raise InputError(
             f"an anomaly split needs labels, {data.name} has none.")
     x = np.concatenate([data.x_train, data.x_test])

@@ -38,7 +38,7 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     and `load_trajectories`.
 
     csv:FILE is one of trajectories if its first line names the columns frame
-    and agent, and one of vectors if not.
+    and agent, or `trajectories` says something; and one of vectors if not.
 
     `digits` comes with scikit-learn. `mnist`, `fashion_mnist`, `svhn_cropped`,
     `cifar10` and `celeb_a` are read from the first of these that is there:
@@ -75,20 +75,17 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     framing = parse_framing(crop, image_size)
     kind, colon, path = name.partition(":")
     if kind + colon in _kinds(TRAJECTORIES) and (
-            kind + colon not in _kinds(VECTORS) or is_trajectory_table(
-                os.path.expanduser(path))):
+            kind + colon not in _kinds(VECTORS)
+            or trajectories != TrajectoryOptions()
+            or is_trajectory_table(os.path.expanduser(path))):
         _unset(name, image_size=image_size, crop=crop, max_length=max_length,
                vocabulary_size=vocabulary_size, label_column=label_column)
         return load_trajectories(
             name, os.path.expanduser(data_dir), trajectories)
-    for field in dataclasses.fields(trajectories):
-        if getattr(trajectories, field.name) != field.default:
-            raise InputError(
-                f"trajectories_{field.name} must be left out for {name}, got "
-                f"{getattr(trajectories, field.name)!r}.")
     if kind + colon in _kinds(VECTORS):
         _unset(name, image_size=image_size, crop=crop, max_length=max_length,
                vocabulary_size=vocabulary_size)
+        _unset_options(name, trajectories)
         return load_vectors(name, data_dir=os.path.expanduser(data_dir),
                             label_column=label_column)
     _unset(name, label_column=label_column)
@@ -104,6 +101,7 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
            else invalid_smiles)
     if name in UNIGRAMS:
         _unset(name, image_size=image_size, crop=crop, max_length=max_length)
+        _unset_options(name, trajectories)
         return load_unigrams(name, data_dir=os.path.expanduser(data_dir),
                              vocabulary_size=vocabulary_size)
     _unset(name, max_length=max_length, vocabulary_size=vocabulary_size)

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.mcmc import rng
-from lebm_tf.mcmc.kernel import Position
+from lebm_tf.mcmc.kernel import Position, num_chains
 from lebm_tf.models.batching import in_batches
 from lebm_tf.samplers.initializer import FromBatch
 
@@ -33,7 +33,7 @@ class MeaningInference:
 
         def run(seed, value, z):
             batch = {"start": z, "value": value}
-            return sampler.draw(self.generation_target(batch), len(value),
+            return sampler.draw(self.generation_target(batch), num_chains(z),
                                 batch, seed).position
         step = self._compiled(f"climb/{num_steps}", run)
         leaf = tf.nest.flatten(z)[0]

@@ -19,18 +19,9 @@ def leaky_relu(x: tf.Tensor) -> tf.Tensor:
 
 def gelu(x: tf.Tensor) -> tf.Tensor:
     """x Phi(x) with the normal distribution function Phi, by erf."""
-    return _gelu(x)
-
-
-@tf.custom_gradient
-def _gelu(x):
-    """With Phi kept for the gradient, Phi(x) + x phi(x)."""
-    phi = 0.5 * (1.0 + tf.math.erf(x * math.sqrt(0.5)))
-
-    def gradient(upstream):
-        density = tf.exp(-0.5 * x * x) * math.sqrt(0.5 / math.pi)
-        return upstream * (phi + x * density)
-    return x * phi, gradient
+    if x.dtype == tf.float64:
+        return 0.5 * x * (1.0 + tf.math.erf(x / math.sqrt(2.0)))
+    return tf.nn.gelu(x, approximate=False)
 
 
 ACTIVATIONS = {"gelu": gelu, "leaky_relu": leaky_relu, "relu": tf.nn.relu,

@@ -99,7 +99,8 @@ def test_a_wrong_value_is_named_with_what_was_needed(
 
 def test_a_flag_of_another_family_is_refused(refused):
     line = refused(train, SMOKE, "--kl_weight=2")
-    assert "--kl_weight is a flag of the family vae, not of image" in line
+    assert ("--kl_weight is a flag of the family vae, sequence, symbol_vector, "
+            "trajectory, not of image") in line
 
 
 def test_what_is_no_flag_is_refused(refused):

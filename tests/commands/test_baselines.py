@@ -16,7 +16,8 @@ FLAGS = ["--anomaly_label=3", f"--evaluators={MEASURED}",
 
 
 @pytest.mark.parametrize("family", sorted(
-    set(lebm_tf.FAMILIES) - {"image", "sequence", "symbol_vector", "m1_m2"}))
+    set(lebm_tf.FAMILIES) - {"image", "m1_m2", "sequence", "symbol_vector",
+                             "trajectory"}))
 def test_a_baseline_is_trained_resumed_measured_sampled_and_served(
         family, tmp_path):
     smoke, path = f"--flagfile=configs/smoke/{family}.cfg", tmp_path / "run"

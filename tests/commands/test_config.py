@@ -114,7 +114,10 @@ def test_a_flag_is_left_out_with_its_value_alone(capsys):
         capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("path", sorted(glob.glob("configs/baselines/*.cfg")))
+# M1+M2 is one of few labels, for symbol_vector.
+@pytest.mark.parametrize("path", sorted(
+    set(glob.glob("configs/baselines/*.cfg")) - {
+        "configs/baselines/m1_m2.cfg"}))
 @pytest.mark.parametrize("learned", ["image_mnist_anomaly", "image_svhn",
                                      "image_celeba64"])
 def test_a_baseline_is_one_flag_away_from_the_learned_prior(path, learned):

@@ -202,7 +202,7 @@ def ask(served, request):
     (["--evaluators=frechet"], "trajector"),
     (["--dataset=digits"], "trajectories_past_length must be left out"),
     (["--dataset=csv:nowhere.csv"], "got no file at nowhere.csv"),
-    (["--dataset=zara3"], "Did you mean zara1"),
+    (["--dataset=zara3"], "Did you mean zara"),
     (["--evaluation_num_paths=0"], "evaluation_num_paths must be >= 1"),
     (["--evaluation_miss_distance=-1"], "miss_distance must be >= 0")])
 def test_a_wrong_value_is_named_with_what_was_needed(

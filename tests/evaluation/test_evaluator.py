@@ -40,8 +40,8 @@ def check(metrics, folder, name):
 
 
 @pytest.mark.parametrize("name", sorted(
-    set(EVALUATORS) - {"anomaly", "latents", "perplexity", "sentences",
-                       "sequences"}))
+    set(EVALUATORS) - {"anomaly", "latents", "molecules", "perplexity",
+                       "sentences", "sequences", "symbols", "trajectories"}))
 def test_it_yields_plain_numbers_for_an_energy_model(
         name, energy_model, context, tmp_path):
     check(evaluate(energy_model, context, [name]), tmp_path, name)
@@ -94,8 +94,9 @@ def test_the_chains_start_where_the_base_is(energy_model, context):
 def test_unknown_evaluators_list_the_known(energy_model, context):
     with raises(
             InputError, "evaluator must be one of anomaly, chains, codes, "
-            "frechet, latents, likelihood, perplexity, pictures, "
-            "reconstruction, sentences, sequences, got 'fid'."):
+            "frechet, latents, likelihood, molecules, perplexity, pictures, "
+            "reconstruction, sentences, sequences, symbols, trajectories, got "
+            "'fid'."):
         evaluate(energy_model, context, ["frechet", "fid"])
 
 

@@ -214,5 +214,5 @@ def test_a_vocabulary_belongs_to_sequences_alone(data, tmp_path):
         export_model(build_pictures(), str(tmp_path), (8, 8, 3),
                      vocabulary=data.vocabulary)
     with pytest.raises(InputError, match="or the vocabulary of sequences, got "
-                       "sequences without"):
+                       "one of tokens"):
         export_model(model_of(data), str(tmp_path), data.shape)
