@@ -1,5 +1,7 @@
 """How every test runs: one thread, two logical CPUs, no retries of luck."""
 
+import ctypes
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,6 +26,18 @@ hypothesis.settings.register_profile(
     "lebm_tf", deadline=None, derandomize=True, database=None,
     max_examples=12)
 hypothesis.settings.load_profile("lebm_tf")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory(request):
+    """After a file what it kept is given back: models that its functions
+    cached, and pages that the allocator holds."""
+    yield
+    for value in vars(request.module).values():
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture
