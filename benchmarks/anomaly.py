@@ -12,16 +12,12 @@ benchmarks/results/anomaly.json and .md.
 
 import dataclasses
 import os
-import platform
-import shlex
 import statistics
-import subprocess
 import sys
 
-from lebm_tf import command, config, files
-from lebm_tf.errors import InputError
+from benchmarks import runs
+from lebm_tf import command, config
 
-RESULTS = os.path.join(os.path.dirname(__file__), "results")
 METRICS = {"anomaly/auprc_log_joint": "log_joint", "anomaly/auprc_damc": "damc",
            "anomaly/mse_normal": "mse", "training/seconds": "seconds"}
 SCORES = {"log_joint": "-log p(x, z)",
@@ -92,37 +88,25 @@ def measure(system: str, digit: int, seed: int, chosen: AnomalyBenchmark
         InputError: If training ends with an error.
     """
     flagfile, flags = SYSTEMS[system]
-    workdir = os.path.join(chosen.workdir, "".join(
-        c if c.isalnum() else "_" for c in system), f"{digit}_{seed}")
-    path = os.path.join(workdir, "metrics.json")
-    if not (os.path.exists(path)
-            and "training/seconds" in files.read_json(path)):
-        arguments = [
-            f"--flagfile={flagfile}", *flags, f"--anomaly_label={digit}",
-            f"--seed={seed}", f"--workdir={workdir}", "--baseline="]
-        if chosen.data_dir:
-            arguments.append(f"--data_dir={chosen.data_dir}")
-        command.say("python -m lebm_tf.train " + shlex.join(arguments))
-        status = subprocess.call(
-            [sys.executable, "-m", "lebm_tf.train", *arguments])
-        if status:
-            raise InputError(f"training of {workdir} must end well, got exit "
-                             f"status {status}.")
-    metrics = files.read_json(path)
+    metrics = runs.trained(
+        os.path.join(chosen.workdir, runs.folder_of(system),
+                     f"{digit}_{seed}"),
+        f"--flagfile={flagfile}", *flags, f"--anomaly_label={digit}",
+        f"--seed={seed}", "--baseline=", data_dir=chosen.data_dir)
     return {name: metrics[key] for key, name in METRICS.items()}
 
 
 def table(results: dict) -> str:
     """Markdown: areas by digit and score, the mean and the seeds it is of."""
     digits = sorted(map(int, {
-        digit for runs in results["runs"].values() for digit in runs}))
+        digit for found in results["runs"].values() for digit in found}))
     lines = ["| | " + " | ".join(map(str, digits)) + " |",
              "|---|" + "---|" * len(digits)]
     for score, meaning in SCORES.items():
-        for name, runs in results["runs"].items():
+        for name, found in results["runs"].items():
             cells = []
             for digit in digits:
-                values = [run[score] for run in runs.get(
+                values = [run[score] for run in found.get(
                     str(digit), {}).values()]
                 cells.append(f"{statistics.mean(values):.3f} (" + ", ".join(
                     f"{value:.3f}" for value in values) + ")"
@@ -133,8 +117,8 @@ def table(results: dict) -> str:
             f"{values[digit]:.3f}" for digit in digits) + " |")
     lines += ["", "| | error of reconstruction | minutes of training |",
               "|---|---|---|"]
-    for name, runs in results["runs"].items():
-        every = [run for seeds in runs.values() for run in seeds.values()]
+    for name, found in results["runs"].items():
+        every = [run for seeds in found.values() for run in seeds.values()]
         lines.append(
             f"| {name} | "
             f"{statistics.mean(run['mse'] for run in every):.4f} | "
@@ -145,21 +129,14 @@ def table(results: dict) -> str:
 def main(values) -> None:
     """Measures what is left, and writes the table after every run."""
     chosen = config.from_flags(AnomalyBenchmark, values)
-    path = os.path.join(RESULTS, "anomaly.json")
-    results = files.read_json(path) if os.path.exists(path) else {"runs": {}}
-    results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
-    results["python"] = platform.python_version()
+    results = runs.begun("anomaly", "runs")
     for digit in chosen.digits:
         for system in chosen.systems or SYSTEMS:
             for seed in chosen.seeds:
-                runs = results["runs"].setdefault(system, {})
-                runs.setdefault(str(digit), {})[str(seed)] = measure(
-                    system, digit, seed, chosen)
-                files.write_json(path, results)
-                with files.atomic_path(
-                        os.path.join(RESULTS, "anomaly.md")) as target:
-                    with open(target, "w", encoding="utf-8") as file:
-                        file.write(table(results))
+                results["runs"].setdefault(system, {}).setdefault(
+                    str(digit), {})[str(seed)] = measure(
+                        system, digit, seed, chosen)
+                runs.write("anomaly", results, table(results))
     command.say(table(results))
 
 

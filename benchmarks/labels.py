@@ -12,16 +12,12 @@ made again. Writes, after each run, benchmarks/results/labels.json and .md.
 
 import dataclasses
 import os
-import platform
-import shlex
 import statistics
-import subprocess
 import sys
 
-from lebm_tf import command, config, files
-from lebm_tf.errors import InputError
+from benchmarks import runs
+from lebm_tf import command, config
 
-RESULTS = os.path.join(os.path.dirname(__file__), "results")
 METRICS = {
     "symbols/accuracy": "accuracy",
     "symbols/validation_accuracy": "validation_accuracy",
@@ -92,26 +88,14 @@ def measure(task: str, system: str, num_labels: int, seed: int,
     Raises:
         InputError: If training ends with an error.
     """
-    workdir = os.path.join(chosen.workdir, task, "".join(
-        c if c.isalnum() else "_" for c in system), f"{num_labels}_{seed}")
-    path = os.path.join(workdir, "metrics.json")
-    if not (os.path.exists(path)
-            and "training/seconds" in files.read_json(path)):
-        if chosen.only_found:
-            return None
-        arguments = [
-            f"--flagfile={TASKS[task][0]}", *SYSTEMS[system],
-            f"--num_labels={num_labels}", f"--label_seed={seed}",
-            f"--seed={seed}", f"--workdir={workdir}"]
-        if chosen.data_dir:
-            arguments.append(f"--data_dir={chosen.data_dir}")
-        command.say("python -m lebm_tf.train " + shlex.join(arguments))
-        status = subprocess.call(
-            [sys.executable, "-m", "lebm_tf.train", *arguments])
-        if status:
-            raise InputError(f"training of {workdir} must end well, got exit "
-                             f"status {status}.")
-    metrics = files.read_json(path)
+    workdir = os.path.join(chosen.workdir, task, runs.folder_of(system),
+                           f"{num_labels}_{seed}")
+    if chosen.only_found and not runs.is_trained(workdir):
+        return None
+    metrics = runs.trained(
+        workdir, f"--flagfile={TASKS[task][0]}", *SYSTEMS[system],
+        f"--num_labels={num_labels}", f"--label_seed={seed}",
+        f"--seed={seed}", data_dir=chosen.data_dir)
     return {name: metrics[key] for key, name in METRICS.items()
             if key in metrics}
 
@@ -134,10 +118,10 @@ def table(results: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(task, system, count, runs):
+def _row(task, system, count, found):
     def mean(name, digits):
-        return f"{statistics.mean(run[name] for run in runs):.{digits}f}"
-    values = [100 * run["accuracy"] for run in runs]
+        return f"{statistics.mean(run[name] for run in found):.{digits}f}"
+    values = [100 * run["accuracy"] for run in found]
     spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return (f"| {task}, {count} | {system} | "
             f"{statistics.mean(values):.1f}{spread} | "
@@ -150,10 +134,7 @@ def _row(task, system, count, runs):
 def main(values) -> None:
     """Measures what is left, and writes the table after every run."""
     chosen = config.from_flags(LabelsBenchmark, values)
-    path = os.path.join(RESULTS, "labels.json")
-    results = files.read_json(path) if os.path.exists(path) else {"runs": {}}
-    results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
-    results["python"] = platform.python_version()
+    results = runs.begun("labels", "runs")
     for task in chosen.tasks or TASKS:
         for system in chosen.systems or SYSTEMS:
             if (system in _OF_PICTURES and task not in _PICTURES) or (
@@ -164,14 +145,10 @@ def main(values) -> None:
                     found = measure(task, system, count, seed, chosen)
                     if found is None:
                         continue
-                    runs = results["runs"].setdefault(task, {}).setdefault(
-                        system, {}).setdefault(str(count), {})
-                    runs[str(seed)] = found
-                    files.write_json(path, results)
-                    with files.atomic_path(os.path.join(
-                            RESULTS, "labels.md")) as target:
-                        with open(target, "w", encoding="utf-8") as file:
-                            file.write(table(results))
+                    results["runs"].setdefault(task, {}).setdefault(
+                        system, {}).setdefault(str(count), {})[
+                            str(seed)] = found
+                    runs.write("labels", results, table(results))
     command.say(table(results))
 
 

@@ -12,15 +12,11 @@ after each step, benchmarks/results/molecules.json and .md.
 
 import dataclasses
 import os
-import platform
-import shlex
-import subprocess
 import sys
 
+from benchmarks import runs
 from lebm_tf import command, config, files
-from lebm_tf.errors import InputError
 
-RESULTS = os.path.join(os.path.dirname(__file__), "results")
 # Name of a set of samples -> what it is.
 SETS = {"samples": "learned prior", "base_samples": "p0, same decoder",
         "real": "training data"}
@@ -70,37 +66,21 @@ class MoleculeBenchmark:
                                  f"{', '.join(SHIFTS)}, got {name!r}.")
 
 
-def call(module: str, *arguments: str) -> None:
-    """Runs a command of the library, and shows it.
-
-    Raises:
-        InputError: If it ends with an error.
-    """
-    command.say(f"python -m lebm_tf.{module} " + shlex.join(arguments))
-    status = subprocess.call(
-        [sys.executable, "-m", f"lebm_tf.{module}", *arguments])
-    if status:
-        raise InputError(f"lebm_tf.{module} must end well, got exit status "
-                         f"{status}.")
-
-
 def trained(seed: int, chosen: MoleculeBenchmark) -> tuple[str, dict]:
     """The work directory of a run, trained if need be, and its metrics."""
     workdir = os.path.join(chosen.workdir, f"seed_{seed}")
-    path = os.path.join(workdir, "metrics.json")
-    if not (os.path.exists(path)
-            and "training/seconds" in files.read_json(path)):
-        call("train", f"--flagfile={chosen.flagfile}", f"--seed={seed}",
-             f"--workdir={workdir}", "--evaluators=sequences",
-             "--evaluation_num_draws=1", *_data(chosen))
-    return workdir, files.read_json(path)
+    return workdir, runs.trained(
+        workdir, f"--flagfile={chosen.flagfile}", f"--seed={seed}",
+        "--evaluators=sequences", "--evaluation_num_draws=1",
+        data_dir=chosen.data_dir)
 
 
 def measured(workdir: str, heat: float, chosen: MoleculeBenchmark) -> dict:
     """What the evaluator says of samples at a temperature of tokens."""
-    call("evaluate", f"--workdir={workdir}", "--evaluators=molecules",
-         f"--evaluation_num_samples={chosen.num_samples}",
-         f"--evaluation_token_temperature={heat}", *_data(chosen))
+    runs.call(
+        "lebm_tf.evaluate", f"--workdir={workdir}", "--evaluators=molecules",
+        f"--evaluation_num_samples={chosen.num_samples}",
+        f"--evaluation_token_temperature={heat}", data_dir=chosen.data_dir)
     metrics = files.read_json(os.path.join(workdir, "metrics.json"))
     return {name: value for name, value in metrics.items()
             if name.startswith("molecules/")}
@@ -109,9 +89,10 @@ def measured(workdir: str, heat: float, chosen: MoleculeBenchmark) -> dict:
 def shifted(workdir: str, name: str, chosen: MoleculeBenchmark) -> list:
     """The rounds of a shift."""
     output = os.path.join(chosen.workdir, f"shift_{name}")
-    call("shift", f"--workdir={workdir}", f"--output={output}",
-         f"--property={name}", *SHIFTS[name], f"--rounds={chosen.rounds}",
-         f"--set_size={chosen.set_size}", *_data(chosen))
+    runs.call(
+        "lebm_tf.shift", f"--workdir={workdir}", f"--output={output}",
+        f"--property={name}", *SHIFTS[name], f"--rounds={chosen.rounds}",
+        f"--set_size={chosen.set_size}", data_dir=chosen.data_dir)
     return files.read_json(os.path.join(output, "shift.json"))["rounds"]
 
 
@@ -147,18 +128,10 @@ def table(results: dict) -> str:
 def main(values) -> None:
     """Makes what is left, and writes the table after every step."""
     chosen = config.from_flags(MoleculeBenchmark, values)
-    path = os.path.join(RESULTS, "molecules.json")
-    results = files.read_json(path) if os.path.exists(path) else {
-        "runs": {}, "shifts": {}}
-    results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
-    results["python"] = platform.python_version()
+    results = runs.begun("molecules", "runs", "shifts")
 
     def keep():
-        files.write_json(path, results)
-        with files.atomic_path(os.path.join(
-                RESULTS, "molecules.md")) as target:
-            with open(target, "w", encoding="utf-8") as file:
-                file.write(table(results))
+        runs.write("molecules", results, table(results))
     for seed in chosen.seeds:
         workdir, metrics = trained(seed, chosen)
         run = results["runs"].setdefault(str(seed), {"samples": {}})
@@ -174,10 +147,6 @@ def main(values) -> None:
         results["shifts"][name] = shifted(first, name, chosen)
         keep()
     command.say(table(results))
-
-
-def _data(chosen):
-    return [f"--data_dir={chosen.data_dir}"] if chosen.data_dir else []
 
 
 if __name__ == "__main__":

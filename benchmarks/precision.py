@@ -11,19 +11,16 @@ kept, so a stopped measurement goes on.
 
 import dataclasses
 import os
-import shlex
 import statistics
-import subprocess
 import sys
 
 from matplotlib.figure import Figure
 
+from benchmarks import runs
 from benchmarks.timing import machine
 from lebm_tf import command, config, files
-from lebm_tf.errors import InputError
 from lebm_tf.evaluation import pictures
 
-RESULTS = os.path.join(os.path.dirname(__file__), "results")
 PRECISIONS = {"float32": "tab:blue", "mixed_bfloat16": "tab:red"}
 LOSSES = {"loss/generator": "squared error, summed over a picture",
           "loss/energy": "E(posterior) - E(prior), nats"}
@@ -59,21 +56,11 @@ def measure(precision: str, seed: int, chosen: PrecisionBenchmark) -> dict:
         InputError: If training ends with an error.
     """
     workdir = os.path.join(chosen.workdir, f"{precision}_{seed}")
-    path = os.path.join(workdir, "metrics.json")
-    if not os.path.exists(path):
-        arguments = [
-            "--flagfile=configs/image_mnist.cfg", f"--seed={seed}",
-            f"--precision={precision}", f"--train_steps={chosen.steps}",
-            f"--log_every={_EVERY}", f"--checkpoint_every={chosen.steps}",
-            f"--workdir={workdir}", "--baseline=", "--evaluators="]
-        if chosen.data_dir:
-            arguments.append(f"--data_dir={chosen.data_dir}")
-        command.say("python -m lebm_tf.train " + shlex.join(arguments))
-        status = subprocess.call(
-            [sys.executable, "-m", "lebm_tf.train", *arguments])
-        if status:
-            raise InputError(f"training of {workdir} must end well, got exit "
-                             f"status {status}.")
+    runs.trained(
+        workdir, "--flagfile=configs/image_mnist.cfg", f"--seed={seed}",
+        f"--precision={precision}", f"--train_steps={chosen.steps}",
+        f"--log_every={_EVERY}", f"--checkpoint_every={chosen.steps}",
+        "--baseline=", "--evaluators=", data_dir=chosen.data_dir)
     rows = files.read_json(os.path.join(workdir, "history.json"))
     return {"steps": [row["step"] for row in rows],
             **{loss: [row[loss] for row in rows] for loss in LOSSES}}
@@ -86,10 +73,9 @@ def at_the_end(curve: list[float]) -> float:
 
 def table(results: dict) -> str:
     """Markdown: the losses at the end, by precision and seed."""
-    runs = results["runs"]
     lines = ["| | " + " | ".join(LOSSES.values()) + " |",
              "|---|" + "---|" * len(LOSSES)]
-    for precision, seeds in runs.items():
+    for precision, seeds in results["runs"].items():
         for seed, curves in seeds.items():
             lines.append(f"| {precision}, seed {seed} | " + " | ".join(
                 f"{at_the_end(curves[loss]):.4g}" for loss in LOSSES) + " |")
@@ -121,11 +107,8 @@ def main(values) -> None:
                "runs": {precision: {
                    str(seed): measure(precision, seed, chosen)
                    for seed in chosen.seeds} for precision in PRECISIONS}}
-    files.write_json(os.path.join(RESULTS, "precision.json"), results)
-    with files.atomic_path(os.path.join(RESULTS, "precision.md")) as path:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(table(results))
-    draw(os.path.join(RESULTS, "precision.png"), results)
+    runs.write("precision", results, table(results))
+    draw(os.path.join(runs.RESULTS, "precision.png"), results)
     command.say(table(results))
 
 

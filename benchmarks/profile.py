@@ -24,11 +24,11 @@ startup.import_tensorflow()
 import tensorflow as tf  # noqa: E402
 from tensorflow.tsl.profiler.protobuf import xplane_pb2  # noqa: E402
 
+from benchmarks import runs  # noqa: E402
 from benchmarks.timing import flops, machine, ours  # noqa: E402
 from benchmarks.timing.cases import Plan  # noqa: E402
-from lebm_tf import command, config, files  # noqa: E402
+from lebm_tf import command, config  # noqa: E402
 
-RESULTS = os.path.join(os.path.dirname(__file__), "results")
 _COUNTS = {"train": flops.train_step, "posterior": flops.posterior_chain}
 _WARM = 3  # Repetitions before the one that is recorded.
 _SHOWN = 0.01  # Share from which on an operation has a row.
@@ -112,10 +112,7 @@ def main(values) -> None:
     results = {"machine": machine.describe(), "cases": {
         f"{case} {precision}": record(case, precision)
         for case in chosen.cases for precision in chosen.precisions}}
-    files.write_json(os.path.join(RESULTS, "profile.json"), results)
-    with files.atomic_path(os.path.join(RESULTS, "profile.md")) as path:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(table(results))
+    runs.write("profile", results, table(results))
     command.say(table(results))
 
 

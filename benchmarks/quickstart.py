@@ -21,11 +21,11 @@ from lebm_tf import startup
 
 startup.import_tensorflow()
 
+from benchmarks import runs  # noqa: E402
 from lebm_tf import command, config, files  # noqa: E402
 from lebm_tf.evaluation import EvaluationConfig  # noqa: E402
 from lebm_tf.train import from_flagfile, train  # noqa: E402
 
-RESULTS = os.path.join(os.path.dirname(__file__), "results")
 _RUNS = {
     "learned prior": ("configs/quickstart.cfg", ()),
     "no energy": ("configs/quickstart.cfg",
@@ -101,10 +101,7 @@ def main(values) -> None:
         for seed in chosen.seeds:
             results["runs"].setdefault(name, {})[str(seed)] = measure(
                 name, seed, chosen.workdir)
-    files.write_json(os.path.join(RESULTS, "quickstart.json"), results)
-    with files.atomic_path(os.path.join(RESULTS, "quickstart.md")) as path:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(table(results))
+    runs.write("quickstart", results, table(results))
     command.say(table(results))
 
 

@@ -20,6 +20,7 @@ from lebm_tf import startup
 
 startup.import_tensorflow()
 
+from benchmarks import runs  # noqa: E402
 from benchmarks.timing import machine, report  # noqa: E402
 from benchmarks.timing.case import Case  # noqa: E402
 from benchmarks.timing.cases import (  # noqa: E402
@@ -29,7 +30,6 @@ from lebm_tf import command, config, files  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[1]
-RESULTS = os.path.join(os.path.dirname(__file__), "results")
 _BUSY = 0.2  # CPUs of other programs, from which on we say so.
 
 
@@ -69,7 +69,7 @@ class SpeedBenchmark:
         "eager", "channels_last", "bfloat16", "bfloat16+channels_last",
         "bfloat16+compile", "bfloat16+channels_last+compile")
     sizes: str = "published"
-    output: str = RESULTS
+    output: str = runs.RESULTS
     again: bool = False
 
     def __post_init__(self):
@@ -86,7 +86,7 @@ class SpeedBenchmark:
         if self.sizes not in ("published", "tiny"):
             raise ValueError("sizes must be published or tiny, got "
                              f"{self.sizes!r}.")
-        if self.sizes == "tiny" and self.output == RESULTS:
+        if self.sizes == "tiny" and self.output == runs.RESULTS:
             raise ValueError("output must be a folder of your own with sizes "
                              f"tiny, got {self.output}.")
 
@@ -148,10 +148,7 @@ def write(results: dict, order: list[str], chosen: SpeedBenchmark) -> None:
     results = {**results, "cases": dict(sorted(
         results["cases"].items(),
         key=lambda item: known.get(item[0], len(known))))}
-    files.write_json(os.path.join(chosen.output, "speed.json"), results)
-    with files.atomic_path(os.path.join(chosen.output, "speed.md")) as path:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(report.markdown(results))
+    runs.write("speed", results, report.markdown(results), chosen.output)
 
 
 def main(values) -> None:

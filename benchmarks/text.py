@@ -14,18 +14,14 @@ into benchmarks/results/SETTING.
 
 import dataclasses
 import os
-import platform
-import shlex
 import shutil
 import statistics
-import subprocess
 import sys
 
+from benchmarks import runs
 from lebm_tf import command, config, files
-from lebm_tf.errors import InputError
 from lebm_tf.evaluation.language_model import LanguageModelConfig
 
-RESULTS = os.path.join(os.path.dirname(__file__), "results")
 SETTINGS = {"ptb": "configs/sequence_ptb_small.cfg",
             "ptb_1000": "configs/sequence_ptb_1000.cfg"}
 # With free bits of every dimension, as published. With free_nats, as the
@@ -118,25 +114,25 @@ def measure(system: str, seed: int, chosen: TextBenchmark) -> None:
     Raises:
         InputError: If a command ends with an error.
     """
-    workdir = os.path.join(chosen.workdir, chosen.setting, "".join(
-        c if c.isalnum() else "_" for c in system) + f"_{seed}")
+    workdir = os.path.join(chosen.workdir, chosen.setting,
+                           f"{runs.folder_of(system)}_{seed}")
     path = os.path.join(workdir, "metrics.json")
     steps = chosen.train_steps
     made = files.read_json(path) if os.path.exists(path) else {}
     if made.get("training/steps", 0) < max(1, steps):
-        run("lebm_tf.train", f"--flagfile={SETTINGS[chosen.setting]}",
+        runs.call(
+            "lebm_tf.train", f"--flagfile={SETTINGS[chosen.setting]}",
             *SYSTEMS[system], f"--seed={seed}", f"--workdir={workdir}",
             *([f"--train_steps={steps}"] if steps else []),
-            *([f"--data_dir={chosen.data_dir}"] if chosen.data_dir else []))
+            data_dir=chosen.data_dir)
         yield files.read_json(path)
     for name, last in EVALUATORS.items():
         if last not in files.read_json(path):
-            run("lebm_tf.evaluate", f"--workdir={workdir}",
-                f"--evaluators={name}", *evaluation_flags(chosen),
-                *([f"--data_dir={chosen.data_dir}"] if chosen.data_dir
-                  else []))
+            runs.call("lebm_tf.evaluate", f"--workdir={workdir}",
+                      f"--evaluators={name}", *evaluation_flags(chosen),
+                      data_dir=chosen.data_dir)
         yield files.read_json(path)
-    shown = os.path.join(RESULTS, chosen.setting)
+    shown = os.path.join(runs.RESULTS, chosen.setting)
     if system == "learned prior" and seed == chosen.seeds[0]:
         os.makedirs(shown, exist_ok=True)
         for name in ("transition.txt", "interpolation.txt", "sequences.txt"):
@@ -144,29 +140,20 @@ def measure(system: str, seed: int, chosen: TextBenchmark) -> None:
                             os.path.join(shown, name))
 
 
-def run(module: str, *flags: str) -> None:
-    """Prints and runs a command; raises InputError if it fails."""
-    command.say(f"python -m {module} " + shlex.join(flags))
-    status = subprocess.call([sys.executable, "-m", module, *flags])
-    if status:
-        raise InputError(
-            f"{module} must end well, got exit status {status}.")
-
-
 def table(results: dict) -> str:
     """Markdown: means over seeds; a cell stays empty until it is measured."""
     lines = ["| | forward perplexity | reverse perplexity | reconstruction, "
              "nats a sentence | -log p(x), nats a sentence | its perplexity |",
              "|---|---|---|---|---|---|"]
-    runs = results["runs"]
+    found = results["runs"]
 
     def cell(system, key, form="{:.2f}"):
-        values = [metrics[key] for metrics in runs.get(system, {}).values()
+        values = [metrics[key] for metrics in found.get(system, {}).values()
                   if key in metrics]
         text = form.format(statistics.mean(values)) if values else ""
         return text + (" (" + ", ".join(map(form.format, values)) + ")"
                        if len(values) > 1 else "")
-    real = next((cell(system, "perplexity/real") for system in runs
+    real = next((cell(system, "perplexity/real") for system in found
                  if cell(system, "perplexity/real")), "")
     lines.append(f"| real test sentences | {real} | | | | |")
     for row, (system, samples) in ROWS.items():
@@ -183,9 +170,9 @@ def table(results: dict) -> str:
     lines += ["", "| | active units | KL(q(z given x), N(0, I)) | mutual "
               "information | KL(q(z), N(0, I)) | steps | minutes |",
               "|---|---|---|---|---|---|---|"]
-    for system in runs:
+    for system in found:
         seconds = [metrics["training/seconds"] / 60
-                   for metrics in runs[system].values()
+                   for metrics in found[system].values()
                    if "training/seconds" in metrics]
         lines.append(f"| {system} | " + " | ".join([
             cell(system, "latents/active_units", "{:.0f}"),
@@ -200,21 +187,14 @@ def table(results: dict) -> str:
 def main(values) -> None:
     """Measures what is left, and writes the table after every step."""
     chosen = config.from_flags(TextBenchmark, values)
-    path = os.path.join(RESULTS, f"{chosen.setting}.json")
-    results = files.read_json(path) if os.path.exists(path) else {"runs": {}}
-    results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
-    results["python"] = platform.python_version()
+    results = runs.begun(chosen.setting, "runs")
     results["settings"] = config.to_dict(chosen)
     del results["settings"]["data_dir"], results["settings"]["workdir"]
     for seed in chosen.seeds:
         for system in chosen.systems or SYSTEMS:
             for metrics in measure(system, seed, chosen):
                 results["runs"].setdefault(system, {})[str(seed)] = metrics
-                files.write_json(path, results)
-                with files.atomic_path(os.path.join(
-                        RESULTS, f"{chosen.setting}.md")) as target:
-                    with open(target, "w", encoding="utf-8") as file:
-                        file.write(table(results))
+                runs.write(chosen.setting, results, table(results))
     command.say(table(results))
 
 

@@ -11,16 +11,12 @@ benchmarks/results/trajectories.json and .md.
 
 import dataclasses
 import os
-import platform
-import shlex
 import statistics
-import subprocess
 import sys
 
+from benchmarks import runs
 from lebm_tf import command, config, files
-from lebm_tf.errors import InputError
 
-RESULTS = os.path.join(os.path.dirname(__file__), "results")
 SCENES = ("eth", "hotel", "univ", "zara1", "zara2")
 FLAGFILES = {"sdd": "configs/trajectory_sdd.cfg", **{
     scene: "configs/trajectory_eth_ucy.cfg" for scene in SCENES}}
@@ -70,22 +66,10 @@ def measure(name: str, seed: int, chosen: TrajectoryBenchmark) -> dict:
         InputError: If training ends with an error.
     """
     workdir = os.path.join(chosen.workdir, f"{name}_{seed}")
-    path = os.path.join(workdir, "metrics.json")
-    if not (os.path.exists(path)
-            and "training/seconds" in files.read_json(path)):
-        arguments = [
-            f"--flagfile={FLAGFILES[name]}", f"--dataset={name}",
-            f"--seed={seed}", f"--workdir={workdir}",
-            "--evaluation_watch_test"]
-        if chosen.data_dir:
-            arguments.append(f"--data_dir={chosen.data_dir}")
-        command.say("python -m lebm_tf.train " + shlex.join(arguments))
-        status = subprocess.call(
-            [sys.executable, "-m", "lebm_tf.train", *arguments])
-        if status:
-            raise InputError(f"training of {workdir} must end well, got exit "
-                             f"status {status}.")
-    metrics = files.read_json(path)
+    metrics = runs.trained(
+        workdir, f"--flagfile={FLAGFILES[name]}", f"--dataset={name}",
+        f"--seed={seed}", "--evaluation_watch_test",
+        data_dir=chosen.data_dir)
     found = {key[len(PREFIX):]: value for key, value in metrics.items()
              if key.startswith(PREFIX)}
     rows = files.read_json(os.path.join(workdir, "validation.json"))
@@ -108,8 +92,8 @@ def table(results: dict) -> str:
         "test, as the authors chose (nearest plan) | published by the authors "
         "(nearest plan) | measured anew by others (minimum) |",
         "|---|---|---|---|---|---|---|"]
-    for name, runs in results["runs"].items():
-        found = list(runs.values())
+    for name, seeds in results["runs"].items():
+        found = list(seeds.values())
         cells = [_pair(found, PAIRS["nearest_plan"]),
                  _pair(found, PAIRS["minimum"]),
                  _pair(found[:1], PAIRS["minimum"], "constant_velocity/"),
@@ -117,15 +101,15 @@ def table(results: dict) -> str:
                  *(f"{known[name][0]:.2f} / {known[name][1]:.2f}"
                    if name in known else ""
                    for known in (PUBLISHED, MEASURED_ANEW))]
-        seeds = ", ".join(runs)
-        lines.append(f"| {name} ({seeds}) | " + " | ".join(cells) + " |")
+        lines.append(
+            f"| {name} ({', '.join(seeds)}) | " + " | ".join(cells) + " |")
     lines += ["", "| tested on | agents | miss rate | of constant velocity | "
               "kernel-density NLL, nats | of constant velocity | collision "
               "rate | of constant velocity | of the truth | one path of "
               "constant velocity | chosen step | minutes |",
               "|---|" + "---|" * 11]
-    for name, runs in results["runs"].items():
-        found = list(runs.values())
+    for name, seeds in results["runs"].items():
+        found = list(seeds.values())
         cells = [f"{found[0]['num_agents']:,}"]
         for key in SINGLE:
             for prefix in ("", "constant_velocity/"):
@@ -139,42 +123,35 @@ def table(results: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _mean(runs, key):
-    return statistics.mean(run[key] for run in runs)
+def _mean(found, key):
+    return statistics.mean(run[key] for run in found)
 
 
-def _pair(runs, keys, prefix=""):
+def _pair(found, keys, prefix=""):
     """Means over the runs that have them, with the seeds' own behind."""
-    runs = [run for run in runs if prefix + keys[0] in run]
-    if not runs:
+    found = [run for run in found if prefix + keys[0] in run]
+    if not found:
         return ""
-    digits = 2 if _mean(runs, prefix + keys[0]) > 2 else 3
-    text = " / ".join(f"{_mean(runs, prefix + key):.{digits}f}"
+    digits = 2 if _mean(found, prefix + keys[0]) > 2 else 3
+    text = " / ".join(f"{_mean(found, prefix + key):.{digits}f}"
                       for key in keys)
-    if len(runs) == 1:
+    if len(found) == 1:
         return text
     return text + " (" + ", ".join(
         "/".join(f"{run[prefix + key]:.{digits}f}" for key in keys)
-        for run in runs) + ")"
+        for run in found) + ")"
 
 
 def main(values) -> None:
     """Measures what is left, and writes the table after every run."""
     chosen = config.from_flags(TrajectoryBenchmark, values)
-    path = os.path.join(RESULTS, "trajectories.json")
-    results = files.read_json(path) if os.path.exists(path) else {"runs": {}}
-    results["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
-    results["python"] = platform.python_version()
+    results = runs.begun("trajectories", "runs")
     for name in chosen.sets:
         seeds = chosen.seeds if name == "sdd" else chosen.scene_seeds
         for seed in seeds:
             results["runs"].setdefault(name, {})[str(seed)] = measure(
                 name, seed, chosen)
-            files.write_json(path, results)
-            with files.atomic_path(
-                    os.path.join(RESULTS, "trajectories.md")) as target:
-                with open(target, "w", encoding="utf-8") as file:
-                    file.write(table(results))
+            runs.write("trajectories", results, table(results))
     command.say(table(results))
 
 

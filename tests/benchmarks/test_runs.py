@@ -1,0 +1,57 @@
+"""Runs are made once; results grow and are whole."""
+
+import json
+import subprocess
+
+import pytest
+
+from benchmarks import runs
+from lebm_tf.errors import InputError
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What was run, in place of running it; the exit status is `status`."""
+    seen = []
+
+    def call(arguments):
+        seen.append(arguments[1:])
+        return call.status
+    call.status = 0
+    monkeypatch.setattr(subprocess, "call", call)
+    return seen, call
+
+
+def test_a_run_that_has_ended_is_found_and_another_is_made(called, tmp_path):
+    seen, _ = called
+    workdir = str(tmp_path)
+    assert not runs.is_trained(workdir)
+    (tmp_path / "metrics.json").write_text('{"run/step": 3}')  # Not ended.
+    runs.trained(workdir, "--seed=1", data_dir="there")
+    assert seen == [["-m", "lebm_tf.train", "--seed=1",
+                     f"--workdir={workdir}", "--data_dir=there"]]
+    (tmp_path / "metrics.json").write_text('{"training/seconds": 5.0}')
+    assert runs.trained(workdir, "--seed=1") == {"training/seconds": 5.0}
+    assert len(seen) == 1
+
+
+def test_a_command_that_fails_is_named(called):
+    called[1].status = 2
+    with pytest.raises(InputError, match="lebm_tf.evaluate must end well, got "
+                       "exit status 2 with --seed=1."):
+        runs.call("lebm_tf.evaluate", "--seed=1")
+
+
+def test_results_grow_in_the_file_that_is_there(monkeypatch, tmp_path):
+    monkeypatch.setattr(runs, "RESULTS", str(tmp_path))
+    results = runs.begun("mine", "runs", "shifts")
+    assert results["runs"] == results["shifts"] == {}
+    results["runs"]["a"] = 1
+    runs.write("mine", results, "| a |\n", str(tmp_path))
+    assert json.loads((tmp_path / "mine.json").read_text()) == results
+    assert (tmp_path / "mine.md").read_text() == "| a |\n"
+    assert runs.begun("mine", "runs", "shifts") == results
+
+
+def test_a_system_is_a_folder():
+    assert runs.folder_of("SRI, 5 layers") == "SRI__5_layers"
