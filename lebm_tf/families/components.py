@@ -1,10 +1,11 @@
 """Pieces of configuration that several families share."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, Mapping, NamedTuple
 
 from lebm_tf.densities import GaussianAttribute
 from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
+from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     ConvEncoder, DeconvGenerator, EnergyMLP, VectorMLP, check_image_shape)
 from lebm_tf.networks.activations import get as get_activation
@@ -143,6 +144,22 @@ def sampler(chain: ChainConfig, start, num_steps: int = 0) -> ShortRun:
     """The chains of a configuration, from a start, with other moves if any."""
     return ShortRun(start, chain.make_kernel(), num_steps or chain.num_steps,
                     chain.jit_compile)
+
+
+def compiled(model: EnergyModel, optimizers: Mapping[str, OptimizerConfig],
+             data: DataSpec, batch_size: int) -> EnergyModel:
+    """The model with its optimizers, whose schedules count in epochs.
+
+    Args:
+        model: Built.
+        optimizers: Part -> optimizer, for exactly the parts.
+        data: What it learns from.
+        batch_size: Examples of a step.
+    """
+    steps_per_epoch = max(1, data.num_train // batch_size)
+    model.compile({part: optimizer.make(steps_per_epoch)
+                   for part, optimizer in optimizers.items()})
+    return model
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
-    sampler)
+    compiled, sampler)
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
     Objective, encoder_teaching, energy_contrast, energy_magnitude,
@@ -159,7 +159,4 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
                            config.generation_steps),
         inference=sampler(config.posterior, inferred,
                           config.inference_steps))
-    steps_per_epoch = max(1, data.num_train // batch_size)
-    model.compile({part: optimizer.make(steps_per_epoch)
-                   for part, optimizer in configs.items()})
-    return model
+    return compiled(model, configs, data, batch_size)

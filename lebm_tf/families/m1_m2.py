@@ -11,7 +11,8 @@ import keras
 
 from lebm_tf.densities import (
     ClassifiedNormal, ConditionalGaussian, GaussianLikelihood, LabelledVAE)
-from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
+from lebm_tf.families.components import (
+    DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
@@ -108,8 +109,5 @@ def build(config: M1M2Config, data: DataSpec, *, batch_size: int = 100,
                     "labelled": data.num_labels / data.num_train,
                     "classification": config.labelled_weight})},
         generation=ShortRun(FromBase(second), Langevin(1.0), 0))
-    steps_per_epoch = max(1, data.num_train // batch_size)
-    model.compile({
-        part: getattr(config, f"{part}_optimizer").make(steps_per_epoch)
-        for part in model.parts})
-    return model
+    return compiled(model, {part: getattr(config, f"{part}_optimizer")
+                            for part in model.parts}, data, batch_size)

@@ -14,7 +14,8 @@ import dataclasses
 import keras
 
 from lebm_tf.densities import GaussianLikelihood, GaussianMixture, PointEncoder
-from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
+from lebm_tf.families.components import (
+    DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
@@ -113,8 +114,5 @@ def build(config: RAEConfig, data: DataSpec, *, batch_size: int = 100,
             ("generator", "encoder"), terms, weights)},
         positive=Encoded(encoder), seed=seed,
         generation=ShortRun(FromBase(prior), Langevin(1.0), 0))
-    steps_per_epoch = max(1, data.num_train // batch_size)
-    model.compile({
-        part: getattr(config, f"{part}_optimizer").make(steps_per_epoch)
-        for part in model.parts})
-    return model
+    return compiled(model, {part: getattr(config, f"{part}_optimizer")
+                            for part in model.parts}, data, batch_size)

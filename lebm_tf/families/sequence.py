@@ -16,7 +16,7 @@ from lebm_tf.densities import (
     ConditionalGaussian, DecodingConfig, EnergyPrior, SequenceLikelihood,
     StandardNormal)
 from lebm_tf.families.components import (
-    AttributeConfig, ChainConfig, DataSpec, EnergyConfig, sampler)
+    AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
@@ -255,10 +255,8 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
             config.posterior, start),
         inference=Encoded(encoder) if amortized else sampler(
             config.posterior, inferred, config.inference_steps))
-    steps_per_epoch = max(1, data.num_train // batch_size)
-    model.compile({part: optimizers[part].make(steps_per_epoch)
-                   for part in parts})
-    return model
+    return compiled(model, {part: optimizers[part] for part in parts}, data,
+                    batch_size)
 
 
 def _reconstruction(config: SequenceConfig, has_values: bool

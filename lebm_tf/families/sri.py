@@ -22,7 +22,7 @@ import keras
 from lebm_tf.densities import (
     GaussianLikelihood, StandardNormal, TopDownGaussian)
 from lebm_tf.families.components import (
-    ChainConfig, DataSpec, GeneratorConfig, sampler)
+    ChainConfig, DataSpec, GeneratorConfig, compiled, sampler)
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import FirstLayer, VectorMLP
@@ -112,10 +112,8 @@ def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
         inference=sampler(config.posterior, fresh, config.inference_steps),
         # No energy to follow: a draw of the prior is a chain of no moves.
         generation=ShortRun(fresh, Langevin(1.0), 0))
-    steps_per_epoch = max(1, data.num_train // batch_size)
-    model.compile({part: config.generator_optimizer.make(steps_per_epoch)
-                   for part in parts})
-    return model
+    return compiled(model, dict.fromkeys(parts, config.generator_optimizer),
+                    data, batch_size)
 
 
 def _layers(config: SRIConfig, seed: int) -> TopDownGaussian:

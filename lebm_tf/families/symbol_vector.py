@@ -16,7 +16,7 @@ from lebm_tf.densities import (
     posterior_target)
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
-    sampler)
+    compiled, sampler)
 from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, ResidualConfig, kind_of, make_encoder,
     make_likelihood)
@@ -216,10 +216,8 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
                   sampler(config.posterior, inferred)) if learns else None,
         inference=Encoded(encoder) if amortized else sampler(
             config.posterior, inferred, config.inference_steps))
-    steps_per_epoch = max(1, data.num_train // batch_size)
-    model.compile({part: optimizers[part].make(steps_per_epoch)
-                   for part in parts})
-    return model
+    return compiled(model, {part: optimizers[part] for part in parts}, data,
+                    batch_size)
 
 
 def _objectives(config: SymbolVectorConfig, data: DataSpec

@@ -13,7 +13,7 @@ import keras
 from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
 from lebm_tf.families.components import (
-    ChainConfig, DataSpec, EnergyConfig, sampler)
+    ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     ContextEnergy, Forecaster, PlanEncoder, SocialContext)
@@ -202,11 +202,9 @@ def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
                            config.generation_steps),
         banks=banks, seed=seed)
     model.inference_batch = INFERENCE_BATCH
-    steps_per_epoch = max(1, data.num_train // batch_size)
-    model.compile({
-        "energy": config.energy_optimizer.make(steps_per_epoch),
-        "forecaster": config.forecaster_optimizer.make(steps_per_epoch)})
-    return model
+    return compiled(model, {"energy": config.energy_optimizer,
+                            "forecaster": config.forecaster_optimizer}, data,
+                    batch_size)
 
 
 def _forecast(config: TrajectoryConfig, future_length: int) -> Objective:

@@ -19,7 +19,8 @@ import keras
 
 from lebm_tf.densities import (
     ConditionalGaussian, GaussianLikelihood, LatentVAE, StandardNormal)
-from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
+from lebm_tf.families.components import (
+    DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
@@ -96,8 +97,5 @@ def build(config: TwoStageVAEConfig, data: DataSpec, *, batch_size: int = 100,
             "second": Objective(("second",), {"second": SecondBound(second)})},
         positive=Encoded(encoder), seed=seed,
         generation=ShortRun(FromBase(second), Langevin(1.0), 0))
-    steps_per_epoch = max(1, data.num_train // batch_size)
-    model.compile({
-        part: getattr(config, f"{part}_optimizer").make(steps_per_epoch)
-        for part in model.parts})
-    return model
+    return compiled(model, {part: getattr(config, f"{part}_optimizer")
+                            for part in model.parts}, data, batch_size)

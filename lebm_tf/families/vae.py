@@ -10,7 +10,8 @@ import keras
 
 from lebm_tf.densities import (
     ConditionalGaussian, GaussianLikelihood, StandardNormal)
-from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
+from lebm_tf.families.components import (
+    DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import Objective, gaussian_kl, negative_log_likelihood
@@ -73,8 +74,6 @@ def build(config: VAEConfig, data: DataSpec, *, batch_size: int = 100,
         objectives={"bound": bound}, positive=Encoded(encoder), seed=seed,
         # No energy to follow: a draw of the prior is a chain of no moves.
         generation=ShortRun(FromBase(base), Langevin(1.0), 0))
-    steps_per_epoch = max(1, data.num_train // batch_size)
-    model.compile({
-        "generator": config.generator_optimizer.make(steps_per_epoch),
-        "encoder": config.encoder_optimizer.make(steps_per_epoch)})
-    return model
+    return compiled(model, {"generator": config.generator_optimizer,
+                            "encoder": config.encoder_optimizer}, data,
+                    batch_size)
