@@ -76,6 +76,19 @@ class RecurrentConfig:
     dropout: float = 0.3
 
 
+@dataclasses.dataclass(frozen=True)
+class RecurrentDecoderConfig(RecurrentConfig):
+    """A recurrent network that says sequences.
+
+    Attributes:
+        tied: Whether logits are products of the state with the embeddings,
+            which then must be as wide.
+        starts_cell: Whether the first c of an LSTM depends on z, like h.
+    """
+    tied: bool = False
+    starts_cell: bool = False
+
+
 def kind_of(data: DataSpec) -> str:
     """images, sequences, unigrams or vectors."""
     if data.num_tokens:
@@ -145,5 +158,5 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
 
 
 __all__ = ["DecodingConfig", "DenseConfig", "EncoderConfig",
-           "GeneratorConfig", "RecurrentConfig", "ResidualConfig", "kind_of",
-           "make_encoder", "make_likelihood"]
+           "GeneratorConfig", "RecurrentConfig", "RecurrentDecoderConfig",
+           "ResidualConfig", "kind_of", "make_encoder", "make_likelihood"]

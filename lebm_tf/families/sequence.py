@@ -44,6 +44,9 @@ class DecoderConfig:
         num_layers: Of a Transformer, >= 1.
         num_heads: Of a Transformer, >= 1.
         num_slots: Vectors that stand for z in a Transformer, >= 1.
+        tied: Whether logits are products of a recurrent state with the
+            embeddings, which then must be as wide.
+        starts_cell: Whether the first c of an LSTM depends on z, like h.
     """
     cell: str = "lstm"
     embedding_dim: int = 256
@@ -52,15 +55,21 @@ class DecoderConfig:
     num_layers: int = 2
     num_heads: int = 4
     num_slots: int = 4
+    tied: bool = False
+    starts_cell: bool = False
 
     def make(self, num_tokens: int, latent_dim: int, seed: int
              ) -> keras.layers.Layer:
         sizes = (num_tokens, latent_dim, self.embedding_dim, self.hidden_dim)
         if self.cell == "transformer":
+            if self.tied or self.starts_cell:
+                raise ValueError("decoder_tied and decoder_starts_cell are "
+                                 "for recurrent cells, got transformer.")
             return TransformerDecoder(
                 *sizes, self.num_layers, self.num_heads, self.num_slots,
                 self.dropout, seed)
-        return RecurrentDecoder(*sizes, self.cell, self.dropout, seed)
+        return RecurrentDecoder(*sizes, self.cell, self.dropout, seed,
+                                self.tied, self.starts_cell)
 
 
 @dataclasses.dataclass(frozen=True)

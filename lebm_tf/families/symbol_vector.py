@@ -18,8 +18,8 @@ from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
     compiled, sampler)
 from lebm_tf.families.observations import (
-    DenseConfig, RecurrentConfig, ResidualConfig, kind_of, make_encoder,
-    make_likelihood)
+    DenseConfig, RecurrentConfig, RecurrentDecoderConfig, ResidualConfig,
+    kind_of, make_encoder, make_likelihood)
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import num_chains
 from lebm_tf.models import EnergyModel, OptimizerConfig
@@ -93,7 +93,7 @@ class SymbolVectorConfig:
     residual_encoder: ResidualConfig = ResidualConfig()
     dense_generator: DenseConfig = DenseConfig((2000, 2000, 2000))
     dense_encoder: DenseConfig = DenseConfig((2000, 2000), "relu", 0.5)
-    decoder: RecurrentConfig = RecurrentConfig()
+    decoder: RecurrentDecoderConfig = RecurrentDecoderConfig()
     sequence_encoder: RecurrentConfig = RecurrentConfig()
     max_length: int = 0
     decoding: DecodingConfig = DecodingConfig()

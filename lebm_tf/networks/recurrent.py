@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from lebm_tf.networks import initializers
+from lebm_tf.networks.fused_gru import fused_gru, gru_step
 from lebm_tf.networks.fused_lstm import fused_lstm
 
 CELLS = ("lstm", "gru")
@@ -18,32 +19,25 @@ def run_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
 
     Args:
         cell: lstm, with the gates input, candidate, forget, output; or gru,
-            with reset, update, candidate (Cho et al. 2014, arXiv:1406.1078,
-            where the reset gate comes before the product).
+            with reset, update, candidate, see `fused_gru`.
         x: float [length, batch, in].
         kernel: [in + constant's + width, gates * width].
-        bias: [gates * width].
+        bias: [4 width]; the last of a gru is that of the product with h.
         first: State before the first step: (c, h), or (h,); [batch, width].
         constant: What every step reads behind x, [batch, any].
 
     Returns:
         h of every step, float [length, batch, width].
     """
-    if cell == "lstm" and x.dtype == tf.float32:
+    if cell == "gru":
+        return fused_gru(x, kernel, bias, first[0], constant)
+    if x.dtype == tf.float32:
         return fused_lstm(x, kernel, bias, first, constant)
     if constant is not None:
         x = tf.concat([x, tf.tile(
             constant[None], [tf.shape(x)[0], 1, 1])], 2)
-    outputs = tf.TensorArray(x.dtype, tf.shape(x)[0],
-                             element_shape=first[-1].shape)
-
-    def body(t, state, outputs):
-        state = step_cell(cell, x[t], kernel, bias, state)
-        return t + 1, state, outputs.write(t, state[-1])
-    _, _, outputs = tf.while_loop(
-        lambda t, *_: t < tf.shape(x)[0], body, (0, tuple(first), outputs),
-        maximum_iterations=tf.shape(x)[0])
-    return outputs.stack()
+    return tf.scan(lambda state, now: step_cell(
+        cell, now, kernel, bias, state), x, tuple(first))[-1]
 
 
 def step_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
@@ -57,15 +51,12 @@ def step_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
         return c, tf.sigmoid(o) * tf.tanh(c)
     h, = state
     width = h.shape[-1]
-    gates = tf.matmul(tf.concat([x, h], 1), kernel[:, :2 * width])
-    r, u = tf.split(tf.sigmoid(gates + bias[:2 * width]), 2, axis=1)
-    candidate = tf.tanh(tf.matmul(tf.concat([x, r * h], 1),
-                                  kernel[:, 2 * width:]) + bias[2 * width:])
-    return (u * h + (1.0 - u) * candidate,)
+    read = tf.matmul(x, kernel[:-width]) + bias[:3 * width]
+    return (gru_step(read, h, kernel[-width:], bias[3 * width:]),)
 
 
 def num_gates(cell: str) -> int:
-    """Gates of a cell.
+    """Products of a cell with what it reads.
 
     Raises:
         ValueError: If there is no such cell.
@@ -98,7 +89,7 @@ class _Recurrent(keras.layers.Layer):
 class RecurrentDecoder(_Recurrent):
     """What a sequence is told by z: one layer of LSTM or GRU.
 
-    Every input is [embedding; z], the first state is W z + b. Pang, Nijkamp,
+    Every input is [embedding; z], the first state h is W z + b. Pang, Nijkamp,
     Han et al. 2019, "Generative text modeling through short run inference",
     public code sri_text; the generator for text and molecules of Pang et al.
     2020, arXiv:2006.08205 and arXiv:2010.09351, is of this form.
@@ -112,6 +103,10 @@ class RecurrentDecoder(_Recurrent):
         dropout: Part of the elements of embeddings and outputs that is left
             out in training, in [0, 1).
         seed: Seed of the initial weights.
+        tied: Whether logits are the products of the state with the
+            embeddings, without a bias.
+        starts_cell: Whether the first c of an LSTM depends on z like the
+            first h; else it is 0.
 
     Call arguments:
         tokens: What is read before each step, int32 [batch, length].
@@ -129,24 +124,33 @@ class RecurrentDecoder(_Recurrent):
     def __init__(self, num_tokens: int, latent_dim: int,
                  embedding_dim: int = 256, hidden_dim: int = 256,
                  cell: str = "lstm", dropout: float = 0.0, seed: int = 0,
-                 **kwargs):
+                 tied: bool = False, starts_cell: bool = False, **kwargs):
         super().__init__(**kwargs)
         _check_widths(num_tokens, latent_dim, embedding_dim, hidden_dim)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1), got {dropout}.")
+        if tied and embedding_dim != hidden_dim:
+            raise ValueError("tied embeddings need embedding_dim equal to "
+                             f"hidden_dim, got {embedding_dim} and "
+                             f"{hidden_dim}.")
+        if starts_cell and cell != "lstm":
+            raise ValueError(f"starts_cell needs cell=lstm, got {cell!r}.")
         self.num_tokens, self.latent_dim = num_tokens, latent_dim
         self.embedding_dim, self.hidden_dim = embedding_dim, hidden_dim
         self.cell, self.dropout, self.seed = cell, dropout, seed
         gates = num_gates(cell) * hidden_dim
         self.embedding = self._weight("embedding", num_tokens, embedding_dim)
-        self.first_kernel = self._weight("first_kernel", latent_dim,
-                                         hidden_dim)
-        self.first_bias = self._weight("first_bias", hidden_dim)
+        self.tied, self.starts_cell = tied, starts_cell
+        states = (1 + starts_cell) * hidden_dim
+        self.first_kernel = self._weight("first_kernel", latent_dim, states)
+        self.first_bias = self._weight("first_bias", states)
         self.kernel = self._weight(
             "kernel", embedding_dim + latent_dim + hidden_dim, gates)
-        self.bias = self._weight("bias", gates)
-        self.head_kernel = self._weight("head_kernel", hidden_dim, num_tokens)
-        self.head_bias = self._weight("head_bias", num_tokens)
+        self.bias = self._weight("bias", 4 * hidden_dim)
+        if not tied:
+            self.head_kernel = self._weight("head_kernel", hidden_dim,
+                                            num_tokens)
+            self.head_bias = self._weight("head_bias", num_tokens)
         self.built = True
 
     def call(self, tokens: tf.Tensor, z: tf.Tensor,
@@ -161,10 +165,12 @@ class RecurrentDecoder(_Recurrent):
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
         """[..., num_tokens] in float32, of what a call or step returned."""
-        dtype = self.compute_dtype
-        product = tf.matmul(tf.cast(hidden, dtype),
-                            tf.cast(self.head_kernel.value, dtype))
-        return tf.cast(product, hidden.dtype) + self.head_bias.value
+        dtype, tied = self.compute_dtype, self.tied
+        kernel = self.embedding if tied else self.head_kernel
+        product = tf.cast(tf.matmul(
+            tf.cast(hidden, dtype), tf.cast(kernel.value, dtype),
+            transpose_b=tied), hidden.dtype)
+        return product if tied else product + self.head_bias.value
 
     def start(self, z: tf.Tensor, max_length: int) -> tuple:
         """State before the first token, a nest of [batch, ...]."""
@@ -183,6 +189,8 @@ class RecurrentDecoder(_Recurrent):
 
     def _first(self, z):
         h = tf.matmul(z, self.first_kernel.value) + self.first_bias.value
+        if self.starts_cell:
+            return tuple(tf.split(h, 2, axis=1))
         return (tf.zeros_like(h), h) if self.cell == "lstm" else (h,)
 
     def get_config(self):
@@ -190,7 +198,8 @@ class RecurrentDecoder(_Recurrent):
                 "latent_dim": self.latent_dim, "seed": self.seed,
                 "embedding_dim": self.embedding_dim,
                 "hidden_dim": self.hidden_dim, "cell": self.cell,
-                "dropout": self.dropout}
+                "dropout": self.dropout, "tied": self.tied,
+                "starts_cell": self.starts_cell}
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
@@ -230,7 +239,7 @@ class RecurrentEncoder(_Recurrent):
         self.embedding = self._weight("embedding", num_tokens, embedding_dim)
         self.kernels = [
             (self._weight(f"{way}_kernel", embedding_dim + hidden_dim, gates),
-             self._weight(f"{way}_bias", gates))
+             self._weight(f"{way}_bias", 4 * hidden_dim))
             for way in ("forwards", "backwards")]
         self.head_kernel = self._weight("head_kernel", 2 * hidden_dim,
                                         2 * latent_dim)

@@ -1,7 +1,7 @@
 """Symbols behind sentences: prior, chains and terms of the authors' program.
 
-Pang and Wu 2021, arXiv:2108.11556, text_generation.py. Their decoder shares
-its embeddings with its output, which ours does not, and is not compared.
+Pang and Wu 2021, arXiv:2108.11556, text_generation.py; encoder and decoder
+are in test_svebm_networks.py.
 """
 
 import types

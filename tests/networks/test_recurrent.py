@@ -13,7 +13,7 @@ from tests import oracles
 def inputs(cell, numbers):
     width, length, batch, size = 6, 5, 3, 4
     shapes = [(length, batch, size), (size + width, num_gates(cell) * width),
-              (num_gates(cell) * width,)]
+              (4 * width,)]
     shapes += [(batch, width)] * (2 if cell == "lstm" else 1)
     return [tf.constant(0.5 * numbers.randn(*shape), tf.float32)
             for shape in shapes]
@@ -46,6 +46,27 @@ def test_all_steps_at_once_are_the_steps_and_so_are_their_gradients(
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_constant_is_read_at_every_step(cell, numbers):
+    x, kernel, bias, *first = inputs(cell, numbers)
+    constant = tf.constant(numbers.randn(3, 2), tf.float32)
+    extra = tf.constant(numbers.randn(2, kernel.shape[1]), tf.float32)
+    kernel = tf.concat([kernel[:4], extra, kernel[4:]], 0)
+    results = []
+    for apart in (True, False):
+        with tf.GradientTape() as tape:
+            tape.watch([constant, kernel, bias])
+            read = x if apart else tf.concat(
+                [x, tf.tile(constant[None], [5, 1, 1])], -1)
+            output = run_cell(cell, read, kernel, bias, first,
+                              constant if apart else None)
+            total = tf.reduce_sum(output**2)
+        results.append(
+            [output, *tape.gradient(total, [constant, kernel, bias])])
+    for one, other in zip(*results):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_cells_are_those_of_keras(cell, numbers):
     x, kernel, bias, *first = inputs(cell, numbers)
     size, width = x.shape[-1], first[0].shape[-1]
@@ -55,12 +76,16 @@ def test_cells_are_those_of_keras(cell, numbers):
     def ordered(matrix):
         parts = np.split(np.asarray(matrix), num_gates(cell), axis=-1)
         return np.concatenate([parts[i] for i in order], -1)
-    layer = (keras.layers.LSTM(width, return_sequences=True)
-             if cell == "lstm" else keras.layers.GRU(
-                 width, return_sequences=True, reset_after=False))
+    if cell == "lstm":
+        layer = keras.layers.LSTM(width, return_sequences=True)
+        biases = ordered(bias)
+    else:
+        layer = keras.layers.GRU(width, return_sequences=True)
+        of_inputs = ordered(bias[:3 * width])
+        biases = np.stack([of_inputs, np.concatenate(
+            [np.zeros(2 * width), bias[3 * width:]])])
     layer.build((None, None, size))
-    layer.set_weights([ordered(kernel[:size]), ordered(kernel[size:]),
-                       ordered(bias)])
+    layer.set_weights([ordered(kernel[:size]), ordered(kernel[size:]), biases])
     expected = layer(tf.transpose(x, [1, 0, 2]),
                      initial_state=list(reversed(first)))
     np.testing.assert_allclose(
@@ -97,7 +122,11 @@ def test_the_decoder_leaves_out_what_it_is_told_to():
     ({"cell": "rnn"}, "cell must be one of lstm, gru, got 'rnn'"),
     ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1.0"),
     ({"num_tokens": 3}, "num_tokens must be >= 4.* got 3"),
-    ({"hidden_dim": 0}, "all widths must be >= 1, got")])
+    ({"hidden_dim": 0}, "all widths must be >= 1, got"),
+    ({"tied": True, "embedding_dim": 8, "hidden_dim": 4},
+     "tied embeddings need embedding_dim equal to hidden_dim, got 8 and 4"),
+    ({"cell": "gru", "starts_cell": True},
+     "starts_cell needs cell=lstm, got 'gru'")])
 def test_wrong_sizes_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         RecurrentDecoder(**{"num_tokens": 9, "latent_dim": 2, **wrong})
