@@ -233,7 +233,10 @@ def _normals(bits):
     """Standard normal numbers of random integers of -2^23 .. 2^23 - 1."""
     # As many bits as a float32 has; halves, so that neither end is reached.
     middle = tf.cast(bits, tf.float32) + 0.5
-    return 2.0**0.5 * tf.math.erfinv(middle * 2.0**-23)
+    # Outside of XLA, erfinv rounds what is next to 1 to 1, which is infinity
+    # once in 2^24 numbers; next to -1 it is exact.
+    lower = 2.0**0.5 * tf.math.erfinv(-tf.abs(middle) * 2.0**-23)
+    return tf.where(middle < 0.0, lower, -lower)
 
 
 def _counted_words(shape, seed):

@@ -81,6 +81,15 @@ def test_the_baseline_of_two_stages_goes_the_same_way(tmp_path):
                 f"--output={tmp_path / 'x.png'}") == 0
 
 
+def test_a_run_of_labels_alone_has_nothing_to_sample(refused, tmp_path):
+    path = tmp_path / "run"
+    assert call(train, SMOKE, "--labels_only", f"--workdir={path}",
+                "--train_steps=1") == 0
+    assert "got one with --labels_only" in refused(
+        sample, f"--workdir={path}", f"--output={tmp_path / 'x.png'}")
+    assert not (tmp_path / "x.png").exists()
+
+
 @pytest.mark.parametrize("kind", ["csv", "agnews"])
 def test_tables_and_documents_are_trained_on_and_sampled(kind, tmp_path):
     flags = {"csv": [f"--dataset=csv:{table(tmp_path / 't.csv')}",

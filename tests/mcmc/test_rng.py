@@ -4,6 +4,7 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import scipy.stats
 import tensorflow as tf
 
 from lebm_tf.mcmc import Langevin, rng, run_chain
@@ -106,6 +107,17 @@ def test_the_numbers_of_rows_are_normal_and_the_same_under_xla():
     compiled = tf.function(lambda: rng.normal_rows([800, 2], seeds),
                            jit_compile=True)()
     np.testing.assert_allclose(compiled, rows, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_the_rarest_numbers_are_finite_and_right(jit_compile):
+    # A request of 100 rows draws 600,000 numbers, so each of these comes.
+    bits = np.array([-2**23, 1 - 2**23, -1, 0, 2**23 - 2, 2**23 - 1])
+    normals = tf.function(rng._normals, jit_compile=jit_compile)(
+        tf.constant(bits, tf.int32))
+    np.testing.assert_allclose(
+        normals, scipy.stats.norm.ppf((bits + 0.5) / 2**24 + 0.5), rtol=1e-3)
+    np.testing.assert_array_equal(normals, -normals[::-1])
 
 
 def test_a_longer_chain_begins_with_the_noise_of_a_shorter_one():
