@@ -100,9 +100,13 @@ class UnigramLikelihood(keras.Model):
         logs = tf.nn.log_softmax(self.logits(z, training=seed is not None))
         return tf.reduce_sum(tf.cast(x, logs.dtype) * logs, axis=-1)
 
-    def decode(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+    def mean(self, z: Position) -> tf.Tensor:
         """How likely each word is, float [batch, num_words]; sums to 1."""
         return tf.nn.softmax(self.logits(z))
+
+    def decode(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+        """As `mean`; nothing is drawn."""
+        return self.mean(z)
 
     def explain(self, x: tf.Tensor, z: Position
                 ) -> tuple[tf.Tensor, tf.Tensor]:

@@ -11,6 +11,7 @@ from typing import Callable
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.densities import UnigramLikelihood
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, answers
@@ -33,6 +34,7 @@ SCORES = {
     "energy": ENERGY,
     "base_log_prob": Field(tf.float32, (), "log p0(z) in nats.")}
 _PIXELS = "in [-1, 1] (pixel / 127.5 - 1)"
+_MOST_WORDS = 1e9
 _RANGE_TOLERANCE = 1e-6  # Of float32 rounding of that map.
 
 
@@ -81,11 +83,10 @@ class Servable:
 
     def __init__(self, model: EnergyModel, shape: tuple[int, ...],
                  config: ServingConfig = ServingConfig()):
-        if self.needs_mean and not model.likelihood.has_distance:
+        if self.needs_mean and not hasattr(model.likelihood, "mean"):
             raise InputError(
                 "this export needs a likelihood with a mean, as of pictures, "
-                "or the vocabulary of sequences, got one of tokens or of "
-                "words without.")
+                "or the vocabulary of sequences, got one of tokens without.")
         for sampler in (model.generation, model.inference):
             kernel = getattr(sampler, "kernel", None)
             if kernel is not None and not isinstance(kernel, Langevin):
@@ -101,6 +102,8 @@ class Servable:
         self.latents = {name: Field(
             leaf.dtype, tuple(leaf.shape[1:]), "Latent variables.")
             for name, leaf in zip(names, leaves)}
+        self.scores = {name: field for name, field in SCORES.items() if (
+            name != "squared_error" or model.likelihood.has_distance)}
         self.signatures = self._signatures()
 
     def save(self, path: str) -> None:
@@ -138,7 +141,7 @@ class Servable:
                             {**x, **seed, **steps}, {**mean, **z},
                             self._reconstruct),
             "score": ("How normal an observation is.",
-                      {**x, **seed, **steps}, SCORES, self._score),
+                      {**x, **seed, **steps}, self.scores, self._score),
             "decode": ("g(z).", z, mean, self._decode),
             "energy": ("E(z).", z, energy, self._energy),
             "interpolate": (
@@ -158,11 +161,10 @@ class Servable:
                  **z, **energy}, self._sample_png)
             made["score_png"] = (
                 "The same as score, of PNG files.", {**png, **seed, **steps},
-                SCORES, lambda png_bytes, **rest: self._score(
+                self.scores, lambda png_bytes, **rest: self._score(
                     png_bytes, **rest))
-        if hasattr(self._model.prior, "num_symbols"):
-            made.update(symbols.signatures(
-                self._model, seed, x, {**mean, **z, **energy}))
+        made.update(symbols.signatures(
+            self._model, seed, x, {**mean, **z, **energy}, self._drawn))
         return draw, steps, made
 
     def _signature(self, meaning, inputs, outputs, compute):
@@ -173,6 +175,10 @@ class Servable:
 
     def _x(self, bounded):
         if not pictures.is_picture(self.shape):
+            if bounded and isinstance(self._model.likelihood,
+                                      UnigramLikelihood):
+                return Field(tf.float32, self.shape, "Counts of words.", 0,
+                             _MOST_WORDS)
             return Field(tf.float32, self.shape, "An observation.")
         low, high = (-1.0, 1.0) if bounded else (None, None)
         return Field(tf.float32, self.shape, f"A picture {_PIXELS}.", low,
@@ -190,7 +196,7 @@ class Servable:
             if is_prior:
                 fields["temperature"] = self._temperature(
                     "T of log p / T, which the chain climbs.")
-        if is_prior and not self._model.likelihood.has_distance:
+        if is_prior and not self.needs_mean:
             fields["token_temperature"] = self._temperature(
                 "Probabilities of tokens are to the power of its inverse.")
         return {name: field for name, field in fields.items()
@@ -214,6 +220,10 @@ class Servable:
             rng.stream(rng.make_seed(seed), "sample"), num_steps=num_steps,
             temperature=config.temperature if temperature is None
             else temperature, token_temperature=token_temperature)
+        return self._drawn(drawn)
+
+    def _drawn(self, drawn):
+        """Outputs of `answers.sample`."""
         return {"x": drawn.x, **self._named(drawn.z), "energy": drawn.energy}
 
     def _sample_png(self, **inputs):
@@ -228,8 +238,9 @@ class Servable:
         return {"x": self._model.likelihood.mean(z), **self._named(z)}
 
     def _score(self, x, seed, num_steps=None):
-        return self._posterior(
+        scores = self._posterior(
             answers.score, x, seed, num_steps)._asdict()
+        return {name: scores[name] for name in self.scores}
 
     def _interpolate(self, x_from, x_to, seed, num_steps=None):
         ends = [self._posterior(answers.infer, x, seed, num_steps)

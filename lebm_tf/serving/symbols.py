@@ -1,5 +1,7 @@
 """What a served model with symbols answers besides."""
 
+from typing import Callable
+
 import tensorflow as tf
 
 from lebm_tf.mcmc import rng
@@ -7,15 +9,19 @@ from lebm_tf.models import answers
 from lebm_tf.serving.rows import Field
 
 
-def signatures(model, seed: dict, x: dict, sampled: dict) -> dict[str, tuple]:
+def signatures(model, seed: dict, x: dict, sampled: dict,
+               drawn: Callable) -> dict[str, tuple]:
     """Name -> (meaning, inputs, outputs, function), as of `Servable`.
 
     Args:
-        model: An `EnergyModel` whose prior has symbols.
+        model: An `EnergyModel`; if its prior has no symbols, nothing is made.
         seed: Input of a seed.
         x: Input of an observation.
         sampled: Outputs of its draws.
+        drawn: What `answers.sample` returns -> {output: value}.
     """
+    if not hasattr(model.prior, "num_symbols"):
+        return {}
     num_symbols = model.prior.num_symbols
     label = {"label": Field(
         tf.int32, (), f"A symbol, from 0 to {num_symbols - 1}.", 0,
@@ -24,19 +30,12 @@ def signatures(model, seed: dict, x: dict, sampled: dict) -> dict[str, tuple]:
         tf.float32, (num_symbols,), "p(y | x) of every symbol.")}
     made = {"sample_label": (
         "Draws of p(z | y), and g of them.", {**seed, **label},
-        sampled, lambda seed, label: _sample(model, seed, label, sampled))}
+        sampled, lambda seed, label: drawn(answers.sample(
+            model, tf.shape(seed)[0],
+            rng.stream(rng.make_seed(seed), "sample"), condition=label)))}
     if model.inference.is_reparameterized:
         made["classify"] = (
             "p(y | x) at the mean of q(z | x).", x, probs,
-            lambda x: {"probs": tf.exp(model.prior.symbol_log_probs(
-                model.encoder.parameters(x)[0]))})
+            lambda **x: {"probs": tf.exp(model.prior.symbol_log_probs(
+                model.encoder.parameters(*x.values())[0]))})
     return made
-
-
-def _sample(model, seed, label, outputs):
-    drawn = answers.sample(
-        model, tf.shape(seed)[0], rng.stream(rng.make_seed(seed), "sample"),
-        condition=label)
-    values = {"x": drawn.x, "energy": drawn.energy}
-    names = [name for name in outputs if name not in values]
-    return {**values, **dict(zip(names, tf.nest.flatten(drawn.z)))}

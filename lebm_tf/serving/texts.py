@@ -13,12 +13,11 @@ from lebm_tf.datasets.vocabulary import PAD, UNKNOWN, Vocabulary
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 from lebm_tf.models import answers
+from lebm_tf.serving import symbols
 from lebm_tf.serving.rows import Field
-from lebm_tf.serving.signatures import ENERGY, SCORES, SEED, Servable
+from lebm_tf.serving.signatures import ENERGY, SEED, Servable
 
 TEXT = "text"
-_SCORES = {name: field for name, field in SCORES.items()
-           if name != "squared_error"}  # There is no mean to be distant from.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +96,8 @@ class TextServable(Servable):
         both = {"text_from": given, "text_to": given}
         energy = {"energy": ENERGY}
         return draw, steps, {
+            **symbols.signatures(self._model, seed, {TEXT: given},
+                                 {**text, **z, **energy}, self._drawn),
             "sample": ("Draws of the learned prior, and a text of each.",
                        draw, {**text, **z, **energy}, self.sample),
             "infer": ("Posterior draws z of texts.",
@@ -105,7 +106,7 @@ class TextServable(Servable):
                             {TEXT: given, **seed, **steps}, {**text, **z},
                             self._reconstruct_text),
             "score": ("How normal a text is.", {TEXT: given, **seed, **steps},
-                      _SCORES, self._score_text),
+                      self.scores, self._score_text),
             "decode": ("A text of z.", {**z, **seed}, text,
                        self._decode_text),
             "energy": ("E(z).", z, energy, self._energy),
@@ -116,11 +117,9 @@ class TextServable(Servable):
                              "line, ends among them.")},
                 self._interpolate_text)}
 
-    def sample(self, seed, num_steps=None, temperature=None,
-               token_temperature=None):
-        drawn = super().sample(seed, num_steps, temperature,
-                               token_temperature)
-        return {TEXT: self.vocabulary.decode(drawn.pop("x")), **drawn}
+    def _drawn(self, drawn):
+        made = super()._drawn(drawn)
+        return {TEXT: self.vocabulary.decode(made.pop("x")), **made}
 
     def _infer_text(self, text, seed, num_steps=None):
         return self._infer(text, seed, num_steps)
@@ -130,8 +129,7 @@ class TextServable(Servable):
         return {TEXT: self._text(z, seed), **self._named(z)}
 
     def _score_text(self, text, seed, num_steps=None):
-        scores = self._score(text, seed, num_steps)
-        return {name: scores[name] for name in _SCORES}
+        return self._score(text, seed, num_steps)
 
     def _decode_text(self, seed, **z):
         return {TEXT: self._text(self._nest(z), seed)}

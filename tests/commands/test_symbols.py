@@ -109,6 +109,42 @@ def test_tables_and_documents_are_trained_on_and_sampled(kind, tmp_path):
     assert x.dtype == np.float32 and len(x) == 4
     if kind == "agnews":
         np.testing.assert_allclose(x.sum(1), 1, rtol=1e-5)
+    assert call(export, f"--workdir={path}",
+                f"--output={tmp_path / 'served'}") == 0
+    served = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures
+    model, seed = lebm_tf.load(str(path)), tf.constant([5], tf.int64)
+    counts = tf.ones([1, x.shape[1]])
+    np.testing.assert_allclose(served["classify"](x=counts)["probs"],
+                               model.classify(counts), atol=1e-6)
+    scores = served["score"](x=counts, seed=seed)
+    assert ("squared_error" in scores) == (kind == "csv")
+    assert scores["status"][0] == b""
+    wrong = served["score"](x=-counts, seed=seed)["status"][0].numpy()
+    assert wrong == (b"" if kind == "csv" else
+                     b"x must lie in [0, 1e+09], got -1.")
+
+
+def test_what_is_served_tells_symbols_of_texts_and_says_texts_of_symbols(
+        tmp_path):
+    text, path = tmp_path / "t.txt", tmp_path / "run"
+    text.write_text("a b c d\nb c\nd a a b\n" * 20)
+    assert call(train, SMOKE, f"--dataset=text:{text}", "--num_labels=0",
+                "--num_symbols=3", f"--workdir={path}", "--max_length=6",
+                "--evaluators=sequences", "--evaluation_num_samples=4",
+                *(f"--{part}_{width}_dim=4" for part in (
+                    "decoder", "sequence_encoder") for width in (
+                        "embedding", "hidden"))) == 0
+    assert call(export, f"--workdir={path}",
+                f"--output={tmp_path / 'served'}") == 0
+    served = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures
+    probs = served["classify"](text=tf.constant(["a b", "d d d"]))["probs"]
+    assert probs.shape == (2, 3)
+    np.testing.assert_allclose(tf.reduce_sum(probs, 1), 1, rtol=1e-5)
+    drawn = served["sample_label"](label=tf.constant([2, 0]),
+                                   seed=tf.constant([5, 6], tf.int64))
+    assert [status.numpy() for status in drawn["status"]] == [b"", b""]
+    words = b" ".join(drawn["text"].numpy()).split()
+    assert set(words) <= {b"a", b"b", b"c", b"d", b"<unk>"}
 
 
 @pytest.mark.parametrize("flags, message", [
