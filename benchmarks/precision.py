@@ -60,7 +60,7 @@ def measure(precision: str, seed: int, chosen: PrecisionBenchmark) -> dict:
         workdir, "--flagfile=configs/image_mnist.cfg", f"--seed={seed}",
         f"--precision={precision}", f"--train_steps={chosen.steps}",
         f"--log_every={_EVERY}", f"--checkpoint_every={chosen.steps}",
-        "--baseline=", "--evaluators=", data_dir=chosen.data_dir)
+        "--baseline=", "--evaluators=pictures", data_dir=chosen.data_dir)
     rows = files.read_json(os.path.join(workdir, "history.json"))
     return {"steps": [row["step"] for row in rows],
             **{loss: [row[loss] for row in rows] for loss in LOSSES}}
