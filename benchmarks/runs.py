@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any, Mapping
 
-from lebm_tf import command, files
+from lebm_tf import command, files, train, workdir as workdirs
 from lebm_tf.errors import InputError
 
 RESULTS = os.path.join(os.path.dirname(__file__), "results")
@@ -49,12 +49,22 @@ def trained(workdir: str, *flags: str, data_dir: str = "") -> dict[str, Any]:
         data_dir: As of `call`.
 
     Raises:
-        InputError: If training ends with an error.
+        InputError: If training ends with an error, or the folder holds a run
+            with other settings.
     """
-    if not is_trained(workdir):
+    if not (is_trained(workdir) and _is_of(workdir, flags)):
         call("lebm_tf.train", *flags, f"--workdir={workdir}",
              data_dir=data_dir)
     return files.read_json(os.path.join(workdir, "metrics.json"))
+
+
+def _is_of(workdir, flags):
+    """Whether a run has made the steps of these flags."""
+    run, model, settings = train.resolve(command.parse(
+        train.all_fields(), ["", *flags, f"--workdir={workdir}"]))
+    kept = workdirs.read(workdir)
+    workdirs.check(workdir, workdirs.Run(run, model, kept.data, settings))
+    return kept.run.train_steps >= run.train_steps
 
 
 def folder_of(name: str) -> str:

@@ -159,7 +159,6 @@ def main(values) -> None:
         raise InputError(
             "--peer_python must be a Python with torch, which `make bench` "
             f"installs, or none, got {chosen.peer_python!r}.")
-    results = load_results(chosen)
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         plan = Plan(chosen.sizes == "tiny", chosen.torch if has_peer else (),
@@ -170,6 +169,7 @@ def main(values) -> None:
             cases = chosen_cases(everything, chosen.cases)
         except ValueError as error:
             raise InputError(f"--{error}") from error
+        results = load_results(chosen)
         for case in cases:
             kept = results["cases"].get(case.name)
             if kept and not chosen.again and is_done(kept) and (

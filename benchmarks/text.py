@@ -24,10 +24,10 @@ from lebm_tf.evaluation.language_model import LanguageModelConfig
 
 SETTINGS = {"ptb": "configs/sequence_ptb_small.cfg",
             "ptb_1000": "configs/sequence_ptb_1000.cfg"}
-# With free bits of every dimension, as published. With free_nats, as the
-# learned prior has them, its decoder would be that of "same decoder, p0".
+# With free bits of every dimension, as published. With the weight of the
+# learned prior, its decoder would be that of "same decoder, p0".
 SYSTEMS = {"learned prior": (), "VAE": (
-    "--learned_prior=false", "--free_nats=0", "--free_bits=0.5")}
+    "--learned_prior=false", "--kl_weight=1", "--free_bits=0.5")}
 # Evaluator -> a metric that it alone yields, last.
 EVALUATORS = {"sequences": "sequences/num_samples",
               "latents": "latents/num_draws",

@@ -49,7 +49,9 @@ def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
     """
     config = config_class() if config is None else config
     hints = typing.get_type_hints(config_class)
-    described = attributes(config_class.__doc__ or "")
+    described = {}
+    for kind in reversed(config_class.__mro__):
+        described |= attributes(kind.__doc__ or "")
     found = []
     for field in dataclasses.fields(config_class):
         where, kind = (*path, field.name), hints[field.name]

@@ -78,6 +78,7 @@ def main(values) -> None:
     if not chosen.output:
         raise InputError("--output must be a folder, got nothing.")
     resolved = workdirs.read(chosen.workdir)
+    workdirs.check_generates(chosen.workdir, resolved)
     vocabulary = workdirs.read_vocabulary(
         chosen.workdir) if resolved.data.num_tokens else None
     if vocabulary and chosen.format == "hlo":

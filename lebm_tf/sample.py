@@ -211,9 +211,7 @@ def main(values) -> None:
     chosen = config.from_flags(SampleConfig, values)
     ending = os.path.splitext(chosen.output)[1].lower()
     resolved = workdirs.read(chosen.workdir)
-    if getattr(resolved.model, "labels_only", False):
-        raise InputError("--workdir must hold a run that learned to generate, "
-                         f"got one with --labels_only: {chosen.workdir}.")
+    workdirs.check_generates(chosen.workdir, resolved)
     vocabulary, kind = None, "vectors"
     if resolved.data.num_tokens:
         vocabulary = workdirs.read_vocabulary(chosen.workdir)

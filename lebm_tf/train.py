@@ -191,13 +191,19 @@ def summary(run: RunConfig, metrics: dict) -> str:
     figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
                         for label, value in lines)
     workdir = shlex.quote(run.workdir)
-    spec = workdirs.read(run.workdir).data
+    resolved = workdirs.read(run.workdir)
+    spec = resolved.data
     ending = "txt" if spec.num_tokens else (
         "png" if len(spec.shape) == 3 else "npz")
-    export = "" if spec.num_tokens or spec.has_counts else f"""
+    drawn = "" if workdirs.is_classifier(resolved) else f"""
+  python -m lebm_tf.sample --workdir={workdir} --num_samples=64 \
+--seed=7 --output=samples.{ending}
   python -m lebm_tf.export --workdir={workdir} --output=models/my_model"""
-    measure = "trajectories --evaluation_num_paths=50" if (
-        run.family == "trajectory") else "likelihood"
+    measure = "likelihood"
+    if run.family == "trajectory":
+        measure = "trajectories --evaluation_num_paths=50"
+    elif workdirs.is_classifier(resolved):
+        measure = "symbols"
     why = "".join(f"\n  {value}" for name, value in metrics.items()
                   if name.startswith("training/rollback_"))
     return f"""
@@ -205,10 +211,8 @@ def summary(run: RunConfig, metrics: dict) -> str:
 
 All figures: {run.workdir}/metrics.json; pictures: {run.workdir}/pictures
 Next:
-  python -m lebm_tf.sample --workdir={workdir} --num_samples=64 \
---seed=7 --output=samples.{ending}
   python -m lebm_tf.evaluate --workdir={workdir} --evaluators={measure}\
-{export}"""
+{drawn}"""
 
 
 def main(values) -> None:

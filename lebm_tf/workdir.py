@@ -181,6 +181,22 @@ def read(workdir: str) -> Run:
     return Run(run, model, data, evaluation)
 
 
+def is_classifier(resolved: Run) -> bool:
+    """Whether a run learned a classifier alone, and no p(x | z)."""
+    return getattr(resolved.model, "labels_only", False)
+
+
+def check_generates(workdir: str, resolved: Run) -> None:
+    """Refuses a run that learned a classifier alone.
+
+    Raises:
+        InputError: If it did.
+    """
+    if is_classifier(resolved):
+        raise InputError("--workdir must hold a run that learned to generate, "
+                         f"got one with --labels_only: {workdir}.")
+
+
 def read_vocabulary(workdir: str) -> Vocabulary:
     """What the tokens of a run stand for.
 

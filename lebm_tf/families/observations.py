@@ -88,6 +88,27 @@ class RecurrentDecoderConfig(RecurrentConfig):
     tied: bool = False
     starts_cell: bool = False
 
+    def __post_init__(self):
+        check_decoder(self)
+
+
+def check_decoder(config) -> None:
+    """Refuses what no decoder can be.
+
+    Args:
+        config: Has cell, embedding_dim, hidden_dim, tied and starts_cell.
+
+    Raises:
+        ValueError: If the parts do not fit.
+    """
+    if config.tied and config.cell == "transformer":
+        raise ValueError("tied needs a recurrent cell, got transformer.")
+    if config.tied and config.embedding_dim != config.hidden_dim:
+        raise ValueError("tied needs embeddings as wide as the state, got "
+                         f"{config.embedding_dim} and {config.hidden_dim}.")
+    if config.starts_cell and config.cell != "lstm":
+        raise ValueError(f"starts_cell needs cell lstm, got {config.cell}.")
+
 
 def kind_of(data: DataSpec) -> str:
     """images, sequences, unigrams or vectors."""

@@ -17,6 +17,7 @@ from lebm_tf.densities import (
     StandardNormal)
 from lebm_tf.families.components import (
     AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
+from lebm_tf.families.observations import check_decoder
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
@@ -58,13 +59,13 @@ class DecoderConfig:
     tied: bool = False
     starts_cell: bool = False
 
+    def __post_init__(self):
+        check_decoder(self)
+
     def make(self, num_tokens: int, latent_dim: int, seed: int
              ) -> keras.layers.Layer:
         sizes = (num_tokens, latent_dim, self.embedding_dim, self.hidden_dim)
         if self.cell == "transformer":
-            if self.tied or self.starts_cell:
-                raise ValueError("decoder_tied and decoder_starts_cell are "
-                                 "for recurrent cells, got transformer.")
             return TransformerDecoder(
                 *sizes, self.num_layers, self.num_heads, self.num_slots,
                 self.dropout, seed)

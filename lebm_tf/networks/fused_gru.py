@@ -1,4 +1,4 @@
-"""A GRU over all steps of a sequence, fast on a CPU."""
+"""A GRU over all steps of a sequence, with a gradient of its own."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""An LSTM over all steps of a sequence, fast on a CPU."""
+"""An LSTM over all steps of a sequence, with a gradient of its own."""
 
 import tensorflow as tf
 

@@ -164,7 +164,7 @@ class Servable:
                 self.scores, lambda png_bytes, **rest: self._score(
                     png_bytes, **rest))
         made.update(symbols.signatures(
-            self._model, seed, x, {**mean, **z, **energy}, self._drawn))
+            self._model, seed, x, {**mean, **z, **energy}, self.sample))
         return draw, steps, made
 
     def _signature(self, meaning, inputs, outputs, compute):
@@ -208,7 +208,7 @@ class Servable:
                      neutral=1, example=min(max(1, low), high))
 
     def sample(self, seed, num_steps=None, temperature=None,
-               token_temperature=None):
+               token_temperature=None, condition=None):
         """Draws of the prior, int64 [rows] -> {name: [rows, ...]}."""
         config = self.config
         if token_temperature is None and config.token_temperature:
@@ -219,11 +219,8 @@ class Servable:
             self._model, tf.shape(seed)[0],
             rng.stream(rng.make_seed(seed), "sample"), num_steps=num_steps,
             temperature=config.temperature if temperature is None
-            else temperature, token_temperature=token_temperature)
-        return self._drawn(drawn)
-
-    def _drawn(self, drawn):
-        """Outputs of `answers.sample`."""
+            else temperature, token_temperature=token_temperature,
+            condition=condition)
         return {"x": drawn.x, **self._named(drawn.z), "energy": drawn.energy}
 
     def _sample_png(self, **inputs):

@@ -4,13 +4,11 @@ from typing import Callable
 
 import tensorflow as tf
 
-from lebm_tf.mcmc import rng
-from lebm_tf.models import answers
 from lebm_tf.serving.rows import Field
 
 
 def signatures(model, seed: dict, x: dict, sampled: dict,
-               drawn: Callable) -> dict[str, tuple]:
+               sample: Callable) -> dict[str, tuple]:
     """Name -> (meaning, inputs, outputs, function), as of `Servable`.
 
     Args:
@@ -18,7 +16,7 @@ def signatures(model, seed: dict, x: dict, sampled: dict,
         seed: Input of a seed.
         x: Input of an observation.
         sampled: Outputs of its draws.
-        drawn: What `answers.sample` returns -> {output: value}.
+        sample: `Servable.sample`.
     """
     if not hasattr(model.prior, "num_symbols"):
         return {}
@@ -30,9 +28,7 @@ def signatures(model, seed: dict, x: dict, sampled: dict,
         tf.float32, (num_symbols,), "p(y | x) of every symbol.")}
     made = {"sample_label": (
         "Draws of p(z | y), and g of them.", {**seed, **label},
-        sampled, lambda seed, label: drawn(answers.sample(
-            model, tf.shape(seed)[0],
-            rng.stream(rng.make_seed(seed), "sample"), condition=label)))}
+        sampled, lambda seed, label: sample(seed, condition=label))}
     if model.inference.is_reparameterized:
         made["classify"] = (
             "p(y | x) at the mean of q(z | x).", x, probs,

@@ -97,7 +97,7 @@ class TextServable(Servable):
         energy = {"energy": ENERGY}
         return draw, steps, {
             **symbols.signatures(self._model, seed, {TEXT: given},
-                                 {**text, **z, **energy}, self._drawn),
+                                 {**text, **z, **energy}, self.sample),
             "sample": ("Draws of the learned prior, and a text of each.",
                        draw, {**text, **z, **energy}, self.sample),
             "infer": ("Posterior draws z of texts.",
@@ -117,9 +117,9 @@ class TextServable(Servable):
                              "line, ends among them.")},
                 self._interpolate_text)}
 
-    def _drawn(self, drawn):
-        made = super()._drawn(drawn)
-        return {TEXT: self.vocabulary.decode(made.pop("x")), **made}
+    def sample(self, seed, **chosen):
+        drawn = super().sample(seed, **chosen)
+        return {TEXT: self.vocabulary.decode(drawn.pop("x")), **drawn}
 
     def _infer_text(self, text, seed, num_steps=None):
         return self._infer(text, seed, num_steps)

@@ -6,7 +6,11 @@ import subprocess
 import pytest
 
 from benchmarks import runs
+from lebm_tf import train, workdir as workdirs
 from lebm_tf.errors import InputError
+from lebm_tf.families import DataSpec
+
+SMOKE = "configs/smoke/image.cfg"
 
 
 @pytest.fixture
@@ -24,15 +28,24 @@ def called(monkeypatch):
 
 def test_a_run_that_has_ended_is_found_and_another_is_made(called, tmp_path):
     seen, _ = called
-    workdir = str(tmp_path)
+    workdir, flags = str(tmp_path), ("--flagfile=" + SMOKE, "--seed=1")
     assert not runs.is_trained(workdir)
     (tmp_path / "metrics.json").write_text('{"run/step": 3}')  # Not ended.
-    runs.trained(workdir, "--seed=1", data_dir="there")
-    assert seen == [["-m", "lebm_tf.train", "--seed=1",
+    runs.trained(workdir, *flags, data_dir="there")
+    assert seen == [["-m", "lebm_tf.train", *flags,
                      f"--workdir={workdir}", "--data_dir=there"]]
+    (tmp_path / "metrics.json").unlink()
+    resolved = train.from_flagfile(SMOKE, "--seed=1", f"--workdir={workdir}")
+    resolved = workdirs.Run(
+        *resolved[:2], DataSpec((4, 4, 1), "there"), resolved[2])
+    workdirs.write(workdir, resolved)
     (tmp_path / "metrics.json").write_text('{"training/seconds": 5.0}')
-    assert runs.trained(workdir, "--seed=1") == {"training/seconds": 5.0}
+    assert runs.trained(workdir, *flags) == {"training/seconds": 5.0}
     assert len(seen) == 1
+    runs.trained(workdir, *flags, "--train_steps=4000")
+    assert "--train_steps=4000" in seen[1]
+    with pytest.raises(InputError, match="another run; it differs in seed"):
+        runs.trained(workdir, *flags, "--seed=2")
 
 
 def test_a_command_that_fails_is_named(called):

@@ -71,6 +71,16 @@ def test_what_is_served_draws_and_tells_symbols(run, tmp_path):
     np.testing.assert_array_equal(bad["x"][0], drawn["x"][0])
 
 
+def test_samples_of_labels_take_the_moves_that_the_export_chose(run, tmp_path):
+    assert call(export, f"--workdir={run}", f"--output={tmp_path}",
+                "--sample_steps=0") == 0
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures
+    asked = {"seed": tf.constant([5, 6], tf.int64)}
+    np.testing.assert_array_equal(
+        served["sample_label"](label=tf.constant([1, 8]), **asked)["z"],
+        served["sample"](**asked)["z"])
+
+
 def test_the_baseline_of_two_stages_goes_the_same_way(tmp_path):
     path = tmp_path / "run"
     assert call(train, "--flagfile=configs/smoke/m1_m2.cfg",
@@ -88,6 +98,9 @@ def test_a_run_of_labels_alone_has_nothing_to_sample(refused, tmp_path):
     assert "got one with --labels_only" in refused(
         sample, f"--workdir={path}", f"--output={tmp_path / 'x.png'}")
     assert not (tmp_path / "x.png").exists()
+    assert "got one with --labels_only" in refused(
+        export, f"--workdir={path}", f"--output={tmp_path / 'served'}")
+    assert not (tmp_path / "served").exists()
 
 
 @pytest.mark.parametrize("kind", ["csv", "agnews"])
