@@ -145,7 +145,8 @@ def _train(model, data, train_steps, run, workdir, folder, validation,
         first = int(model.step)
         batches = strategy.distribute_datasets_from_function(
             functools.partial(train_batches, data, run.batch_size,
-                              model.recipe.seed, first))
+                              model.recipe.seed, first,
+                              length_pool=run.length_pool))
         progress = [callbacks.Progress(train_steps, first)] if verbose else []
         try:
             model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,

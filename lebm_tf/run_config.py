@@ -47,6 +47,9 @@ class RunConfig:
         workdir: Where the run keeps everything.
         train_steps: Training steps, >= 1.
         batch_size: Examples of a step, >= 1.
+        length_pool: Batches >= 1 whose sequences are drawn together and
+            sorted by length before they are cut into batches, so that little
+            of a batch is padding; 1 draws each batch from all.
         seed: Of initial weights, order of the data and all chains.
         precision: float32, mixed_bfloat16 or mixed_float16: what the networks
             compute in. Weights, chains and losses are float32 in each.
@@ -109,6 +112,7 @@ class RunConfig:
     workdir: str = ""
     train_steps: int = 10_000
     batch_size: int = 100
+    length_pool: int = 1
     seed: int = 0
     precision: str = "float32"
     loss_scale: float = 2.0**15
@@ -135,7 +139,7 @@ class RunConfig:
     baseline: str = ""
 
     def __post_init__(self):
-        for name in ("train_steps", "batch_size", "log_every",
+        for name in ("train_steps", "batch_size", "length_pool", "log_every",
                      "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(

@@ -100,7 +100,8 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     """
     strategy = strategies.make(run)  # Before TensorFlow starts.
     data = workdirs.load_data(run)
-    steps_per_epoch(data, run.batch_size)  # Refuses a batch that is too large.
+    # Refuses what no batch can be.
+    steps_per_epoch(data, run.batch_size, run.length_pool)
     resolved = workdirs.Run(run, model_config, DataSpec.of(data), settings)
     with cluster.watched(strategy), strategy.scope():
         model = workdirs.build_run(resolved)

@@ -12,12 +12,17 @@ from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 
 
-def steps_per_epoch(data: ImageData | SequenceData, batch_size: int) -> int:
+def steps_per_epoch(data: ImageData | SequenceData, batch_size: int,
+                    length_pool: int = 1) -> int:
     """Number of batches in an epoch; the remainder of the rows is dropped.
 
     Raises:
-        InputError: If not 1 <= batch_size <= number of training examples.
+        InputError: If not 1 <= batch_size <= number of training examples, or
+            if there is a pool of what has no length.
     """
+    if length_pool > 1 and not isinstance(data, SequenceData):
+        raise InputError("length_pool must be 1 for data that are no "
+                         f"sequences, got {length_pool}.")
     if isinstance(data, TrajectoryData):
         return packing_of(data, batch_size).num_batches
     num_rows = len(data.x_train)
@@ -31,7 +36,8 @@ def steps_per_epoch(data: ImageData | SequenceData, batch_size: int) -> int:
 def train_batches(
         data: ImageData | SequenceData, batch_size: int, seed: int,
         start_step: int = 0, context: tf.distribute.InputContext =
-        tf.distribute.InputContext()) -> tf.data.Dataset:
+        tf.distribute.InputContext(), length_pool: int = 1
+) -> tf.data.Dataset:
     """Streams training batches without end.
 
     The order of the rows is a pure function of (seed, epoch), and batch number
@@ -48,6 +54,8 @@ def train_batches(
         start_step: Number of batches to leave out, at least 0.
         context: Which worker of how many this is, as a strategy's
             `distribute_datasets_from_function` gives it.
+        length_pool: Batches >= 1 whose sequences are drawn together, and
+            sorted by length before they are cut into batches.
 
     Returns:
         Endless data set of dicts: "x", float32 [rows, height, width,
@@ -61,18 +69,18 @@ def train_batches(
 
     Raises:
         InputError: If `batch_size` is out of its range, or no multiple of
-            the replicas.
+            the replicas, or there is a pool of what has no length.
         ValueError: If `start_step` is negative.
     """
     num_replicas = context.num_replicas_in_sync
     if start_step < 0:
         raise ValueError(f"start_step must be >= 0, got {start_step}.")
+    num_steps = steps_per_epoch(data, batch_size, length_pool)
     if isinstance(data, TrajectoryData):
         if num_replicas > 1:
             raise InputError("trajectories need one replica, as a batch of "
                              f"groups is not cut, got {num_replicas}.")
         return group_batches(data, batch_size, seed, start_step)
-    num_steps = steps_per_epoch(data, batch_size)
     if batch_size % num_replicas:
         raise InputError(f"batch_size must be a multiple of the {num_replicas}"
                          f" replicas, got {batch_size}.")
@@ -96,11 +104,16 @@ def train_batches(
     if getattr(data, "labelled", None) is not None:
         labelled = _labelled_rows(data, seed, num_replicas)
 
+    def batch_rows(step, epoch):
+        if length_pool == 1:
+            return permuted(step * batch_size + tf.range(
+                batch_size, dtype=tf.int64), len(examples), seed, epoch)
+        return pooled_rows(step, num_steps, length_pool, lengths, batch_size,
+                           seed, epoch)
+
     def piece(number):
         step, replica = number // num_local, number % num_local + first_replica
-        whole = permuted(step % num_steps * batch_size + tf.range(
-            batch_size, dtype=tf.int64), len(data.x_train), seed,
-            step // num_steps)
+        whole = batch_rows(step % num_steps, step // num_steps)
         index = tf.ensure_shape(
             whole[replica * num_rows:][:num_rows], [num_rows])
         # Gathered as uint8, normalised after: a quarter of the memory moved.
@@ -143,6 +156,36 @@ def _labelled_rows(data, seed: int, num_replicas: int):
         return {"labelled_x": data.to_model(tf.gather(x, index)),
                 "labelled_y": tf.gather(y, index)}
     return rows
+
+
+def pooled_rows(step: tf.Tensor, num_steps: int, length_pool: int,
+                lengths: tf.Tensor, batch_size: int, seed: int,
+                epoch: tf.Tensor) -> tf.Tensor:
+    """Rows of a batch that are about as long, int64 [batch_size].
+
+    Of `length_pool` batches at a time, the rows are sorted by length and cut
+    into batches, whose order is random again; an epoch has each row once, as
+    without. The last pool of an epoch has what is left.
+
+    Args:
+        step: Number of the batch in its epoch, int64 scalar.
+        num_steps: Batches of an epoch.
+        length_pool: Batches >= 1 of a pool.
+        lengths: Of all rows, [rows].
+        batch_size: Rows of a batch.
+        seed: Any int64.
+        epoch: Number of the epoch, int64 scalar.
+    """
+    first = step // length_pool * length_pool
+    size = tf.minimum(num_steps - first, length_pool)
+    rows = permuted(tf.range(first * batch_size, (first + size) * batch_size),
+                    len(lengths), seed, epoch)
+    order = rng.stream(rng.make_seed(seed), "length_pool")
+    for number in (epoch, first):
+        order = rng.fold_in(order, number)
+    place = rng.permutation(step - first, order, size) * batch_size
+    rows = tf.gather(rows, tf.argsort(tf.gather(lengths, rows), stable=True))
+    return tf.ensure_shape(rows[place:place + batch_size], [batch_size])
 
 
 def permuted(positions: tf.Tensor, num_rows: int, seed: int,
