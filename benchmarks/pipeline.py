@@ -1,6 +1,7 @@
 """How much faster the input pipeline is than the training step.
 
     python -m benchmarks.pipeline [--flagfile_of_run=configs/quickstart.cfg]
+        [--flags_of_run=--batch_size=50,--precision=mixed_bfloat16]
 
 Reads batches as fast as they come, then trains on them, and says how many of
 each fit into a second.
@@ -26,10 +27,12 @@ class PipelineBenchmark:
 
     Attributes:
         flagfile_of_run: The run.
+        flags_of_run: Further flags of it.
         num_batches: Batches to read, >= 1.
         num_steps: Steps to train, >= 1.
     """
     flagfile_of_run: str = "configs/quickstart.cfg"
+    flags_of_run: tuple[str, ...] = ()
     num_batches: int = 1_000
     num_steps: int = 50
 
@@ -42,7 +45,8 @@ class PipelineBenchmark:
 
 def measure(chosen: PipelineBenchmark) -> tuple[float, float]:
     """(batches, training steps) a second."""
-    run, model_config, settings = from_flagfile(chosen.flagfile_of_run)
+    run, model_config, settings = from_flagfile(
+        chosen.flagfile_of_run, *chosen.flags_of_run)
     data = workdirs.load_data(run)
     batches = iter(train_batches(
         data, run.batch_size, run.seed, length_pool=run.length_pool))
