@@ -1,7 +1,7 @@
 """Molecules of ZINC: samples of the learned prior, and shifted properties.
 
     python -m benchmarks.molecules [--data_dir=DIR] [--seeds=0]
-        [--token_temperatures=1,0.7] [--properties=qed]
+        [--token_temperatures=1,0.7,0.5] [--properties=qed]
 
 Trains one run a seed, measures samples of it at each temperature, and shifts
 the first run to higher values of each property. Every step is a command of
@@ -47,7 +47,7 @@ class MoleculeBenchmark:
     """
     flagfile: str = "configs/sequence_zinc_cpu.cfg"
     seeds: tuple[int, ...] = (0,)
-    token_temperatures: tuple[float, ...] = (1.0, 0.7)
+    token_temperatures: tuple[float, ...] = (1.0, 0.7, 0.5)
     num_samples: int = 10_000
     properties: tuple[str, ...] = tuple(SHIFTS)
     rounds: int = 20
@@ -100,17 +100,20 @@ def table(results: dict) -> str:
     """Markdown: sets of samples, and the best of each shift."""
     lines = ["| | valid | unique | novel | diversity | " + " | ".join(
         f"W₁ {name}" for name in WASSERSTEIN) + " |", "|---|" + "---|" * 8]
+    shown = set()
     for seed, run in results["runs"].items():
         for heat, metrics in run.get("samples", {}).items():
             for key, what in SETS.items():
-                if f"molecules/internal_diversity/{key}" not in metrics:
+                about = "" if key == "real" else (
+                    f", seed {seed}, tokens at {heat}")
+                if (f"molecules/internal_diversity/{key}" not in metrics
+                        or what + about in shown):
                     continue
+                shown.add(what + about)
                 cells = [metrics.get(f"molecules/{name}/{key}")
                          for name in COUNTS]
                 cells += [metrics[f"molecules/{name}_wasserstein/{key}"]
                           for name in WASSERSTEIN]
-                about = "" if key == "real" else (
-                    f", seed {seed}, tokens at {heat}")
                 lines.append(f"| {what}{about} | " + " | ".join(
                     "" if cell is None else f"{cell:.4f}" if i < 3
                     else f"{cell:.3f}" for i, cell in enumerate(cells))
