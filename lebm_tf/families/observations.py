@@ -10,6 +10,7 @@ from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
 from lebm_tf.networks import (
     RecurrentDecoder, RecurrentEncoder, VectorMLP, WideResidualEncoder)
 from lebm_tf.networks.activations import get as get_activation
+from lebm_tf.networks.recurrent import check_decoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,25 +90,8 @@ class RecurrentDecoderConfig(RecurrentConfig):
     starts_cell: bool = False
 
     def __post_init__(self):
-        check_decoder(self)
-
-
-def check_decoder(config) -> None:
-    """Refuses what no decoder can be.
-
-    Args:
-        config: Has cell, embedding_dim, hidden_dim, tied and starts_cell.
-
-    Raises:
-        ValueError: If the parts do not fit.
-    """
-    if config.tied and config.cell == "transformer":
-        raise ValueError("tied needs a recurrent cell, got transformer.")
-    if config.tied and config.embedding_dim != config.hidden_dim:
-        raise ValueError("tied needs embeddings as wide as the state, got "
-                         f"{config.embedding_dim} and {config.hidden_dim}.")
-    if config.starts_cell and config.cell != "lstm":
-        raise ValueError(f"starts_cell needs cell lstm, got {config.cell}.")
+        check_decoder(self.cell, self.embedding_dim, self.hidden_dim,
+                      self.tied, self.starts_cell)
 
 
 def kind_of(data: DataSpec) -> str:

@@ -17,11 +17,11 @@ from lebm_tf.densities import (
     StandardNormal)
 from lebm_tf.families.components import (
     AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
-from lebm_tf.families.observations import check_decoder
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     RecurrentDecoder, RecurrentEncoder, TransformerDecoder)
+from lebm_tf.networks.recurrent import check_decoder
 from lebm_tf.objectives import (
     Annealed, FreeBits, FreeNats, Objective, attribute_negative_log_likelihood,
     dropped_negative_log_likelihood, encoded_energy, encoder_teaching,
@@ -60,7 +60,8 @@ class DecoderConfig:
     starts_cell: bool = False
 
     def __post_init__(self):
-        check_decoder(self)
+        check_decoder(self.cell, self.embedding_dim, self.hidden_dim,
+                      self.tied, self.starts_cell)
 
     def make(self, num_tokens: int, latent_dim: int, seed: int
              ) -> keras.layers.Layer:

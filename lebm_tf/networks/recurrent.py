@@ -85,6 +85,22 @@ class _Recurrent(keras.layers.Layer):
         return tf.gather(self.embedding.value, tokens)
 
 
+def check_decoder(cell: str, embedding_dim: int, hidden_dim: int, tied: bool,
+                  starts_cell: bool) -> None:
+    """Finds out whether `RecurrentDecoder` would refuse these together.
+
+    Raises:
+        ValueError: If so; it begins with the argument to blame.
+    """
+    if tied and cell == "transformer":
+        raise ValueError("tied needs a recurrent cell, got transformer.")
+    if tied and embedding_dim != hidden_dim:
+        raise ValueError("tied embeddings need embedding_dim equal to "
+                         f"hidden_dim, got {embedding_dim} and {hidden_dim}.")
+    if starts_cell and cell != "lstm":
+        raise ValueError(f"starts_cell needs cell=lstm, got {cell!r}.")
+
+
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class RecurrentDecoder(_Recurrent):
     """What a sequence is told by z: one layer of LSTM or GRU.
@@ -129,12 +145,7 @@ class RecurrentDecoder(_Recurrent):
         _check_widths(num_tokens, latent_dim, embedding_dim, hidden_dim)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1), got {dropout}.")
-        if tied and embedding_dim != hidden_dim:
-            raise ValueError("tied embeddings need embedding_dim equal to "
-                             f"hidden_dim, got {embedding_dim} and "
-                             f"{hidden_dim}.")
-        if starts_cell and cell != "lstm":
-            raise ValueError(f"starts_cell needs cell=lstm, got {cell!r}.")
+        check_decoder(cell, embedding_dim, hidden_dim, tied, starts_cell)
         self.num_tokens, self.latent_dim = num_tokens, latent_dim
         self.embedding_dim, self.hidden_dim = embedding_dim, hidden_dim
         self.cell, self.dropout, self.seed = cell, dropout, seed

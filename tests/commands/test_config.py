@@ -24,11 +24,12 @@ def test_every_field_is_a_flag_with_a_description(family):
 @pytest.mark.parametrize("family", ["sequence", "symbol_vector"])
 @pytest.mark.parametrize("flags, needed", [
     (("--decoder_tied", "--decoder_embedding_dim=64"),
-     "--decoder_tied needs embeddings as wide as the state, got 64 and 256"),
+     "--decoder_tied embeddings need embedding_dim equal to hidden_dim, got "
+     "64 and 256"),
     (("--decoder_cell=transformer", "--decoder_tied"),
      "--decoder_tied needs a recurrent cell, got transformer"),
     (("--decoder_cell=gru", "--decoder_starts_cell"),
-     "--decoder_starts_cell needs cell lstm, got gru")])
+     "--decoder_starts_cell needs cell=lstm, got 'gru'")])
 def test_what_no_decoder_can_be_is_named_by_its_flags(family, flags, needed):
     with pytest.raises(InputError, match=needed):
         config.from_flags(FAMILIES[family].Config, parse(*flags))
