@@ -20,9 +20,7 @@ def steps_per_epoch(data: ImageData | SequenceData, batch_size: int,
         InputError: If not 1 <= batch_size <= number of training examples, or
             if there is a pool of what has no length.
     """
-    if length_pool > 1 and not isinstance(data, SequenceData):
-        raise InputError("length_pool must be 1 for data that are no "
-                         f"sequences, got {length_pool}.")
+    _check_pool(data, length_pool)
     if isinstance(data, TrajectoryData):
         return packing_of(data, batch_size).num_batches
     num_rows = len(data.x_train)
@@ -75,12 +73,13 @@ def train_batches(
     num_replicas = context.num_replicas_in_sync
     if start_step < 0:
         raise ValueError(f"start_step must be >= 0, got {start_step}.")
-    num_steps = steps_per_epoch(data, batch_size, length_pool)
+    _check_pool(data, length_pool)
     if isinstance(data, TrajectoryData):
         if num_replicas > 1:
             raise InputError("trajectories need one replica, as a batch of "
                              f"groups is not cut, got {num_replicas}.")
         return group_batches(data, batch_size, seed, start_step)
+    num_steps = steps_per_epoch(data, batch_size)
     if batch_size % num_replicas:
         raise InputError(f"batch_size must be a multiple of the {num_replicas}"
                          f" replicas, got {batch_size}.")
@@ -132,6 +131,12 @@ def train_batches(
     pieces = tf.data.Dataset.counter(start_step * num_local)
     return pieces.map(piece, num_parallel_calls=tf.data.AUTOTUNE,
                       deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _check_pool(data, length_pool):
+    if length_pool > 1 and not isinstance(data, SequenceData):
+        raise InputError("length_pool must be 1 for data that are no "
+                         f"sequences, got {length_pool}.")
 
 
 def _labelled_rows(data, seed: int, num_replicas: int):

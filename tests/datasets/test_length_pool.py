@@ -9,6 +9,7 @@ from lebm_tf.datasets import (
     SequenceData, Vocabulary, steps_per_epoch, train_batches)
 from lebm_tf.datasets.vocabulary import SPECIAL
 from lebm_tf.errors import InputError
+from tests.commands.conftest import call
 
 BATCH, POOL, NUM_ROWS = 10, 4, 203
 LENGTHS = np.random.default_rng(1).integers(1, 60, NUM_ROWS)
@@ -83,7 +84,6 @@ def test_the_order_depends_on_the_seed():
 
 def test_what_has_no_length_is_refused_before_anything_is_written(
         tmp_path, capsys):
-    from tests.commands.conftest import call
     path = tmp_path / "run"
     assert call(train, "--flagfile=configs/smoke/image.cfg",
                 f"--workdir={path}", "--length_pool=4") == 2
