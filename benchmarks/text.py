@@ -118,14 +118,10 @@ def measure(system: str, seed: int, chosen: TextBenchmark) -> None:
                            f"{runs.folder_of(system)}_{seed}")
     path = os.path.join(workdir, "metrics.json")
     steps = chosen.train_steps
-    made = files.read_json(path) if os.path.exists(path) else {}
-    if made.get("training/steps", 0) < max(1, steps):
-        runs.call(
-            "lebm_tf.train", f"--flagfile={SETTINGS[chosen.setting]}",
-            *SYSTEMS[system], f"--seed={seed}", f"--workdir={workdir}",
-            *([f"--train_steps={steps}"] if steps else []),
-            data_dir=chosen.data_dir)
-        yield files.read_json(path)
+    yield runs.trained(
+        workdir, f"--flagfile={SETTINGS[chosen.setting]}", *SYSTEMS[system],
+        f"--seed={seed}", *([f"--train_steps={steps}"] if steps else []),
+        data_dir=chosen.data_dir)
     for name, last in EVALUATORS.items():
         if last not in files.read_json(path):
             runs.call("lebm_tf.evaluate", f"--workdir={workdir}",
