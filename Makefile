@@ -1,5 +1,6 @@
 # make train   builds .venv, trains on real digits, leaves figures and pictures
-# make test    builds .venv, runs the whole test suite
+# make test    builds .venv, runs the whole test suite, but what repeats another
+#              test: make test-long
 # make bench   measures speed beside PyTorch, see docs/speed.md
 #
 # Any of Python 3.11, 3.12 and 3.13 will do: make train PYTHON=python3.12
@@ -13,7 +14,7 @@ PEER_PYTHON ?= $(BENCH_VENV)/bin/python
 # Further flags, as BENCH="--cases=train/mnist --rounds=3".
 BENCH ?=
 
-.PHONY: train test test-fast lint bench bench-quickstart lock clean
+.PHONY: train test test-fast test-long lint bench bench-quickstart lock clean
 
 train: $(VENV)/.installed
 	@echo "== Training a learned prior on real handwritten digits (about 3 minutes on 2 cores)"
@@ -26,11 +27,15 @@ test: $(VENV)/.installed
 	@status=0; \
 	for part in "tests/commands" "tests --ignore=tests/commands"; do \
 		echo "== $$part"; \
-		$(RUN) -m pytest -q -n 2 --dist=loadfile $$part || status=1; \
+		$(RUN) -m pytest -q -n 2 --dist=loadfile -m "not long" $$part || status=1; \
 	done; exit $$status
 
 test-fast: $(VENV)/.installed
-	$(RUN) -m pytest -q -m "not slow"
+	$(RUN) -m pytest -q -m "not slow and not long"
+
+# What repeats much of another test.
+test-long: $(VENV)/.installed
+	$(RUN) -m pytest -q -m long
 
 lint: $(VENV)/.installed
 	$(RUN) -m flake8 lebm_tf tests benchmarks export

@@ -150,7 +150,8 @@ def test_a_served_row_depends_on_its_own_seed_alone(workdir, tmp_path):
     assert np.abs(together["z"][0] - together["z"][1]).max() > 0.1
 
 
-@pytest.mark.parametrize("start", ["bank", "encoder"])
+@pytest.mark.parametrize("start", [
+    pytest.param("base", marks=pytest.mark.long), "bank", "encoder"])
 def test_a_run_stopped_in_mid_epoch_ends_with_the_same_weights(
         tmp_path, start):
     """Stop, restore, continue equals no stop, bit for bit."""

@@ -429,15 +429,15 @@ def test_what_is_inferred_has_a_row_for_each_observation(name):
         score.log_likelihood - score.energy + score.base_log_prob, rtol=1e-5)
 
 
-# Exact kernels and classifiers are refused; the others differ from one that is
-# exported in what trains them alone.
-NOT_EXPORTED = {"image, exact", "symbol, labels only", "image, persistent",
-                "image, averaged and penalized", "abp", "rae, gradient"}
+# These differ from one that `make test` exports in little but training.
+ALIKE = {"symbol, labels only", "image, persistent", "abp", "rae, gradient",
+         "image, averaged and penalized"}
 
 
-@pytest.mark.parametrize("name", sorted(
-    name for name in set(CASES) - NOT_EXPORTED
-    if len(spec_of(name).shape) == 3))
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.long] if name in ALIKE else [])
+    for name in sorted(CASES) if name != "image, exact"
+    and len(spec_of(name).shape) == 3])
 def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
     """Reloaded without this library's code; every row with its own seed."""
     model = build(name)
