@@ -11,7 +11,7 @@ from lebm_tf.densities.targets import (
 from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.diagnostics import displacement
 from lebm_tf.mcmc.kernel import num_chains
-from lebm_tf.models import optimization, replication
+from lebm_tf.models import naming, optimization, replication
 from lebm_tf.models.inference import LatentInference
 from lebm_tf.objectives.objective import Draws, Objective
 from lebm_tf.samplers.short_run import Draw, ShortRun
@@ -84,6 +84,7 @@ class EnergyModel(LatentInference, keras.Model):
         self.recipe = None  # Set by `families.build`.
         self.rows = []  # The history, kept by `fit`.
         self.built = True
+        naming.number_layers(self)
 
     def variables_of(self, part: str) -> list:
         """The trainable variables of a part, those that its layers share
@@ -116,6 +117,7 @@ class EnergyModel(LatentInference, keras.Model):
         super().compile(optimizer=next(iter(self.optimizers.values())),
                         jit_compile=False, auto_scale_loss=False, **kwargs)
         for part, optimizer in self.optimizers.items():
+            optimizer.name = f"optimizer_{part}"  # See `naming`.
             optimization.expect_totals(optimizer)
             optimizer.build(self.variables_of(part))
         optimization.slow_down(self.optimizers, self.rollbacks)
@@ -207,33 +209,42 @@ class EnergyModel(LatentInference, keras.Model):
             losses = {name: objective(self, draws)
                       for name, objective in self.objectives.items()}
         logs.update(self.statistics(encoded))
+        gradients = self._gradients(tape, losses)
         for part, optimizer in self.optimizers.items():
-            variables = self.variables_of(part)
-            gradients = self._gradients(tape, part, variables, losses)
             logs.update({f"{name}/{part}": value for name, value in
                          optimization.apply(
-                             optimizer, replicas.total(gradients),
-                             variables).items()})
+                             optimizer, replicas.total(gradients[part]),
+                             self.variables_of(part)).items()})
         for _, terms in losses.values():
             logs.update({f"loss/{name}": value
                          for name, value in terms.items()})
         self.step.assign_add(1)
         return logs
 
-    def _gradients(self, tape, part, variables, losses):
-        """The gradient of all objectives that train a part, summed.
+    def _gradients(self, tape, losses):
+        """Part -> the gradients of all objectives that train it, summed.
 
         Terms average over the rows of a replica, so the sum of a replica's
-        share over all replicas is the gradient for the whole batch.
+        share over all replicas is the gradient for the whole batch. Parts
+        that learn from the same objectives share one way back: two would
+        both run, as TensorFlow does not see that loops are the same.
         """
-        totals = [losses[name][0] for name, objective in
-                  self.objectives.items() if part in objective.parts]
-        scale = optimization.loss_scale(self.optimizers[part]
-                                        ) / replicas.count()
-        # Not their sum: an addition made after the tape is not on it.
-        return tape.gradient(
-            totals, variables,
-            [tf.cast(scale, total.dtype) for total in totals])
+        groups = {}
+        for part, optimizer in self.optimizers.items():
+            alone = optimization.has_loss_scale(optimizer) and part
+            groups.setdefault((alone, *(
+                name for name, objective in self.objectives.items()
+                if part in objective.parts)), []).append(part)
+        gradients = {}
+        for (_, *names), parts in groups.items():
+            # Not their sum: an addition made after the tape is not on it.
+            totals = [losses[name][0] for name in names]
+            scale = optimization.loss_scale(
+                self.optimizers[parts[0]]) / replicas.count()
+            gradients.update(zip(parts, tape.gradient(
+                totals, [self.variables_of(part) for part in parts],
+                [tf.cast(scale, total.dtype) for total in totals])))
+        return gradients
 
     def statistics(self, draws: Draws) -> dict[str, tf.Tensor]:
         """Of every chain: energy, displacement, gradient, acceptance."""

@@ -55,7 +55,8 @@ def _lstm(x, constant, kernel, bias, first_c, first_h):
         b=bias, forget_bias=0.0, cell_clip=-1.0, use_peephole=False)
 
     def gradient(upstream):
-        of_states = kernel[-hidden:]
+        # Once, as a product with a transposed matrix packs it anew each time.
+        of_states = tf.transpose(kernel[-hidden:])
         gates, c = _gate_gradients(run, of_states, first_c, upstream)
         inputs = tf.concat([x, _previous(run.h, first_h)], axis=-1)
         total = tf.reduce_sum(gates, 0)
@@ -63,17 +64,16 @@ def _lstm(x, constant, kernel, bias, first_c, first_h):
                 tf.matmul(total, kernel[size:-hidden], transpose_b=True),
                 tf.tensordot(inputs, gates, [[0, 1], [0, 1]]),
                 tf.reduce_sum(total, 0), tf.reduce_sum(c[:1], 0),
-                tf.matmul(tf.reduce_sum(gates[:1], 0), of_states,
-                          transpose_b=True))
+                tf.matmul(tf.reduce_sum(gates[:1], 0), of_states))
     return run.h, gradient
 
 
-def _gate_gradients(run, kernel, first, upstream):
+def _gate_gradients(run, of_states, first, upstream):
     """Gradients before the activations, [length, batch, 4 hidden], and those
     of c_{t-1}, [length, batch, hidden].
 
     Those of i, g, f are dc times something known, that of o is dh times
-    something known, with dh_t = upstream_t + gates_{t+1} kernel^T and
+    something known, with dh_t = upstream_t + gates_{t+1} of_states and
     dc_t = dh_t o (1 - tanh(c_t)^2) + dc_{t+1} f_{t+1}.
     """
     candidate, cell = run.ci, run.co
@@ -86,7 +86,7 @@ def _gate_gradients(run, kernel, first, upstream):
     def step(later, now):
         gates, carried = later
         upstream, known, to_cell, forget = now
-        state = upstream + tf.matmul(gates, kernel, transpose_b=True)
+        state = upstream + tf.matmul(gates, of_states)
         inside = carried + state * to_cell
         gates = known * tf.concat([inside, inside, inside, state], axis=-1)
         return gates, inside * forget

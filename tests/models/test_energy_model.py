@@ -70,6 +70,38 @@ def test_the_energy_descends_the_contrast_of_its_own_chains():
         logs["loss/energy"], 0.5 * gradient, rtol=1e-5)
 
 
+def test_parts_of_the_same_objectives_share_one_way_back():
+    """Two would both run where the way back is a loop."""
+    ways = []
+
+    @tf.custom_gradient
+    def watched(x):
+        def gradient(upstream):
+            ways.append(upstream)
+            return upstream
+        return tf.identity(x), gradient
+
+    def fit(model, draws):
+        return watched(squared_error(model, draws))
+
+    def steps(objectives):
+        model = make_model(objectives, positive="encoded")
+        ways.clear()
+        logs = model.train_step({"x": tf.constant(X)})
+        return len(ways), values(model), logs["gradient_norm/encoder"]
+
+    energy = Objective(("energy",), {"energy": energy_contrast})
+    number, shared, norm = steps({
+        "energy": energy,
+        "fit": Objective(("generator", "encoder"), {"fit": fit})})
+    assert number == 1 and norm > 0
+    number, alone, _ = steps({
+        "energy": energy, "fit": Objective(("generator",), {"fit": fit}),
+        "again": Objective(("encoder",), {"again": fit})})
+    assert number == 2
+    oracles.assert_nests_equal(shared, alone)
+
+
 def test_the_generator_descends_the_error_at_its_own_chains():
     model = make_model()
     batch = {"x": tf.constant(X)}
