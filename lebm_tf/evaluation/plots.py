@@ -8,6 +8,8 @@ import numpy as np
 
 from lebm_tf.evaluation import pictures
 
+# Without an accept step, and without a chain.
+_IDLE = {"accept_prob": 1.0, "displacement": 0.0}
 _COLOURS = {"positive": "tab:blue", "negative": "tab:red"}
 
 
@@ -85,9 +87,9 @@ def _energy(axes, shown):
 def training_curves(path: str, history: Sequence[Mapping[str, float]]) -> None:
     """Draws what `EnergyModel.train_step` logs, against the step.
 
-    Losses each on its own axes; then energies, displacements and acceptance
-    (where it is not always 1) of positive and negative chains together, and
-    gradient norms.
+    Losses each on its own axes; then energies, displacements (where one is
+    not 0) and acceptance (where it is not always 1) of positive and negative
+    chains together, and gradient norms.
 
     Args:
         path: File ending in .png.
@@ -137,11 +139,9 @@ def _panels(history):
             ("accept_prob", "acceptance of chains", "probability")):
         curves = [(sign, f"{sign}/{key}") for sign in _COLOURS
                   if f"{sign}/{key}" in names]
-        if key == "accept_prob" and all(
-                row.get(name, 1.0) == 1.0 for row in history
-                for _, name in curves):
-            continue  # A kernel without an accept step.
-        if curves:
+        idle = _IDLE.get(key)
+        if curves and not all(row.get(name, idle) == idle for row in history
+                              for _, name in curves):
             panels.append(((title, unit), curves))
     norms = [(name[14:], name) for name in names
              if name.startswith("gradient_norm/")]

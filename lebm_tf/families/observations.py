@@ -10,7 +10,7 @@ from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
 from lebm_tf.networks import (
     RecurrentDecoder, RecurrentEncoder, VectorMLP, WideResidualEncoder)
 from lebm_tf.networks.activations import get as get_activation
-from lebm_tf.networks.recurrent import check_decoder
+from lebm_tf.networks.recurrent import check_cell, check_decoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +76,9 @@ class RecurrentConfig:
     hidden_dim: int = 256
     dropout: float = 0.3
 
+    def __post_init__(self):
+        check_cell(self.cell)
+
 
 @dataclasses.dataclass(frozen=True)
 class RecurrentDecoderConfig(RecurrentConfig):
@@ -92,6 +95,7 @@ class RecurrentDecoderConfig(RecurrentConfig):
     def __post_init__(self):
         check_decoder(self.cell, self.embedding_dim, self.hidden_dim,
                       self.tied, self.starts_cell)
+        super().__post_init__()
 
 
 def kind_of(data: DataSpec) -> str:

@@ -21,7 +21,7 @@ from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     RecurrentDecoder, RecurrentEncoder, TransformerDecoder)
-from lebm_tf.networks.recurrent import check_decoder
+from lebm_tf.networks.recurrent import CELLS, check_cell, check_decoder
 from lebm_tf.objectives import (
     Annealed, FreeBits, FreeNats, Objective, attribute_negative_log_likelihood,
     dropped_negative_log_likelihood, encoded_energy, encoder_teaching,
@@ -60,6 +60,7 @@ class DecoderConfig:
     starts_cell: bool = False
 
     def __post_init__(self):
+        check_cell(self.cell, (*CELLS, "transformer"))
         check_decoder(self.cell, self.embedding_dim, self.hidden_dim,
                       self.tied, self.starts_cell)
 
@@ -87,6 +88,9 @@ class SequenceEncoderConfig:
     embedding_dim: int = 256
     hidden_dim: int = 256
 
+    def __post_init__(self):
+        check_cell(self.cell)
+
 
 @dataclasses.dataclass(frozen=True)
 class SequenceConfig:
@@ -101,9 +105,8 @@ class SequenceConfig:
             no steps, the encoder alone draws them.
         inference_steps: Moves of the posterior chains on new data; 0 takes
             posterior_num_steps.
-        chain_dropout: Whether posterior chains in training climb the
-            likelihood with the dropout of the decoder, one mask a step, as
-            in the public code sri_text; never on new data.
+        chain_dropout: Whether posterior chains climb with the dropout of the
+            decoder in training, one mask a step (public code sri_text).
         max_length: Most tokens of a sample, its end among them; 0 takes the
             longest sequence of the data.
         decoding: How samples are read off p(x | z).
@@ -115,11 +118,8 @@ class SequenceConfig:
             draws alone nothing.
         free_nats: Nats >= 0 of KL(q(z | x) || p(z)), with the learned prior
             if there is one, that cost that encoder nothing.
-        encoder_energy: Whether the energy teaches that encoder, too. Then
-            both may run away together: on PTB with 1,000 words the KL to the
-            learned prior once grew from 16 to 83 nats in 650 steps. Without,
-            the encoder is that of a variational autoencoder, and the energy
-            learns where its codes lie.
+        encoder_energy: Whether the energy teaches that encoder, too; both may
+            run away then. Without, it only learns where the codes lie.
         kl_weight: Factor > 0 on what the prior costs that encoder; 1 makes a
             bound of log p(x), public code of text has as little as 0.1.
         kl_hold_steps: Steps >= 0 in which the prior costs that encoder

@@ -1,6 +1,6 @@
 """Recurrent networks: a latent vector to a sequence of tokens, and back."""
 
-from typing import Callable
+from typing import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -55,15 +55,20 @@ def step_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
     return (gru_step(read, h, kernel[-width:], bias[3 * width:]),)
 
 
+def check_cell(cell: str, cells: Sequence[str] = CELLS) -> None:
+    """Raises ValueError if there is no such cell."""
+    if cell not in cells:
+        raise ValueError(
+            f"cell must be one of {', '.join(cells)}, got {cell!r}.")
+
+
 def num_gates(cell: str) -> int:
     """Products of a cell with what it reads.
 
     Raises:
         ValueError: If there is no such cell.
     """
-    if cell not in CELLS:
-        raise ValueError(
-            f"cell must be one of {', '.join(CELLS)}, got {cell!r}.")
+    check_cell(cell)
     return 4 if cell == "lstm" else 3
 
 

@@ -35,6 +35,19 @@ def test_what_no_decoder_can_be_is_named_by_its_flags(family, flags, needed):
         config.from_flags(FAMILIES[family].Config, parse(*flags))
 
 
+@pytest.mark.parametrize("family, part, cells", [
+    ("sequence", "decoder", "lstm, gru, transformer"),
+    ("sequence", "encoder", "lstm, gru"),
+    ("symbol_vector", "decoder", "lstm, gru"),
+    ("symbol_vector", "sequence_encoder", "lstm, gru")])
+def test_a_cell_that_there_is_not_is_named_with_those_there_are(
+        family, part, cells):
+    with pytest.raises(
+            InputError, match=f"--{part}_cell must be one of {cells}, got "):
+        config.from_flags(FAMILIES[family].Config,
+                          parse(f"--{part}_cell=rnn"))
+
+
 def test_a_flag_shared_by_families_has_one_type():
     types = {}
     for field in train.all_fields():

@@ -71,6 +71,20 @@ def test_training_curves_take_rows_that_differ(tmp_path):
     assert open(path, "rb").read() == first
 
 
+def test_a_model_without_chains_has_no_panel_of_them(tmp_path):
+    """Its states do not move, and all are accepted."""
+    path = str(tmp_path / "training.png")
+
+    def width(**values):
+        training_curves(path, [{"loss/nll": 1.0, **values}] * 2)
+        with Image.open(path) as file:
+            return file.size[0]
+
+    still = {"positive/displacement": 0.0, "positive/accept_prob": 1.0}
+    assert width(**still) == width() < width(
+        **{**still, "positive/displacement": 0.1})
+
+
 @pytest.mark.parametrize("history", [[], [{"step": 1}]])
 def test_curves_of_nothing_are_refused(history, tmp_path):
     with pytest.raises(ValueError, match="history must hold rows"):
