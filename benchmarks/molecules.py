@@ -76,14 +76,29 @@ def trained(seed: int, chosen: MoleculeBenchmark) -> tuple[str, dict]:
 
 
 def measured(workdir: str, heat: float, chosen: MoleculeBenchmark) -> dict:
-    """What the evaluator says of samples at a temperature of tokens."""
+    """What the evaluator says of samples at a temperature of tokens.
+
+    Kept beside the run, and not asked again while that is the same.
+    """
+    def identity(metrics):
+        return (metrics["run/step"], metrics["training/seconds"],
+                chosen.num_samples)
+
+    path = os.path.join(workdir, "metrics.json")
+    kept = os.path.join(workdir, f"samples_{heat}.json")
+    if os.path.exists(kept):
+        found = files.read_json(kept)
+        if tuple(found["of"]) == identity(files.read_json(path)):
+            return found["metrics"]
     runs.call(
         "lebm_tf.evaluate", f"--workdir={workdir}", "--evaluators=molecules",
         f"--evaluation_num_samples={chosen.num_samples}",
         f"--evaluation_token_temperature={heat}", data_dir=chosen.data_dir)
-    metrics = files.read_json(os.path.join(workdir, "metrics.json"))
-    return {name: value for name, value in metrics.items()
-            if name.startswith("molecules/")}
+    metrics = files.read_json(path)
+    found = {name: value for name, value in metrics.items()
+             if name.startswith("molecules/")}
+    files.write_json(kept, {"of": identity(metrics), "metrics": found})
+    return found
 
 
 def shifted(workdir: str, name: str, chosen: MoleculeBenchmark) -> list:
@@ -137,14 +152,12 @@ def main(values) -> None:
         runs.write("molecules", results, table(results))
     for seed in chosen.seeds:
         workdir, metrics = trained(seed, chosen)
-        run = results["runs"].setdefault(str(seed), {"samples": {}})
-        run.update(seconds=metrics["training/seconds"],
-                   steps=metrics["training/steps"])
+        run = results["runs"][str(seed)] = {
+            "seconds": metrics["training/seconds"],
+            "steps": metrics["training/steps"], "samples": {}}
         for heat in chosen.token_temperatures:
-            if run["samples"].get(str(heat), {}).get(
-                    "molecules/num_samples/samples") != chosen.num_samples:
-                run["samples"][str(heat)] = measured(workdir, heat, chosen)
-                keep()
+            run["samples"][str(heat)] = measured(workdir, heat, chosen)
+            keep()
     for name in chosen.properties:
         first = os.path.join(chosen.workdir, f"seed_{chosen.seeds[0]}")
         results["shifts"][name] = shifted(first, name, chosen)
