@@ -14,15 +14,30 @@ import keras
 
 
 def number_layers(model: keras.Model) -> None:
-    """Numbers the layers of a model that are called after their class.
+    """Numbers those layers of a model anew that Keras named by itself.
 
-    From 0 on, for each class. They must have their variables, whose paths
-    stay as they are.
+    From 0 on, for each class; Keras has no name that ends in _0, so beside
+    one all of a layer's were given. Variables keep their paths.
     """
-    numbers = collections.defaultdict(itertools.count)
-    for layer in model._flatten_layers(include_self=True, recursive=True):
-        stem, _, count = layer.name.rpartition("_")
-        if not count.isdigit():
-            stem = layer.name
-        if stem.replace("_", "") == type(layer).__name__.lower():
-            layer.name = f"{stem}_{next(numbers[stem])}"
+    numbers, seen = collections.defaultdict(itertools.count), set()
+
+    def visit(layers):
+        names = {layer.name for layer in layers}
+        for layer in layers:
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            stem = _named_after(layer)
+            if stem and f"{stem}_0" not in names:
+                layer.name = f"{stem}_{next(numbers[stem])}"
+            visit(list(layer._flatten_layers(
+                include_self=False, recursive=False)))
+    visit([model])
+
+
+def _named_after(layer):
+    """The name of its class as Keras writes it, if it is called so."""
+    stem, _, count = layer.name.rpartition("_")
+    stem = stem if count.isdigit() else layer.name
+    return stem if stem.replace("_", "") == type(layer).__name__.lower() else (
+        "")

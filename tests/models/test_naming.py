@@ -5,6 +5,7 @@ import keras
 from lebm_tf.densities import EnergyPrior, GaussianLikelihood, StandardNormal
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel
+from lebm_tf.models.naming import number_layers
 from lebm_tf.networks import EnergyMLP, VectorMLP
 from lebm_tf.objectives import Objective, energy_contrast, squared_error
 from lebm_tf.samplers import FromBase, ShortRun
@@ -32,8 +33,21 @@ def test_names_do_not_depend_on_what_was_built_before():
     first = names(build())
     keras.layers.Dense(1)
     assert names(build()) == first
-    assert len(first) == len(set(first)) > 6
+    assert not any(name in ("energy_mlp", "energy_prior") for name in first)
 
 
 def test_a_name_that_was_given_is_kept():
-    assert "mine_7" in names(build())
+    """Also one that Keras could have made, as that of the second layer."""
+    model = build()
+    assert "mine_7" in names(model)
+    assert [layer.name for layer in model.prior.energy_network.layers[:2]] == [
+        "dense_0", "dense_1"]
+    number_layers(model)
+    assert names(model) == names(build())
+
+
+def test_layers_of_a_user_are_numbered_from_0():
+    keras.layers.Dense(1)
+    model = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(1)])
+    number_layers(model)
+    assert names(model) == ["sequential_0", "dense_0", "dense_1"]
