@@ -14,11 +14,14 @@ from lebm_tf.errors import InputError
 def of(molecules: Sequence[Any]) -> dict[str, np.ndarray]:
     """All `PROPERTIES` of molecules, float64 [num] by name.
 
+    A QED that RDKit cannot compute is left out, see `qed`.
+
     Args:
         molecules: RDKit molecules, none of them None.
     """
-    return {name: np.array([compute(molecule) for molecule in molecules])
-            for name, compute in PROPERTIES.items()}
+    found = {name: np.array([compute(molecule) for molecule in molecules])
+             for name, compute in PROPERTIES.items()}
+    return {name: values[~np.isnan(values)] for name, values in found.items()}
 
 
 def logp(molecule: Any) -> float:
@@ -28,8 +31,15 @@ def logp(molecule: Any) -> float:
 
 
 def qed(molecule: Any) -> float:
-    """Likeness to a drug, in [0, 1]; Bickerton et al. 2012."""
-    return rdkit("Chem.QED").qed(molecule)
+    """Likeness to a drug, in [0, 1]; Bickerton et al. 2012.
+
+    RDKit sanitises the molecule again for that, which for a few that it has
+    parsed fails: those, of samples about one in 10,000, have NaN.
+    """
+    try:
+        return rdkit("Chem.QED").qed(molecule)
+    except rdkit("Chem").MolSanitizeException:
+        return float("nan")
 
 
 def sa(molecule: Any) -> float:

@@ -61,7 +61,8 @@ def measure(samples: Mapping[str, Sequence[str]], real: Molecules
         `molecule_properties.PROPERTIES` molecules/PROPERTY/NAME, the mean
         over the valid samples, and molecules/PROPERTY_wasserstein/NAME, the
         distance of the distribution from that of `test`. Without a valid
-        molecule there is only the first.
+        molecule there is only the first. molecules/qed_missing/NAME counts
+        those whose QED cannot be computed, if any.
         The name `real` stands for as many molecules of `train` as `test`
         has: what a perfect model would get. molecules/invalid_train and
         molecules/invalid_test count what is no molecule in the data, and
@@ -139,6 +140,11 @@ def _compare(name, molecules, reference) -> Iterator[Metric]:
         return
     yield f"molecules/internal_diversity/{name}", internal_diversity(molecules)
     for key, values in molecule_properties.of(molecules).items():
+        if len(values) < len(molecules):
+            yield (f"molecules/{key}_missing/{name}",
+                   len(molecules) - len(values))
+        if not len(values):
+            continue
         yield f"molecules/{key}/{name}", float(values.mean())
         yield f"molecules/{key}_wasserstein/{name}", float(
             stats.wasserstein_distance(values, reference[key]))

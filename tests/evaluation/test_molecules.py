@@ -125,6 +125,28 @@ def test_distances_are_between_valid_samples_and_test_data():
     assert "molecules/valid/real" not in metrics
 
 
+def test_a_molecule_without_a_qed_is_counted_and_left_out(monkeypatch):
+    """RDKit sanitises again, and may fail where it did not at first."""
+    known = rdkit("Chem.QED").qed
+
+    def qed(molecule):
+        if molecule.GetNumAtoms() == 2:
+            raise rdkit("Chem").KekulizeException("Can't kekulize mol.")
+        return known(molecule)
+    monkeypatch.setattr(rdkit("Chem.QED"), "qed", qed)
+    assert np.isnan(molecule_properties.qed(parse(["CC"])[0]))
+    metrics = dict(measure(
+        {"samples": ["CCC", "CC", "C1C"], "none": ["CC"]},
+        Molecules(["CCC"], ["CCC", "CC"])))
+    assert metrics["molecules/valid/samples"] == 2 / 3
+    assert metrics["molecules/qed_missing/samples"] == 1
+    assert metrics["molecules/qed/samples"] == known(parse(["CCC"])[0])
+    assert metrics["molecules/qed_wasserstein/samples"] == 0.0
+    assert metrics["molecules/qed_missing/none"] == 1
+    assert "molecules/qed/none" not in metrics
+    assert "molecules/qed_missing/real" not in metrics
+
+
 def test_data_without_a_molecule_and_empty_samples_are_refused():
     with pytest.raises(InputError, match="^the test data must hold a valid "
                        "molecule, got none in 1"):
