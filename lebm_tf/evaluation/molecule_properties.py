@@ -33,8 +33,8 @@ def logp(molecule: Any) -> float:
 def qed(molecule: Any) -> float:
     """Likeness to a drug, in [0, 1]; Bickerton et al. 2012.
 
-    RDKit sanitises the molecule again for that, which for a few that it has
-    parsed fails: those, of samples about one in 10,000, have NaN.
+    RDKit sanitises the molecule again for that, which may fail for one that
+    it has parsed: then NaN.
     """
     try:
         return rdkit("Chem.QED").qed(molecule)
