@@ -20,7 +20,8 @@ def check(name: str, flag: str = "property") -> None:
 
 
 def compute(texts: list[str], name: str) -> np.ndarray:
-    """A property of every text, float32 [num], NaN of what is no molecule.
+    """A property of every text, float32 [num], NaN of what is no molecule, or
+    has no QED (`molecule_properties.qed`).
 
     Args:
         texts: SMILES.
@@ -52,6 +53,7 @@ def with_property(data: SequenceData, name: str) -> SequenceData:
             raise InputError(
                 f"{data.name}: --property needs molecules, got "
                 f"{int(np.isnan(values).sum())} lines of x_{part} that are "
-                "none; leave them out with --invalid_smiles=drop.")
+                f"none or have no {name}; --invalid_smiles=drop leaves out "
+                "the former.")
         found[f"values_{part}"] = values
     return dataclasses.replace(data, **found)
