@@ -4,9 +4,14 @@
     python client.py score --server=http://HOST:8501 --request=score.json
     python client.py score_png --set 'seed=[1]' --set png_bytes=@digit.png
     python client.py all
+    python client.py check --metadata=models/digits/1/assets.extra/metadata.json
 
 `all` draws samples and calls every signature with them. A request file is one
-of `assets.extra/requests/` beside the model. The answer is written as JSON,
+of `assets.extra/requests/` beside the model. `check` asks every signature for
+the same 64 rows in batches of several sizes and orders, and refuses a server
+that does not answer them alike, bit for bit; run on the host of the server,
+with --metadata, it says which features of the processor differ from those
+where the model was exported. The answer is written as JSON,
 name -> rows, files as {"b64": ...}. REST needs nothing but Python and
 connections.py beside; gRPC needs tensorflow-serving-api. Exit code 2: the
 request or a row of it was refused; 1: no answer came in time.
@@ -20,6 +25,7 @@ import os
 import sys
 
 from connections import NoAnswer, Refused, connect, patiently
+import row_check
 
 KINDS = {"DT_INT64": int, "DT_INT32": int, "DT_FLOAT": (int, float),
          "DT_STRING": (dict, str)}
@@ -137,12 +143,13 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add = parser.add_argument
-    add("signature", help="sample, score and so on, or all")
+    add("signature", help="sample, score and so on, all or check")
     add("--server", default="grpc://localhost:8500",
         help="grpc://HOST:PORT, http://HOST:PORT or https://HOST:PORT")
     add("--model", default="digits", help="its name on the server")
     add("--version", type=int, help="its number; the newest by default")
     add("--request", help="file with the inputs")
+    add("--metadata", help="of check: metadata.json of the model")
     add("--set", action="append", default=[], metavar="NAME=VALUE",
         help="an input: JSON rows, or @FILE, a row each time")
     add("--output", help="file for the answer, in place of the terminal")
@@ -165,9 +172,9 @@ def _run(options):
         server = connect(options.server, options.model, options.version)
     inputs = read_inputs(options.request, options.set)
     metadata = patiently(server.metadata, options.timeout, options.retries)
-    if options.signature not in (*metadata, "all"):
-        raise Refused(f"the signature must be one of {', '.join(metadata)} or "
-                      f"all, got {options.signature!r}.")
+    if options.signature not in (*metadata, "all", "check"):
+        raise Refused(f"the signature must be one of {', '.join(metadata)}, "
+                      f"all or check, got {options.signature!r}.")
 
     def predict(name, inputs):
         check(inputs, metadata[name])
@@ -175,27 +182,61 @@ def _run(options):
             name, inputs, metadata[name], left),
             options.timeout, options.retries)
 
+    if options.signature == "check":
+        return _check_rows(options, predict, metadata, inputs)
     if options.signature == "all":
-        seed = inputs.get("seed", [7])
-        answers = call_all(predict, metadata, {
-            "seed": seed, "num_steps": [1] * len(seed),
-            "temperature": [1.0] * len(seed), **inputs})
+        answers = call_all(predict, metadata, _values(inputs, [7]))
     else:
         answers = {options.signature: predict(options.signature, inputs)}
     bad = [f"{name}, row {i}: {status}" for name, answer in answers.items()
            for i, status in enumerate(answer.get("status", [])) if status]
-    text = json.dumps(answers if options.signature == "all"
-                      else answers[options.signature])
-    try:
-        with open(options.output or sys.stdout.fileno(), "w",
-                  encoding="utf-8", closefd=bool(options.output)) as file:
-            file.write(text + "\n")
-    except OSError as error:
-        raise Refused(f"--output must be a file to write, got "
-                      f"{error.strerror}.") from error
+    _write(options, answers if options.signature == "all"
+           else answers[options.signature])
     if bad:
         raise Refused("; ".join(bad))
     return 0
+
+
+def _values(inputs, seed):
+    """What signatures take besides what `sample` draws."""
+    seed = inputs.get("seed", seed)
+    return {"seed": seed, "num_steps": [1] * len(seed),
+            "temperature": [1.0] * len(seed), **inputs}
+
+
+def _check_rows(options, predict, metadata, inputs):
+    asked = {}
+
+    def remember(name, inputs):
+        asked[name] = inputs
+        return predict(name, inputs)
+    report = {}
+    if options.metadata:
+        try:
+            report["processor"] = row_check.processors(options.metadata)
+        except (OSError, ValueError, KeyError) as error:
+            raise Refused("--metadata must be the metadata.json of an export, "
+                          f"got {error}.") from error
+    answers = call_all(remember, metadata, _values(inputs, list(range(64))))
+    report["signatures"] = row_check.compare(predict, asked, answers)
+    _write(options, report)
+    differing = [f"{name} in {found['rows']} rows" for name, found
+                 in report["signatures"].items() if found["rows"]]
+    if differing:
+        raise Refused("rows must not depend on their batch, got differences "
+                      f"of {', '.join(differing)}; export the model on a "
+                      "machine like this one, or with --row_blocks=1.")
+    return 0
+
+
+def _write(options, value):
+    try:
+        with open(options.output or sys.stdout.fileno(), "w",
+                  encoding="utf-8", closefd=bool(options.output)) as file:
+            file.write(json.dumps(value) + "\n")
+    except OSError as error:
+        raise Refused(f"--output must be a file to write, got "
+                      f"{error.strerror}.") from error
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@ TensorFlow and a command can choose how much TensorFlow logs.
 
 import importlib
 
+from lebm_tf import processor
+
+processor.prefer_onednn()  # TensorFlow asks when it loads, and never again.
+
 _WHERE = {
     "ChainConfig": "lebm_tf.families",
     "Context": "lebm_tf.evaluation",

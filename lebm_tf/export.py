@@ -32,7 +32,7 @@ class ExportConfig:
             kept one.
         output: Folder of the model's versions.
         format: saved_model, for TensorFlow Serving; or hlo, the compiled
-            sampler of row_multiple samples with a script that runs it
+            sampler of hlo_rows samples with a script that runs it
             without TensorFlow.
     """
     workdir: str = ""

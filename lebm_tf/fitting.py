@@ -1,11 +1,13 @@
 """Training as `train` and notebooks run it: resumable `fit`."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import tempfile
 
-from lebm_tf import callbacks, cluster, following, workdir as workdirs
+from lebm_tf import (
+    callbacks, cluster, following, precision, workdir as workdirs)
 from lebm_tf.checkpoint import Checkpoints
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.divergence import MARGIN, Rollbacks, StopOnDivergence
@@ -68,6 +70,8 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
     if DataSpec.of(data) != recipe.data:
         raise InputError(f"the model was built for {recipe.data}, got "
                          f"{DataSpec.of(data)}.")
+    if run is not None and run.precision == precision.AUTO:
+        run = dataclasses.replace(run, precision=recipe.precision)
     run = run or RunConfig(
         family=recipe.family, dataset=data.name, workdir=workdir,
         train_steps=train_steps, batch_size=recipe.batch_size,

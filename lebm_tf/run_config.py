@@ -52,7 +52,9 @@ class RunConfig:
             of a batch is padding; 1 draws each batch from all.
         seed: Of initial weights, order of the data and all chains.
         precision: float32, mixed_bfloat16 or mixed_float16: what the networks
-            compute in. Weights, chains and losses are float32 in each.
+            compute in. Weights, chains and losses are float32 in each. auto
+            takes mixed_bfloat16 where a short measurement finds it faster,
+            else float32; a run that has begun goes on in what it began with.
         loss_scale: First factor > 0 on gradients of mixed_float16; it then
             follows what they can bear.
         strategy: none, mirrored (several devices of this machine) or
@@ -151,6 +153,11 @@ class RunConfig:
         precision.check(self.precision, self.loss_scale)
         devices.check(self.strategy, self.replicas, self.cluster,
                       self.cluster_timeout, self.cluster_workers)
+        if self.precision == precision.AUTO and (
+                self.strategy == "multi_worker"):
+            raise ValueError(
+                "precision must be named with strategy multi_worker, as its "
+                "machines may differ, got 'auto'.")
         if self.max_length == 1:
             raise ValueError("max_length must be >= 2, or 0, got 1.")
         for name in ("image_size", "max_length", "vocabulary_size",

@@ -18,7 +18,8 @@ from lebm_tf import startup
 startup.import_tensorflow()
 
 from lebm_tf import (  # noqa: E402
-    cluster, command, config, divergence, strategies, workdir as workdirs)
+    cluster, command, config, divergence, precision, strategies,
+    workdir as workdirs)
 from lebm_tf.datasets import ImageData, steps_per_epoch  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluate import (  # noqa: E402
@@ -114,6 +115,25 @@ def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
     workdirs.check(run.workdir, resolved)
     with locked(run.workdir):
         return _train(run, settings, data, resolved, model)
+
+
+def with_precision(run: RunConfig) -> RunConfig:
+    """The run with a precision in place of auto: that of its work directory,
+    if it has begun, else what this machine is fast in. Says so.
+
+    Raises:
+        InputError: If the work directory is not that of a run.
+    """
+    asked, begun = run.precision, os.path.exists(
+        os.path.join(run.workdir, workdirs.CONFIG))
+    if asked == precision.AUTO and begun:
+        chosen = workdirs.read(run.workdir).run.precision
+        said = f"Precision {chosen}: that of the run in {run.workdir}."
+    else:
+        chosen, said = precision.resolve(asked), precision.advice(asked)
+    if said:
+        command.say(said)
+    return dataclasses.replace(run, precision=chosen)
 
 
 def _train(run, settings, data, resolved, model):
@@ -221,6 +241,8 @@ def main(values) -> None:
     run, model_config, settings = resolve(values)
     if run.baseline:
         from_flagfile(run.baseline)  # Refuse it before, not after training.
+    strategies.make(run)  # Before TensorFlow starts.
+    run = with_precision(run)
     metrics = train(run, model_config, settings)
     baseline = train_baseline(run, settings) if run.baseline else {}
     if cluster.is_chief(strategies.make(run)):

@@ -160,13 +160,14 @@ def _served(plan) -> Iterator[Case]:
         setting = plan.setting("svhn").changed(min(rows, 5) if plan.tiny
                                                else rows)
         sides, before = [], []
-        for multiple in (16, 1):
-            folder = os.path.join(plan.folder, f"served_{rows}_{multiple}")
+        for title, blocks in (("blocks of the export", ()),
+                              ("row by row", (1,))):
+            folder = os.path.join(plan.folder, f"served_{rows}_{len(blocks)}")
             before += plan.ours(
                 setting, "export", ("float32",), folder=folder,
-                max_batch=max(16, rows), row_multiple=multiple)
+                max_batch=max(16, rows), row_blocks=blocks)
             sides.append(Side(
-                f"lebm_tf SavedModel, row_multiple {multiple}", "served",
+                f"lebm_tf SavedModel, {title}", "served",
                 {"folder": folder, "rows": setting.batch_size,
                  "threads": plan.threads}))
         yield Case(f"served/{rows}", (

@@ -157,8 +157,8 @@ class Export(Ours):
     def once(self, count):
         export_model(
             model_of(self.setting), self.task["folder"], self.setting.shape,
-            ServingConfig(max_batch=self.task["max_batch"], check_rows=0,
-                          row_multiple=self.task["row_multiple"],
+            ServingConfig(max_batch=self.task["max_batch"], check_rows=4,
+                          row_blocks=tuple(self.task["row_blocks"]),
                           warmup=False))
 
 

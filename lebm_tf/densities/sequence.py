@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from lebm_tf import shapes
 from lebm_tf.densities.decoding import DecodingConfig, decode
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
@@ -53,17 +54,23 @@ class SequenceLikelihood(keras.Model):
         Returns:
             (float32 [tokens] in nats, int64 [tokens, 2] as (row, t)). Nothing
             is computed for padding behind the recurrent layer, nor in it
-            for what is padding in all rows.
+            for what is padding in all rows; but within `shapes.fixed`, where
+            padding is among the tokens, with 0 nats.
         """
-        longest = tf.reduce_max(tf.math.count_nonzero(x != PAD, 1, tf.int32))
-        x = x[:, :tf.maximum(longest, 1)]
-        where = tf.where(x != PAD)
+        if shapes.are_fixed():
+            where = tf.where(tf.ones_like(x, tf.bool))
+        else:
+            longest = tf.reduce_max(tf.math.count_nonzero(
+                x != PAD, 1, tf.int32))
+            x = x[:, :tf.maximum(longest, 1)]
+            where = tf.where(x != PAD)
+        tokens = tf.gather_nd(x, where)
         hidden = tf.gather_nd(
             self.decoder(self.read_before(x), z, drop=self._drop(seed)),
             where)
         logs = -tf.nn.sparse_softmax_cross_entropy_with_logits(
-            tf.gather_nd(x, where), self.decoder.logits(hidden))
-        return logs, where
+            tokens, self.decoder.logits(hidden))
+        return tf.where(tokens != PAD, logs, 0.0), where
 
     def read_before(self, x: tf.Tensor) -> tf.Tensor:
         """What the decoder reads before each token: x, one step later."""

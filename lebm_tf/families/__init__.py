@@ -28,8 +28,8 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
         data: What the data look like: a `DataSpec`, or the data set itself.
         batch_size: Examples a step; learning rates decay by epochs.
         seed: Of initial weights and of all chains.
-        precision: One of `PRECISIONS`, what the networks compute in; Keras's
-            policy if not given.
+        precision: One of `PRECISIONS`, what the networks compute in, or
+            "auto", as of `precision.resolve`; Keras's policy if not given.
         loss_scale: First factor > 0 on gradients of mixed_float16.
         **networks: Layers in place of the built-in `energy`, `generator` or
             `encoder`, whichever the family has.
@@ -49,7 +49,7 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
     spec = data if isinstance(data, DataSpec) else DataSpec.of(data)
     try:
         precisions.check(precision or "float32", loss_scale)
-        with precisions.scope(precision):
+        with precisions.scope(precision and precisions.resolve(precision)):
             precision = keras.config.dtype_policy().name
             model = module.build(
                 config, spec, batch_size=batch_size, seed=seed, **networks)

@@ -251,16 +251,23 @@ class EncoderConfig:
 
     Attributes:
         channels: Widths of the maps; each after the first halves the side.
+            Empty takes half the widths of the generator, the last one first.
         activation: After every layer.
     """
     channels: tuple[int, ...] = (32, 64)
     activation: str = "leaky_relu"
 
     def __post_init__(self):
-        if min(self.channels, default=0) < 1:
-            raise ValueError("channels must be one or more widths >= 1, got "
+        if min(self.channels, default=1) < 1:
+            raise ValueError("channels must be widths >= 1, got "
                              f"{self.channels}.")
         get_activation(self.activation)
+
+    def beside(self, generator: GeneratorConfig) -> "EncoderConfig":
+        """The same with widths, those that the generator asks for if none."""
+        widths = tuple(max(1, width // 2)
+                       for width in reversed(generator.channels))
+        return dataclasses.replace(self, channels=self.channels or widths)
 
     def make(self, latent_dim: int, shape: tuple[int, ...], seed: int,
              has_scale: bool = True) -> ConvEncoder:

@@ -127,8 +127,8 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
                "generator": config.generator_optimizer}
     inferred = FromBase(base)
     if config.posterior.start == "encoder":
-        encoder = ConditionalGaussian(encoder or config.encoder.make(
-            latent_dim, data.shape, seed + 2))
+        encoder = ConditionalGaussian(encoder or config.encoder.beside(
+            config.generator).make(latent_dim, data.shape, seed + 2))
         parts["encoder"], inferred = encoder, FromEncoder(encoder)
         objectives["encoder"] = Objective(
             ("encoder",), {"encoder": encoder_teaching})

@@ -87,8 +87,8 @@ def build(config: M1M2Config, data: DataSpec, *, batch_size: int = 100,
     likelihood = GaussianLikelihood(
         generator or config.generator.make(width, data.shape, seed + 1),
         config.likelihood_scale)
-    encoder = ConditionalGaussian(encoder or config.image_encoder.make(
-        width, data.shape, seed + 2))
+    encoder = ConditionalGaussian(encoder or config.image_encoder.beside(
+        config.generator).make(width, data.shape, seed + 2))
     second = LabelledVAE(
         width, symbols,
         VectorMLP(width + symbols, width, units, seed=seed + 3),

@@ -159,7 +159,8 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
             config.latent_dim, data.shape, seed=seed,
             **dataclasses.asdict(config.residual_encoder))
     if kind == "images":
-        return config.image_encoder.make(config.latent_dim, data.shape, seed)
+        return config.image_encoder.beside(config.generator).make(
+            config.latent_dim, data.shape, seed)
     dense = config.dense_encoder
     return VectorMLP(
         data.shape[0], config.latent_dim, dense.hidden_units, 2,

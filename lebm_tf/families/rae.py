@@ -51,7 +51,7 @@ class RAEConfig:
     decoder_weight: float = 1e-4
     mixture_components: int = 10
     generator: GeneratorConfig = GeneratorConfig()
-    encoder: EncoderConfig = EncoderConfig(channels=(64, 128, 256))
+    encoder: EncoderConfig = EncoderConfig(channels=())
     generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
 
@@ -100,8 +100,9 @@ def build(config: RAEConfig, data: DataSpec, *, batch_size: int = 100,
         generator or config.generator.make(
             config.latent_dim, data.shape, seed + 1),
         config.likelihood_scale)
-    encoder = PointEncoder(encoder or config.encoder.make(
-        config.latent_dim, data.shape, seed + 2, has_scale=False))
+    encoder = PointEncoder(encoder or config.encoder.beside(
+        config.generator).make(
+            config.latent_dim, data.shape, seed + 2, has_scale=False))
     terms = {"reconstruction": squared_error, "latent": latent_penalty}
     weights = {"latent": config.latent_weight}
     if config.decoder_penalty != "none":

@@ -52,7 +52,7 @@ class TwoStageVAEConfig:
     second_hidden_units: tuple[int, ...] = (512, 512)
     second_scale: float = 1.0
     generator: GeneratorConfig = GeneratorConfig()
-    encoder: EncoderConfig = EncoderConfig(channels=(64, 128, 256))
+    encoder: EncoderConfig = EncoderConfig(channels=())
     generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     second_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
@@ -82,8 +82,8 @@ def build(config: TwoStageVAEConfig, data: DataSpec, *, batch_size: int = 100,
     likelihood = GaussianLikelihood(
         generator or config.generator.make(width, data.shape, seed + 1),
         config.likelihood_scale, learn_scale=True)
-    encoder = ConditionalGaussian(encoder or config.encoder.make(
-        width, data.shape, seed + 2))
+    encoder = ConditionalGaussian(encoder or config.encoder.beside(
+        config.generator).make(width, data.shape, seed + 2))
     second = LatentVAE(
         width, VectorMLP(width, width, units, seed=seed + 3),
         VectorMLP(width, width, units, num_outputs=2, seed=seed + 4),

@@ -35,7 +35,7 @@ class VAEConfig:
     likelihood_scale: float = 0.3
     kl_weight: float = 1.0
     generator: GeneratorConfig = GeneratorConfig()
-    encoder: EncoderConfig = EncoderConfig(channels=(64, 128, 256))
+    encoder: EncoderConfig = EncoderConfig(channels=())
     generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
 
@@ -62,8 +62,8 @@ def build(config: VAEConfig, data: DataSpec, *, batch_size: int = 100,
         generator or config.generator.make(
             config.latent_dim, data.shape, seed + 1),
         config.likelihood_scale)
-    encoder = ConditionalGaussian(encoder or config.encoder.make(
-        config.latent_dim, data.shape, seed + 2))
+    encoder = ConditionalGaussian(encoder or config.encoder.beside(
+        config.generator).make(config.latent_dim, data.shape, seed + 2))
     bound = Objective(
         ("generator", "encoder"),
         {"reconstruction": negative_log_likelihood, "kl": gaussian_kl},

@@ -5,6 +5,7 @@ from typing import Callable, Sequence
 import keras
 import tensorflow as tf
 
+from lebm_tf import shapes
 from lebm_tf.networks import initializers
 from lebm_tf.networks.fused_gru import fused_gru, gru_step
 from lebm_tf.networks.fused_lstm import fused_lstm
@@ -264,8 +265,9 @@ class RecurrentEncoder(_Recurrent):
 
     def call(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         length = tf.reduce_sum(tf.cast(x != 0, tf.int32), 1)
-        # Nothing is computed for what is padding in all rows.
-        x = x[:, :tf.maximum(tf.reduce_max(length), 1)]
+        if not shapes.are_fixed():
+            # Nothing is computed for what is padding in all rows.
+            x = x[:, :tf.maximum(tf.reduce_max(length), 1)]
         ways = (x, tf.reverse_sequence(x, length, seq_axis=1))
         ends = []
         for tokens, (kernel, bias) in zip(ways, self.kernels):

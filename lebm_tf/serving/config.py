@@ -12,10 +12,12 @@ class ServingConfig:
 
     Attributes:
         max_batch: Most rows of a call, >= 1; a longer one is refused.
-        row_multiple: Rows to a multiple of which a call is filled up, >= 1, as
-            matrix kernels round otherwise for few rows. With 16, measured on
-            AVX-512, row i is equal bit for bit in every batch; 1 answers
-            single rows of large networks faster, equal to rounding only.
+        row_blocks: Numbers of rows, each >= 1, that are computed together: a
+            call is cut into such blocks and its last one filled up, because
+            matrix kernels round otherwise for other numbers of rows. Empty:
+            the smallest block, and larger ones, in which the export finds
+            every row equal bit for bit wherever it stands. 1 computes row by
+            row: least work for a single row, most for many.
         sample_steps: Moves of the prior chains; -1 as trained.
         infer_steps: Moves of the posterior chains; -1 as trained.
         temperature: > 0; prior chains climb log p / temperature.
@@ -30,12 +32,14 @@ class ServingConfig:
         max_companions: Most companions of an agent in a request, >= 0.
         num_points: Points of an interpolation with both its ends, >= 2.
         check_rows: Rows of the check that row i does not depend on the batch,
-            whose result goes into the model card; 0 leaves it out.
+            whose result goes into the model card; 0 leaves it out, and then
+            blocks of 16 rows are not tried either.
+        hlo_rows: Samples of the program of --format=hlo, >= 1.
         warmup: Whether requests are written that a server replays at its
             start, which needs tensorflow-serving-api.
     """
     max_batch: int = 256
-    row_multiple: int = 16
+    row_blocks: tuple[int, ...] = ()
     sample_steps: int = -1
     infer_steps: int = -1
     temperature: float = 1.0
@@ -48,10 +52,11 @@ class ServingConfig:
     max_companions: int = 8
     num_points: int = 8
     check_rows: int = 64
+    hlo_rows: int = 16
     warmup: bool = True
 
     def __post_init__(self):
-        for name, least in (("max_batch", 1), ("row_multiple", 1),
+        for name, least in (("max_batch", 1), ("hlo_rows", 1),
                             ("sample_steps", -1), ("infer_steps", -1),
                             ("max_steps", 0), ("num_points", 2),
                             ("num_paths", 1), ("max_companions", 0),
@@ -59,6 +64,9 @@ class ServingConfig:
             if getattr(self, name) < least:
                 raise ValueError(
                     f"{name} must be >= {least}, got {getattr(self, name)}.")
+        if any(size < 1 for size in self.row_blocks):
+            raise ValueError("row_blocks must all be >= 1, got "
+                             f"{', '.join(map(str, self.row_blocks))}.")
         for name in ("temperature", "min_temperature", "max_temperature"):
             value = getattr(self, name)
             if not (value > 0 and math.isfinite(value)):

@@ -3,20 +3,18 @@
 import dataclasses
 import json
 import os
-import platform
 from typing import Any, Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf import files
+from lebm_tf import files, processor
+from lebm_tf.serving import blocks
 from lebm_tf.serving.config import ServingConfig
-from lebm_tf.serving.requests import call
 from lebm_tf.serving.signatures import DEFAULT, Signature
 
 CARD, EXTRA, METADATA = "MODEL_CARD.md", "assets.extra", "metadata.json"
 REST = "http://localhost:8501/v1/models/{name}:predict"
-_CHECKED = ("sample", "score")
 _LONGEST_LINE = 300  # Characters of a request that is still copied by hand.
 
 
@@ -42,36 +40,30 @@ def metadata(name: str, signatures: Mapping[str, Signature],
             title: dict(values) for title, values in about.items()}}
 
 
-def compare_rows(functions: Mapping[str, Any], requests) -> dict:
+def compare_rows(functions: Mapping[str, Any], requests,
+                 chosen: blocks.Choice) -> dict:
     """Whether an answer depends on the batch that its row was in.
 
     Args:
         functions: Signature -> what answers.
         requests: Signature -> request of many rows, all different.
+        chosen: In which blocks it does so.
 
     Returns:
         How many rows were compared, in which batches, the largest difference
         of any number, and the processor.
     """
-    largest, num_rows = 0.0, 0
-    checked = [name for name in _CHECKED if name in requests]
-    for name in checked:
-        request = requests[name]
-        num_rows = len(request["seed"])
-        whole = call(functions[name], request)
-        parts = [np.arange(size) for size in (1, 2, 7) if size < num_rows]
-        for part in [*parts, np.arange(num_rows)[::-1]]:
-            answer = call(functions[name], {
-                key: value[part] for key, value in request.items()})
-            for key, value in answer.items():
-                if value.dtype.kind == "f":
-                    largest = max(largest, _difference(
-                        value, whole[key][part]))
-                elif (value != whole[key][part]).any():
-                    largest = np.inf  # Another text or file.
-    return {"rows": num_rows, "batches": [1, 2, 7, num_rows],
-            "signatures": checked, "largest_difference": largest,
-            "processor": platform.machine()}
+    num_rows = len(next(iter(next(iter(requests.values())).values())))
+    sizes = [size for size in (1, 2, 7, 31, 32) if size < num_rows]
+    batches = [*(np.arange(size) for size in sizes), np.arange(num_rows)[::-1]]
+    found = blocks.differing_rows(functions, requests, batches)
+    return {"rows": num_rows, "batches": [*sizes, num_rows],
+            "signatures": list(found),
+            "largest_difference": max(found.values()),
+            "blocks": list(chosen.sizes),
+            "refused_blocks": {str(size): name for size, name
+                               in chosen.refused.items()},
+            "processor": processor.describe()}
 
 
 def write(folder: str, meta: Mapping[str, Any], bodies: Mapping[str, dict]
@@ -137,7 +129,7 @@ def _card(meta, bodies):
         (f"`{key}`", value) for key, value in limits.items()]))
     parts.append("## Signatures\n\n" + _CALLS.format(
         max_batch=limits["max_batch"], rest=REST.format(name=meta["name"]),
-        multiple=limits["row_multiple"], rows=_rows(meta["rows"])))
+        rows=_rows(meta["rows"])))
     for key, signature in meta["signatures"].items():
         fields = [(f"{kind[:-1]} `{field}`", f"{value['dtype']} "
                    f"{_shape(value)}", value["meaning"] + _bounds(value))
@@ -167,30 +159,34 @@ counts rows; all inputs have as many. A call has at most {max_batch} rows; a
 longer one is refused, so let a server's `max_batch_size` be no more.
 
 Row i depends on the weights and on row i of the inputs alone, so a server may
-join requests. Calls are filled up to a multiple of {multiple} rows;
-{rows}
+join requests. {rows}
 
 A value that is not allowed does not fail the call: its row is NaN (of a text
 or a PNG file: empty), and `status` says what was expected. Look at `status`
 first."""
 
 
-def _difference(first, second):
-    """The largest one; NaN equals NaN only."""
-    same = (first == second) | (np.isnan(first) & np.isnan(second))
-    return float(np.max(np.where(same, 0.0, np.nan_to_num(
-        np.abs(first - second), nan=np.inf))))
-
-
 def _rows(rows):
     if not rows:
-        return "equality of rows was not measured."
+        return "Equality of rows was not measured."
     what = ("row i was equal bit for bit" if not rows["largest_difference"]
             else "row i differed by at most "
             f"{rows['largest_difference']:.2g}")
-    return (f"{what}\nin batches of {', '.join(map(str, rows['batches']))} "
-            f"and in reverse order\n({', '.join(rows['signatures'])}; "
-            f"measured at export on {rows['processor']}).")
+    return (f"Calls are computed in blocks of\n{_listed(rows['blocks'])} rows, "
+            "in which every place gave the same\n"
+            f"bits; {what} in batches of {_listed(rows['batches'])} and in\n"
+            f"reverse order ({_listed(rows['signatures'])}; measured at "
+            f"export\non {_cpu(rows['processor'])}).\nOther processors may "
+            "round otherwise: `export/client.py check` compares\nrows on the "
+            "server at hand.")
+
+
+def _listed(values):
+    return ", ".join(map(str, values))
+
+
+def _cpu(cpu):
+    return f"{cpu['name']} with {' '.join(cpu['features']) or 'no extension'}"
 
 
 def _fields(fields):

@@ -24,7 +24,7 @@ def export_hlo(model: EnergyModel, output: str, shape: tuple[int, ...],
                config: ServingConfig = ServingConfig()) -> str:
     """Writes OUTPUT/N with the program, its weights and a script to run it.
 
-    The program draws `config.row_multiple` samples, one a seed, equal to those
+    The program draws `config.hlo_rows` samples, one a seed, equal to those
     of the SavedModel up to rounding.
 
     Args:
@@ -45,7 +45,7 @@ def export_hlo(model: EnergyModel, output: str, shape: tuple[int, ...],
         # The names of results are those of a dictionary, in sorted order.
         program = tf.function(lambda seed: servable.sample(seed),
                               jit_compile=True, autograph=False)
-        seed = tf.TensorSpec([config.row_multiple], tf.int64, "seed")
+        seed = tf.TensorSpec([config.hlo_rows], tf.int64, "seed")
         lower(program, (seed,), folder)
         return publish()
 

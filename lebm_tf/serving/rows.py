@@ -10,6 +10,8 @@ from typing import Any, Callable, Container, Mapping
 
 import tensorflow as tf
 
+from lebm_tf.serving.blocks import in_blocks
+
 STATUS = "status"
 NOT_FINITE = "the answer must be finite, got NaN or infinity."
 
@@ -68,17 +70,20 @@ class Field:
             [f"{name} must {self.rule}, got ", text, "."]), "")
 
 
-def by_row(compute: Callable, inputs: Mapping[str, Field], limit: int,
-           multiple: int, may_be_empty: Container[str] = ()) -> Callable:
+def by_row(compute: Callable, inputs: Mapping[str, Field],
+           outputs: Mapping[str, Field], limit: int, blocks: tf.Tensor,
+           may_be_empty: Container[str] = ()) -> Callable:
     """Wraps a computation so that every row is answered by itself.
 
     Args:
         compute: (name=[rows, ...]) -> {name: float or string [rows, ...]},
             whose rows do not depend on one another.
         inputs: What it takes.
+        outputs: What it gives.
         limit: Most rows of a call; more fail the call before anything is
             allocated.
-        multiple: `compute` sees a multiple of this many rows.
+        blocks: Numbers of rows that `compute` sees, int64 [sizes], the
+            smallest first; see `blocks.in_blocks`.
         may_be_empty: Outputs of which an empty string is an answer.
 
     Returns:
@@ -92,19 +97,20 @@ def by_row(compute: Callable, inputs: Mapping[str, Field], limit: int,
         for name, field in inputs.items():
             values[name], problem = field.read(name, values[name])
             status = tf.where(status == "", problem, status)
-        values = {name: _fill_up(
-            _where(status == "", value, inputs[name].neutral), rows, multiple,
-            inputs[name].neutral) for name, value in values.items()}
-        outputs = {name: value[:rows]
-                   for name, value in compute(**values).items()}
+        values = {name: _where(status == "", value, inputs[name].neutral)
+                  for name, value in values.items()}
+        found = in_blocks(compute, values, {
+            name: field.neutral for name, field in inputs.items()}, {
+            name: field.spec(name) for name, field in outputs.items()},
+            blocks)
         good = tf.reduce_all([
             tf.ones_like(status, tf.bool) if name in may_be_empty
-            else _is_whole(value) for name, value in outputs.items()], 0)
+            else _is_whole(value) for name, value in found.items()], 0)
         status = tf.where((status == "") & ~good, NOT_FINITE, status)
         return {STATUS: status, **{
             name: _where(status == "", value,
                          "" if value.dtype == tf.string else float("nan"))
-            for name, value in outputs.items()}}
+            for name, value in found.items()}}
     return answer
 
 
@@ -120,15 +126,6 @@ def _checked(values, limit):
             f"{name} must have as many rows as {first}, got", count, rows]))
     with tf.control_dependencies(checks):
         return {name: tf.identity(value) for name, value in values.items()}
-
-
-def _fill_up(value, rows, multiple, neutral):
-    """Adds neutral rows up to a multiple, and up to one at least."""
-    missing = -tf.maximum(rows, 1) % multiple + tf.cast(rows == 0, tf.int32)
-    shape = tf.concat([[missing], tf.shape(value)[1:]], 0)
-    filled = tf.concat(
-        [value, tf.fill(shape, tf.constant(neutral, value.dtype))], 0)
-    return tf.ensure_shape(filled, [None, *value.shape[1:]])
 
 
 def _where(rows, value, other):

@@ -14,7 +14,7 @@ import tensorflow as tf
 from lebm_tf.datasets import Vocabulary
 from lebm_tf.errors import InputError
 from lebm_tf.models import EnergyModel
-from lebm_tf.serving import model_card, requests, texts
+from lebm_tf.serving import blocks, model_card, requests, texts, trial
 from lebm_tf.serving.config import ServingConfig
 from lebm_tf.serving.path_signatures import PathServable
 from lebm_tf.serving.signatures import answering_layers, weights_of
@@ -113,11 +113,12 @@ def _describe(servable, folder, name, about):
     config = servable.config
     examples = requests.examples(servable.signatures)
     rows = {}
-    num_rows = min(config.check_rows, config.max_batch)
-    if num_rows:
-        served = tf.saved_model.load(folder).signatures
-        rows = model_card.compare_rows(served, requests.examples(
-            servable.signatures, range(num_rows)))
+    if config.check_rows:
+        served = tf.saved_model.load(folder)
+        chosen = _chosen(servable, served, folder)
+        rows = model_card.compare_rows(served.signatures, requests.examples(
+            servable.signatures, range(min(
+                config.check_rows, config.max_batch))), chosen)
     bodies = {signature: requests.to_json(signature, request)
               for signature, request in examples.items()}
     model_card.write(folder, model_card.metadata(
@@ -125,6 +126,26 @@ def _describe(servable, folder, name, about):
     if config.warmup:
         requests.write_warmup(
             os.path.join(folder, model_card.EXTRA), name, examples)
+
+
+def _chosen(servable, served, folder):
+    """The blocks of a saved model in which rows do not depend on their place,
+    with the kernels of this process and with those that TensorFlow has
+    besides: nothing tells which ones a server will use."""
+    config = servable.config
+    if config.row_blocks:
+        return blocks.Choice(tuple(config.row_blocks), {})
+    few = requests.examples(servable.signatures, range(blocks.NUM_ROWS))
+    found = blocks.choose(served.blocks, {
+        name: served.signatures[name] for name in few}, few, config.max_batch)
+    with tempfile.TemporaryDirectory() as place:
+        both = trial.run(folder, few, config.max_batch, found.sizes, place)
+    served.blocks.assign(both.sizes)
+    if both.sizes != tuple(servable.blocks.numpy()):
+        servable.blocks.assign(both.sizes)
+        shutil.rmtree(folder)
+        servable.save(folder)
+    return blocks.Choice(both.sizes, {**found.refused, **both.refused})
 
 
 def _publish(temporary, output):

@@ -15,7 +15,7 @@ from lebm_tf.densities import UnigramLikelihood
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, answers
-from lebm_tf.serving import pictures, symbols
+from lebm_tf.serving import blocks, pictures, symbols
 from lebm_tf.serving.config import ServingConfig
 from lebm_tf.serving.rows import STATUS, Field, by_row
 
@@ -94,6 +94,11 @@ class Servable:
                     "export needs chains of the kernel langevin, got "
                     f"{type(kernel).__name__.lower()}.")
         self._model, self.config, self.shape = model, config, tuple(shape)
+        # A variable, so that the graphs that `blocks.choose` tries are those
+        # that are saved.
+        self.blocks = tf.Variable(
+            sorted(config.row_blocks) or blocks.UNCHECKED, trainable=False,
+            dtype=tf.int64, shape=[None], name="blocks")
         start = model.generation.initializer.start(1, {}, rng.make_seed(0))
         self.structure = tf.nest.map_structure(lambda _: 0, start)
         leaves = tf.nest.flatten(start)
@@ -111,6 +116,7 @@ class Servable:
         module = tf.Module(name="servable")
         module.weights = list(weights_of(self._model).values())
         module.resources = list(self.resources)
+        module.blocks = self.blocks
         functions = {name: signature.function
                      for name, signature in self.signatures.items()}
         tf.saved_model.save(
@@ -170,8 +176,8 @@ class Servable:
     def _signature(self, meaning, inputs, outputs, compute):
         return Signature(
             meaning, dict(inputs), {**outputs, STATUS: _STATUS}, by_row(
-                compute, inputs, self.config.max_batch,
-                self.config.row_multiple, self.may_be_empty))
+                compute, inputs, outputs, self.config.max_batch,
+                self.blocks, self.may_be_empty))
 
     def _x(self, bounded):
         if not pictures.is_picture(self.shape):

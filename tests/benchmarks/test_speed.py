@@ -126,7 +126,7 @@ def test_a_product_is_computed_in_its_precision():
 def test_an_exported_model_answers_a_program_without_the_library(tmp_path):
     ours.make({"kind": "export", "setting": TINY.to_json(), "threads": 0,
                "folder": str(tmp_path), "max_batch": 16,
-               "row_multiple": 1}).run()
+               "row_blocks": [1]}).run()
     task = {"folder": str(tmp_path), "rows": 3, "threads": 1}
     program = [sys.executable, "-m", "benchmarks.timing.served"]
     with Worker(program, task, 300, {"PYTHONPATH": str(ROOT)}) as worker:

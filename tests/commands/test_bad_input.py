@@ -59,6 +59,8 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--dataset=mnits", "mnist"),
     ("--anomaly_label=12", "12"),
     ("--precision=bfloat16", "--precision must be one of float32, mixed_b"),
+    ("--precision=auto --strategy=multi_worker",
+     "--precision must be named with strategy multi_worker"),
     ("--precision=mixed_float16 --loss_scale=0",
      "--loss_scale must be > 0 with precision mixed_float16"),
     ("--energy_penalty=-1", "--energy_penalty must be >= 0, got -1"),
@@ -404,7 +406,7 @@ def test_a_full_disk_leaves_no_half_written_checkpoint(workdir, tmp_path):
 @pytest.mark.parametrize("flag, message", [
     ("--format=onnx", "--format must be one of saved_model, hlo"),
     ("--max_batch=0", "--max_batch must be >= 1, got 0"),
-    ("--row_multiple=-1", "--row_multiple must be >= 1"),
+    ("--row_blocks=16,-1", "--row_blocks must all be >= 1, got 16, -1"),
     ("--temperature=nan", "--temperature must be > 0 and finite"),
     ("--exposed=seed", "--exposed must be among num_steps, temperature"),
     ("--num_points=many", "--num_points must be an integer")])

@@ -6,13 +6,31 @@ import numpy as np
 import pytest
 
 import lebm_tf
-from lebm_tf import export, sample, train
+from lebm_tf import command, export, sample, train
 from tests.commands.conftest import call
 from tests.oracles import assert_nests_equal
 
 MEASURED = "pictures,reconstruction,frechet,codes,anomaly"
 FLAGS = ["--anomaly_label=3", f"--evaluators={MEASURED}",
          "--evaluation_num_samples=20", "--evaluation_classifier_steps=2"]
+
+
+@pytest.mark.parametrize("flagfiles, channels", [
+    (("quickstart.cfg",), (32,)), (("image_svhn.cfg",), (64, 128, 256)),
+    (("image_mnist_anomaly.cfg",), (32, 64))])
+@pytest.mark.parametrize("baseline", ["vae", "two_stage_vae", "rae"])
+def test_a_baseline_has_an_encoder_of_the_size_of_its_run(
+        flagfiles, channels, baseline):
+    """Half the widths of the generator, if the run has no encoder itself."""
+    _, config, _ = command_of_train(*(
+        f"--flagfile=configs/{name}" for name in (
+            *flagfiles, f"baselines/{baseline}.cfg")))
+    assert config.encoder.beside(config.generator).channels == channels
+
+
+def command_of_train(*flags):
+    """What the flags describe."""
+    return train.resolve(command.parse(train.all_fields(), ["", *flags]))
 
 
 @pytest.mark.parametrize("family", sorted(

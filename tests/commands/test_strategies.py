@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import strategies, train
+from lebm_tf import precision, strategies, train, workdir as workdirs
 from lebm_tf.mcmc import replicas
 from lebm_tf.run_config import RunConfig
 from tests.commands.conftest import call
@@ -72,3 +72,20 @@ def test_a_run_ends_as_on_one_device_also_if_it_changes_over(tmp_path):
     assert metrics[0]["reconstruction/mse"] == pytest.approx(
         metrics[1]["reconstruction/mse"], rel=1e-4)
     assert metrics[1]["baseline/run/step"] == 4
+
+
+def test_a_run_goes_on_in_the_precision_that_it_began_with(
+        tmp_path, monkeypatch, capfd):
+    """Also where auto would choose another one."""
+    flags = ("--flagfile=configs/smoke/image.cfg", "--precision=auto",
+             f"--workdir={tmp_path}/run")
+    monkeypatch.setattr(precision, "bfloat16_speed", lambda: 2.0)
+    assert call(train, *flags, "--train_steps=1") == 0
+    assert "Precision mixed_bfloat16: bfloat16 is 2.0" in capfd.readouterr().out
+    begun = workdirs.read(f"{tmp_path}/run").run
+    assert begun.precision == "mixed_bfloat16"
+    monkeypatch.setattr(precision, "bfloat16_speed", lambda: 0.5)
+    assert call(train, *flags) == 0
+    assert "Precision mixed_bfloat16: that of the run" in (
+        capfd.readouterr().out)
+    assert workdirs.read(f"{tmp_path}/run").run.precision == begun.precision

@@ -128,3 +128,39 @@ def test_full_precision_has_nothing_to_cast():
     kernel = model.likelihood.generator.layers[0].kernel
     with precisions.kernels_cast_once(model.prior, model.likelihood):
         assert kernel.value.dtype == tf.float32
+
+
+@pytest.fixture
+def speed(monkeypatch):
+    """Says how fast bfloat16 is."""
+    def say(value):
+        monkeypatch.setattr(precisions, "bfloat16_speed", lambda: value)
+    return say
+
+
+@pytest.mark.parametrize("measured, chosen, words", [
+    (2.0, "mixed_bfloat16", "bfloat16 is 2.0 times as fast as float32"),
+    (0.1, "float32", "bfloat16 is 10.0 times slower than float32")])
+def test_auto_takes_what_is_faster_here_and_says_so(
+        speed, measured, chosen, words):
+    speed(measured)
+    assert precisions.resolve("auto") == chosen
+    assert words in precisions.advice("auto")
+    model, _ = trained("image", "auto", steps=0)
+    assert model.recipe.precision == chosen
+    generator = model.likelihood.generator
+    assert generator.layers[0].compute_dtype == chosen.removeprefix("mixed_")
+
+
+def test_bfloat16_where_it_is_slow_gets_a_warning(speed):
+    speed(0.125)
+    assert "8.0 times slower" in precisions.advice("mixed_bfloat16")
+    assert precisions.resolve("mixed_bfloat16") == "mixed_bfloat16"
+    speed(1.5)
+    assert not precisions.advice("mixed_bfloat16")
+    assert not precisions.advice("float32")
+
+
+def test_the_speed_of_bfloat16_is_measured():
+    precisions.bfloat16_speed.cache_clear()
+    assert 0.001 < precisions.bfloat16_speed() < 100

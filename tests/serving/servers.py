@@ -19,16 +19,15 @@ KIT = pathlib.Path(__file__).parents[2] / "export"
 REAL = shutil.which("tensorflow_model_server")
 
 
-def _connections():
-    """The module of the kit, which is not installed."""
-    spec = importlib.util.spec_from_file_location(
-        "connections", KIT / "connections.py")
+def _of_kit(name):
+    """A module of the kit, which is not installed."""
+    spec = importlib.util.spec_from_file_location(name, KIT / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-connections = _connections()
+connections, row_check = _of_kit("connections"), _of_kit("row_check")
 
 
 def as_arrays(answer, expected):

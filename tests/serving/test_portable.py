@@ -12,7 +12,7 @@ import tensorflow as tf
 from lebm_tf.serving import Servable, ServingConfig, export_hlo
 from tests.serving.conftest import SHAPE, build, call
 
-CONFIG = ServingConfig(row_multiple=4)
+CONFIG = ServingConfig(hlo_rows=4)
 
 
 def test_the_program_takes_seeds_and_weights_and_draws_what_is_served(

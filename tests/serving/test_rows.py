@@ -20,8 +20,11 @@ def compute(a, n, name):
             "rows": tf.fill(tf.shape(n), rows)}
 
 
-ANSWER = tf.function(by_row(compute, FIELDS, limit=9, multiple=4),
-                     reduce_retracing=True)
+OUTPUTS = {"sum": Field(tf.float32, (), ""), "name": Field(tf.string, (), ""),
+           "rows": Field(tf.float32, (), "")}
+ANSWER = tf.function(by_row(
+    compute, FIELDS, OUTPUTS, limit=9, blocks=tf.constant([4, 7], tf.int64)),
+    reduce_retracing=True)
 
 
 def ask(a, n):
@@ -50,10 +53,13 @@ def test_a_wrong_value_is_said_in_its_row_and_nowhere_else(rows):
             assert total == np.float32(a) + np.float32(0.25)
 
 
-@pytest.mark.parametrize("rows, filled", [(0, 4), (1, 4), (4, 4), (5, 8)])
-def test_calls_are_filled_up_to_a_multiple(rows, filled):
+@pytest.mark.parametrize("blocks", [
+    [], [4], [4] * 4, [7] * 5, [7] * 6, [7] * 7, [7] * 7 + [4],
+    [7] * 7 + [4] * 2], ids=len)
+def test_calls_are_cut_into_blocks_of_the_sizes_given(blocks):
+    """Of 5 rows on, which fill a block of 7 by two thirds, one of those."""
     np.testing.assert_array_equal(
-        ask(np.zeros([rows, 2]), np.ones(rows))["rows"], [filled] * rows)
+        ask(np.zeros([len(blocks), 2]), np.ones(len(blocks)))["rows"], blocks)
 
 
 def test_calls_that_are_too_long_are_refused():

@@ -192,7 +192,8 @@ def test_the_card_tells_of_the_data_the_calls_and_the_limits(exported):
 
 @pytest.mark.parametrize("wrong, message", [
     ({"max_batch": 0}, "max_batch must be >= 1, got 0."),
-    ({"row_multiple": 0}, "row_multiple must be >= 1, got 0."),
+    ({"row_blocks": (16, 0)}, "row_blocks must all be >= 1, got 16, 0."),
+    ({"hlo_rows": 0}, "hlo_rows must be >= 1, got 0."),
     ({"sample_steps": -2}, "sample_steps must be >= -1, got -2."),
     ({"num_points": 1}, "num_points must be >= 2, got 1."),
     ({"temperature": 0.0}, "temperature must be > 0 and finite, got 0.0."),

@@ -21,7 +21,8 @@ import yaml
 from benchmarks import serving
 from lebm_tf.serving.requests import call, examples
 from tests.serving.conftest import pictures
-from tests.serving.servers import KIT, as_arrays, connections, running
+from tests.serving.servers import (
+    KIT, as_arrays, connections, row_check, running)
 
 State = get_model_status_pb2.ModelVersionStatus.State
 SEEDS = [3, -4, 2**40]
@@ -77,6 +78,35 @@ def test_the_client_sends_the_requests_of_an_export(exported, server):
     signatures = exported.servable.signatures
     assert_same(json.loads(answer), call(
         signatures["score"].function, examples(signatures)["score"]))
+
+
+def test_the_client_finds_rows_alike_in_every_batch(
+        exported, address, tmp_path):
+    path, metadata = tmp_path / "check.json", (
+        f"{exported.path}/assets.extra/metadata.json")
+    client("check", f"--server={address}", f"--metadata={metadata}",
+           f"--output={path}")
+    report = json.loads(path.read_text())
+    assert set(report["signatures"]) == set(exported.servable.signatures)
+    for found in report["signatures"].values():
+        assert found == {"rows": 0, "largest_difference": 0.0}
+    cpu = report["processor"]
+    assert cpu["export"]["features"] == cpu["here"]
+    assert not cpu["only_here"] and not cpu["only_export"]
+    _, error = client("check", f"--server={address}", "--metadata=nowhere",
+                      code=2)
+    assert "--metadata must be the metadata.json of an export" in error
+
+
+def test_the_check_of_rows_sees_one_that_depends_on_its_batch():
+    def predict(name, inputs):
+        rows = inputs["seed"]
+        off = 2**-20 if len(rows) == 31 else 0.0
+        return {"z": [[row, off * (row == rows[-1])] for row in rows]}
+    asked = {"sample": {"seed": list(range(64))}}
+    found = row_check.compare(
+        predict, asked, {"sample": predict("sample", asked["sample"])})
+    assert found == {"sample": {"rows": 1, "largest_difference": 2**-20}}
 
 
 def test_the_client_says_which_row_is_refused(address, tmp_path):

@@ -1,0 +1,112 @@
+"""Asks small models of every family for rows in batches of every size.
+
+    python -m tests.serving.every_size
+
+prints, as JSON, which signatures gave a row that depends on the size.
+"""
+
+import json
+import time
+
+from lebm_tf import startup
+
+startup.import_tensorflow()
+
+import numpy as np  # noqa: E402
+
+from lebm_tf.datasets import Vocabulary  # noqa: E402
+from lebm_tf.families import (  # noqa: E402
+    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig, build,
+    image, sequence, symbol_vector, trajectory)
+from lebm_tf.serving import (  # noqa: E402
+    Servable, ServingConfig, blocks, requests)
+from lebm_tf.serving.path_signatures import PathServable  # noqa: E402
+from lebm_tf.serving.texts import TextServable  # noqa: E402
+
+SHAPE = (8, 8, 1)
+ENERGY, PRIOR = EnergyConfig((64, 64)), ChainConfig(4, 0.4)
+IMAGE = image.ImageConfig(
+    latent_dim=16, energy=ENERGY, generator=GeneratorConfig(4, (32,)),
+    prior=PRIOR, posterior=ChainConfig(2, 0.1))
+VOCABULARY = Vocabulary(
+    ("<pad>", "<unk>", "<bos>", "<eos>", *"abcdefghijkl"), "characters")
+WORDS = DataSpec((9,), num_train=12, num_tokens=len(VOCABULARY))
+WALKS = DataSpec((12, 2), num_train=12, past_length=8)
+
+
+def servables():
+    """Name -> what answers."""
+    data = DataSpec(SHAPE, num_train=12)
+    model = build("image", IMAGE, data, batch_size=4)
+    yield "image", Servable(model, SHAPE, ServingConfig(num_points=2))
+    yield "exposed", Servable(model, SHAPE, ServingConfig(
+        exposed=("num_steps", "temperature"), max_steps=9, num_points=3))
+    config = sequence.SequenceConfig(
+        latent_dim=16, energy=ENERGY, prior=PRIOR,
+        decoder=sequence.DecoderConfig("lstm", 16, 32),
+        posterior=ChainConfig(2, 0.1))
+    yield "sequence", TextServable(
+        build("sequence", config, WORDS, batch_size=4), WORDS.shape,
+        ServingConfig(num_points=3), VOCABULARY)
+    config = symbol_vector.SymbolVectorConfig(
+        latent_dim=16, generator=GeneratorConfig(4, (32,)), energy=ENERGY,
+        image_encoder=EncoderConfig((16,)), prior=PRIOR, num_symbols=5)
+    yield "symbol", Servable(
+        build("symbol_vector", config, data, batch_size=4), SHAPE,
+        ServingConfig(num_points=3))
+    config = trajectory.TrajectoryConfig(
+        latent_dim=16, prior=PRIOR, energy=ENERGY, prior_bank_size=9,
+        plan_steps=(3, 7, 11), num_pools=2)
+    yield "trajectory", PathServable(
+        build("trajectory", config, WALKS, batch_size=4), WALKS.shape,
+        ServingConfig(num_paths=5))
+
+
+def served(servable, sizes):
+    """Signature -> largest difference, of those that differ."""
+    functions = {name: signature.function
+                 for name, signature in servable.signatures.items()}
+    blocks.choose(servable.blocks, functions, requests.examples(
+        servable.signatures, range(blocks.NUM_ROWS)), servable.config.max_batch)
+    order = np.random.default_rng(0).permutation(sizes)
+    batches = [np.arange(size) for size in range(1, sizes + 1)]
+    found = blocks.differing_rows(functions, requests.examples(
+        servable.signatures, range(sizes)), [*batches, order, order[:31]])
+    return {name: value for name, value in found.items() if value}
+
+
+def in_python(sizes):
+    """The same of `model.sample`, `infer`, `reconstruct` and `score`."""
+    model = build("image", IMAGE, DataSpec(SHAPE, 12), batch_size=4)
+    model.inference_batch = 24  # So that answers are of several batches.
+    whole = model.sample(sizes, seed=3)
+    x = np.clip(whole.x, -1, 1)
+
+    def answers(count):
+        return {"sample": model.sample(count, seed=3)._asdict(),
+                "infer": {"z": model.infer(x[:count], 3)},
+                "reconstruct": {"x": model.reconstruct(x[:count], 3)},
+                "score": model.score(x[:count], 3)._asdict()}
+    longest, differing = answers(sizes), {}
+    for count in range(1, sizes + 1):
+        for name, answer in answers(count).items():
+            for key, value in answer.items():
+                expected = np.asarray(longest[name][key])[:count]
+                if not np.array_equal(value, expected):
+                    differing[name] = float(np.abs(value - expected).max())
+    return differing
+
+
+def main() -> None:
+    """Prints {name: {"sizes": of batches, "differing": by signature}}."""
+    report = {}
+    for name, servable in servables():
+        sizes = 256 if name == "image" else 64
+        report[name] = {"sizes": sizes, "differing": served(servable, sizes)}
+        print(name, round(time.perf_counter()), report[name], flush=True)
+    report["in Python"] = {"sizes": 64, "differing": in_python(64)}
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
