@@ -159,7 +159,7 @@ class Checkpointing(keras.callbacks.Callback):
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """Samples for TensorBoard, the same seeds each time.
+    """Samples of images for TensorBoard, the same seeds each time.
 
     Args:
         history: Holds the writer.
@@ -175,12 +175,11 @@ class SampleGrid(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.step)
         if (step % self.every or self.history.writer is None
+                or len(self.model.recipe.data.shape) != 3
                 or self.model.context is not None):  # Of nothing, no sample.
             return
         with averaging.averaged(self.model):
             x = (self.model.sample(self.num_samples, seed=0).x + 1.0) / 2.0
-        if x.ndim != 4:
-            return
         side = math.isqrt(self.num_samples)
         rows = x.reshape(side, side, *x.shape[1:]).swapaxes(1, 2)
         picture = rows.reshape(1, side * x.shape[1], side * x.shape[2], -1)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from lebm_tf.datasets import ImageData
+from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel
 
 _ROWS = 1_000  # Pictures at a time: pixels as floats take four times the room.
@@ -25,7 +26,7 @@ def fit_codes(model: EnergyModel, data: ImageData) -> bool:
         return False
     codes = np.concatenate([
         model.infer(data.to_model(data.x_train[first:first + _ROWS]),
-                    model.seed)
+                    rng.named(model.seed, "codes", first))
         for first in range(0, len(data.x_train), _ROWS)])
     for density in waiting:
         density.fit(codes, model.seed, step)

@@ -5,6 +5,8 @@ import pathlib
 
 import pytest
 
+import lebm_tf
+
 PACKAGE = pathlib.Path(__file__).parents[1] / "lebm_tf"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Every layer may import from those before it in its row, and from itself.
@@ -114,3 +116,8 @@ def test_every_public_thing_says_what_it_is(path):
     assert not [node.name for node in tree.body if isinstance(
         node, (ast.FunctionDef, ast.ClassDef))
         and not node.name.startswith("_") and not ast.get_docstring(node)]
+
+
+@pytest.mark.parametrize("public", lebm_tf.__all__)
+def test_every_public_name_is_there(public):
+    assert getattr(lebm_tf, public).__doc__ or public == "FAMILIES"

@@ -5,13 +5,14 @@ import math
 import keras
 import tensorflow as tf
 
+from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc.kernel import Position
 
 OUTPUTS = ("linear", "sigmoid")
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class GaussianAttribute(keras.Model):
+class GaussianAttribute(Nested, keras.Model):
     """p(y | z) = N(y; s(z), scale^2), y a number.
 
     Kong et al. 2023, arXiv:2306.14902 (SGDS), whose public code weighs the
@@ -55,8 +56,3 @@ class GaussianAttribute(keras.Model):
         return {**super().get_config(), "scale": self.scale,
                 "output": self.output_kind, "network":
                 keras.saving.serialize_keras_object(self.network)}
-
-    @classmethod
-    def from_config(cls, config):
-        network = keras.saving.deserialize_keras_object(config.pop("network"))
-        return cls(network, **config)

@@ -3,11 +3,12 @@
 import keras
 import tensorflow as tf
 
+from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc.kernel import Position
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class EnergyPrior(keras.Model):
+class EnergyPrior(Nested, keras.Model):
     """p(z) = exp(-E(z)) p0(z) / Z, or p(z | c) with E(z, c).
 
     Pang et al. 2020, arXiv:2006.08205, equation of the prior model. Z is
@@ -41,9 +42,3 @@ class EnergyPrior(keras.Model):
         serialize = keras.saving.serialize_keras_object
         return {**super().get_config(), "base": serialize(self.base),
                 "energy": serialize(self.energy_network)}
-
-    @classmethod
-    def from_config(cls, config):
-        deserialize = keras.saving.deserialize_keras_object
-        base, energy = config.pop("base"), config.pop("energy")
-        return cls(deserialize(base), deserialize(energy), **config)

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from lebm_tf.densities.conditions import given
+from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 
 _LOG_TWO_PI = math.log(2.0 * math.pi)
@@ -81,7 +82,7 @@ class StandardNormal(keras.Model):
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class PointEncoder(keras.Model):
+class PointEncoder(Nested, keras.Model):
     """q(z | x) = delta(z - mean(x)), an encoder without noise.
 
     Args:
@@ -112,14 +113,9 @@ class PointEncoder(keras.Model):
         return {**super().get_config(),
                 "network": keras.saving.serialize_keras_object(self.network)}
 
-    @classmethod
-    def from_config(cls, config):
-        network = keras.saving.deserialize_keras_object(config.pop("network"))
-        return cls(network, **config)
-
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class ConditionalGaussian(keras.Model):
+class ConditionalGaussian(Nested, keras.Model):
     """q(z | x) = N(mean(x), scale(x)^2), with both from a network.
 
     Args:
@@ -172,8 +168,3 @@ class ConditionalGaussian(keras.Model):
         return {**super().get_config(),
                 "is_conditional": self.is_conditional, "network":
                 keras.saving.serialize_keras_object(self.network)}
-
-    @classmethod
-    def from_config(cls, config):
-        network = keras.saving.deserialize_keras_object(config.pop("network"))
-        return cls(network, **config)

@@ -4,11 +4,12 @@ import keras
 import tensorflow as tf
 
 from lebm_tf.densities.gaussian import log_normal
+from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class TopDownGaussian(keras.Model):
+class TopDownGaussian(Nested, keras.Model):
     """p(z) = N(zL; 0, t^2) prod_i N(zi; mean_i(zi+1), scale_i(zi+1)^2).
 
     A nest (z1, ..., zL), z1 next to the data. Cui et al. 2023,
@@ -76,9 +77,3 @@ class TopDownGaussian(keras.Model):
                 "top_scale": self.top_scale, "scale_floor": self.scale_floor,
                 "networks": [keras.saving.serialize_keras_object(network)
                              for network in self.networks]}
-
-    @classmethod
-    def from_config(cls, config):
-        networks = [keras.saving.deserialize_keras_object(network)
-                    for network in config.pop("networks")]
-        return cls(networks, **config)

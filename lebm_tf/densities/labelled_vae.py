@@ -8,11 +8,12 @@ import tensorflow as tf
 from lebm_tf.densities.gaussian import (
     ConditionalGaussian, StandardNormal, kl_to_standard_normal)
 from lebm_tf.densities.likelihood import GaussianLikelihood
+from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class LabelledVAE(keras.Model):
+class LabelledVAE(Nested, keras.Model):
     """p(y) p(u) p(z | y, u): y uniform, u ~ N(0, I), z Gaussian around h(y, u).
 
     The generative model M2 of Kingma et al. 2014, arXiv:1406.5298, of codes z
@@ -94,15 +95,9 @@ class LabelledVAE(keras.Model):
                 "classifier": serialize(self.classifier),
                 "scale": self.likelihood.first_scale}
 
-    @classmethod
-    def from_config(cls, config):
-        deserialize = keras.saving.deserialize_keras_object
-        networks = {name: deserialize(config.pop(name))
-                    for name in ("decoder", "encoder", "classifier")}
-        return cls(**networks, **config)
 
-
-class ClassifiedNormal(StandardNormal):
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class ClassifiedNormal(Nested, StandardNormal):
     """N(0, I) of a code z, with the classifier of another density beside it.
 
     Args:
@@ -116,3 +111,9 @@ class ClassifiedNormal(StandardNormal):
     def symbol_log_probs(self, z: tf.Tensor) -> tf.Tensor:
         """log q(y | z), float [batch, num_symbols]."""
         return self.density.symbol_log_probs(z)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["latent_dim"]  # That of the density.
+        return {**config, "density": keras.saving.serialize_keras_object(
+            self.density)}

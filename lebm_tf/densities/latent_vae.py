@@ -6,11 +6,12 @@ import tensorflow as tf
 from lebm_tf.densities.gaussian import (
     ConditionalGaussian, StandardNormal, kl_to_standard_normal)
 from lebm_tf.densities.likelihood import GaussianLikelihood
+from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class LatentVAE(keras.Model):
+class LatentVAE(Nested, keras.Model):
     """p(z) = int N(z; h(u), scale^2 I) N(u; 0, I) du, with a learned scale.
 
     The second stage of Dai and Wipf 2019, arXiv:1903.05789: u is as wide as z,
@@ -54,10 +55,3 @@ class LatentVAE(keras.Model):
                 "decoder": serialize(self.likelihood.generator),
                 "encoder": serialize(self.encoder.network),
                 "scale": self.likelihood.first_scale}
-
-    @classmethod
-    def from_config(cls, config):
-        deserialize = keras.saving.deserialize_keras_object
-        networks = {name: deserialize(config.pop(name))
-                    for name in ("decoder", "encoder")}
-        return cls(**networks, **config)

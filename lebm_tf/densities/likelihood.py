@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from lebm_tf.densities.conditions import given
+from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
 
@@ -20,7 +21,7 @@ def _squared_norm(x):
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class GaussianLikelihood(keras.Model):
+class GaussianLikelihood(Nested, keras.Model):
     """p(x | z) = N(g(z), scale^2 I), for images and vectors.
 
     Args:
@@ -113,9 +114,3 @@ class GaussianLikelihood(keras.Model):
                 "learn_scale": self.learn_scale,
                 "is_conditional": self.is_conditional, "generator":
                 keras.saving.serialize_keras_object(self.generator)}
-
-    @classmethod
-    def from_config(cls, config):
-        generator = keras.saving.deserialize_keras_object(
-            config.pop("generator"))
-        return cls(generator, **config)

@@ -7,13 +7,14 @@ import tensorflow as tf
 
 from lebm_tf import shapes
 from lebm_tf.densities.decoding import DecodingConfig, decode
+from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
 from lebm_tf.token_ids import BEGIN, PAD
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class SequenceLikelihood(keras.Model):
+class SequenceLikelihood(Nested, keras.Model):
     """p(x | z) = prod_t p(x_t | x_<t, z), with the end as the last token.
 
     x is int32 [batch, length]: tokens, the end (3), then padding (0), which
@@ -142,6 +143,5 @@ class SequenceLikelihood(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        decoder = keras.saving.deserialize_keras_object(config.pop("decoder"))
-        return cls(decoder, decoding=DecodingConfig(**config.pop("decoding")),
-                   **config)
+        return super().from_config({
+            **config, "decoding": DecodingConfig(**config["decoding"])})

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.kernel import Position
 
@@ -14,7 +15,7 @@ _EPSILON = 1e-3
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class UnigramLikelihood(keras.Model):
+class UnigramLikelihood(Nested, keras.Model):
     """log p(x | z) = sum_v x_v log softmax_v(h(z) + b), x counts of words.
 
     h are the generator's outputs normalized by their mean and variance over
@@ -134,9 +135,3 @@ class UnigramLikelihood(keras.Model):
         return {**super().get_config(), "num_words": self.num_words,
                 "average_decay": self.average_decay, "generator":
                 keras.saving.serialize_keras_object(self.generator)}
-
-    @classmethod
-    def from_config(cls, config):
-        generator = keras.saving.deserialize_keras_object(
-            config.pop("generator"))
-        return cls(generator, **config)

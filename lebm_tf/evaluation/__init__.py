@@ -65,7 +65,7 @@ def check(names: Iterable[str], context: Context, model: Any = None) -> None:
         if name in _NEED_ENERGY and model is not None and not has_energy(
                 model):
             raise InputError(f"evaluator {name} needs a prior with an energy, "
-                             "got a base alone.")
+                             f"got {type(model.prior).__name__}.")
         if name in _NEED_ONE_LAYER and model is not None and num_layers(
                 model) > 1:
             raise InputError(f"evaluator {name} needs one layer of latents, "
@@ -89,7 +89,7 @@ def evaluate(model: Any, context: Context, names: Iterable[str]
             evaluator needs.
     """
     names = list(names)
-    check(names, context)
+    check(names, context, model)
     metrics = {}
     for name in names:
         for key, value in EVALUATORS[name](model, context):

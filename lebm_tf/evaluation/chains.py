@@ -7,9 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.densities import prior_target
-from lebm_tf.errors import InputError
 from lebm_tf.evaluation import plots
-from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.evaluator import Context, Metric
 from lebm_tf.mcmc import (
     Kernel, Mala, displacement, effective_sample_size, r_hat, rng, trace_chain)
 
@@ -42,13 +41,7 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
     Mala: 400 moves of the exact kernel from the ends of the short run, the
     first half tuning the step; energies and squares of the trained kernel
     that differ from its are bias, or too short a run.
-
-    Raises:
-        InputError: If the prior has no energy.
     """
-    if not has_energy(model):
-        raise InputError("evaluator chains needs a prior with an energy, got "
-                         f"{type(model.prior).__name__}.")
     config, sampler = context.config, model.generation
     seed = rng.stream(rng.make_seed(config.seed), "chains")
     start = sampler.initializer.start(

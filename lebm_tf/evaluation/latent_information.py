@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import Context, Metric
+from lebm_tf.mcmc import rng
 
 _BATCH_SIZE = 200
 _LARGEST_BLOCK = 2**22  # Numbers in memory at once, about.
@@ -38,8 +39,9 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
     if len(x) < 2:
         raise InputError("evaluator latents needs at least 2 held-out "
                          f"examples, got {len(x)}.")
-    draws = np.stack([np.asarray(model.infer(x, config.seed + i), np.float64)
-                      for i in range(config.num_draws)], 1)
+    draws = np.stack([np.asarray(model.infer(
+        x, rng.named(config.seed, "latents", i)), np.float64)
+        for i in range(config.num_draws)], 1)
     means, log_scales = _posteriors(model, x, draws)
     information = mutual_information(means, log_scales, draws)
     divergence = float(kl_divergence(means, log_scales).mean())

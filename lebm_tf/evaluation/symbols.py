@@ -10,6 +10,7 @@ from lebm_tf.evaluation import symbol_reports
 from lebm_tf.evaluation.evaluator import Context, Metric
 from lebm_tf.evaluation.symbol_metrics import (
     calibration_error, chance_homogeneity, homogeneity, symbol_information)
+from lebm_tf.mcmc import rng
 
 _NUM_ROWS = 500  # In memory at once.
 
@@ -67,6 +68,7 @@ def run(model: Any, context: Context) -> Iterator[Metric]:
 def symbol_probs(model: Any, data: Any, x: np.ndarray, config) -> np.ndarray:
     """p(y | x) of rows of a data set, float32 [rows, num_symbols]."""
     return np.concatenate([
-        model.classify(data.to_model(x[i:i + _NUM_ROWS]), config.seed,
+        model.classify(data.to_model(x[i:i + _NUM_ROWS]),
+                       rng.named(config.seed, "symbols", i),
                        num_draws=config.num_draws)
         for i in range(0, len(x), _NUM_ROWS)])

@@ -12,6 +12,7 @@ replicas. Within `counted_rows` a row's numbers are had without the others.
 """
 
 import contextlib
+import hashlib
 import threading
 from typing import Any
 import zlib
@@ -73,6 +74,22 @@ def retry(seed: Seed, attempt: tf.Tensor) -> Seed:
 def stream(seed: Seed, name: str) -> Seed:
     """Derives the seed of a named purpose, shaped like `seed`."""
     return fold_in(seed, zlib.crc32(name.encode()))
+
+
+def named(seed: int, name: str, index: int = 0) -> int:
+    """Another run seed for a named purpose, an int in [0, 2^31).
+
+    For what takes an int, as `EnergyModel.infer`. `seed + i` would be the seed
+    of a neighbouring run.
+
+    Args:
+        seed: Any int.
+        name: The purpose.
+        index: Which one of several, any int.
+    """
+    text = f"{seed}/{name}/{index}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(),
+                          "little") >> 1
 
 
 def of_replica(seed: Seed) -> Seed:

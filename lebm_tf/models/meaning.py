@@ -63,7 +63,7 @@ class MeaningInference:
                 seed, self._inputs(x, None))
         step = self._compiled("symbols", lambda z: tf.exp(
             self.prior.symbol_log_probs(z)))
-        return np.mean([step(self.infer(x, seed + draw))
+        return np.mean([step(self.infer(x, rng.named(seed, "classify", draw)))
                         for draw in range(num_draws)], axis=0)
 
     def _needs_attribute(self):

@@ -101,8 +101,8 @@ def check_decoder(cell: str, embedding_dim: int, hidden_dim: int, tied: bool,
     if tied and cell == "transformer":
         raise ValueError("tied needs a recurrent cell, got transformer.")
     if tied and embedding_dim != hidden_dim:
-        raise ValueError("tied embeddings need embedding_dim equal to "
-                         f"hidden_dim, got {embedding_dim} and {hidden_dim}.")
+        raise ValueError("tied needs embedding_dim equal to hidden_dim, got "
+                         f"{embedding_dim} and {hidden_dim}.")
     if starts_cell and cell != "lstm":
         raise ValueError(f"starts_cell needs cell=lstm, got {cell!r}.")
 

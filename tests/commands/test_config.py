@@ -24,8 +24,7 @@ def test_every_field_is_a_flag_with_a_description(family):
 @pytest.mark.parametrize("family", ["sequence", "symbol_vector"])
 @pytest.mark.parametrize("flags, needed", [
     (("--decoder_tied", "--decoder_embedding_dim=64"),
-     "--decoder_tied embeddings need embedding_dim equal to hidden_dim, got "
-     "64 and 256"),
+     "--decoder_tied needs embedding_dim equal to hidden_dim, got 64 and 256"),
     (("--decoder_cell=transformer", "--decoder_tied"),
      "--decoder_tied needs a recurrent cell, got transformer"),
     (("--decoder_cell=gru", "--decoder_starts_cell"),

@@ -9,11 +9,15 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from lebm_tf import densities
 from lebm_tf.densities import (
-    ConditionalGaussian, EnergyPrior, GaussianLikelihood, GaussianMixture,
-    StandardNormal)
+    ClassifiedNormal, ConditionalGaussian, EnergyPrior, GaussianAttribute,
+    GaussianLikelihood, GaussianMixture, LabelledVAE, LatentVAE, PointEncoder,
+    SequenceLikelihood, StandardNormal, SymbolPrior, TopDownGaussian,
+    UnigramLikelihood)
 from lebm_tf.mcmc import rng
-from lebm_tf.networks import ConvEncoder, DeconvGenerator, EnergyMLP
+from lebm_tf.networks import (
+    ConvEncoder, DeconvGenerator, EnergyMLP, RecurrentDecoder, VectorMLP)
 from tests import oracles
 
 tfd = tfp.distributions
@@ -78,6 +82,78 @@ DENSITIES = {
         lambda: EnergyPrior(StandardNormal(3), EnergyMLP(3, (5,))),
         (6,), (6, 3)),
 }
+# Every class, with a function of its numbers: those that are more than one
+# density, or of other things than vectors, have tests of their own besides.
+TOKENS = tf.constant([[4, 5, 3, 0], [6, 3, 0, 0]])
+CLASSES = {
+    StandardNormal: (lambda: StandardNormal(3, 0.5), lambda d: d.log_prob(Z)),
+    PointEncoder: (lambda: PointEncoder(VectorMLP(4, 3, (5,))),
+                   lambda d: d.parameters(X)[0]),
+    ConditionalGaussian: (
+        lambda: ConditionalGaussian(VectorMLP(4, 3, (5,), num_outputs=2)),
+        lambda d: d.log_prob(tf.constant(Z), X)),
+    EnergyPrior: (lambda: EnergyPrior(StandardNormal(3), EnergyMLP(3, (5,))),
+                  lambda d: d.unnormalized_log_prob(Z)),
+    SymbolPrior: (
+        lambda: SymbolPrior(StandardNormal(3), VectorMLP(3, 2, (5,))),
+        lambda d: d.symbol_log_probs(Z)),
+    TopDownGaussian: (
+        lambda: TopDownGaussian([VectorMLP(2, 3, (5,), num_outputs=2)], 2),
+        lambda d: d.log_prob(d.sample(6, SEED))),
+    GaussianMixture: (lambda: GaussianMixture(3, 2), lambda d: d.log_prob(Z)),
+    GaussianLikelihood: (
+        lambda: GaussianLikelihood(VectorMLP(3, 4, (5,)), 0.3, True),
+        lambda d: d.log_prob(X, Z)),
+    GaussianAttribute: (
+        lambda: GaussianAttribute(VectorMLP(3, 1, (5,))),
+        lambda d: d.log_prob(Z[:, 0], Z)),
+    SequenceLikelihood: (
+        lambda: SequenceLikelihood(RecurrentDecoder(7, 3, 4, 5), 4),
+        lambda d: d.log_prob(TOKENS, Z[:2])),
+    UnigramLikelihood: (
+        lambda: UnigramLikelihood(VectorMLP(3, 4, (5,)), 4),
+        lambda d: d.log_prob(tf.abs(X), Z)),
+    LatentVAE: (
+        lambda: LatentVAE(3, VectorMLP(3, 3, (5,)),
+                          VectorMLP(3, 3, (5,), num_outputs=2), 0.7),
+        lambda d: d.sample(6, SEED)),
+    LabelledVAE: (lambda: labelled_vae(), lambda d: d.symbol_log_probs(Z)),
+    ClassifiedNormal: (lambda: ClassifiedNormal(labelled_vae()),
+                       lambda d: (d.symbol_log_probs(Z)
+                                  + d.log_prob(Z)[:, None])),
+}
+
+
+def labelled_vae():
+    return LabelledVAE(3, 2, VectorMLP(5, 3, (5,)),
+                       VectorMLP(5, 3, (5,), num_outputs=2),
+                       VectorMLP(3, 2, (5,)), 0.7)
+
+
+def test_every_density_is_in_the_list():
+    assert set(CLASSES) == {
+        kind for kind in vars(densities).values()
+        if isinstance(kind, type) and issubclass(kind, keras.Model)}
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_a_class_is_made_again_from_json(kind):
+    make, numbers = CLASSES[kind]
+    density = make()
+    assert type(density) is kind
+    config = json.loads(json.dumps(
+        keras.saving.serialize_keras_object(density)))
+    twin = keras.saving.deserialize_keras_object(config)
+    assert type(twin) is kind
+    assert {**twin.get_config(), "name": ""} == {
+        **density.get_config(), "name": ""}
+    for new, old in zip(twin.variables, density.variables, strict=True):
+        new.assign(old)
+    expected = numbers(density)
+    assert np.all(np.isfinite(expected))
+    np.testing.assert_array_equal(numbers(twin), expected)
+
+
 NORMALIZED = [name for name, case in DENSITIES.items() if case.twin]
 
 

@@ -211,3 +211,12 @@ def test_after_counted_rows_numbers_are_the_usual_ones():
     with rng.counted_rows(0):
         assert np.all(np.not_equal(rng.normal([5], seed), before))
     np.testing.assert_array_equal(rng.normal([5], seed), before)
+
+
+def test_named_run_seeds_are_ints_that_do_not_meet():
+    """Neither those of neighbouring runs nor of neighbouring draws."""
+    seeds = [rng.named(seed, name, i) for seed in (0, 1, -1, 2**40)
+             for name in ("a", "b") for i in range(200)]
+    assert len(set(seeds)) == len(seeds)
+    assert all(isinstance(seed, int) and 0 <= seed < 2**31 for seed in seeds)
+    assert rng.named(3, "a", 1) == rng.named(3, "a", 1)

@@ -124,7 +124,7 @@ def test_the_decoder_leaves_out_what_it_is_told_to():
     ({"num_tokens": 3}, "num_tokens must be >= 4.* got 3"),
     ({"hidden_dim": 0}, "all widths must be >= 1, got"),
     ({"tied": True, "embedding_dim": 8, "hidden_dim": 4},
-     "tied embeddings need embedding_dim equal to hidden_dim, got 8 and 4"),
+     "tied needs embedding_dim equal to hidden_dim, got 8 and 4"),
     ({"cell": "gru", "starts_cell": True},
      "starts_cell needs cell=lstm, got 'gru'")])
 def test_wrong_sizes_are_refused(wrong, message):

@@ -1,0 +1,24 @@
+"""Densities whose arguments are layers, made again from their configuration."""
+
+from typing import Any
+
+import keras
+
+
+class Nested:
+    """A mixin before `keras.Model`: `from_config` for arguments that are layers
+    or lists of layers, which `get_config` gives serialized."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]):
+        """The density of a configuration, with its layers."""
+        return cls(**{name: _restored(value)
+                      for name, value in config.items()})
+
+
+def _restored(value):
+    if isinstance(value, list):
+        return [_restored(item) for item in value]
+    if isinstance(value, dict) and "class_name" in value:
+        return keras.saving.deserialize_keras_object(value)
+    return value
