@@ -24,7 +24,7 @@ from benchmarks import runs  # noqa: E402
 from benchmarks.timing import machine, report  # noqa: E402
 from benchmarks.timing.case import Case  # noqa: E402
 from benchmarks.timing.cases import (  # noqa: E402
-    Plan, all_cases, chosen as chosen_cases)
+    PRECISIONS, Plan, all_cases, chosen as chosen_cases)
 from benchmarks.timing.sides import Sides  # noqa: E402
 from lebm_tf import command, config, files  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
@@ -52,6 +52,8 @@ class SpeedBenchmark:
         threads: Of every program, >= 0; 0 leaves it to each.
         peer_python: A Python with torch; none leaves PyTorch out.
         torch: Variants of PyTorch, as benchmarks.peer names them.
+        precisions: What lebm_tf computes in: float32, mixed_bfloat16 or both;
+            without instructions for bfloat16 a step in it takes minutes.
         sizes: published, or tiny to see that all works.
         output: Folder of speed.json and speed.md.
         again: Whether cases that are there already are measured anew.
@@ -68,6 +70,7 @@ class SpeedBenchmark:
     torch: tuple[str, ...] = (
         "eager", "channels_last", "bfloat16", "bfloat16+channels_last",
         "bfloat16+compile", "bfloat16+channels_last+compile")
+    precisions: tuple[str, ...] = PRECISIONS
     sizes: str = "published"
     output: str = runs.RESULTS
     again: bool = False
@@ -83,6 +86,10 @@ class SpeedBenchmark:
                     f"{name} must be > 0, got {getattr(self, name)}.")
         if not self.give_up > 1:
             raise ValueError(f"give_up must be > 1, got {self.give_up}.")
+        if not self.precisions or set(self.precisions) - set(PRECISIONS):
+            raise ValueError(
+                f"precisions must be among {', '.join(PRECISIONS)}, got "
+                f"{', '.join(self.precisions) or 'none'}.")
         if self.sizes not in ("published", "tiny"):
             raise ValueError("sizes must be published or tiny, got "
                              f"{self.sizes!r}.")
@@ -134,7 +141,8 @@ def load_results(chosen: SpeedBenchmark) -> dict:
     if not os.path.exists(path):
         return fresh
     kept = files.read_json(path)
-    if kept["machine"] != fresh["machine"] and kept["cases"]:
+    if kept["cases"] and any(kept["machine"][name] != fresh["machine"][name]
+                             for name in ("processor", "cpus", "system")):
         raise InputError(
             f"--output must hold figures of this machine, got {path} of "
             f"another one: {kept['machine']['processor']}, "
@@ -162,7 +170,8 @@ def main(values) -> None:
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         plan = Plan(chosen.sizes == "tiny", chosen.torch if has_peer else (),
-                    chosen.threads, folder, str(ROOT / "configs"))
+                    chosen.threads, folder, str(ROOT / "configs"),
+                    chosen.precisions)
         everything = all_cases(plan)
         order = [case.name for case in everything]
         try:

@@ -27,12 +27,14 @@ class Plan:
         threads: For every program; 0 leaves it to each.
         folder: For files that sides hand on.
         flagfiles: Folder of the configurations.
+        precisions: Those of lebm_tf that are measured, of `PRECISIONS`.
     """
     tiny: bool
     variants: tuple[str, ...]
     threads: int
     folder: str
     flagfiles: str = "configs"
+    precisions: tuple[str, ...] = PRECISIONS
 
     def setting(self, name: str) -> Setting:
         """The published setting of a data set, as its flagfile has it."""
@@ -43,12 +45,13 @@ class Plan:
         return shrunk(setting) if self.tiny else setting
 
     def ours(self, setting: Setting, kind: str,
-             precisions=PRECISIONS, **more) -> tuple[Side, ...]:
-        """lebm_tf in each precision."""
+             precisions: tuple[str, ...] | None = None, **more
+             ) -> tuple[Side, ...]:
+        """lebm_tf in each precision; those of the plan if not given."""
         return tuple(Side(f"lebm_tf {precision}", "ours", {
             "kind": kind, "setting": setting.to_json(),
             "precision": precision, "threads": self.threads, **more})
-            for precision in precisions)
+            for precision in precisions or self.precisions)
 
     def theirs(self, setting: Setting, kind: str, variants=None, **more
                ) -> tuple[Side, ...]:

@@ -59,6 +59,7 @@ def test_figures_of_another_machine_are_not_mixed(tmp_path, capsys):
 @pytest.mark.parametrize("flags,wrong", [
     (("--cases=train/imagenet",), "--cases must be of the groups limit"),
     (("--rounds=0",), "--rounds must be >= 1, got 0"),
+    (("--precisions=float64",), "--precisions must be among float32, mixed"),
     (("--give_up=1",), "--give_up must be > 1, got 1.0"),
     (("--sizes=huge",), "--sizes must be published or tiny, got 'huge'"),
     (("--sizes=tiny",), "--output must be a folder of your own"),
