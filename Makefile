@@ -29,7 +29,7 @@ test: $(VENV)/.installed
 	@status=0; \
 	for part in "tests/commands" "tests --ignore=tests/commands"; do \
 		echo "== $$part"; \
-		$(RUN) -m pytest -q -n 2 --dist=loadfile -m "not long" $$part || status=1; \
+		$(RUN) -m pytest -q -n 2 --dist=loadfile --durations=12 --durations-min=15 -m "not long" $$part || status=1; \
 	done; \
 	$(MAKE) --no-print-directory test-avx2 || status=1; \
 	exit $$status

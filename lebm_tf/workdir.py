@@ -3,10 +3,12 @@
 import os
 from typing import Any, NamedTuple
 
+from absl import logging
+
 import lebm_tf
 from lebm_tf import (
     attributes, checkpoint as checkpoints, config as configuration, files,
-    provenance)
+    processor, provenance)
 from lebm_tf.datasets import ImageData, SequenceData, Vocabulary, load_dataset
 from lebm_tf.datasets.anomaly_split import anomaly_split
 from lebm_tf.datasets.labelled import label_split
@@ -146,8 +148,18 @@ def write(workdir: str, resolved: Run,
             raise InputError(f"{path} must be the vocabulary of the data, got "
                              "another; the data have changed.")
         files.write_json(path, vocabulary.to_dict())
-    files.write_json(os.path.join(workdir, CONFIG), {
-        "version": lebm_tf.__version__,
+    path = os.path.join(workdir, CONFIG)
+    begun = files.read_json(path) if os.path.exists(path) else {}
+    cpu = begun.get("processor") or processor.describe()
+    if cpu["onednn"] != processor.onednn_is_on():
+        logging.warning(
+            "%s was begun %s oneDNN: its weights will equal those of a run "
+            "that was never stopped up to rounding only; %s=%d would keep them "
+            "equal bit for bit on one machine.", workdir,
+            "with" if cpu["onednn"] else "without", processor.ONEDNN,
+            cpu["onednn"])
+    files.write_json(path, {
+        "version": lebm_tf.__version__, "processor": cpu,
         "run": configuration.to_dict(resolved.run),
         "model": configuration.to_dict(resolved.model),
         "data": configuration.to_dict(resolved.data),

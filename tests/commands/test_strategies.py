@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import precision, strategies, train, workdir as workdirs
+from lebm_tf import (
+    precision, processor, strategies, train, workdir as workdirs)
 from lebm_tf.mcmc import replicas
 from lebm_tf.run_config import RunConfig
 from tests.commands.conftest import call
@@ -72,6 +73,21 @@ def test_a_run_ends_as_on_one_device_also_if_it_changes_over(tmp_path):
     assert metrics[0]["reconstruction/mse"] == pytest.approx(
         metrics[1]["reconstruction/mse"], rel=1e-4)
     assert metrics[1]["baseline/run/step"] == 4
+
+
+def test_a_run_that_goes_on_with_other_kernels_is_told(
+        tmp_path, monkeypatch, caplog):
+    flags = (SMOKE, f"--workdir={tmp_path}/run")
+    assert call(train, *flags, "--train_steps=1") == 0
+    assert not caplog.text
+    begun = processor.onednn_is_on()
+    monkeypatch.setenv(processor.ONEDNN, "0" if begun else "1")
+    assert call(train, *flags) == 0
+    assert f"{processor.ONEDNN}={int(begun)} would keep them" in caplog.text
+    caplog.clear()
+    monkeypatch.setenv(processor.ONEDNN, "1" if begun else "0")
+    assert call(train, *flags) == 0
+    assert "would keep them" not in caplog.text
 
 
 def test_a_run_goes_on_in_the_precision_that_it_began_with(
