@@ -13,7 +13,8 @@ BENCH_VENV := .venv-bench
 PEER_PYTHON ?= $(BENCH_VENV)/bin/python
 # Further flags, as BENCH="--cases=train/mnist --rounds=3".
 BENCH ?=
-AVX2_TESTS := tests/golden tests/models tests/networks tests/mcmc \
+AVX2_TESTS := tests/golden tests/networks/test_deconvolution.py \
+	tests/models/test_replication.py tests/models/test_precision.py \
 	tests/commands/test_killed.py
 
 .PHONY: train test test-avx2 test-fast test-long lint bench bench-quickstart lock clean
