@@ -5,18 +5,20 @@ import platform
 import time
 from typing import Any
 
-from lebm_tf import processor
-
+# What decides how fast products of either precision can be.
+_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
 _IDLE = (3, 4)  # Idle, and waiting for a disk.
 
 
 def describe() -> dict[str, Any]:
     """Processor, cores, memory, system; of Linux."""
-    cpu = processor.describe()
-    memory = int(processor.fields("/proc/meminfo")["MemTotal"].split()[0])
+    values = _fields("/proc/cpuinfo")
+    flags = values.get("flags", "").split()
+    memory = int(_fields("/proc/meminfo")["MemTotal"].split()[0])
     return {
-        "processor": cpu["name"], "cpus": cpu["cores"],
-        "instructions": cpu["features"], "onednn": cpu["onednn"],
+        "processor": values.get("model name", platform.machine()),
+        "cpus": len(os.sched_getaffinity(0)),
+        "instructions": [flag for flag in _FLAGS if flag in flags],
         "memory_gigabytes": round(memory * 1024 / 1e9, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version()}
@@ -36,3 +38,13 @@ def _ticks() -> list[int]:
     """Time of all CPUs by what they did: user, nice, system, idle, ..."""
     with open("/proc/stat", encoding="ascii") as file:
         return [int(word) for word in file.readline().split()[1:9]]
+
+
+def _fields(path: str) -> dict[str, str]:
+    """The first value of every name in a file of "name: value" lines."""
+    found = {}
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            found.setdefault(name.strip(), value.strip())
+    return found
