@@ -9,8 +9,7 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import (
-    precision, processor, strategies, train, workdir as workdirs)
+from lebm_tf import precision, processor, strategies, train, workdir as workdirs
 from lebm_tf.mcmc import replicas
 from lebm_tf.run_config import RunConfig
 from tests.commands.conftest import call
