@@ -32,8 +32,8 @@ class ServingConfig:
         max_companions: Most companions of an agent in a request, >= 0.
         num_points: Points of an interpolation with both its ends, >= 2.
         check_rows: Rows of the check that row i does not depend on the batch,
-            whose result goes into the model card; 0 leaves it out, and then
-            blocks of 16 rows are not tried either.
+            whose result goes into the model card. 0 skips it and takes blocks
+            of 16 rows without trying them.
         hlo_rows: Samples of the program of --format=hlo, >= 1.
         warmup: Whether requests are written that a server replays at its
             start, which needs tensorflow-serving-api.
