@@ -122,7 +122,6 @@ def choose(variable: tf.Variable, functions: Mapping[str, Callable],
             may take; None takes whatever passes, at any price.
     """
     refused: dict[int, str] = {}
-    alone = _Rows(variable, functions, requests, 1, limit, most_seconds=0.0)
     for smallest in candidates:
         expected = _Rows(variable, functions, requests, smallest, limit)
         if not expected.differing:
@@ -131,8 +130,9 @@ def choose(variable: tf.Variable, functions: Mapping[str, Callable],
     else:
         variable.assign([1])
         return Choice((1,), refused)
-    if worth is not None and (
-            alone.seconds * smallest < _ALONE * expected.seconds):
+    if worth is not None and smallest * _Rows(
+            variable, functions, requests, 1, limit, most_seconds=0.0
+    ).seconds < _ALONE * expected.seconds:
         variable.assign([1])
         return Choice((1,), refused)
     sizes = [smallest]
@@ -174,8 +174,9 @@ class _Rows:
                     break
                 request = {key: np.repeat(value[row:row + 1], copies, 0)
                            for key, value in requests[name].items()}
-                answer, seconds = _timed(function, request)
-                least.append(seconds)
+                before = time.perf_counter()
+                answer = call(function, request)
+                least.append(time.perf_counter() - before)
                 if not all(_same(value[:1].repeat(copies, 0), value)
                            for value in answer.values()):
                     self.differing = name
@@ -193,13 +194,12 @@ class _Rows:
         return ""
 
 
-def _timed(function, request: Mapping[str, np.ndarray]
-           ) -> tuple[dict[str, np.ndarray], float]:
-    tensors = {name: tf.constant(value) for name, value in request.items()}
-    started = time.perf_counter()
-    answer = {name: value.numpy()
-              for name, value in function(**tensors).items()}
-    return answer, time.perf_counter() - started
+def call(function, request: Mapping[str, np.ndarray]
+         ) -> dict[str, np.ndarray]:
+    """What a signature answers, as arrays."""
+    answer = function(**{name: tf.constant(value)
+                         for name, value in request.items()})
+    return {name: value.numpy() for name, value in answer.items()}
 
 
 def _same(first, second) -> bool:
@@ -224,9 +224,9 @@ def differing_rows(functions: Mapping[str, Callable],
     """
     largest = dict.fromkeys(requests, 0.0)
     for name, request in requests.items():
-        whole, _ = _timed(functions[name], request)
+        whole = call(functions[name], request)
         for rows in batches:
-            part, _ = _timed(functions[name], {
+            part = call(functions[name], {
                 key: value[rows] for key, value in request.items()})
             for key, value in part.items():
                 largest[name] = max(largest[name], _difference(

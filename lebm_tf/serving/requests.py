@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.errors import InputError
+from lebm_tf.serving.blocks import call
 from lebm_tf.serving.signatures import Signature
 
 WARMUP = "tf_serving_warmup_requests"  # Where TensorFlow Serving looks.
@@ -48,13 +49,6 @@ def examples(signatures: Mapping[str, Signature], seeds=(7,)
             name: values[name] for name in signatures["sample_png"].inputs}))
     return {name: {key: values[key] for key in signature.inputs}
             for name, signature in signatures.items()}
-
-
-def call(function, request: Request) -> dict[str, np.ndarray]:
-    """What a signature answers, as arrays."""
-    answer = function(**{name: tf.constant(value)
-                         for name, value in request.items()})
-    return {name: value.numpy() for name, value in answer.items()}
 
 
 def to_json(signature: str, request: Request) -> dict:
