@@ -16,7 +16,8 @@ import statistics
 import sys
 
 from benchmarks import runs
-from lebm_tf import command, config
+from lebm_tf.configuration import command, fields
+from lebm_tf.errors import nearest
 
 METRICS = {"anomaly/auprc_log_joint": "log_joint", "anomaly/auprc_damc": "damc",
            "anomaly/mse_normal": "mse", "training/seconds": "seconds"}
@@ -77,7 +78,7 @@ class AnomalyBenchmark:
             if name not in SYSTEMS:
                 raise ValueError(
                     f"systems must be among {', '.join(SYSTEMS)}, got "
-                    f"{name!r}{config.nearest(name, SYSTEMS)}.")
+                    f"{name!r}{nearest(name, SYSTEMS)}.")
 
 
 def measure(system: str, digit: int, seed: int, chosen: AnomalyBenchmark
@@ -128,7 +129,7 @@ def table(results: dict) -> str:
 
 def main(values) -> None:
     """Measures what is left, and writes the table after every run."""
-    chosen = config.from_flags(AnomalyBenchmark, values)
+    chosen = fields.from_flags(AnomalyBenchmark, values)
     results = runs.begun("anomaly", "runs")
     for digit in chosen.digits:
         for system in chosen.systems or SYSTEMS:
@@ -141,4 +142,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(AnomalyBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(AnomalyBenchmark)))

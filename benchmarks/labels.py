@@ -16,7 +16,8 @@ import statistics
 import sys
 
 from benchmarks import runs
-from lebm_tf import command, config
+from lebm_tf.configuration import command, fields
+from lebm_tf.errors import nearest
 
 METRICS = {
     "symbols/accuracy": "accuracy",
@@ -77,7 +78,7 @@ class LabelsBenchmark:
                 if name not in known:
                     raise ValueError(
                         f"{flag} must be among {', '.join(known)}, got "
-                        f"{name!r}{config.nearest(name, known)}.")
+                        f"{name!r}{nearest(name, known)}.")
 
 
 def measure(task: str, system: str, num_labels: int, seed: int,
@@ -133,7 +134,7 @@ def _row(task, system, count, found):
 
 def main(values) -> None:
     """Measures what is left, and writes the table after every run."""
-    chosen = config.from_flags(LabelsBenchmark, values)
+    chosen = fields.from_flags(LabelsBenchmark, values)
     results = runs.begun("labels", "runs")
     for task in chosen.tasks or TASKS:
         for system in chosen.systems or SYSTEMS:
@@ -153,4 +154,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(LabelsBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(LabelsBenchmark)))

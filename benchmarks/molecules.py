@@ -15,7 +15,8 @@ import os
 import sys
 
 from benchmarks import runs
-from lebm_tf import command, config, files
+from lebm_tf import files
+from lebm_tf.configuration import command, fields
 
 # Name of a set of samples -> what it is.
 SETS = {"samples": "learned prior", "base_samples": "p0, same decoder",
@@ -145,7 +146,7 @@ def table(results: dict) -> str:
 
 def main(values) -> None:
     """Makes what is left, and writes the table after every step."""
-    chosen = config.from_flags(MoleculeBenchmark, values)
+    chosen = fields.from_flags(MoleculeBenchmark, values)
     results = runs.begun("molecules", "runs", "shifts")
 
     def keep():
@@ -166,4 +167,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(MoleculeBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(MoleculeBenchmark)))

@@ -11,14 +11,15 @@ import dataclasses
 import sys
 import time
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
-from lebm_tf import command, config, workdir as workdirs  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.datasets import train_batches  # noqa: E402
 from lebm_tf.families import DataSpec  # noqa: E402
 from lebm_tf.train import from_flagfile  # noqa: E402
+from lebm_tf.training import workdir as workdirs  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _rate(function, times: int) -> float:
 
 def main(values) -> None:
     """Measures and says so."""
-    chosen = config.from_flags(PipelineBenchmark, values)
+    chosen = fields.from_flags(PipelineBenchmark, values)
     batches, steps = measure(chosen)
     command.say(f"{chosen.flagfile_of_run}: {batches:.0f} batches a second, "
                 f"{steps:.1f} training steps a second: the pipeline is "
@@ -75,4 +76,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(PipelineBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(PipelineBenchmark)))

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 
 from benchmarks import runs
 from benchmarks.timing import machine
-from lebm_tf import command, config, files
+from lebm_tf import files
+from lebm_tf.configuration import command, fields
 from lebm_tf.evaluation import pictures
 
 PRECISIONS = {"float32": "tab:blue", "mixed_bfloat16": "tab:red"}
@@ -102,7 +103,7 @@ def draw(path: str, results: dict) -> None:
 
 def main(values) -> None:
     """Measures everything and writes table and curves."""
-    chosen = config.from_flags(PrecisionBenchmark, values)
+    chosen = fields.from_flags(PrecisionBenchmark, values)
     results = {"machine": machine.describe(), "steps": chosen.steps,
                "runs": {precision: {
                    str(seed): measure(precision, seed, chosen)
@@ -113,4 +114,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(PrecisionBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(PrecisionBenchmark)))

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
@@ -27,7 +27,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2  # noqa: E402
 from benchmarks import runs  # noqa: E402
 from benchmarks.timing import flops, machine, ours  # noqa: E402
 from benchmarks.timing.cases import Plan  # noqa: E402
-from lebm_tf import command, config  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
 
 _COUNTS = {"train": flops.train_step, "posterior": flops.posterior_chain}
 _WARM = 3  # Repetitions before the one that is recorded.
@@ -108,7 +108,7 @@ def table(results: dict) -> str:
 
 def main(values) -> None:
     """Records everything and writes it."""
-    chosen = config.from_flags(ProfileBenchmark, values)
+    chosen = fields.from_flags(ProfileBenchmark, values)
     results = {"machine": machine.describe(), "cases": {
         f"{case} {precision}": record(case, precision)
         for case in chosen.cases for precision in chosen.precisions}}
@@ -117,4 +117,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(ProfileBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(ProfileBenchmark)))

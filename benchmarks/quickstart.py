@@ -17,12 +17,13 @@ import platform
 import statistics
 import sys
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
 from benchmarks import runs  # noqa: E402
-from lebm_tf import command, config, files  # noqa: E402
+from lebm_tf import files  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.evaluation import EvaluationConfig  # noqa: E402
 from lebm_tf.train import from_flagfile, train  # noqa: E402
 
@@ -94,7 +95,7 @@ def table(results: dict) -> str:
 
 def main(values) -> None:
     """Measures everything and writes the table."""
-    chosen = config.from_flags(QuickstartBenchmark, values)
+    chosen = fields.from_flags(QuickstartBenchmark, values)
     results = {"machine": f"{platform.machine()}, {os.cpu_count()} cores",
                "python": platform.python_version(), "runs": {}}
     for name in _RUNS:
@@ -106,4 +107,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(QuickstartBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(QuickstartBenchmark)))

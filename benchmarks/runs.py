@@ -7,8 +7,10 @@ import subprocess
 import sys
 from typing import Any, Mapping
 
-from lebm_tf import command, files, train, workdir as workdirs
+from lebm_tf import files, train
+from lebm_tf.configuration import command
 from lebm_tf.errors import InputError
+from lebm_tf.training import workdir as workdirs
 
 RESULTS = os.path.join(os.path.dirname(__file__), "results")
 

@@ -25,16 +25,18 @@ import time
 from typing import Any
 import urllib.request
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from lebm_tf import command, config, files, workdir as workdirs  # noqa: E402
+from lebm_tf import files  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.serving import (  # noqa: E402
     Servable, ServingConfig, export_model, requests)
+from lebm_tf.training import workdir as workdirs  # noqa: E402
 from tests.serving.servers import (  # noqa: E402
     KIT, REAL, as_arrays, connections, running)
 
@@ -271,7 +273,7 @@ def _resident(process: int) -> float:
 
 def main(values) -> None:
     """Measures, and writes down."""
-    chosen = config.from_flags(ServingBenchmark, values)
+    chosen = fields.from_flags(ServingBenchmark, values)
     results = {
         "settings": {name: value for name, value in dataclasses.asdict(
             chosen).items() if name not in ("workdir", "output")},
@@ -286,4 +288,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(ServingBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(ServingBenchmark)))

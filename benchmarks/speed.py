@@ -16,7 +16,7 @@ import pathlib
 import sys
 import tempfile
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
@@ -26,7 +26,8 @@ from benchmarks.timing.case import Case  # noqa: E402
 from benchmarks.timing.cases import (  # noqa: E402
     PRECISIONS, Plan, all_cases, chosen as chosen_cases)
 from benchmarks.timing.sides import Sides  # noqa: E402
-from lebm_tf import command, config, files  # noqa: E402
+from lebm_tf import files  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -161,7 +162,7 @@ def write(results: dict, order: list[str], chosen: SpeedBenchmark) -> None:
 
 def main(values) -> None:
     """Measures what is not there yet."""
-    chosen = config.from_flags(SpeedBenchmark, values)
+    chosen = fields.from_flags(SpeedBenchmark, values)
     has_peer = chosen.peer_python != "none"
     if has_peer and not os.path.exists(chosen.peer_python):
         raise InputError(
@@ -209,4 +210,4 @@ def _tell(name, case) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(SpeedBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(SpeedBenchmark)))

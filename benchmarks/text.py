@@ -19,8 +19,10 @@ import statistics
 import sys
 
 from benchmarks import runs
-from lebm_tf import command, config, files
-from lebm_tf.evaluation.language_model import LanguageModelConfig
+from lebm_tf import files
+from lebm_tf.configuration import command, fields
+from lebm_tf.errors import nearest
+from lebm_tf.evaluation.text.language_model import LanguageModelConfig
 
 SETTINGS = {"ptb": "configs/sequence_ptb_small.cfg",
             "ptb_1000": "configs/sequence_ptb_1000.cfg"}
@@ -81,12 +83,12 @@ class TextBenchmark:
         if self.setting not in SETTINGS:
             raise ValueError(
                 f"setting must be one of {', '.join(SETTINGS)}, got "
-                f"{self.setting!r}{config.nearest(self.setting, SETTINGS)}.")
+                f"{self.setting!r}{nearest(self.setting, SETTINGS)}.")
         for name in self.systems:
             if name not in SYSTEMS:
                 raise ValueError(
                     f"systems must be among {', '.join(SYSTEMS)}, got "
-                    f"{name!r}{config.nearest(name, SYSTEMS)}.")
+                    f"{name!r}{nearest(name, SYSTEMS)}.")
         if self.train_steps < 0:
             raise ValueError(
                 f"train_steps must be >= 0, got {self.train_steps}.")
@@ -182,9 +184,9 @@ def table(results: dict) -> str:
 
 def main(values) -> None:
     """Measures what is left, and writes the table after every step."""
-    chosen = config.from_flags(TextBenchmark, values)
+    chosen = fields.from_flags(TextBenchmark, values)
     results = runs.begun(chosen.setting, "runs")
-    results["settings"] = config.to_dict(chosen)
+    results["settings"] = fields.to_dict(chosen)
     del results["settings"]["data_dir"], results["settings"]["workdir"]
     for seed in chosen.seeds:
         for system in chosen.systems or SYSTEMS:
@@ -195,4 +197,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(TextBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(TextBenchmark)))

@@ -15,7 +15,9 @@ import statistics
 import sys
 
 from benchmarks import runs
-from lebm_tf import command, config, files
+from lebm_tf import files
+from lebm_tf.configuration import command, fields
+from lebm_tf.errors import nearest
 
 SCENES = ("eth", "hotel", "univ", "zara1", "zara2")
 FLAGFILES = {"sdd": "configs/trajectory_sdd.cfg", **{
@@ -56,7 +58,7 @@ class TrajectoryBenchmark:
             if name not in FLAGFILES:
                 raise ValueError(
                     f"sets must be among {', '.join(FLAGFILES)}, got "
-                    f"{name!r}{config.nearest(name, FLAGFILES)}.")
+                    f"{name!r}{nearest(name, FLAGFILES)}.")
 
 
 def measure(name: str, seed: int, chosen: TrajectoryBenchmark) -> dict:
@@ -144,7 +146,7 @@ def _pair(found, keys, prefix=""):
 
 def main(values) -> None:
     """Measures what is left, and writes the table after every run."""
-    chosen = config.from_flags(TrajectoryBenchmark, values)
+    chosen = fields.from_flags(TrajectoryBenchmark, values)
     results = runs.begun("trajectories", "runs")
     for name in chosen.sets:
         seeds = chosen.seeds if name == "sdd" else chosen.scene_seeds
@@ -156,4 +158,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(TrajectoryBenchmark)))
+    sys.exit(command.run(main, __doc__, fields.fields(TrajectoryBenchmark)))

@@ -6,6 +6,9 @@ raises `InputError` where it finds out, and the commands (`train`, `evaluate`,
 trace. A programming mistake stays a plain `ValueError` or `TypeError`.
 """
 
+import difflib
+from typing import Iterable
+
 
 class InputError(ValueError):
     """A user's input is wrong; the message is one line: needed, got."""
@@ -30,3 +33,9 @@ class DivergedError(NonFiniteError):
 
 class ClusterError(RuntimeError):
     """Another worker of the run was lost."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """' (nearest: a, b)', or nothing if no known name is near."""
+    near = difflib.get_close_matches(name, list(known), 3, 0.5)
+    return f" (nearest: {', '.join(near)})" if near else ""

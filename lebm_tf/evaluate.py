@@ -10,16 +10,18 @@ import dataclasses
 import os
 import sys
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
-from lebm_tf import command, config, files, workdir as workdirs  # noqa: E402
+from lebm_tf import files  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.datasets import ImageData  # noqa: E402
-from lebm_tf.errors import InputError  # noqa: E402
+from lebm_tf.errors import InputError, nearest  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
     EVALUATORS, Context, EvaluationConfig, check, evaluate)
 from lebm_tf.models import EnergyModel  # noqa: E402
+from lebm_tf.training import workdir as workdirs  # noqa: E402
 
 PREFIX = "evaluation_"
 
@@ -49,7 +51,7 @@ def check_names(names, flag: str = "evaluators") -> None:
         if name not in EVALUATORS:
             raise InputError(
                 f"--{flag} must be among {', '.join(EVALUATORS)}, got "
-                f"{name!r}{config.nearest(name, EVALUATORS)}.")
+                f"{name!r}{nearest(name, EVALUATORS)}.")
 
 
 def evaluate_model(model: EnergyModel, data: ImageData, resolved, names,
@@ -121,10 +123,10 @@ def report(metrics: dict) -> str:
 
 def main(values) -> None:
     """Measures, and prints what came out."""
-    chosen = config.from_flags(EvaluateConfig, values)
+    chosen = fields.from_flags(EvaluateConfig, values)
     check_names(chosen.evaluators)
     resolved = workdirs.read(chosen.workdir)
-    settings = config.from_flags(
+    settings = fields.from_flags(
         EvaluationConfig, values, PREFIX, resolved.evaluation)
     if chosen.data_dir:
         resolved = resolved._replace(run=dataclasses.replace(
@@ -140,5 +142,5 @@ def main(values) -> None:
 
 if __name__ == "__main__":
     sys.exit(command.run(main, __doc__, [
-        *config.fields(EvaluateConfig),
-        *config.fields(EvaluationConfig, PREFIX)]))
+        *fields.fields(EvaluateConfig),
+        *fields.fields(EvaluationConfig, PREFIX)]))

@@ -9,15 +9,17 @@ import dataclasses
 import os
 import sys
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
 import lebm_tf  # noqa: E402
-from lebm_tf import command, config, files, workdir as workdirs  # noqa: E402
+from lebm_tf import files  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.serving import (  # noqa: E402
     ServingConfig, export_hlo, export_model, model_card)
+from lebm_tf.training import workdir as workdirs  # noqa: E402
 
 FORMATS = ("saved_model", "hlo")
 
@@ -46,9 +48,9 @@ class ExportConfig:
                              f"got {self.format!r}.")
 
 
-def all_fields() -> list[config.Field]:
+def all_fields() -> list[fields.Field]:
     """The flags of this command."""
-    return [*config.fields(ExportConfig), *config.fields(ServingConfig)]
+    return [*fields.fields(ExportConfig), *fields.fields(ServingConfig)]
 
 
 def about(workdir: str, resolved: workdirs.Run, step: int) -> dict:
@@ -67,14 +69,14 @@ def about(workdir: str, resolved: workdirs.Run, step: int) -> dict:
             "anomaly_label (left out)": run.anomaly_label},
         "Metrics": metrics or {"none": "not measured at this step"},
         "Configuration": {
-            field.flag: field.default for field in config.fields(
+            field.flag: field.default for field in fields.fields(
                 type(resolved.model), config=resolved.model)}}
 
 
 def main(values) -> None:
     """Exports, and says what the model answers."""
-    chosen = config.from_flags(ExportConfig, values)
-    serving = config.from_flags(ServingConfig, values)
+    chosen = fields.from_flags(ExportConfig, values)
+    serving = fields.from_flags(ServingConfig, values)
     if not chosen.output:
         raise InputError("--output must be a folder, got nothing.")
     resolved = workdirs.read(chosen.workdir)

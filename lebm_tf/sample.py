@@ -15,21 +15,24 @@ import math
 import os
 import sys
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from lebm_tf import command, config, workdir as workdirs  # noqa: E402
+from lebm_tf.chemistry.smiles import parse, rdkit  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.datasets import to_uint8  # noqa: E402
-from lebm_tf.datasets.smiles import parse, rdkit  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
-from lebm_tf.evaluation import (  # noqa: E402
-    molecule_pictures, molecule_samples, pictures, trajectories)
+from lebm_tf.evaluation import pictures  # noqa: E402
 from lebm_tf.evaluation.evaluator import has_energy  # noqa: E402
+from lebm_tf.evaluation.molecules import (  # noqa: E402
+    pictures as molecule_pictures, samples as molecule_samples)
+from lebm_tf.evaluation.trajectories import forecasts  # noqa: E402
 from lebm_tf.files import atomic_path  # noqa: E402
+from lebm_tf.training import workdir as workdirs  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +49,7 @@ class SampleConfig:
             .txt or .smi of sequences, or .npz.
         num_steps: Moves of the chains; -1 as trained, 0 draws from the base.
         temperature: > 0; chains climb log p / temperature.
-        target: What samples shall have, as QED=0.9, of a run with a
+        attribute: What samples shall have, as QED=0.9, of a run with a
             --property: chains of p(z | y) draw them.
         token_temperature: Of sequences, > 0: probabilities of tokens are to
             the power of its inverse; 0 takes the model's own.
@@ -63,7 +66,7 @@ class SampleConfig:
     num_steps: int = -1
     temperature: float = 1.0
     token_temperature: float = 0.0
-    target: str = ""
+    attribute: str = ""
     label: tuple[int, ...] = ()
     num_paths: int = 20
     data_dir: str = ""
@@ -88,7 +91,7 @@ class SampleConfig:
                 f"labels, got {self.num_samples}.")
 
 
-def read_target(text: str, run) -> float | None:
+def read_attribute(text: str, run) -> float | None:
     """The y of "NAME=y", None of "".
 
     Args:
@@ -104,7 +107,7 @@ def read_target(text: str, run) -> float | None:
     name, _, value = text.partition("=")
     if not run.property or name.lower() != run.property:
         raise InputError(
-            f"--target must be {run.property or 'left out'}"
+            f"--attribute must be {run.property or 'left out'}"
             f"{'=NUMBER' if run.property else ''} for a run with --property="
             f"{run.property or 'nothing'}, got {text!r}.")
     try:
@@ -112,7 +115,7 @@ def read_target(text: str, run) -> float | None:
     except ValueError:
         found = math.nan
     if not math.isfinite(found):
-        raise InputError(f"--target must be {run.property}=NUMBER, got "
+        raise InputError(f"--attribute must be {run.property}=NUMBER, got "
                          f"{text!r}.")
     return found
 
@@ -186,14 +189,14 @@ def write_paths(chosen: SampleConfig, resolved: workdirs.Run, model,
     rows = np.unique(np.linspace(0, len(tracks.past) - 1, min(
         chosen.num_samples, len(tracks.past))).astype(int))
     # Their companions are looked at, too.
-    context = trajectories.contexts(model, data, tracks)
+    context = forecasts.contexts(model, data, tracks)
     chosen_tracks = tracks.take(rows)
-    paths = trajectories.predict(
+    paths = forecasts.predict(
         model, data, chosen_tracks, chosen.num_paths, chosen.seed,
         tf.nest.map_structure(lambda leaf: leaf[rows], context),
         num_steps=num_steps, temperature=chosen.temperature)
     if chosen.output.lower().endswith(".png"):
-        trajectories.save_paths(
+        forecasts.save_paths(
             chosen.output, data, chosen_tracks, paths)
         return len(rows)
     with atomic_path(chosen.output) as temporary:
@@ -208,7 +211,7 @@ ENDINGS = {"images": (".png", ".npz"), "sequences": (".txt", ".smi", ".npz"),
 
 def main(values) -> None:
     """Draws and writes."""
-    chosen = config.from_flags(SampleConfig, values)
+    chosen = fields.from_flags(SampleConfig, values)
     ending = os.path.splitext(chosen.output)[1].lower()
     resolved = workdirs.read(chosen.workdir)
     workdirs.check_generates(chosen.workdir, resolved)
@@ -227,7 +230,7 @@ def main(values) -> None:
         raise InputError(
             f"--output must end with {' or '.join(ENDINGS[kind])} for {kind}, "
             f"got {chosen.output!r}.")
-    target = read_target(chosen.target, resolved.run)
+    attribute = read_attribute(chosen.attribute, resolved.run)
     if (kind, ending) == ("molecules", ".png"):
         rdkit("Chem")  # Refused before the model is loaded.
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
@@ -244,7 +247,7 @@ def main(values) -> None:
     samples = model.sample(chosen.num_samples, chosen.seed, num_steps=steps,
                            temperature=chosen.temperature, condition=labels,
                            token_temperature=chosen.token_temperature or None,
-                           target=target)
+                           attribute=attribute)
     if vocabulary is not None and ending != ".npz":
         write = write_molecules if ending == ".png" else write_text
         write(chosen.output, vocabulary.texts(samples.x))
@@ -255,4 +258,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(SampleConfig)))
+    sys.exit(command.run(main, __doc__, fields.fields(SampleConfig)))

@@ -7,30 +7,32 @@ every round the model learns from the best molecules known, with their
 property; then chains of p(z | y + step) go on from their codes, what they
 decode to is measured with RDKit, and the best of old and new are the next
 round's. Run again, it goes on where it was. DIR2 is a work directory of its
-own, with a head for the property: `sample --target` works there.
+own, with a head for the property: `sample --attribute` works there.
 """
 
 import dataclasses
 import os
 import sys
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
 import numpy as np  # noqa: E402
 
-from lebm_tf import (  # noqa: E402
-    attributes, command, config, files, workdir as workdirs)
+from lebm_tf import files  # noqa: E402
+from lebm_tf.chemistry.smiles import parse  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
+from lebm_tf.configuration.shift import ShiftConfig  # noqa: E402
 from lebm_tf.datasets import SequenceData  # noqa: E402
-from lebm_tf.datasets.smiles import parse  # noqa: E402
-from lebm_tf.datasets.vocabulary import padded  # noqa: E402
+from lebm_tf.datasets.sequences import properties  # noqa: E402
+from lebm_tf.datasets.sequences.vocabulary import padded  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
-from lebm_tf.evaluation.molecules import canonical  # noqa: E402
+from lebm_tf.evaluation.molecules.metrics import canonical  # noqa: E402
 from lebm_tf.families import build, sequence  # noqa: E402
-from lebm_tf.fitting import fit  # noqa: E402
 from lebm_tf.objectives import Annealed  # noqa: E402
-from lebm_tf.shift_config import ShiftConfig  # noqa: E402
+from lebm_tf.training import workdir as workdirs  # noqa: E402
+from lebm_tf.training.fitting import fit  # noqa: E402
 
 ROUNDS, RESULTS = "rounds", "shift.json"
 _BEST = 3
@@ -49,7 +51,7 @@ class Shift:
     """
 
     def __init__(self, chosen: ShiftConfig):
-        attributes.check(chosen.property)
+        properties.check(chosen.property)
         if not chosen.output:
             raise InputError("--output must be a folder, got nothing.")
         base = workdirs.read(chosen.workdir)
@@ -97,7 +99,7 @@ class Shift:
         texts = self.vocabulary.texts(data.x_train)
         command.say(f"Measuring {self.chosen.property} of {len(texts):,} "
                     "molecules ...")
-        values = attributes.compute(texts, self.chosen.property)
+        values = properties.compute(texts, self.chosen.property)
         good = np.flatnonzero(np.isfinite(values))
         texts, values = _best([(texts[i], values[i]) for i in good],
                               self.chosen.set_size)
@@ -134,7 +136,7 @@ class Shift:
                 1, chosen.set_size // chosen.batch_size))
         old = workdirs.load(chosen.workdir, chosen.checkpoint)
         spec = dataclasses.replace(base.data, num_train=num_train,
-                                   has_values=True)
+                                   has_attributes=True)
         model = build("sequence", self._config(int(old.step)), spec,
                       batch_size=chosen.batch_size, seed=chosen.seed,
                       precision=run.precision)
@@ -180,8 +182,8 @@ class Shift:
         rows = padded(self.vocabulary.encode(texts), self.base.data.shape[0])
         return SequenceData(
             self.base.run.dataset, rows, rows[:1], self.vocabulary,
-            origin={"property": self.chosen.property}, values_train=values,
-            values_test=values[:1])
+            origin={"property": self.chosen.property}, attributes_train=values,
+            attributes_test=values[:1])
 
     def _propose(self, model, data, number):
         """New molecules, (text, value) each; what is none is left out."""
@@ -189,13 +191,13 @@ class Shift:
         seed = chosen.seed * 1_000_003 + number
         z = model.climb(
             model.infer(data.to_model(data.x_train), seed),
-            data.values_train + np.float32(chosen.step), seed,
+            data.attributes_train + np.float32(chosen.step), seed,
             num_steps=chosen.chain_steps)
         texts = self.vocabulary.texts(model.decode(
             z, seed, token_temperature=chosen.token_temperature))
         # A text that the vocabulary can't tell, or of no end, is none either.
         rows = self.vocabulary.encode(texts).row_lengths().numpy()
-        values = attributes.compute(texts, chosen.property)
+        values = properties.compute(texts, chosen.property)
         return [(text, value) for text, value, length in zip(
             texts, values, rows) if np.isfinite(value)
             and length <= data.shape[0]]
@@ -247,7 +249,7 @@ def _read(path):
 
 def main(values) -> None:
     """Shifts, and says how to go on."""
-    chosen = config.from_flags(ShiftConfig, values)
+    chosen = fields.from_flags(ShiftConfig, values)
     results = Shift(chosen).run()
     best = "\n".join(f"  {value:.4f}  {text}"
                      for text, value in results["rounds"][-1]["best"])
@@ -256,4 +258,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(ShiftConfig)))
+    sys.exit(command.run(main, __doc__, fields.fields(ShiftConfig)))

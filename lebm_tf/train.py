@@ -13,24 +13,25 @@ import shlex
 import sys
 import time
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
-from lebm_tf import (  # noqa: E402
-    cluster, command, config, divergence, precision, strategies,
-    workdir as workdirs)
+from lebm_tf import precision  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
+from lebm_tf.configuration.run import RunConfig  # noqa: E402
 from lebm_tf.datasets import ImageData, steps_per_epoch  # noqa: E402
-from lebm_tf.errors import InputError  # noqa: E402
+from lebm_tf.devices import cluster, strategies  # noqa: E402
+from lebm_tf.errors import InputError, nearest  # noqa: E402
 from lebm_tf.evaluate import (  # noqa: E402
     PREFIX, check_names, evaluate_model, merge_metrics, plan)
 from lebm_tf.evaluation import EvaluationConfig, training_curves  # noqa: E402
 from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
-from lebm_tf.fitting import fit  # noqa: E402
-from lebm_tf.locking import locked  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
-from lebm_tf.run_config import RunConfig  # noqa: E402
-from lebm_tf.validation import Validation  # noqa: E402
+from lebm_tf.training import divergence, workdir as workdirs  # noqa: E402
+from lebm_tf.training.fitting import fit  # noqa: E402
+from lebm_tf.training.locking import locked  # noqa: E402
+from lebm_tf.training.validation import Validation  # noqa: E402
 
 # What is carried over to a baseline: the same data, the same budget.
 _SHARED = ("dataset", "data_dir", "image_size", "crop", "max_length",
@@ -45,12 +46,12 @@ _SHARED = ("dataset", "data_dir", "image_size", "crop", "max_length",
            "max_gradient_norm")
 
 
-def all_fields() -> list[config.Field]:
+def all_fields() -> list[fields.Field]:
     """Every flag that some family knows."""
-    return [*config.fields(RunConfig), *config.fields(EvaluationConfig, PREFIX),
+    return [*fields.fields(RunConfig), *fields.fields(EvaluationConfig, PREFIX),
             *(dataclasses.replace(field, family=name)
               for name, family in FAMILIES.items()
-              for field in config.fields(family.Config))]
+              for field in fields.fields(family.Config))]
 
 
 def resolve(values) -> tuple[RunConfig, object, EvaluationConfig]:
@@ -59,27 +60,27 @@ def resolve(values) -> tuple[RunConfig, object, EvaluationConfig]:
     Raises:
         InputError: If a value is wrong, or a flag belongs to another family.
     """
-    run = config.from_flags(RunConfig, values)
+    run = fields.from_flags(RunConfig, values)
     family = workdirs.family_of(run)
     check_names(run.evaluators)
     check_names(run.validation_evaluators, "validation_evaluators")
     known = {field.flag for field in [
-        *config.fields(RunConfig), *config.fields(EvaluationConfig, PREFIX),
-        *config.fields(family.Config)]}
+        *fields.fields(RunConfig), *fields.fields(EvaluationConfig, PREFIX),
+        *fields.fields(family.Config)]}
     for field in all_fields():
         if values[field.flag].value is not None and field.flag not in known:
             owners = [name for name, other in FAMILIES.items() if field.flag
-                      in {f.flag for f in config.fields(other.Config)}]
+                      in {f.flag for f in fields.fields(other.Config)}]
             raise InputError(
                 f"--{field.flag} is a flag of the family "
                 f"{', '.join(owners)}, not of {run.family}"
-                f"{config.nearest(field.flag, known)}.")
+                f"{nearest(field.flag, known)}.")
     if not run.workdir:
         name = "".join(c if c.isalnum() else "_" for c in run.dataset)
         run = dataclasses.replace(
             run, workdir=os.path.join("runs", f"{run.family}_{name}"))
-    return (run, config.from_flags(family.Config, values),
-            config.from_flags(EvaluationConfig, values, PREFIX))
+    return (run, fields.from_flags(family.Config, values),
+            fields.from_flags(EvaluationConfig, values, PREFIX))
 
 
 def from_flagfile(path: str, *flags: str):

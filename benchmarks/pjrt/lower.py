@@ -12,7 +12,7 @@ import dataclasses
 import os
 import sys
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 
@@ -23,7 +23,7 @@ from benchmarks.timing import flops  # noqa: E402
 from benchmarks.timing.cases import PRECISIONS, SHAPES, Plan  # noqa: E402
 from benchmarks.timing.ours import model_of  # noqa: E402
 from benchmarks.timing.setting import Setting  # noqa: E402
-from lebm_tf import command, config  # noqa: E402
+from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.serving.portable import captured, lower  # noqa: E402
 
@@ -139,7 +139,7 @@ def write(setting: Setting, precision: str, folder: str, check: bool) -> None:
 
 def main(values) -> None:
     """Writes all programs."""
-    chosen = config.from_flags(LowerStep, values)
+    chosen = fields.from_flags(LowerStep, values)
     if not chosen.output:
         raise InputError("--output must be a folder, got none.")
     setting = Plan(chosen.sizes == "tiny", (), 0, "").setting(chosen.setting)
@@ -151,4 +151,4 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, config.fields(LowerStep)))
+    sys.exit(command.run(main, __doc__, fields.fields(LowerStep)))

@@ -8,7 +8,7 @@ from typing import Iterator
 from benchmarks.timing import flops
 from benchmarks.timing.case import Case, Side
 from benchmarks.timing.setting import Setting
-from lebm_tf import config
+from lebm_tf.configuration import fields
 from lebm_tf.train import from_flagfile
 
 SHAPES = {"svhn": (32, 32, 3), "cifar10": (32, 32, 3), "mnist": (28, 28, 1)}
@@ -40,7 +40,7 @@ class Plan:
         """The published setting of a data set, as its flagfile has it."""
         run, model, _ = from_flagfile(
             os.path.join(self.flagfiles, f"image_{name}.cfg"))
-        model = json.loads(json.dumps(config.to_dict(model)))
+        model = json.loads(json.dumps(fields.to_dict(model)))
         setting = Setting(model, SHAPES[name], run.batch_size)
         return shrunk(setting) if self.tiny else setting
 

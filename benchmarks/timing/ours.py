@@ -15,8 +15,9 @@ import tensorflow as tf  # noqa: E402
 from benchmarks.timing.protocol import serve  # noqa: E402
 from benchmarks.timing.setting import Setting  # noqa: E402
 import lebm_tf  # noqa: E402
-from lebm_tf import config, strategies  # noqa: E402
+from lebm_tf.configuration import fields  # noqa: E402
 from lebm_tf.datasets import ImageData, train_batches  # noqa: E402
+from lebm_tf.devices import strategies  # noqa: E402
 from lebm_tf.families import DataSpec, build  # noqa: E402
 from lebm_tf.families.image import ImageConfig  # noqa: E402
 from lebm_tf.mcmc import rng, run_chain  # noqa: E402
@@ -37,7 +38,7 @@ def pictures(setting: Setting) -> ImageData:
 
 def model_of(setting: Setting, precision: str = "float32"):
     """The library's model of a setting, freshly initialized."""
-    return build("image", config.from_dict(ImageConfig, setting.model),
+    return build("image", fields.from_dict(ImageConfig, setting.model),
                  DataSpec(setting.shape, _NUM_PICTURES),
                  batch_size=setting.batch_size, precision=precision)
 

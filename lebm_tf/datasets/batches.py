@@ -3,11 +3,11 @@
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.datasets.image_data import ImageData
-from lebm_tf.datasets.sequence_data import SequenceData
-from lebm_tf.datasets.trajectory_batches import group_batches, packing_of
-from lebm_tf.datasets.trajectory_data import TrajectoryData
-from lebm_tf.datasets.vocabulary import PAD
+from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.datasets.sequences.data import SequenceData
+from lebm_tf.datasets.sequences.vocabulary import PAD
+from lebm_tf.datasets.trajectories.batches import group_batches, packing_of
+from lebm_tf.datasets.trajectories.data import TrajectoryData
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 
@@ -60,7 +60,7 @@ def train_batches(
         channels] in [-1, 1] or int32 [rows, longest], cut where the longest
         sequence of the whole batch ends; "index" int64 [rows], the rows in
         `data.x_train`, each at most once an epoch; if there are labels, "y"
-        int64 [rows], or numbers, "value" float32 [rows]; if few labels are
+        int64 [rows], or numbers, "attribute" float32 [rows]; if few labels are
         known (`label_split`), none of that but "labelled_x" and "labelled_y"
         of other rows. One element for each replica of this worker in turn, of
         rows = batch_size / replicas.
@@ -92,7 +92,7 @@ def train_batches(
         labels = data.y_train
         if labels is not None:
             labels = tf.convert_to_tensor(labels)
-        values = getattr(data, "values_train", None)
+        values = getattr(data, "attributes_train", None)
         if values is not None:
             values = tf.convert_to_tensor(values)
         lengths = tf.convert_to_tensor(np.count_nonzero(
@@ -123,7 +123,7 @@ def train_batches(
         if labels is not None:
             columns["y"] = tf.gather(labels, index)
         if values is not None:
-            columns["value"] = tf.gather(values, index)
+            columns["attribute"] = tf.gather(values, index)
         if labelled is not None:
             columns.update(labelled(step, replica))
         return columns

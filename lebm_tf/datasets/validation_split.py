@@ -8,9 +8,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.datasets.image_data import ImageData
-from lebm_tf.datasets.trajectory_data import TrajectoryData
-from lebm_tf.datasets.trajectory_split import (
+from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.datasets.trajectories.data import TrajectoryData
+from lebm_tf.datasets.trajectories.split import (
     trajectory_split, trajectory_validation_view)
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
@@ -68,8 +68,9 @@ def validation_view(data: ImageData) -> ImageData:
             f"{data.name}: evaluate_every must be 0 without a "
             "validation_fraction > 0, as there is no validation part; "
             "validation_split takes one, before the model is built.")
-    values = {} if not hasattr(data, "values_test") else {
-        "values_test": data.values_validation, "values_validation": None}
+    values = {} if not hasattr(data, "attributes_test") else {
+        "attributes_test": data.attributes_validation,
+        "attributes_validation": None}
     return dataclasses.replace(
         data, x_test=data.x_validation, y_test=data.y_validation,
         x_validation=None, y_validation=None, **values)

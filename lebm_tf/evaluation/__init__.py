@@ -6,36 +6,39 @@ from absl import logging
 import numpy as np
 
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import (
-    anomaly, chains, codes, features, frechet, gallery, latent_information,
-    likelihood, molecule_samples, reconstruction, sentence_perplexity,
-    sentence_reports, sequences, symbols, trajectories)
+from lebm_tf.evaluation import anomaly
 from lebm_tf.evaluation.evaluator import (
     Context, EvaluationConfig, Evaluator, Metric, has_energy, num_layers)
+from lebm_tf.evaluation.images import features, frechet, gallery, reconstruction
+from lebm_tf.evaluation.latents import chains, codes, information, likelihood
+from lebm_tf.evaluation.molecules import samples
 from lebm_tf.evaluation.plots import training_curves
+from lebm_tf.evaluation.symbols import accuracy
+from lebm_tf.evaluation.text import perplexity, reports, sequences
+from lebm_tf.evaluation.trajectories import forecasts
 
 EVALUATORS = {
     "anomaly": anomaly.run,
     "chains": chains.run,
     "codes": codes.run,
     "frechet": frechet.run,
-    "latents": latent_information.run,
+    "latents": information.run,
     "likelihood": likelihood.run,
-    "molecules": molecule_samples.run,
-    "perplexity": sentence_perplexity.run,
+    "molecules": samples.run,
+    "perplexity": perplexity.run,
     "pictures": gallery.run,
     "reconstruction": reconstruction.run,
-    "sentences": sentence_reports.run,
+    "sentences": reports.run,
     "sequences": sequences.run,
-    "symbols": symbols.run,
-    "trajectories": trajectories.run,
+    "symbols": accuracy.run,
+    "trajectories": forecasts.run,
 }
 
 _CHECKS = {"anomaly": anomaly.check, "frechet": features.check,
-           "molecules": molecule_samples.check, "perplexity": sequences.check,
-           "pictures": gallery.check, "sentences": sentence_reports.check,
-           "sequences": sequences.check, "symbols": symbols.check,
-           "trajectories": trajectories.check}
+           "molecules": samples.check, "perplexity": sequences.check,
+           "pictures": gallery.check, "sentences": reports.check,
+           "sequences": sequences.check, "symbols": accuracy.check,
+           "trajectories": forecasts.check}
 _NEED_ENERGY = {"chains"}
 _NEED_ONE_LAYER = {"latents", "likelihood"}
 _TELL_WHAT_IS_GIVEN = {"trajectories"}

@@ -6,7 +6,7 @@ from typing import Any, Iterator, Protocol
 import tensorflow as tf
 
 from lebm_tf.datasets import ImageData
-from lebm_tf.evaluation.language_model import LanguageModelConfig
+from lebm_tf.evaluation.text.language_model import LanguageModelConfig
 from lebm_tf.mcmc import rng
 
 FEATURES = ("classifier", "inception")

@@ -28,7 +28,7 @@ class DataSpec:
         past_length: Observed positions of trajectories; 0 for other data.
         data_scale: Units of the model for one of positions.
         unit: Of positions, "px" or "m".
-        has_values: Whether a number belongs to every example.
+        has_attributes: Whether a number belongs to every example.
         num_labels: Number of training examples that come with a label beside
             the others; 0 for none.
         has_counts: Whether x counts words.
@@ -40,7 +40,7 @@ class DataSpec:
     past_length: int = 0
     data_scale: float = 1.0
     unit: str = ""
-    has_values: bool = False
+    has_attributes: bool = False
     num_labels: int = 0
     has_counts: bool = False
 
@@ -50,7 +50,8 @@ class DataSpec:
         labelled = getattr(data, "labelled", None)
         return cls(tuple(data.shape), len(data.x_train), data.num_classes,
                    getattr(data, "num_tokens", 0),
-                   has_values=getattr(data, "values_train", None) is not None,
+                   has_attributes=getattr(
+                       data, "attributes_train", None) is not None,
                    num_labels=0 if labelled is None else len(labelled.y),
                    has_counts=getattr(data, "has_counts", False),
                    **getattr(data, "positions", {}))

@@ -247,11 +247,11 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
                           restart_prob=config.posterior.restart_prob)
         banks = (start,)
     attribute = None
-    if data.has_values:
+    if data.has_attributes:
         parts["attribute"] = attribute = config.attribute.make(
             latent_dim, seed + 3)
         optimizers["attribute"] = config.attribute_optimizer
-    objectives.update(_reconstruction(config, data.has_values))
+    objectives.update(_reconstruction(config, data.has_attributes))
     # Without an energy a draw of the prior is a chain of no moves.
     chains = sampler(config.prior, FromBase(base)) if (
         config.learned_prior) else ShortRun(
@@ -270,11 +270,11 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
                     batch_size)
 
 
-def _reconstruction(config: SequenceConfig, has_values: bool
+def _reconstruction(config: SequenceConfig, has_attributes: bool
                     ) -> dict[str, Objective]:
     """What decoder, encoder and the head of a number learn from."""
     values = {"attribute": attribute_negative_log_likelihood} if (
-        has_values) else {}
+        has_attributes) else {}
     nll = {"nll": dropped_negative_log_likelihood}
     if not config.is_amortized:
         learned = {"decoder": Objective(("decoder",), nll)}

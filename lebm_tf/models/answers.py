@@ -50,7 +50,7 @@ class Score(NamedTuple):
 
 def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
            temperature=1.0, condition=None, token_temperature=None,
-           value=None) -> Samples:
+           attribute=None) -> Samples:
     """Draws of the prior chains, and g of them.
 
     Args:
@@ -63,11 +63,11 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
         condition: Nest of [num_samples, ...], for a conditional prior.
         token_temperature: Of the tokens of sequences, if not as the model has
             it: > 0, float [] or [num_samples].
-        value: y of p(z | y), float [num_samples]; needs `model.attribute`.
+        attribute: y of p(z | y), float [num_samples]; needs `model.attribute`.
     """
     batch = {} if condition is None else {"condition": condition}
-    if value is not None:
-        batch["value"] = value
+    if attribute is not None:
+        batch["attribute"] = attribute
     target = tempered(model.generation_target(batch), temperature)
     z = _draw(model, model.generation, target, num_samples, batch, seed,
               num_steps)

@@ -43,7 +43,7 @@ class EnergyModel(LatentInference, keras.Model):
             learns by every term that does not stop its gradient. Without it
             the condition is batch["condition"], if anything.
         attribute: Density p(y | z) of a number y, where a family has one;
-            batches that hold it as "value" then shape the posterior too.
+            batches that hold it as "attribute" then shape the posterior too.
         banks: Chain banks to checkpoint.
         fitted: Densities with `fit(codes, seed, step)`, such as
             `densities.GaussianMixture`, which learn when training is over.
@@ -146,7 +146,7 @@ class EnergyModel(LatentInference, keras.Model):
         training step, for a likelihood with dropout in chains."""
         if not getattr(self.likelihood, "chain_dropout", False):
             seed = None
-        return self._valued(posterior_target(
+        return self._with_attribute(posterior_target(
             self.prior, self.likelihood, batch["x"], batch.get("condition"),
             seed), batch)
 
@@ -162,14 +162,14 @@ class EnergyModel(LatentInference, keras.Model):
 
     def generation_target(self, batch: Mapping[str, Any]):
         """What chains that draw samples climb: the prior, p(z | y) where
-        there is a y, as "value"."""
-        return self._valued(self.negative_target(batch), batch)
+        there is a y, as "attribute"."""
+        return self._with_attribute(self.negative_target(batch), batch)
 
-    def _valued(self, target, batch):
+    def _with_attribute(self, target, batch):
         """The target, times p(y | z) where there are both."""
-        if self.attribute is None or "value" not in batch:
+        if self.attribute is None or "attribute" not in batch:
             return target
-        return joint_target(target, self.attribute, batch["value"])
+        return joint_target(target, self.attribute, batch["attribute"])
 
     def draw(self, batch: Mapping[str, Any], seed: rng.Seed, *,
              reparameterized: bool = False) -> Draws:

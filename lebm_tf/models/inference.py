@@ -13,8 +13,8 @@ from lebm_tf.mcmc.chain import trace_chain
 from lebm_tf.mcmc.kernel import Position
 from lebm_tf.models import answers
 from lebm_tf.models.answers import Samples, Score
+from lebm_tf.models.attributes import AttributeInference
 from lebm_tf.models.batching import in_batches
-from lebm_tf.models.meaning import MeaningInference
 
 
 class Transition(NamedTuple):
@@ -34,7 +34,7 @@ class Transition(NamedTuple):
     log_prob: np.ndarray
 
 
-class LatentInference(MeaningInference):
+class LatentInference(AttributeInference):
     """Methods of every model with a prior, a likelihood and two samplers.
 
     All take a Python int as seed, give the same numbers for the same seed,
@@ -47,7 +47,7 @@ class LatentInference(MeaningInference):
     def sample(self, num_samples: int, seed: int = 0, *,
                num_steps: int | None = None, temperature: float = 1.0,
                condition=None, token_temperature: float | None = None,
-               target: float | None = None) -> Samples:
+               attribute: float | None = None) -> Samples:
         """Draws z from the prior chains, and g(z).
 
         Args:
@@ -60,7 +60,7 @@ class LatentInference(MeaningInference):
                 of a model with a `context`, what that layer returned.
             token_temperature: > 0, of the tokens of sequences, if not as the
                 model decodes them; low ones draw what is probable.
-            target: y of the chains of p(z | y), of a model with a y.
+            attribute: y of the chains of p(z | y), of a model with a y.
 
         Raises:
             ValueError: If an argument is out of range, or the condition of a
@@ -80,13 +80,13 @@ class LatentInference(MeaningInference):
                 self.likelihood.has_distance or not token_temperature > 0):
             raise ValueError("token_temperature must be > 0, and of sequences,"
                              f" got {token_temperature}.")
-        if target is not None:
+        if attribute is not None:
             self._needs_attribute()
         steps = self.generation.num_steps if num_steps is None else num_steps
         step = self._compiled("sample", self._sample_batch, steps)
         heats = tuple(None if heat is None else tf.constant(
             heat, keras.config.floatx())
-            for heat in (temperature, token_temperature, target))
+            for heat in (temperature, token_temperature, attribute))
 
         def batch(seed, rows, *inputs):
             return step(rng.stream(seed, "sample"), *heats, *inputs)
@@ -95,13 +95,13 @@ class LatentInference(MeaningInference):
             batch, num_samples, self.inference_batch, seed, inputs))
 
     def _sample_batch(self, num_steps, seed, temperature, token_temperature,
-                      target, condition=None):
-        value = None if target is None else tf.fill(
-            [self.inference_batch], target)
+                      attribute, condition=None):
+        if attribute is not None:
+            attribute = tf.fill([self.inference_batch], attribute)
         return answers.sample(
             self, self.inference_batch, seed, num_steps=num_steps,
             temperature=temperature, condition=condition,
-            token_temperature=token_temperature, value=value)
+            token_temperature=token_temperature, attribute=attribute)
 
     def infer(self, x, seed: int = 0, *, num_steps: int | None = None,
               condition=None) -> Position:

@@ -9,9 +9,9 @@ from lebm_tf.objectives.objective import Draws
 
 
 def attribute_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
-    """mean over the batch of -log p(y | z+), in nats; y is batch["value"]."""
+    """mean of -log p(y | z+), in nats; y is batch["attribute"]."""
     return -tf.reduce_mean(model.attribute.log_prob(
-        draws.batch["value"], draws.positive_position))
+        draws.batch["attribute"], draws.positive_position))
 
 
 def encoder_teaching(model: Any, draws: Draws) -> tf.Tensor:

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.datasets.trajectory_transforms import in_scene, normalised
+from lebm_tf.datasets.trajectories.transforms import in_scene, normalised
 from lebm_tf.mcmc import rng
 from lebm_tf.models import answers
 from lebm_tf.serving.rows import Field

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.datasets.vocabulary import PAD, UNKNOWN, Vocabulary
+from lebm_tf.datasets.sequences.vocabulary import PAD, UNKNOWN, Vocabulary
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 from lebm_tf.models import answers

@@ -3,11 +3,11 @@
 import re
 
 from benchmarks import pipeline
-from lebm_tf import command, config
+from lebm_tf.configuration import command, fields
 
 
 def call(capsys, *flags):
-    code = command.run(pipeline.main, pipeline.__doc__, config.fields(
+    code = command.run(pipeline.main, pipeline.__doc__, fields.fields(
         pipeline.PipelineBenchmark),
         ["", "--flagfile_of_run=configs/smoke/image.cfg", "--num_batches=3",
          "--num_steps=1", *flags])

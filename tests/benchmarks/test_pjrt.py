@@ -11,7 +11,7 @@ import pytest
 from benchmarks import pjrt
 from benchmarks.pjrt import lower, run
 from benchmarks.timing.cases import Plan
-from lebm_tf import command, config
+from lebm_tf.configuration import command, fields
 from tests.benchmarks.test_speed import ROOT
 
 TINY = Plan(True, (), 1, "").setting("svhn")
@@ -79,7 +79,7 @@ def test_a_folder_without_programs_is_refused(tmp_path):
     (("--output=x", "--precisions=float8"), "--precisions must be among"),
     (("--output=x", "--batch_size=-1"), "--batch_size must be >= 0, got -1")])
 def test_wrong_input_gets_one_line(capsys, flags, wrong):
-    code = command.run(lower.main, lower.__doc__, config.fields(
+    code = command.run(lower.main, lower.__doc__, fields.fields(
         lower.LowerStep), ["lower", *flags])
     said = capsys.readouterr().err
     assert code == 2 and wrong in said and said.count("\n") == 1

@@ -6,9 +6,10 @@ import subprocess
 import pytest
 
 from benchmarks import runs
-from lebm_tf import train, workdir as workdirs
+from lebm_tf import train
 from lebm_tf.errors import InputError
 from lebm_tf.families import DataSpec
+from lebm_tf.training import workdir as workdirs
 
 SMOKE = "configs/smoke/image.cfg"
 

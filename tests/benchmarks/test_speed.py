@@ -12,14 +12,14 @@ import pytest
 from benchmarks import speed
 from benchmarks.timing import cases, ours
 from benchmarks.timing.protocol import Worker
-from lebm_tf import command, config
+from lebm_tf.configuration import command, fields
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 def run(capsys, *flags):
     """(exit code, what it said, what was wrong)."""
-    code = command.run(speed.main, speed.__doc__, config.fields(
+    code = command.run(speed.main, speed.__doc__, fields.fields(
         speed.SpeedBenchmark), ["speed", *flags])
     said = capsys.readouterr()
     return code, said.out, said.err

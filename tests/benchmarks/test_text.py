@@ -1,7 +1,8 @@
 """The table of the text benchmark says what was measured, and no more."""
 
 from benchmarks import text
-from lebm_tf import command, config, evaluate, train
+from lebm_tf import evaluate, train
+from lebm_tf.configuration import command, fields
 from lebm_tf.evaluation import EvaluationConfig
 
 FULL = {"perplexity/real": 120.0, "perplexity/forward_samples": 111.111,
@@ -49,9 +50,9 @@ def test_seeds_are_averaged_and_shown():
 def test_its_flags_are_those_of_the_commands():
     chosen = text.TextBenchmark(perplexity_samples=7)
     values = command.parse(
-        config.fields(EvaluationConfig, evaluate.PREFIX),
+        fields.fields(EvaluationConfig, evaluate.PREFIX),
         ["", *text.evaluation_flags(chosen)])
-    settings = config.from_flags(EvaluationConfig, values, evaluate.PREFIX)
+    settings = fields.from_flags(EvaluationConfig, values, evaluate.PREFIX)
     assert settings.language_model == chosen.language_model
     assert settings.perplexity_samples == 7
     for path in text.SETTINGS.values():

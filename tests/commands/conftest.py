@@ -2,16 +2,17 @@
 
 import pytest
 
-from lebm_tf import command, config, evaluate, export, sample, shift, train
+from lebm_tf import evaluate, export, sample, shift, train
+from lebm_tf.configuration import command, fields
 from lebm_tf.evaluation import EvaluationConfig
 
 _FIELDS = {
     train: train.all_fields(),
-    evaluate: [*config.fields(evaluate.EvaluateConfig),
-               *config.fields(EvaluationConfig, evaluate.PREFIX)],
-    sample: config.fields(sample.SampleConfig),
+    evaluate: [*fields.fields(evaluate.EvaluateConfig),
+               *fields.fields(EvaluationConfig, evaluate.PREFIX)],
+    sample: fields.fields(sample.SampleConfig),
     export: export.all_fields(),
-    shift: config.fields(shift.ShiftConfig)}
+    shift: fields.fields(shift.ShiftConfig)}
 
 
 def call(module, *argv) -> int:

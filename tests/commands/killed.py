@@ -16,7 +16,8 @@ import threading
 
 import tensorflow as tf
 
-from lebm_tf import callbacks, files, train
+from lebm_tf import files, train
+from lebm_tf.training import callbacks
 from tests.commands.conftest import call
 
 

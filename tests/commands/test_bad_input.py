@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import checkpoint, evaluate, export, sample, train
+from lebm_tf import evaluate, export, sample, train
+from lebm_tf.training import checkpoint
 from tests.commands.conftest import call
 
 SMOKE = "--flagfile=configs/smoke/image.cfg"

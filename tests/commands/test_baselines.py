@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import lebm_tf
-from lebm_tf import command, export, sample, train
+from lebm_tf import export, sample, train
+from lebm_tf.configuration import command
 from tests.commands.conftest import call
 from tests.oracles import assert_nests_equal
 

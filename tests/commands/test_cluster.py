@@ -16,7 +16,8 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import cluster, strategies, train
+from lebm_tf import train
+from lebm_tf.devices import cluster, strategies
 from lebm_tf.errors import InputError
 from tests.commands.conftest import call
 

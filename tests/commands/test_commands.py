@@ -12,8 +12,9 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import evaluate, export, fitting, sample, shift, train
+from lebm_tf import evaluate, export, sample, shift, train
 from lebm_tf.errors import NonFiniteError
+from lebm_tf.training import fitting
 from tests.commands.conftest import call
 
 FLAGFILES = sorted(glob.glob("configs/**/*.cfg", recursive=True))
@@ -67,7 +68,7 @@ def test_every_documented_command_parses(line):
     name, *argv = line.split()
     module = {"train": train, "evaluate": evaluate, "sample": sample,
               "export": export, "shift": shift}[name.split(".")[1]]
-    from lebm_tf import command
+    from lebm_tf.configuration import command
     from tests.commands.conftest import _FIELDS
     argv = [a for a in argv if "{" not in a]  # Parts filled in when printed.
     values = command.parse(_FIELDS[module], ["", *argv])

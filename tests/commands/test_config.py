@@ -5,10 +5,11 @@ import glob
 
 import pytest
 
-from lebm_tf import command, config, train
+from lebm_tf import train
+from lebm_tf.configuration import command, fields
+from lebm_tf.configuration.run import RunConfig
 from lebm_tf.errors import InputError
 from lebm_tf.families import FAMILIES, image
-from lebm_tf.run_config import RunConfig
 
 
 def parse(*argv):
@@ -17,7 +18,7 @@ def parse(*argv):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_field_is_a_flag_with_a_description(family):
-    for field in config.fields(FAMILIES[family].Config):
+    for field in fields.fields(FAMILIES[family].Config):
         assert field.help, field.flag
 
 
@@ -31,7 +32,7 @@ def test_every_field_is_a_flag_with_a_description(family):
      "--decoder_starts_cell needs cell=lstm, got 'gru'")])
 def test_what_no_decoder_can_be_is_named_by_its_flags(family, flags, needed):
     with pytest.raises(InputError, match=needed):
-        config.from_flags(FAMILIES[family].Config, parse(*flags))
+        fields.from_flags(FAMILIES[family].Config, parse(*flags))
 
 
 @pytest.mark.parametrize("family, part, cells", [
@@ -43,7 +44,7 @@ def test_a_cell_that_there_is_not_is_named_with_those_there_are(
         family, part, cells):
     with pytest.raises(
             InputError, match=f"--{part}_cell must be one of {cells}, got "):
-        config.from_flags(FAMILIES[family].Config,
+        fields.from_flags(FAMILIES[family].Config,
                           parse(f"--{part}_cell=rnn"))
 
 
@@ -54,11 +55,11 @@ def test_a_flag_shared_by_families_has_one_type():
 
 
 def test_unset_flags_leave_the_defaults():
-    assert config.from_flags(image.ImageConfig, parse()) == image.ImageConfig()
+    assert fields.from_flags(image.ImageConfig, parse()) == image.ImageConfig()
 
 
 def test_a_flag_sets_its_nested_field_and_no_other():
-    made = config.from_flags(
+    made = fields.from_flags(
         image.ImageConfig, parse("--prior_num_steps=7",
                                  "--generator_channels=3,4",
                                  "--energy_optimizer_learning_rate=1e-3"))
@@ -75,27 +76,27 @@ def test_a_flag_sets_its_nested_field_and_no_other():
 def test_later_flags_override_earlier_ones_and_flagfiles(tmp_path):
     path = tmp_path / "a.cfg"
     path.write_text("# Comment.\n--latent_dim=3\n")
-    made = config.from_flags(image.ImageConfig, parse(
+    made = fields.from_flags(image.ImageConfig, parse(
         f"--flagfile={path}", "--latent_dim=5"))
     assert made.latent_dim == 5
 
 
 def test_a_configuration_survives_json():
-    made = config.from_flags(image.ImageConfig, parse(
+    made = fields.from_flags(image.ImageConfig, parse(
         "--generator_channels=3,4", "--prior_step_size=0.25"))
-    assert config.from_dict(image.ImageConfig, config.to_dict(made)) == made
+    assert fields.from_dict(image.ImageConfig, fields.to_dict(made)) == made
 
 
 def test_an_unknown_field_in_json_is_refused():
     with pytest.raises(InputError, match="no field latent_dimm.*latent_dim"):
-        config.from_dict(image.ImageConfig, {"latent_dimm": 3})
+        fields.from_dict(image.ImageConfig, {"latent_dimm": 3})
 
 
 def test_differences_name_the_flags():
     a = image.ImageConfig()
     b = dataclasses.replace(a, prior=dataclasses.replace(
         a.prior, step_size=0.3))
-    assert config.differences(a, b) == {"prior_step_size": (0.4, 0.3)}
+    assert fields.differences(a, b) == {"prior_step_size": (0.4, 0.3)}
 
 
 def test_the_data_folder_comes_from_the_environment(monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf import event_logs
+from lebm_tf.training import event_logs
 
 # Passes its bound at step 3, goes back to step 0, ends in mid-epoch.
 FLAGS = ("--flagfile=configs/smoke/image.cfg --batch_size=500 "

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf import sample, shift, train
-from lebm_tf.attributes import compute, with_property
 from lebm_tf.datasets import load_dataset, train_batches
+from lebm_tf.datasets.sequences.properties import compute, with_property
 from lebm_tf.densities import GaussianAttribute
 from lebm_tf.errors import InputError
 from lebm_tf.families import ChainConfig, build, sequence
@@ -55,11 +55,11 @@ def shifted(*flags):
 def test_a_head_learns_the_property(folder, posterior):
     data = with_property(load_dataset(f"smiles:{folder}/own.smi"), "weight")
     data = dataclasses.replace(
-        data, values_train=data.values_train / 50,
-        values_test=data.values_test / 50)
+        data, attributes_train=data.attributes_train / 50,
+        attributes_test=data.attributes_test / 50)
     batch = next(iter(train_batches(data, 5, 0)))
     np.testing.assert_array_equal(
-        batch["value"], data.values_train[batch["index"].numpy()])
+        batch["attribute"], data.attributes_train[batch["index"].numpy()])
     model = build("sequence", sequence.SequenceConfig(
         latent_dim=3, decoder=sequence.DecoderConfig("lstm", 4, 8),
         encoder=sequence.SequenceEncoderConfig("lstm", 4, 8),
@@ -87,7 +87,7 @@ def test_chains_of_a_target_go_where_the_head_says(folder):
                      *model.variables_of("attribute")):
         variable.assign(tf.zeros_like(variable))
     model.variables_of("attribute")[0].assign([[1.0], [0.0]])
-    z = model.sample(400, 1, target=2.0).z
+    z = model.sample(400, 1, attribute=2.0).z
     # p(z_1 | y) = N(y / (1 + s^2), s^2 / (1 + s^2)), with s = 0.5.
     assert z[:, 0].mean() == pytest.approx(1.6, abs=0.1)
     assert z[:, 0].std() == pytest.approx(0.2**0.5, abs=0.05)
@@ -102,15 +102,16 @@ def test_chains_of_a_target_go_where_the_head_says(folder):
 def test_samples_with_a_target(folder, refused):  # noqa: F811
     path = folder / "x.smi"
     assert not call(sample, f"--workdir={folder}/headed", f"--output={path}",
-                    "--num_samples=5", "--target=QED=0.9")
+                    "--num_samples=5", "--attribute=QED=0.9")
     assert len(path.read_text().splitlines()) == 5
     for workdir, target, said in (
-            ("headed", "logp=3", "--target must be qed=NUMBER for a run with"),
-            ("headed", "qed=high", "--target must be qed=NUMBER, got"),
-            ("base", "qed=0.9", "--target must be left out for a run with")):
+            ("headed", "logp=3",
+             "--attribute must be qed=NUMBER for a run with"),
+            ("headed", "qed=high", "--attribute must be qed=NUMBER, got"),
+            ("base", "qed=0.9", "--attribute must be left out for a run with")):
         assert said in refused(
             sample, f"--workdir={folder}/{workdir}", f"--output={path}",
-            f"--target={target}")
+            f"--attribute={target}")
 
 
 def test_the_loop_keeps_the_best_and_goes_on_where_it_was(
@@ -141,7 +142,8 @@ def test_the_loop_keeps_the_best_and_goes_on_where_it_was(
     assert found["rounds"] == whole["rounds"]
     # A work directory like others: samples of a target.
     assert not call(sample, f"--workdir={tmp_path}/whole", "--num_samples=3",
-                    "--target=penalized_logp=3", f"--output={tmp_path}/x.smi")
+                    "--attribute=penalized_logp=3",
+                    f"--output={tmp_path}/x.smi")
 
 
 def test_what_can_not_be_shifted_is_said(folder, tmp_path, capfd):

@@ -9,9 +9,11 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import precision, processor, strategies, train, workdir as workdirs
+from lebm_tf import precision, processor, train
+from lebm_tf.configuration.run import RunConfig
+from lebm_tf.devices import strategies
 from lebm_tf.mcmc import replicas
-from lebm_tf.run_config import RunConfig
+from lebm_tf.training import workdir as workdirs
 from tests.commands.conftest import call
 
 SMOKE = "--flagfile=configs/smoke/image.cfg"

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import evaluate, export, sample, train, workdir as workdirs
-from lebm_tf.evaluation import trajectories
+from lebm_tf import evaluate, export, sample, train
+from lebm_tf.evaluation.trajectories import forecasts
+from lebm_tf.training import workdir as workdirs
 from tests.commands.conftest import call
 
 SMOKE = "--flagfile=configs/smoke/trajectory.cfg"
@@ -112,13 +113,13 @@ def test_predictions_depend_on_the_seed_and_on_the_group_alone(run):
     resolved = workdirs.read(str(run))
     data = workdirs.load_data(resolved.run, resolved.data)
     model, tracks = workdirs.load(str(run)), data.part("test")
-    everyone = trajectories.contexts(model, data, tracks)
+    everyone = forecasts.contexts(model, data, tracks)
     rows = np.flatnonzero(tracks.group == tracks.group[-1])
-    alone = trajectories.contexts(model, data, tracks.take(rows))
+    alone = forecasts.contexts(model, data, tracks.take(rows))
     for name in ("pooled", "plain"):
         np.testing.assert_allclose(alone[name], everyone[name][rows],
                                    rtol=1e-4, atol=1e-4)
-    first, again, other = (trajectories.predict(
+    first, again, other = (forecasts.predict(
         model, data, tracks, 4, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.predictions, again.predictions)
     assert np.any(first.predictions != other.predictions)

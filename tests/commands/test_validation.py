@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import lebm_tf
-from lebm_tf import evaluate, sample, train, validation
+from lebm_tf import evaluate, sample, train
 from lebm_tf.datasets.validation_split import validation_view
 from lebm_tf.evaluation.selection import improvements
+from lebm_tf.training import validation
 from tests.commands.conftest import call
 
 SMOKE = "--flagfile=configs/smoke/image.cfg"

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf.checkpoint import items
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
     FAMILIES, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
@@ -19,6 +18,7 @@ from lebm_tf.families import (
 from lebm_tf.families.observations import DenseConfig, RecurrentConfig
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.serving import ServingConfig, export_model
+from lebm_tf.training.checkpoint import items
 from tests import oracles
 from tests.families import encoded, two_layer
 
@@ -30,9 +30,9 @@ BATCHES = [{"x": RANDOM.uniform(-1, 1, [4, 8, 8, 3]).astype(np.float32),
 BATCHES = [tf.nest.map_structure(tf.constant, batch) for batch in BATCHES]
 FOLDERS = []
 WORDS = DataSpec((5,), num_train=12, num_tokens=7)
-VALUED = dataclasses.replace(WORDS, has_values=True)
+VALUED = dataclasses.replace(WORDS, has_attributes=True)
 TOKENS = [{"x": tf.constant(rows), "index": batch["index"],
-           "value": tf.constant([0.5, -1.0, 2.0, 0.0])} for rows, batch in
+           "attribute": tf.constant([0.5, -1.0, 2.0, 0.0])} for rows, batch in
           zip(([[4, 5, 3, 0, 0], [6, 3, 0, 0, 0], [4, 4, 5, 6, 3],
                 [3, 0, 0, 0, 0]],
                [[5, 3, 0, 0, 0], [6, 6, 6, 3, 0], [4, 1, 3, 0, 0],

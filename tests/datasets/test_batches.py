@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf.datasets.batches import permuted, steps_per_epoch, train_batches
-from lebm_tf.datasets.image_data import ImageData
+from lebm_tf.datasets.images.data import ImageData
 from lebm_tf.errors import InputError
 
 NUM_ROWS, BATCH_SIZE = 23, 5

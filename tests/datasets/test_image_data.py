@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf.datasets.image_data import ImageData, to_model, to_uint8
+from lebm_tf.datasets.images.data import ImageData, to_model, to_uint8
 from lebm_tf.errors import InputError
 
 PICTURES = np.zeros([3, 4, 5, 1], np.uint8)

@@ -9,7 +9,7 @@ from absl import logging
 import numpy as np
 import pytest
 
-from lebm_tf.datasets.images import load_dataset
+from lebm_tf.datasets.loading import load_dataset
 from lebm_tf.errors import InputError
 
 RANDOM = np.random.default_rng(0)

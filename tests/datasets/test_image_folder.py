@@ -4,7 +4,7 @@ from PIL import Image
 import numpy as np
 import pytest
 
-from lebm_tf.datasets.images import load_dataset
+from lebm_tf.datasets.loading import load_dataset
 from lebm_tf.errors import InputError
 
 

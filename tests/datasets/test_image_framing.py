@@ -4,7 +4,7 @@ from PIL import Image
 import numpy as np
 import pytest
 
-from lebm_tf.datasets.image_framing import Framing, parse_framing
+from lebm_tf.datasets.images.framing import Framing, parse_framing
 from lebm_tf.errors import InputError
 
 PICTURES = np.random.default_rng(0).integers(

@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from lebm_tf.datasets import image_tfds
-from lebm_tf.datasets.images import load_dataset
+from lebm_tf.datasets.images import tfds as image_tfds
+from lebm_tf.datasets.loading import load_dataset
 from lebm_tf.errors import InputError
 
 tfds = pytest.importorskip("tensorflow_datasets")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from lebm_tf.datasets.images import DATASETS, load_dataset
+from lebm_tf.datasets.loading import DATASETS, load_dataset
 from lebm_tf.errors import InputError
 
 

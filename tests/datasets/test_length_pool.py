@@ -7,7 +7,7 @@ import tensorflow as tf
 from lebm_tf import train
 from lebm_tf.datasets import (
     SequenceData, Vocabulary, steps_per_epoch, train_batches)
-from lebm_tf.datasets.vocabulary import SPECIAL
+from lebm_tf.datasets.sequences.vocabulary import SPECIAL
 from lebm_tf.errors import InputError
 from tests.commands.conftest import call
 

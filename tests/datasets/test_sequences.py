@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from lebm_tf.datasets import (
     SequenceData, Vocabulary, load_dataset, train_batches, validation_split)
-from lebm_tf.datasets.vocabulary import SPECIAL, cut
+from lebm_tf.datasets.sequences.vocabulary import SPECIAL, cut
 from lebm_tf.errors import InputError
 from tests.oracles import raises
 

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf.datasets import steps_per_epoch, train_batches
-from lebm_tf.datasets.trajectory_batches import group_batches, pack
-from lebm_tf.datasets.trajectory_data import Tracks, from_tracks
+from lebm_tf.datasets.trajectories.batches import group_batches, pack
+from lebm_tf.datasets.trajectories.data import Tracks, from_tracks
 from lebm_tf.errors import InputError
 
 SIZES = (1, 1, 4, 2, 3, 1, 2, 1, 4, 1)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lebm_tf.datasets.trajectory_data import (
+from lebm_tf.datasets.trajectories.data import (
     concatenate, from_tracks, replace_tracks)
 from lebm_tf.errors import InputError
 from tests.datasets.trajectory_tables import tracks

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from lebm_tf.datasets.trajectories import load_trajectories
-from lebm_tf.datasets.trajectory_options import TrajectoryOptions
+from lebm_tf.datasets.trajectories.loading import load_trajectories
+from lebm_tf.datasets.trajectories.options import TrajectoryOptions
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation.trajectory_baseline import constant_velocity
-from lebm_tf.evaluation.trajectory_metrics import minimum_errors
+from lebm_tf.evaluation.trajectories.baseline import constant_velocity
+from lebm_tf.evaluation.trajectories.metrics import minimum_errors
 from tests.datasets.trajectory_tables import FOLDS, data_dir, save_eth, save_sdd
 
 SDD, RAW = "sdd/sdd_trajnet.npz", "eth_ucy/eth_ucy_raw.npz"

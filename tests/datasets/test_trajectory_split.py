@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lebm_tf.datasets.trajectories import load_trajectories
-from lebm_tf.datasets.trajectory_data import concatenate, from_tracks
-from lebm_tf.datasets.trajectory_split import (
+from lebm_tf.datasets.trajectories.data import concatenate, from_tracks
+from lebm_tf.datasets.trajectories.loading import load_trajectories
+from lebm_tf.datasets.trajectories.split import (
     trajectory_split, trajectory_validation_view)
 from lebm_tf.errors import InputError
 from tests.datasets.trajectory_tables import data_dir, tracks

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf.datasets.trajectory_transforms import (
+from lebm_tf.datasets.trajectories.transforms import (
     in_scene, normalised, plan, reversed_in_time, rotated, social_mask)
 
 PAST = np.array([[[0.0, 1.0], [2.0, 3.0]], [[5.0, 5.0], [5.0, 6.0]]])

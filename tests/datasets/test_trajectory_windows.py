@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 import numpy as np
 import pytest
 
-from lebm_tf.datasets.trajectory_windows import (
+from lebm_tf.datasets.trajectories.windows import (
     cut_windows, most_common_step, neighbour_groups, regrouped)
 from lebm_tf.errors import InputError
 from tests.datasets.trajectory_tables import recording, tracks, walk

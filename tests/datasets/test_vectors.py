@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lebm_tf.datasets import load_dataset
-from lebm_tf.datasets.unigrams import words
+from lebm_tf.datasets.tables.unigrams import words
 from lebm_tf.errors import InputError
 
 

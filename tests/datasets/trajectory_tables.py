@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from lebm_tf.datasets.trajectory_data import Tracks
-from lebm_tf.datasets.trajectory_windows import Recording
+from lebm_tf.datasets.trajectories.data import Tracks
+from lebm_tf.datasets.trajectories.windows import Recording
 
 FOLDS = ("eth", "hotel", "univ", "zara1", "zara2")
 

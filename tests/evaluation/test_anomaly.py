@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lebm_tf.datasets import ImageData, load_dataset, to_model
-from lebm_tf.datasets.anomaly_split import anomaly_split
+from lebm_tf.datasets.images.anomaly_split import anomaly_split
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import anomaly, evaluate
 from tests.oracles import raises

@@ -7,7 +7,8 @@ import pytest
 
 from lebm_tf.datasets import ImageData, load_dataset, to_model
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import Context, EvaluationConfig, classifier, features
+from lebm_tf.evaluation import Context, EvaluationConfig
+from lebm_tf.evaluation.images import classifier, features
 
 
 def test_it_learns_the_digits_in_seconds():

@@ -15,7 +15,7 @@ from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
     EVALUATORS, Context, EvaluationConfig, check as check_inputs, evaluate)
 from lebm_tf.evaluation.evaluator import has_energy
-from lebm_tf.evaluation.frechet import frechet_distance
+from lebm_tf.evaluation.images.frechet import frechet_distance
 from tests.oracles import raises
 
 PICTURES = {"reconstruction": ["reconstructions.png"],

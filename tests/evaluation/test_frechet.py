@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lebm_tf.evaluation.frechet import (
+from lebm_tf.evaluation.images.frechet import (
     frechet_distance, gaussian_frechet_distance, kernel_distance)
 
 

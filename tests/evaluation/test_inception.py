@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import Context, EvaluationConfig, features, inception
+from lebm_tf.evaluation import Context, EvaluationConfig
+from lebm_tf.evaluation.images import features, inception
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf import token_ids
-from lebm_tf.evaluation import language_model
-from lebm_tf.evaluation.language_model import (
+from lebm_tf.evaluation.text import language_model
+from lebm_tf.evaluation.text.language_model import (
     LanguageModel, LanguageModelConfig, Score, perplexity, random_batches,
     sorted_batches, train)
 from lebm_tf.mcmc import rng

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow_probability as tfp
 
-from lebm_tf.evaluation import latent_information
-from lebm_tf.evaluation.latent_information import (
+from lebm_tf.evaluation.latents import information
+from lebm_tf.evaluation.latents.information import (
     active_units, kl_divergence, mutual_information)
 
 
@@ -67,7 +67,7 @@ def test_blocks_and_several_draws_change_nothing(numbers, monkeypatch):
     alone = [mutual_information(means, log_scales, draws[:, i])
              for i in range(6)]
     assert whole == pytest.approx(np.mean(alone), rel=1e-12)
-    monkeypatch.setattr(latent_information, "_LARGEST_BLOCK", 200)
+    monkeypatch.setattr(information, "_LARGEST_BLOCK", 200)
     assert mutual_information(means, log_scales, draws) == pytest.approx(
         whole, rel=1e-12)
 

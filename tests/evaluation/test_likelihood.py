@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf.densities import EnergyPrior, StandardNormal
-from lebm_tf.evaluation import annealing, likelihood
+from lebm_tf.evaluation.latents import annealing, likelihood
 from lebm_tf.families import DataSpec, image
 from lebm_tf.mcmc import Hmc, Langevin, Mala, rng
 from tests.oracles import LinearGenerator, raises

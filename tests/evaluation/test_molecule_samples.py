@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lebm_tf import evaluate, sample, train
-from lebm_tf.datasets import load_dataset, smiles
+from lebm_tf.chemistry import smiles
+from lebm_tf.datasets import load_dataset
 from lebm_tf.errors import InputError
 from tests.commands.conftest import call, refused  # noqa: F401
 
@@ -110,12 +111,12 @@ def test_data_of_another_kind_are_refused(folder, tmp_path, refused):  # noqa: F
 
 def test_without_rdkit_nothing_is_trained(
         folder, tmp_path, monkeypatch, refused):  # noqa: F811
-    from lebm_tf.evaluation import molecule_samples
+    from lebm_tf.evaluation.molecules import samples
 
     def missing(name):
         raise InputError("molecules need RDKit, which is not installed; "
                          "install the extra lebm_tf[molecules].")
-    monkeypatch.setattr(molecule_samples, "rdkit", missing)
+    monkeypatch.setattr(samples, "rdkit", missing)
     assert "molecules need RDKit" in refused(
         train, *FLAGS, f"--dataset=smiles:{folder}/own.smi",
         f"--workdir={tmp_path}/w", "--evaluators=molecules")

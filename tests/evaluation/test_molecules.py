@@ -10,10 +10,11 @@ from PIL import Image
 import numpy as np
 import pytest
 
-from lebm_tf.datasets.smiles import rdkit
+from lebm_tf.chemistry import properties
+from lebm_tf.chemistry.smiles import rdkit
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import molecule_pictures, molecule_properties, molecules
-from lebm_tf.evaluation.molecules import (
+from lebm_tf.evaluation.molecules import metrics, pictures
+from lebm_tf.evaluation.molecules.metrics import (
     Molecules, canonical, internal_diversity, measure, parse)
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -56,7 +57,7 @@ def test_one_molecule_has_one_string():
 def test_properties_are_those_known(smiles, logp, qed, sa, weight):
     """Weights from atomic weights; the others as RDKit's documents and tables
     made with it give them."""
-    values = molecule_properties.of(parse([smiles]))
+    values = properties.of(parse([smiles]))
     for name, value, error in (
             ("logp", logp, 1e-4), ("qed", qed, 1e-3), ("sa", sa, 5e-3),
             ("weight", weight, 0.02), ("penalized_logp", logp - sa, 5e-3)):
@@ -68,9 +69,9 @@ def test_rings_of_more_than_six_atoms_are_penalised_each():
     for smiles, large in (("C1CCCCC1", 0), ("C1CCCCCC1", 1),
                           ("C1CCCCCC1C1CCCCCCC1", 2)):
         molecule, = parse([smiles])
-        assert molecule_properties.penalized_logp(molecule) == pytest.approx(
-            molecule_properties.logp(molecule)
-            - molecule_properties.sa(molecule) - large)
+        assert properties.penalized_logp(molecule) == pytest.approx(
+            properties.logp(molecule)
+            - properties.sa(molecule) - large)
 
 
 def test_diversity_is_one_less_mean_similarity():
@@ -91,7 +92,7 @@ def test_diversity_is_one_less_mean_similarity():
 def test_blocks_change_nothing(monkeypatch):
     some = parse([ASPIRIN, CAFFEINE, BENZENE, ETHANOL, "CCCC"])
     whole = internal_diversity(some)
-    monkeypatch.setattr(molecules, "_BLOCK", 2)
+    monkeypatch.setattr(metrics, "_BLOCK", 2)
     assert internal_diversity(some) == pytest.approx(whole)
 
 
@@ -134,7 +135,7 @@ def test_a_molecule_without_a_qed_is_counted_and_left_out(monkeypatch):
             raise rdkit("Chem").KekulizeException("Can't kekulize mol.")
         return known(molecule)
     monkeypatch.setattr(rdkit("Chem.QED"), "qed", qed)
-    assert np.isnan(molecule_properties.qed(parse(["CC"])[0]))
+    assert np.isnan(properties.qed(parse(["CC"])[0]))
     metrics = dict(measure(
         {"samples": ["CCC", "CC", "C1C"], "none": ["CC"]},
         Molecules(["CCC"], ["CCC", "CC"])))
@@ -171,19 +172,19 @@ def test_without_rdkit_the_extra_is_named(monkeypatch):
 
 def test_without_its_contributed_folder_the_score_says_so(
         monkeypatch, tmp_path):
-    molecule_properties._synthesis.cache_clear()
+    properties._synthesis.cache_clear()
     monkeypatch.setattr(rdkit("RDConfig"),
                         "RDContribDir", str(tmp_path))
     with pytest.raises(InputError, match="needs an RDKit with its folder "
                        "Contrib/SA_Score, got none at"):
-        molecule_properties.sa(parse([ETHANOL])[0])
+        properties.sa(parse([ETHANOL])[0])
 
 
 def test_a_grid_has_a_place_for_every_string(tmp_path):
     path = str(tmp_path / "grid.png")
-    molecule_pictures.write_grid(
+    pictures.write_grid(
         path, [ASPIRIN, "C1CC", CAFFEINE], ["first", "second", "third"], 2)
-    cell = molecule_pictures._CELL
+    cell = pictures._CELL
     with Image.open(path) as picture:
         assert (picture.size, picture.mode) == ((2 * cell, 2 * cell), "RGB")
         pixels = np.asarray(picture, int)
@@ -196,34 +197,34 @@ def test_a_grid_has_a_place_for_every_string(tmp_path):
     assert min(bodies[:3]) > 0 == bodies[3]
     assert min(texts[:3]) > 0 == texts[3]
     content = open(path, "rb").read()
-    molecule_pictures.write_grid(
+    pictures.write_grid(
         path, [ASPIRIN, "C1CC", CAFFEINE], ["first", "second", "third"], 2)
     assert open(path, "rb").read() == content
 
 
 def test_distributions_are_drawn_and_equal_runs_are_equal(tmp_path, numbers):
     sets = {name: {key: numbers.normal(size=50) + shift for key in
-                   molecule_properties.PROPERTIES}
+                   properties.PROPERTIES}
             for name, shift in (("data", 0.0), ("samples", 1.0))}
     path = tmp_path / "distributions.png"
-    molecule_pictures.write_distributions(str(path), sets, "Properties")
+    pictures.write_distributions(str(path), sets, "Properties")
     first = path.read_bytes()
-    molecule_pictures.write_distributions(str(path), sets, "Properties")
+    pictures.write_distributions(str(path), sets, "Properties")
     assert path.read_bytes() == first
     with Image.open(path) as picture:
         assert min(picture.size) > 500
     constant = {"data": {key: np.ones(3) for key in sets["data"]}}
-    molecule_pictures.write_distributions(str(path), constant, "One value")
+    pictures.write_distributions(str(path), constant, "One value")
 
 
 def test_pictures_of_nothing_are_refused(tmp_path):
     path = str(tmp_path / "x.png")
     for smiles, captions in (([], []), (["C"], ["a", "b"])):
         with pytest.raises(ValueError, match="smiles must hold at least one"):
-            molecule_pictures.write_grid(path, smiles, captions)
+            pictures.write_grid(path, smiles, captions)
     for sets in ({}, {"data": {"logp": np.zeros(0)}}):
         with pytest.raises(ValueError, match="sets must hold at least one"):
-            molecule_pictures.write_distributions(path, sets, "None")
+            pictures.write_distributions(path, sets, "None")
     assert not os.path.exists(path)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lebm_tf import token_ids
-from lebm_tf.evaluation import language_model, sentence_perplexity
-from lebm_tf.evaluation.language_model import LanguageModelConfig
-from lebm_tf.evaluation.sentence_perplexity import Sentences, load, measure
+from lebm_tf.evaluation.text import language_model, perplexity
+from lebm_tf.evaluation.text.language_model import LanguageModelConfig
+from lebm_tf.evaluation.text.perplexity import Sentences, load, measure
 
 CONFIG = LanguageModelConfig(
     embedding_dim=8, hidden_dim=8, dropout=0.0, learning_rate=2e-2,
@@ -122,5 +122,5 @@ def test_wrong_input_is_refused(real):
                        "0 to 7, got 3 to 9"):
         dict(measure({"x": np.array([[9, 3]])}, real, CONFIG))
     with pytest.raises(ValueError, match="test must hold tokens from 0 to 5"):
-        sentence_perplexity.Sentences(
+        perplexity.Sentences(
             np.array([[4, 3]]), np.array([[4, 3]]), np.array([[7, 3]]), 6)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lebm_tf.evaluation.sentence_reports import (
+from lebm_tf.evaluation.text.reports import (
     Transition, write_interpolation, write_transition)
 
 SHOWN = Transition(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lebm_tf.evaluation.text_quality import corpus_bleu, word_divergence
+from lebm_tf.evaluation.text.quality import corpus_bleu, word_divergence
 
 
 def rows(*sentences):

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from lebm_tf.evaluation.trajectory_baseline import (
+from lebm_tf.evaluation.trajectories.baseline import (
     constant_velocity, constant_velocity_samples)
-from lebm_tf.evaluation.trajectory_metrics import minimum_errors
+from lebm_tf.evaluation.trajectories.metrics import minimum_errors
 
 PAST = np.array([[[9.0, 9.0], [0.0, 1.0], [1.0, 3.0]],
                  [[0.0, 0.0], [5.0, 5.0], [5.0, 5.0]]])

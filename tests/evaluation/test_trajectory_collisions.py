@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from lebm_tf.evaluation.trajectory_collisions import collision_rate, collisions
+from lebm_tf.evaluation.trajectories.collisions import (
+    collision_rate, collisions)
 
 
 def line(begin, end, length=4):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lebm_tf.evaluation.trajectory_metrics import (
+from lebm_tf.evaluation.trajectories.metrics import (
     kde_nll, minimum_errors, miss_rate, nearest_plan_errors)
 
 RANDOM = np.random.default_rng(0)
@@ -101,7 +101,7 @@ def test_pieces_of_agents_add_up(monkeypatch):
     predictions = RANDOM.normal(size=[7, 5, 12, 2])
     future = RANDOM.normal(size=[7, 12, 2])
     whole = kde_nll(predictions, future)
-    monkeypatch.setattr("lebm_tf.evaluation.trajectory_metrics._PIECE", 300)
+    monkeypatch.setattr("lebm_tf.evaluation.trajectories.metrics._PIECE", 300)
     assert kde_nll(predictions, future) == pytest.approx(whole, rel=1e-12)
 
 

@@ -4,8 +4,8 @@ from PIL import Image
 import numpy as np
 import pytest
 
-from lebm_tf.evaluation.trajectory_baseline import constant_velocity_samples
-from lebm_tf.evaluation.trajectory_pictures import Scene, save_scenes
+from lebm_tf.evaluation.trajectories.baseline import constant_velocity_samples
+from lebm_tf.evaluation.trajectories.pictures import Scene, save_scenes
 
 STEPS = np.arange(20.0)[:, None]
 PATHS = np.stack([STEPS * [0.4, 0.1], STEPS * [-0.3, 0.2] + 3.0])

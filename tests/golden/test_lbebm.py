@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf.evaluation.trajectory_metrics import nearest_plan_errors
+from lebm_tf.evaluation.trajectories.metrics import nearest_plan_errors
 from lebm_tf.families import ChainConfig, DataSpec, EnergyConfig, trajectory
 from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.mcmc.kernel import initial_state

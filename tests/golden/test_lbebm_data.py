@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lebm_tf.datasets.trajectory_transforms import (
+from lebm_tf.datasets.trajectories.transforms import (
     normalised, plan, reversed_in_time, social_mask)
-from lebm_tf.datasets.trajectory_windows import Recording, cut_windows
-from lebm_tf.evaluation.trajectory_metrics import (
+from lebm_tf.datasets.trajectories.windows import Recording, cut_windows
+from lebm_tf.evaluation.trajectories.metrics import (
     minimum_errors, nearest_plan_errors)
 from tests.golden.reference import Reference, assert_close
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf import fitting, strategies
 from lebm_tf.datasets import ImageData, train_batches
+from lebm_tf.devices import strategies
 from lebm_tf.families import ChainConfig, build, image, rae, two_stage_vae, vae
 from lebm_tf.mcmc import Mala, replicas, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig, replication
+from lebm_tf.training import fitting
 from tests import oracles
 from tests.contracts import test_families as contract
 from tests.families import encoded, two_layer
@@ -239,7 +240,7 @@ def test_a_run_of_two_replicas_is_loaded_without_any(pair, tmp_path):
                       batch_size=BATCH)
     path = str(tmp_path / "run")
     fitting.fit(model, DATA, 2, workdir=path, verbose=False)
-    from lebm_tf import workdir
+    from lebm_tf.training import workdir
     loaded = workdir.load(path)
     np.testing.assert_allclose(
         loaded.sample(5).x, model.sample(5).x, atol=1e-6)

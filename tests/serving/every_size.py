@@ -7,7 +7,7 @@ prints, as JSON, which signatures gave a row that depends on the size.
 
 import json
 
-from lebm_tf import startup
+from lebm_tf.configuration import startup
 
 startup.import_tensorflow()
 

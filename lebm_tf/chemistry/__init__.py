@@ -1,0 +1,1 @@
+"""Molecules of strings, and their properties. RDKit is an extra."""

@@ -1,0 +1,148 @@
+"""Flags from dataclasses, dataclasses from flags.
+
+Every field of a configuration is a flag: `prior.num_steps` is
+`--prior_num_steps`. Flags are unset by default, so a number lives in one
+place only, the dataclass.
+"""
+
+import dataclasses
+import typing
+from typing import Any, Iterable, Mapping
+
+from absl import flags
+
+from lebm_tf.configuration.docstrings import attributes
+from lebm_tf.configuration.flag_values import convert
+from lebm_tf.errors import InputError, nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One number of a configuration, and the flag that sets it.
+
+    Attributes:
+        flag: Name of the flag.
+        path: Where the number is nested.
+        type: int, float, bool, str, or a tuple of one of them.
+        help: What it means.
+        default: Its value where the flag is not given.
+        family: The model family whose number it is; "" of every run.
+    """
+    flag: str
+    path: tuple[str, ...]
+    type: Any
+    help: str
+    default: Any = None
+    family: str = ""
+
+
+def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
+           config: Any = None) -> list[Field]:
+    """All fields of a dataclass, nested ones flattened.
+
+    Args:
+        config_class: The dataclass.
+        prefix: Of the flags.
+        path: Where it is nested.
+        config: The instance that holds the defaults, if not a fresh one.
+    """
+    config = config_class() if config is None else config
+    hints = typing.get_type_hints(config_class)
+    described = {}
+    for kind in reversed(config_class.__mro__):
+        described |= attributes(kind.__doc__ or "")
+    found = []
+    for field in dataclasses.fields(config_class):
+        where, kind = (*path, field.name), hints[field.name]
+        default = getattr(config, field.name)
+        if dataclasses.is_dataclass(kind):
+            found += fields(kind, f"{prefix}{field.name}_", where, default)
+        else:
+            found.append(Field(prefix + field.name, where, kind,
+                               described.get(field.name, ""), default))
+    return found
+
+
+def define(values: flags.FlagValues, all_fields: Iterable[Field]) -> None:
+    """Defines one flag for each field that has none yet."""
+    for field in all_fields:
+        if field.flag in values:
+            continue
+        if field.type is bool:
+            flags.DEFINE_boolean(field.flag, None, field.help,
+                                 flag_values=values)
+        else:
+            flags.DEFINE_string(field.flag, None, field.help,
+                                flag_values=values)
+
+
+def from_flags(config_class: type, values: flags.FlagValues,
+               prefix: str = "", base: Any = None) -> Any:
+    """The configuration `base`, or the default, with the flags given.
+
+    Raises:
+        InputError: If a value has the wrong type or is out of range.
+    """
+    changes: dict = {}
+    for field in fields(config_class, prefix):
+        text = values[field.flag].value
+        if text is None:
+            continue
+        node = changes
+        for name in field.path[:-1]:
+            node = node.setdefault(name, {})
+        node[field.path[-1]] = convert(field, text)
+    return _changed(base or config_class(), changes, prefix)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A configuration as JSON types."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(config_class: type, values: Mapping[str, Any]) -> Any:
+    """The configuration that `to_dict` wrote; missing fields keep defaults.
+
+    Raises:
+        InputError: If a field is unknown or out of range.
+    """
+    return _changed(config_class(), values, "")
+
+
+def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
+    """Flag -> (old value, new value), where two configurations differ."""
+    if type(old) is not type(new):
+        return {"family": (type(old).__name__, type(new).__name__)}
+    found = {}
+    for field in fields(type(old), config=old):
+        a, b = _get(old, field.path), _get(new, field.path)
+        if a != b:
+            found[field.flag] = (a, b)
+    return found
+
+
+def _changed(config, changes, prefix):
+    hints = typing.get_type_hints(type(config))
+    unknown = set(changes) - set(hints)
+    if unknown:
+        name = sorted(unknown)[0]
+        raise InputError(
+            f"{type(config).__name__} has no field {prefix}{name}"
+            f"{nearest(name, hints)}.")
+    values = {}
+    for name, value in changes.items():
+        if isinstance(value, Mapping):
+            value = _changed(getattr(config, name), value, f"{prefix}{name}_")
+        values[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return dataclasses.replace(config, **values)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"--{prefix}{error}") from error
+
+
+def _get(config, path):
+    for name in path:
+        config = getattr(config, name)
+    return config

@@ -1,0 +1,1 @@
+"""Pictures, by name or from the user's files."""

@@ -1,0 +1,52 @@
+"""Data with one class kept out of training."""
+
+import numpy as np
+
+from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.errors import InputError
+
+_SHUFFLE_SEED = 42
+_TRAIN_FRACTION = 0.8
+
+
+def anomaly_split(data: ImageData, label: int) -> ImageData:
+    """Splits data anew, so that training never sees one class.
+
+    The split of all published numbers: training and held-out pictures are
+    pooled, the anomaly class is taken out, the rest is shuffled with seed 42
+    of NumPy, and the first 80% are for training. The held-out part is the
+    other 20% with the whole anomaly class after them. As in the code of Yu et
+    al. 2023, arXiv:2310.03218.
+
+    Args:
+        data: Pictures with labels in both parts.
+        label: The class that is the anomaly.
+
+    Returns:
+        The same pictures, with their labels.
+
+    Raises:
+        InputError: If labels are missing, there is none such, or no other.
+    """
+    if any(getattr(data, name, None) is None
+           for name in ("y_train", "y_test")):
+        raise InputError(
+            f"an anomaly split needs labels, {data.name} has none.")
+    x = np.concatenate([data.x_train, data.x_test])
+    y = np.concatenate([data.y_train, data.y_test])
+    if label not in y:
+        raise InputError(
+            f"{data.name}: anomaly label must be one of "
+            f"{', '.join(map(str, np.unique(y)))}, got {label}.")
+    normal, strange = np.flatnonzero(y != label), np.flatnonzero(y == label)
+    if len(normal) < 2:
+        raise InputError(
+            f"{data.name}: an anomaly split needs at least 2 pictures of other "
+            f"classes than {label}, got {len(normal)}.")
+    # Not rng: the published split is that of this generator.
+    normal = np.random.RandomState(_SHUFFLE_SEED).permutation(normal)
+    size = int(_TRAIN_FRACTION * len(normal))
+    test = np.concatenate([normal[size:], strange])
+    return ImageData(data.name, x[normal[:size]], x[test],
+                     y[normal[:size]], y[test],
+                     {**data.origin, "anomaly_label": label})

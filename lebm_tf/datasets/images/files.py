@@ -1,0 +1,158 @@
+"""Pictures from .npz files: plain arrays, or packs of JPEG files."""
+
+import os
+import zipfile
+import zlib
+
+from absl import logging
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.datasets.images.framing import Framing
+from lebm_tf.errors import InputError
+
+# Packs of re-encoded pictures, train and, where there is one, test.
+PACKS = {
+    "cifar10": ("cifar10/cifar10_train_jpeg.npz",
+                "cifar10/cifar10_test_jpeg.npz"),
+    "celeb_a": ("celeba/celeba_10k_jpeg.npz",),
+}
+
+
+def load_npz(name: str, path: str, framing: Framing) -> ImageData:
+    """Reads pictures from one .npz file.
+
+    Args:
+        name: Opens every error message.
+        path: File with arrays `x_train` and `x_test`, [N, H, W] or
+            [N, H, W, C] with C = 1 or 3; uint8 0..255, or float in [-1, 1]
+            (floats in any other range are refused, not rescaled); and, where
+            there are labels, `y_train` and `y_test`, integers [N] from 0.
+        framing: Crop and resize, for every picture.
+
+    Raises:
+        InputError: If the file or an array is not as said. Arrays of Python
+            objects are refused: reading them can run any code.
+    """
+    arrays = read_npz(name, path, ("x_train", "x_test"),
+                      ("y_train", "y_test"))
+    data = ImageData(name, **{
+        key: _as_images(array) if key.startswith("x_") else _as_labels(array)
+        for key, array in arrays.items()})
+    if data.x_train.dtype == np.float32 and data.x_train.min() >= 0.0:
+        logging.warning(
+            "%s: no pixel of x_train is below 0. Floats are read as [-1, 1]; "
+            "if they are in [0, 1], store 2 x - 1.", name)
+    return ImageData(name, framing(data.x_train, name),
+                     framing(data.x_test, name), data.y_train, data.y_test)
+
+
+def load_packs(name: str, paths: list[str], framing: Framing) -> ImageData:
+    """Reads pictures from packs of JPEG files.
+
+    A pack is an .npz file with `jpeg`, uint8, the files one after the other;
+    `offsets`, int64 [N + 1], where each begins; and, where there are labels,
+    `labels`, integers [N].
+
+    Args:
+        name: Opens every error message.
+        paths: The train and the test pack; of a train pack alone the last 10%
+            are held out.
+        framing: Crop and resize, for every picture.
+
+    Raises:
+        InputError: If a file is not as said.
+    """
+    logging.warning(
+        "%s: read from %s, a lossy JPEG copy. Not comparable with published "
+        "FID or bits per dimension.", name, " and ".join(paths))
+    packs = [_read_pack(name, path, framing) for path in paths]
+    if len(packs) == 1:
+        images, labels = packs[0]
+        first = len(images) - max(1, len(images) // 10)
+        packs = [(images[part], labels if labels is None else labels[part])
+                 for part in (slice(first), slice(first, None))]
+    (x_train, y_train), (x_test, y_test) = packs
+    return ImageData(name, x_train, x_test, y_train, y_test)
+
+
+def read_npz(name: str, path: str, required: tuple[str, ...],
+             optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """Reads arrays from an .npz file; Python objects are never unpickled.
+
+    Args:
+        name: Opens every error message.
+        path: The file.
+        required: Names of arrays that must be there.
+        optional: Names of arrays that are read if they are there.
+
+    Returns:
+        The arrays by name.
+
+    Raises:
+        InputError: If the file or an array is missing or cannot be read.
+    """
+    if not os.path.isfile(path):
+        raise InputError(f"{name}: needs an .npz file, got no file at {path}.")
+    if not zipfile.is_zipfile(path):
+        raise InputError(
+            f"{name}: needs an .npz file, as numpy.savez writes it; {path} is "
+            "not one.")
+    key = "its table of contents"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [k for k in required if k not in file.files]
+            if missing:
+                raise InputError(
+                    f"{name}: needs the arrays {', '.join(required)}, got "
+                    f"{', '.join(file.files) or 'none'} in {path}.")
+            arrays = {}
+            for key in (*required, *optional):
+                if key in file.files:
+                    arrays[key] = file[key]
+            return arrays
+    except InputError:
+        raise
+    except (ValueError, OSError, EOFError, zlib.error,
+            zipfile.BadZipFile) as error:
+        if "Object arrays" in str(error):
+            raise InputError(
+                f"{name}: {key} must hold numbers, got Python objects in "
+                f"{path}; they are refused and were not unpickled.") from error
+        raise InputError(
+            f"{name}: {key} cannot be read from {path}: {error}.") from error
+
+
+def _as_images(array: np.ndarray) -> np.ndarray:
+    """Adds the channel axis; makes floats float32."""
+    if np.issubdtype(array.dtype, np.floating):
+        with np.errstate(over="ignore"):  # Infinity is reported later.
+            array = array.astype(np.float32, copy=False)
+    return array[..., None] if array.ndim == 3 else array
+
+
+def _as_labels(array: np.ndarray) -> np.ndarray:
+    """Makes integers int64."""
+    integer = np.issubdtype(array.dtype, np.integer)
+    return array.astype(np.int64) if integer else array
+
+
+def _read_pack(name: str, path: str, framing: Framing):
+    """Decodes a pack: pictures uint8 [N, h, w, 3], labels int64 [N] or None."""
+    arrays = read_npz(name, path, ("jpeg", "offsets"), ("labels",))
+    raw, offsets = arrays["jpeg"].tobytes(), arrays["offsets"]
+    images = []
+    for number, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:])):
+        try:
+            # The method with the same result in every build of libjpeg.
+            image = tf.io.decode_jpeg(raw[start:stop], channels=3,
+                                      dct_method="INTEGER_ACCURATE").numpy()
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(
+                f"{name}: picture {number} of {path} must be a JPEG file, "
+                "got bytes that cannot be decoded.") from error
+        images.append(image)
+    labels = arrays.get("labels")
+    return (framing(np.stack(images), path),
+            labels if labels is None else _as_labels(labels))

@@ -1,0 +1,88 @@
+"""The user's own pictures: a folder of image files."""
+
+import hashlib
+import os
+import pathlib
+
+from PIL import Image, ImageOps
+import numpy as np
+
+from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.datasets.images.framing import Framing
+from lebm_tf.errors import InputError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+DEFAULT_IMAGE_SIZE = 64
+_TEST_FRACTION = 0.1
+
+
+def load_folder(name: str, path: str, framing: Framing) -> ImageData:
+    """Reads all pictures below a folder, as RGB squares.
+
+    Files are taken in the order of their names relative to the folder; of an
+    animation the first frame is read, transparency is dropped, and the
+    orientation that a camera noted is applied. About 10% are held out, by a
+    hash of the relative name: a picture keeps its part when others come or
+    go, except that each part holds at least one.
+
+    Args:
+        name: Opens every error message.
+        path: The folder; its subfolders are read too, links are not followed.
+        framing: Crop and resize; image_size 0 means 64.
+
+    Raises:
+        InputError: If there are fewer than two pictures, or one cannot be
+            read.
+    """
+    root = pathlib.Path(path)
+    if not root.is_dir():
+        raise InputError(f"{name}: needs a folder, got no folder at {path}.")
+    files = _find_pictures(root)
+    if len(files) < 2:
+        raise InputError(
+            f"{name}: needs at least 2 pictures ({', '.join(SUFFIXES)}), one "
+            f"to train on and one to hold out, got {len(files)} in {path}.")
+    framing = Framing(framing.crop, framing.image_size or DEFAULT_IMAGE_SIZE)
+    images = np.concatenate(
+        [framing(_read_rgb(root / file, name)[None], file) for file in files])
+    held_out = _held_out(files)
+    return ImageData(name, images[~held_out], images[held_out])
+
+
+def _find_pictures(root: pathlib.Path) -> list[str]:
+    """Names of the pictures relative to `root`, with "/", sorted."""
+    names = [os.path.join(folder, file)
+             for folder, _, files in os.walk(root) for file in files]
+    return sorted(pathlib.Path(name).relative_to(root).as_posix()
+                  for name in names if name.lower().endswith(SUFFIXES))
+
+
+def _read_rgb(path: pathlib.Path, name: str) -> np.ndarray:
+    """Reads a picture, uint8 [height, width, 3]."""
+    try:
+        with Image.open(path) as image:
+            if image.mode[0] in "IF":  # Pillow would clip these, not scale.
+                raise InputError(
+                    f"{name}: {path} must have 8 bits a channel, got Pillow "
+                    f"mode {image.mode}.")
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except InputError:
+        raise
+    # What Pillow raises for broken files, besides its UnidentifiedImageError
+    # (an OSError): SyntaxError for PNG chunks, ValueError for sizes.
+    except (OSError, SyntaxError, ValueError,
+            Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{name}: {path} cannot be read as a picture: {error}") from error
+
+
+def _held_out(files: list[str]) -> np.ndarray:
+    """Which files are for testing, bool [len(files)]."""
+    position = np.array([
+        int.from_bytes(hashlib.sha256(file.encode()).digest()[:4], "big")
+        for file in files]) / 2.0**32
+    wanted = np.count_nonzero(position < _TEST_FRACTION)
+    num_test = min(max(wanted, 1), len(files) - 1)
+    held_out = np.zeros(len(files), bool)
+    held_out[np.argsort(position, kind="stable")[:num_test]] = True
+    return held_out

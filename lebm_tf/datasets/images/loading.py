@@ -1,0 +1,56 @@
+"""Pictures by name, all in memory: `ImageData`."""
+
+import os
+
+import numpy as np
+
+from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.datasets.images.files import PACKS, load_npz, load_packs
+from lebm_tf.datasets.images.folder import load_folder
+from lebm_tf.datasets.images.framing import Framing
+from lebm_tf.datasets.images.tfds import load_tfds
+
+DIGITS_TEST_FRACTION = 0.25
+DIGITS_SPLIT_SEED = 0
+
+
+def _digits(name: str, path: str, framing: Framing) -> ImageData:
+    """8x8 digits of scikit-learn: 1347 to train on, 450 held out.
+
+    The split is train_test_split(test_size=0.25, stratify=labels,
+    random_state=0). Values 0..16 become 0..255, rounded half to even.
+    """
+    del path
+    from sklearn import datasets, model_selection  # Slow to import.
+
+    digits = datasets.load_digits()
+    images = np.rint(digits.images * (255.0 / 16.0)).astype(np.uint8)
+    x_train, x_test, y_train, y_test = model_selection.train_test_split(
+        framing(images[..., None], name), digits.target.astype(np.int64),
+        test_size=DIGITS_TEST_FRACTION, stratify=digits.target,
+        random_state=DIGITS_SPLIT_SEED)
+    return ImageData(name, x_train, x_test, y_train, y_test)
+
+
+def _named(name: str, data_dir: str, framing: Framing) -> ImageData:
+    """A public data set: from a ready file in `data_dir`, else tfds."""
+    if data_dir:
+        ready = os.path.join(data_dir, name, f"{name}.npz")
+        if os.path.exists(ready):
+            return load_npz(name, ready, framing)
+        packs = [os.path.join(data_dir, p) for p in PACKS.get(name, ())]
+        if packs and os.path.exists(packs[0]):
+            return load_packs(name, packs, framing)
+    return load_tfds(name, data_dir, framing)
+
+
+DATASETS = {
+    "digits": _digits,
+    "mnist": _named,
+    "fashion_mnist": _named,
+    "svhn_cropped": _named,
+    "cifar10": _named,
+    "celeb_a": _named,
+    "npz:FILE": load_npz,
+    "folder:DIR": load_folder,
+}

@@ -1,0 +1,1 @@
+"""Text and molecules, by name or from the user's files."""

@@ -1,0 +1,113 @@
+"""Sequences of tokens held in memory."""
+
+import dataclasses
+from typing import Any, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.datasets.labelled import Labelled, count_classes
+from lebm_tf.datasets.sequences.vocabulary import Vocabulary
+from lebm_tf.errors import InputError
+from lebm_tf.token_ids import END, PAD
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SequenceData:
+    """A data set of sequences, with a held-out part.
+
+    Attributes:
+        name: As given to `load_dataset`; opens every error message.
+        x_train: int32 [num_train, length]: numbers of tokens, the end, then
+            padding.
+        x_test: int32 [num_test, length].
+        vocabulary: What the numbers stand for; built from training lines.
+        counts: What was met while reading: "train/empty" and the like ->
+            number of lines or tokens.
+        origin: How it was loaded; kept with a run.
+        x_validation: Sequences to choose by, or None.
+        y_train, y_test, y_validation: Labels, int64 [num], or None.
+        attributes_train, attributes_test, attributes_validation: A number of
+            each row, as a property of a molecule, float32 [num], or None.
+        labelled: Sequences whose labels are known, where `label_split` made
+            some.
+
+    Raises:
+        InputError: If an array is none of this.
+    """
+    name: str
+    x_train: np.ndarray
+    x_test: np.ndarray
+    vocabulary: Vocabulary
+    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    x_validation: np.ndarray | None = None
+    y_train: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+    y_validation: np.ndarray | None = None
+    attributes_train: np.ndarray | None = None
+    attributes_test: np.ndarray | None = None
+    attributes_validation: np.ndarray | None = None
+    labelled: Labelled | None = None
+
+    kind = "sequences"
+
+    def __post_init__(self):
+        for part in ("train", "test", "validation"):
+            x = getattr(self, f"x_{part}")
+            if x is not None or part != "validation":
+                self._check(x, f"{self.name}: x_{part}")
+            values = getattr(self, f"attributes_{part}")
+            if values is not None and (
+                    values.shape != x.shape[:1] or values.dtype != np.float32
+                    or not np.isfinite(values).all()):
+                raise InputError(
+                    f"{self.name}: attributes_{part} must be float32 "
+                    f"[{len(x)}] and finite, got {values.dtype} "
+                    f"{list(values.shape)}.")
+
+    def _check(self, x, what):
+        if x.dtype != np.int32 or x.ndim != 2 or not x.size:
+            raise InputError(
+                f"{what} must be int32 [sequences, length] with at least one "
+                f"sequence, got {x.dtype} {list(x.shape)}.")
+        if x.shape[1:] != self.x_train.shape[1:]:
+            raise InputError(f"{what} must have the length of x_train, "
+                             f"{self.shape[0]}, got {x.shape[1]}.")
+        if x.min() < 0 or x.max() >= len(self.vocabulary):
+            raise InputError(
+                f"{what} must hold numbers of {len(self.vocabulary)} tokens, "
+                f"got {x.min()} to {x.max()}.")
+        ended = (x == END).sum(1) == 1
+        lengths = (x != PAD).sum(1)
+        last = x[np.arange(len(x)), np.maximum(lengths - 1, 0)] == END
+        if not (ended & last).all():
+            row = int(np.argmin(ended & last))
+            raise InputError(f"{what} must hold one end, behind the last "
+                             f"token, in every row, got row {row} without.")
+
+    @property
+    def shape(self) -> tuple[int]:
+        """(length,)."""
+        return tuple(self.x_train.shape[1:])
+
+    num_classes = property(count_classes)
+
+    @property
+    def num_tokens(self) -> int:
+        """Size of the vocabulary."""
+        return len(self.vocabulary)
+
+    @staticmethod
+    def to_model(x) -> tf.Tensor:
+        """Sequences as models take them: as they are, int32."""
+        return tf.cast(x, tf.int32)
+
+    def describe(self) -> str:
+        """What it holds and what was left out, in a few words."""
+        met = ", ".join(f"{name} {count:,}"
+                        for name, count in self.counts.items() if count)
+        return (f"{len(self.x_train):,} sequences of up to {self.shape[0]} "
+                f"tokens, vocabulary {self.num_tokens:,}, "
+                f"{len(self.x_test):,} held out" + (
+                    f" (met: {met})" if met else ""))

@@ -1,0 +1,58 @@
+"""Numbers that belong to the rows of a data set: properties of molecules."""
+
+import dataclasses
+
+import numpy as np
+
+from lebm_tf.chemistry.properties import PROPERTIES
+from lebm_tf.chemistry.smiles import parse
+from lebm_tf.datasets import SequenceData
+from lebm_tf.errors import InputError, nearest
+
+
+def check(name: str, flag: str = "property") -> None:
+    """Raises InputError unless there is a property of that name."""
+    if name not in PROPERTIES:
+        raise InputError(
+            f"--{flag} must be one of {', '.join(PROPERTIES)}, got {name!r}"
+            f"{nearest(name, PROPERTIES)}.")
+
+
+def compute(texts: list[str], name: str) -> np.ndarray:
+    """A property of every text, float32 [num], NaN of what is no molecule, or
+    has no QED (`chemistry.properties.qed`).
+
+    Args:
+        texts: SMILES.
+        name: Of `chemistry.properties.PROPERTIES`.
+    """
+    function = PROPERTIES[name]
+    return np.array([np.nan if molecule is None else function(molecule)
+                     for molecule in parse(texts)], np.float32)
+
+
+def with_property(data: SequenceData, name: str) -> SequenceData:
+    """The data with a property of every row as `attributes_train` and so on.
+
+    Raises:
+        InputError: If there is no such property, or the data are no SMILES or
+            hold what is no molecule.
+    """
+    check(name)
+    vocabulary = getattr(data, "vocabulary", None)
+    if getattr(vocabulary, "tokenizer", None) != "smiles":
+        raise InputError(f"--property needs SMILES, got {data.name}.")
+    found = {}
+    for part in ("train", "test", "validation"):
+        rows = getattr(data, f"x_{part}")
+        if rows is None:
+            continue
+        values = compute(vocabulary.texts(rows), name)
+        if np.isnan(values).any():
+            raise InputError(
+                f"{data.name}: --property needs molecules, got "
+                f"{int(np.isnan(values).sum())} lines of x_{part} that are "
+                f"none or have no {name}; --invalid_smiles=drop leaves out "
+                "the former.")
+        found[f"attributes_{part}"] = values
+    return dataclasses.replace(data, **found)

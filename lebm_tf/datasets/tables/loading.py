@@ -1,0 +1,240 @@
+"""Tables of numbers with a label, by name or from the user's own file."""
+
+import csv
+import gzip
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.datasets.tables.data import VectorData
+from lebm_tf.errors import InputError
+from lebm_tf.mcmc import rng
+
+VECTORS = ("protein", "hepmass", "miniboone", "csv:FILE")
+_HELD_OUT = 10  # One row in so many.
+_MOST_CLASSES = 100
+_NUM_BINS = 10  # Classes of protein.
+
+
+def load_vectors(name: str, *, data_dir: str = "", label_column: str = ""
+                 ) -> VectorData:
+    """Loads a table; columns are scaled by the training rows alone.
+
+    - "csv:FILE": a header, then rows of numbers; `label_column` names the
+      column of labels, the last if empty. A tenth of the rows, in an order
+      that depends on their number alone, is held out. Rows with a number
+      missing or not finite are left out and counted.
+    - protein: <data_dir>/protein/CASP.csv as published by UCI, or
+      uci/uci_protein.npz. Its first column, RMSD, is cut at the deciles of
+      the training rows into 10 classes.
+    - hepmass: <data_dir>/hepmass/1000_train.csv and 1000_test.csv, their
+      label in the first column. Of the test file the last column, which its
+      header does not name, is left out.
+    - miniboone: <data_dir>/miniboone/MiniBooNE_PID.txt: the numbers of signal
+      and background rows, then the rows. Rows with -999, which stands for a
+      missing number, are left out and counted; a tenth is held out.
+
+    Files may be gzipped. Features that take fewer than 2 values in training
+    are left out and counted.
+
+    Raises:
+        InputError: If a file is missing or not as said.
+    """
+    kind, colon, path = name.partition(":")
+    origin = {"data_dir": data_dir}
+    if kind == "csv" and colon:
+        if not path:
+            raise InputError(f"data set must be csv:FILE, got {name!r}.")
+        origin["label_column"] = label_column
+        x, labels, counts = _read_csv(
+            name, os.path.expanduser(path), label_column)
+        classes, y = _classes(name, labels)
+        test = _held_out(name, len(x))
+        return _made(name, x, y, test, classes, counts, origin)
+    if label_column:
+        raise InputError(f"label_column must be left out for {name}, got "
+                         f"{label_column!r}.")
+    return {"protein": _protein, "hepmass": _hepmass,
+            "miniboone": _miniboone}[name](name, data_dir, origin)
+
+
+def _protein(name, data_dir, origin):
+    ready = os.path.join(data_dir, "uci", "uci_protein.npz")
+    if os.path.isfile(ready):
+        with np.load(ready, allow_pickle=False) as arrays:
+            x, rmsd = arrays["x"], arrays["y"]
+            test = np.zeros(len(x), bool)
+            test[arrays["test_idx_0"]] = True
+        counts = {"rows": len(x)}
+    else:
+        path = _find(name, data_dir, "CASP.csv")
+        x, labels, counts = _read_csv(name, path, "RMSD")
+        try:
+            rmsd = np.array(labels, np.float64)
+        except ValueError as error:
+            raise InputError(f"{name}: RMSD in {path} must be numbers, got "
+                             f"{error}.") from error
+        test = _held_out(name, len(x))
+    edges = np.quantile(rmsd[~test], np.arange(1, _NUM_BINS) / _NUM_BINS)
+    y = np.searchsorted(edges, rmsd, side="right").astype(np.int64)
+    bounds = [f"{edge:.3g}" for edge in edges]
+    classes = tuple(f"RMSD {low} to {high}" for low, high in zip(
+        ["0", *bounds], [*bounds, "more"]))
+    return _made(name, x, y, test, classes, counts, origin)
+
+
+def _hepmass(name, data_dir, origin):
+    tables, counts = [], {}
+    for part in ("train", "test"):
+        path = _find(name, data_dir, f"1000_{part}.csv")
+        rows, bad = _numbers(name, path, _lines(name, path)[1:])
+        counts[f"{part}/rows"], counts[f"{part}/not finite"] = len(rows), bad
+        tables.append(rows)
+    train, test = tables
+    test = test[:, :train.shape[1]]
+    if test.shape[1] != train.shape[1]:
+        raise InputError(f"{name}: the test file must have the columns of the "
+                         f"training file, {train.shape[1]}, got "
+                         f"{test.shape[1]}.")
+    rows = np.concatenate([train, test])
+    return _made(name, rows[:, 1:], rows[:, 0].astype(np.int64),
+                 np.arange(len(rows)) >= len(train),
+                 ("background", "signal"), counts, origin)
+
+
+def _miniboone(name, data_dir, origin):
+    path = _find(name, data_dir, "MiniBooNE_PID.txt")
+    lines = _lines(name, path)
+    try:
+        num_signal, num_background = map(int, lines[0].split())
+    except ValueError as error:
+        raise InputError(f"{name}: {path} must begin with the numbers of "
+                         f"signal and background rows, got {lines[0]!r}."
+                         ) from error
+    rows, bad = _numbers(name, path, lines[1:], separator=None)
+    if len(rows) + bad != num_signal + num_background or bad:
+        raise InputError(f"{name}: {path} must hold {num_signal} + "
+                         f"{num_background} rows of numbers, got {len(rows)}.")
+    y = (np.arange(len(rows)) < num_signal).astype(np.int64)
+    whole = (rows != -999.0).all(axis=1)
+    rows, y = rows[whole], y[whole]
+    return _made(name, rows, y, _held_out(name, len(rows)),
+                 ("background", "signal"),
+                 {"rows": len(whole), "rows with -999": int((~whole).sum())},
+                 origin)
+
+
+def _made(name, x, y, test, classes, counts, origin):
+    train = x[~test]
+    if len(train) < 2 or not test.any():
+        raise InputError(f"{name}: there must be rows to train on and to hold "
+                         f"out, got {len(x)} in all.")
+    varies = train.min(0) < train.max(0)
+    if not varies.any():
+        raise InputError(f"{name}: a feature must vary, got none that does.")
+    mean, scale = train.mean(0), train.std(0)
+    scaled = ((x[:, varies] - mean[varies]) / scale[varies]
+              ).astype(np.float32)
+    return VectorData(
+        name, scaled[~test], scaled[test], y[~test], y[test], classes,
+        {**counts, "constant features": int((~varies).sum())}, origin)
+
+
+def _read_csv(name, path, label_column):
+    """Features [rows, width], labels as text, and what was met."""
+    lines = _lines(name, path)
+    rows = list(csv.reader(lines))
+    header = [column.strip() for column in rows[0]]
+    if label_column and label_column not in header:
+        raise InputError(f"{name}: label_column must be one of "
+                         f"{', '.join(header)}, got {label_column!r}.")
+    column = header.index(label_column) if label_column else -1
+    if len(header) < 2:
+        raise InputError(f"{name}: {path} must have a label and at least one "
+                         f"number a row, got the header {lines[0]!r}.")
+    x, labels, left_out = [], [], 0
+    for i, row in enumerate(rows[1:], 2):
+        if not row:
+            continue
+        if len(row) != len(header):
+            raise InputError(
+                f"{name}: row {i} of {path} must have {len(header)} columns "
+                f"as the header, got {len(row)}.")
+        label = row.pop(column).strip()
+        try:
+            numbers = [float(v) if v.strip() else np.nan for v in row]
+        except ValueError as error:
+            raise InputError(f"{name}: row {i} of {path} must hold numbers "
+                             f"beside the label, got {error}.") from error
+        if label and np.isfinite(numbers).all():
+            x.append(numbers)
+            labels.append(label)
+        else:
+            left_out += 1
+    if not x:
+        raise InputError(f"{name}: {path} must hold a row without missing "
+                         "numbers, got none.")
+    return np.array(x), labels, {
+        "rows": len(x) + left_out, "rows with missing values": left_out}
+
+
+def _classes(name, labels):
+    """The different labels, in order, and their numbers."""
+    classes, y = np.unique(np.array(labels), return_inverse=True)
+    if not 2 <= len(classes) <= _MOST_CLASSES:
+        raise InputError(
+            f"{name}: the label column must hold 2 to {_MOST_CLASSES} "
+            f"classes, got {len(classes)}.")
+    return tuple(map(str, classes)), y.astype(np.int64)
+
+
+def _held_out(name, num_rows):
+    """One row in ten of an order that depends on their number alone."""
+    if num_rows < 2:
+        raise InputError(f"{name}: the file must hold at least 2 rows, got "
+                         f"{num_rows}.")
+    order = rng.permutation(
+        tf.range(num_rows, dtype=tf.int64),
+        rng.stream(rng.make_seed(0), "test"), num_rows).numpy()
+    test = np.zeros(num_rows, bool)
+    test[order[:max(1, round(num_rows / _HELD_OUT))]] = True
+    return test
+
+
+def _numbers(name, path, lines, separator=","):
+    """The rows that are finite numbers, and how many are not finite."""
+    try:
+        rows = np.loadtxt(lines, np.float64, delimiter=separator, ndmin=2)
+    except ValueError as error:
+        raise InputError(f"{name}: {path} must hold rows of as many numbers "
+                         f"each, got {error}.") from error
+    whole = np.isfinite(rows).all(axis=1)
+    return rows[whole], int((~whole).sum())
+
+
+def _lines(name, path):
+    """The lines of a text file, gzipped or not."""
+    try:
+        with open(path, "rb") as file:
+            is_gzip = file.read(2) == b"\x1f\x8b"
+        with (gzip.open if is_gzip else open)(
+                path, "rt", encoding="utf-8-sig") as file:
+            lines = file.read().splitlines()
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{name}: {path} must be a text file, gzipped or "
+                         f"not, got {error}.") from error
+    if len(lines) < 2:
+        raise InputError(f"{name}: {path} must hold a header and rows, got "
+                         f"{len(lines)} lines.")
+    return lines
+
+
+def _find(name, data_dir, file):
+    for ending in ("", ".gz"):
+        path = os.path.join(data_dir, name, file + ending)
+        if os.path.isfile(path):
+            return path
+    raise InputError(
+        f"{name} must lie in --data_dir or $LEBM_DATA_DIR as {name}/{file} or "
+        f"{name}/{file}.gz, got neither in {data_dir or 'no folder'}.")

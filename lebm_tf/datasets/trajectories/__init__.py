@@ -1,0 +1,1 @@
+"""Paths of agents, by name or from the user's files."""

@@ -1,0 +1,1 @@
+"""On which devices a run computes: strategies and clusters."""

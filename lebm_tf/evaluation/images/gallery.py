@@ -1,0 +1,75 @@
+"""Pictures to look at before believing any number."""
+
+import os
+from typing import Any, Iterator
+
+import numpy as np
+
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation import pictures
+from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.images.reconstruction import write_picture
+
+_NUM_SAMPLES = 64
+_NUM_LINES = 8
+_NUM_POINTS = 10
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """Writes samples, reconstructions and interpolations.
+
+    Yields:
+        The name of each file in `context.directory`.
+
+    Raises:
+        InputError: If there is no directory, or fewer than 2 pictures.
+    """
+    check(context)
+    yield "pictures/samples", _samples(model, context)
+    yield "pictures/reconstructions", write_picture(model, context)
+    yield "pictures/interpolation", _interpolation(model, context)
+
+
+def check(context: Context) -> None:
+    """Raises InputError if there is no directory, or too little to show."""
+    if not context.directory:
+        raise InputError("evaluator pictures needs a directory to write to, "
+                         "got none.")
+    if len(context.data.x_test) < 2:
+        raise InputError(f"evaluator pictures needs at least 2 held-out "
+                         f"pictures, {context.data.name} has 1.")
+
+
+def _samples(model, context):
+    """Held-out pictures beside samples, and beside draws of p0."""
+    seed = context.config.seed
+    real = context.data.x_test[:_NUM_SAMPLES]
+    panels = [("held-out pictures", real)]
+    steps = model.generation.num_steps
+    if has_energy(model):
+        panels += [
+            (f"samples of the learned prior, {steps} steps",
+             model.sample(_NUM_SAMPLES, seed).x),
+            ("the same chains at the start, $p_0$",
+             model.sample(_NUM_SAMPLES, seed, num_steps=0).x)]
+    else:
+        panels.append(("samples of the prior",
+                       model.sample(_NUM_SAMPLES, seed).x))
+    pictures.save_panels(os.path.join(context.directory, "samples.png"),
+                         panels, pictures.square_columns(_NUM_SAMPLES))
+    return "samples.png"
+
+
+def _interpolation(model, context):
+    """Lines between the posterior draws of pairs of held-out pictures."""
+    count = min(_NUM_LINES, len(context.data.x_test) // 2)
+    x = np.asarray(context.data.to_model(context.data.x_test[:2 * count]))
+    first, last = x[:count], x[count:]
+    lines = model.interpolate(first, last, _NUM_POINTS, context.config.seed)
+    rows = np.concatenate([first[:, None], lines, last[:, None]], axis=1)
+    pictures.save_panels(
+        os.path.join(context.directory, "interpolation.png"),
+        [("held-out pictures at both ends; between them g(z) on the line "
+          "from z to z", rows.reshape(-1, *x.shape[1:]))],
+        _NUM_POINTS + 2, smallest=720)
+    return "interpolation.png"

@@ -1,0 +1,1 @@
+"""Measurements of latents: chains, codes, marginal likelihood, information."""

@@ -1,0 +1,232 @@
+"""log p(x) of held-out data, by importance sampling."""
+
+import math
+from typing import Any, Callable, Iterator, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.densities import posterior_target, prior_target
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.latents import annealing
+from lebm_tf.evaluation.latents.annealing import Estimate, log_mean_exp
+from lebm_tf.evaluation.text.sequences import perplexity
+from lebm_tf.mcmc import Hmc, rng, run_chain, trace_chain
+from lebm_tf.token_ids import PAD
+
+_NUM_CHAINS = 10  # Posterior chains of one picture.
+_BATCH_SIZE = 10  # Pictures at a time.
+_ADAPTATION_STEPS = 150
+_LEVELS_PER_UNIT = 127.5  # Pixel values 0..255 span [-1, 1].
+
+
+class Proposal(NamedTuple):
+    """A Gaussian for each picture, near its posterior.
+
+    Attributes:
+        mean: float64 [batch, latent_dim].
+        root: Lower Cholesky factors, float64 [batch, latent_dim, latent_dim].
+        accept_prob: Of the chains behind it, float; 1 without any.
+    """
+    mean: np.ndarray
+    root: np.ndarray
+    accept_prob: float = 1.0
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """Estimates log Z, then log p(x) of the first held-out examples.
+
+    log p(x) of pictures is a density in nats of pixels in [-1, 1], without
+    dequantization noise; bits_per_dim counts pixels in levels of 1/127.5. Of
+    sequences it is a probability: nll is the mean of -log p(x), perplexity
+    that of a token, the end counted. A low estimate of
+    log Z makes log p(x) high: look at the distance between log_z and
+    log_z_reverse, and at effective sample sizes, before believing it.
+    """
+    config = context.config
+    seed = rng.stream(rng.make_seed(config.seed), "likelihood")
+    log_z = Estimate(np.zeros(()), np.zeros(()), np.full((), np.inf))
+    if has_energy(model):
+        log_z = yield from _log_z(model, config, seed)
+    x = np.asarray(context.data.to_model(
+        context.data.x_test[:config.likelihood_examples]))
+    if config.likelihood_proposal == "encoder":
+        propose = encoder_proposals(model)
+    else:
+        propose = posterior_proposals(model, config.proposal_draws)
+    joint, accept_prob = log_marginal(
+        model, x, propose, config.importance_samples,
+        rng.stream(seed, "marginal"))
+    log_prob, num = joint.value - log_z.value, len(x)
+    mean = float(log_prob.mean())
+    error = math.sqrt(np.mean(joint.standard_error**2) / num
+                      + log_z.standard_error**2)
+    yield "likelihood/log_prob", mean
+    yield "likelihood/log_prob_standard_error", error
+    yield "likelihood/log_prob_scale", float(log_prob.std())
+    if getattr(context.data, "num_tokens", 0):
+        yield "likelihood/nll", -mean
+        yield "likelihood/perplexity", perplexity(
+            -log_prob, int((x != PAD).sum()))
+    else:
+        yield "likelihood/bits_per_dim", (
+            math.log2(_LEVELS_PER_UNIT)
+            - mean / math.prod(x.shape[1:]) / math.log(2.0))
+    yield "likelihood/effective_sample_size", float(
+        joint.effective_sample_size.mean())
+    yield "likelihood/effective_sample_size_smallest", float(
+        joint.effective_sample_size.min())
+    yield "likelihood/proposal", config.likelihood_proposal
+    yield "likelihood/posterior_accept_prob", accept_prob
+    yield "likelihood/importance_samples", config.importance_samples
+    yield "likelihood/num_examples", num
+
+
+def _log_z(model, config, seed):
+    """Yields what is known of log Z; returns the estimate."""
+    prior, chains = model.prior, config.annealing_chains
+    start = tf.nest.map_structure(tf.constant, model.sample(
+        chains, config.seed).z)
+    target = prior_target(prior)
+    kernel = annealing.tuned(
+        annealing.hmc, target, start, rng.stream(seed, "pilot"))
+    log_z, annealed = annealing.log_normalizer(
+        prior, kernel, config.annealing_steps, chains,
+        rng.stream(seed, "annealing"))
+    # The reverse starts where long exact chains end, not the short run.
+    samples = tf.function(lambda start, seed: run_chain(
+        kernel, target, start, config.annealing_steps, seed).position)(
+            start, rng.stream(seed, "exact"))
+    reverse = annealing.reverse_log_normalizer(
+        prior, kernel, config.annealing_steps, samples,
+        rng.stream(seed, "reverse"))
+    yield "likelihood/log_z", float(log_z.value)
+    yield "likelihood/log_z_standard_error", float(log_z.standard_error)
+    yield "likelihood/log_z_effective_sample_size", float(
+        log_z.effective_sample_size)
+    yield "likelihood/log_z_reverse", float(reverse.value)
+    yield "likelihood/log_z_reverse_standard_error", float(
+        reverse.standard_error)
+    yield "likelihood/annealing_accept_prob", annealed.accept_prob
+    yield "likelihood/annealing_steps", config.annealing_steps
+    yield "likelihood/annealing_chains", chains
+    return log_z
+
+
+def log_marginal(model: Any, x: np.ndarray, propose: Callable,
+                 num_samples: int, seed: rng.Seed) -> tuple[Estimate, float]:
+    """log p(x) + log Z: the mean of p(x, z) Z / q(z | x) under q.
+
+    Args:
+        model: An `EnergyModel` whose latents are vectors.
+        x: Observations [batch, ...], as the model takes them.
+        propose: (rows, seed) -> `Proposal`, what q is of each row.
+        num_samples: Draws from q for each, >= 2.
+        seed: int32 [2].
+
+    Returns:
+        The estimate for each, [batch], and the acceptance of the
+        chains that q is fitted to.
+    """
+    weigh = tf.function(lambda x, z: posterior_target(
+        model.prior, model.likelihood, x)(z))
+    log_weights, accepted = [], []
+    for i in range(0, len(x), _BATCH_SIZE):
+        # The last batch is filled up by repeating rows, and cut below.
+        rows = x[np.arange(i, i + _BATCH_SIZE) % len(x)]
+        part = rng.fold_in(seed, i)
+        proposal = propose(rows, rng.stream(part, "posterior"))
+        noise = rng.normal([num_samples, *proposal.mean.shape],
+                           rng.stream(part, "proposal"), tf.float64).numpy()
+        log_weights.append(np.stack([
+            weigh(rows, sample.astype(keras.config.floatx())).numpy() - log_prob
+            for sample, log_prob in zip(*_propose(proposal, noise))], 1))
+        accepted.append(proposal.accept_prob)
+    return (log_mean_exp(np.concatenate(log_weights)[:len(x)]),
+            float(np.mean(accepted)))
+
+
+def encoder_proposals(model: Any) -> Callable:
+    """(rows, seed) -> the encoder's `Proposal`, wider as of `fit_proposal`.
+
+    Raises:
+        InputError: If the model has no encoder with a mean and a scale.
+    """
+    def propose(x, seed):
+        moments = () if model.encoder is None else model.encoder.parameters(x)
+        if len(moments) != 2:
+            raise InputError("likelihood_proposal=encoder needs an encoder "
+                             "with mean and scale, got none.")
+        mean, log_scale = (np.asarray(values, np.float64)
+                           for values in moments)
+        dim = mean.shape[1]
+        scale = np.exp(log_scale) * math.sqrt(1.0 + dim**-0.5)
+        return Proposal(mean, scale[..., None] * np.eye(dim))
+    return propose
+
+
+def posterior_proposals(model: Any, num_draws: int) -> Callable:
+    """(rows, seed) -> `Proposal` fitted to as many draws of exact chains.
+
+    Args:
+        model: An `EnergyModel` whose latents are vectors.
+        num_draws: At least 2 for each row.
+    """
+    draw = tf.function(lambda x, z, seed: _posterior_draws(
+        model, x, z, num_draws, seed))
+
+    def propose(x, seed):
+        repeated = x.repeat(_NUM_CHAINS, axis=0)
+        z, accept_prob = draw(repeated, model.infer(repeated), seed)
+        return fit_proposal(z.numpy(), float(accept_prob))
+    return propose
+
+
+def _posterior_draws(model, x, start, num_draws, seed):
+    """float [batch, num_draws or a few more, latent_dim], and acceptance."""
+    steps = -(-num_draws // _NUM_CHAINS)
+    kernel = Hmc(0.1, num_leapfrog_steps=5,
+                 num_adaptation_steps=_ADAPTATION_STEPS)
+    _, (z, accept_prob) = trace_chain(
+        kernel, posterior_target(model.prior, model.likelihood, x), start,
+        _ADAPTATION_STEPS + steps, seed,
+        lambda state: (state.position, state.accept_prob))
+    z = tf.reshape(z[-steps:], [steps, _BATCH_SIZE, _NUM_CHAINS, z.shape[-1]])
+    z = tf.reshape(tf.transpose(z, [1, 0, 2, 3]), [
+        _BATCH_SIZE, steps * _NUM_CHAINS, z.shape[-1]])
+    return z, tf.reduce_mean(accept_prob[-steps:])
+
+
+def fit_proposal(z: np.ndarray, accept_prob: float = 1.0) -> Proposal:
+    """Fits a Gaussian, a little wider than the draws, for each picture.
+
+    The covariance is shrunk to its diagonal by d / (d + n) for n draws of d
+    numbers, so it is regular for any n, and multiplied by 1 + d^(-1/2): tails
+    of the posterior are then covered at a cost in effective sample size, a
+    factor of about e^(-1/2) on a Gaussian, that does not grow with d.
+
+    Args:
+        z: Draws, float [batch, num_draws, latent_dim].
+        accept_prob: Kept.
+    """
+    z = z.astype(np.float64)
+    _, num, dim = z.shape
+    mean = z.mean(axis=1)
+    centred = z - mean[:, None]
+    covariance = np.einsum("bni,bnj->bij", centred, centred) / (num - 1)
+    shrinkage = dim / (dim + num)
+    covariance *= 1.0 - shrinkage * (1.0 - np.eye(dim))
+    covariance *= 1.0 + dim**-0.5
+    return Proposal(mean, np.linalg.cholesky(covariance), accept_prob)
+
+
+def _propose(proposal, noise):
+    """z and log q(z), from noise [num_samples, batch, latent_dim]."""
+    z = proposal.mean + np.einsum("bij,nbj->nbi", proposal.root, noise)
+    diagonal = np.diagonal(proposal.root, axis1=-2, axis2=-1)
+    constant = 0.5 * noise.shape[-1] * math.log(2.0 * math.pi)
+    log_prob = (-0.5 * np.square(noise).sum(-1)
+                - np.log(diagonal).sum(-1) - constant)
+    return z, log_prob

@@ -1,0 +1,83 @@
+"""The evaluator of molecules: what samples of a model are, beside its data."""
+
+import os
+from typing import Any, Iterator
+
+from lebm_tf.chemistry import properties
+from lebm_tf.chemistry.smiles import parse, rdkit
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.molecules import pictures
+from lebm_tf.evaluation.molecules.metrics import Molecules, measure
+from lebm_tf.files import atomic_path
+
+_NUM_SHOWN = 20
+_NUM_PLOTTED = 2_000
+
+
+def check(context: Context) -> None:
+    """Raises InputError unless the data are SMILES and RDKit is there."""
+    vocabulary = getattr(context.data, "vocabulary", None)
+    if getattr(vocabulary, "tokenizer", None) != "smiles":
+        raise InputError("evaluator molecules needs SMILES, got "
+                         f"{context.data.name}.")
+    rdkit("Chem")
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """What `molecules.measure` says of samples, and pictures of them.
+
+    samples come from the learned prior, base_samples from the same decoder at
+    draws of p0. Nothing is corrected, and nothing is left out because it is
+    no molecule. Writes molecules.smi (all samples of the learned prior, as
+    they came), molecules.png (the first few) and molecule_properties.png.
+
+    Raises:
+        InputError: As `check`.
+    """
+    check(context)
+    data, config = context.data, context.config
+    texts = data.vocabulary.texts
+    real = Molecules(texts(data.x_train), texts(data.x_test))
+    heat = config.token_temperature or None
+    drawn = {"samples": texts(model.sample(
+        config.num_samples, config.seed, token_temperature=heat).x)}
+    if has_energy(model):
+        drawn["base_samples"] = texts(model.sample(
+            config.num_samples, config.seed, num_steps=0,
+            token_temperature=heat).x)
+    yield from measure(drawn, real)
+    yield "molecules/token_temperature", (
+        heat or model.likelihood.decoding.temperature)
+    yield "molecules/seed", config.seed
+    if context.directory:
+        _write(drawn, real.test, context.directory)
+
+
+def caption(molecule: Any) -> str:
+    """The first properties of a molecule, "" of None."""
+    return "" if molecule is None else (
+        f"logP {properties.logp(molecule):.1f}, "
+        f"QED {properties.qed(molecule):.2f}")
+
+
+def _write(drawn, test, directory):
+    path = os.path.join(directory, "molecules.smi")
+    with atomic_path(path) as temporary:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.writelines(text + "\n" for text in drawn["samples"])
+    shown = drawn["samples"][:_NUM_SHOWN]
+    pictures.write_grid(
+        os.path.join(directory, "molecules.png"), shown,
+        [caption(molecule) for molecule in parse(shown)])
+    sets = {"held-out data": test, "learned prior": drawn["samples"],
+            "base p0": drawn.get("base_samples", ())}
+    found = {}
+    for name, strings in sets.items():
+        valid = [molecule for molecule in parse(strings[:_NUM_PLOTTED])
+                 if molecule is not None]
+        if valid:
+            found[name] = properties.of(valid)
+    pictures.write_distributions(
+        os.path.join(directory, "molecule_properties.png"), found,
+        "Properties of molecules")

@@ -1,0 +1,209 @@
+"""Forward and reverse perplexity: samples against real sentences.
+
+Forward: a language model of real sentences reads samples; it is low for
+fluent ones, and also for one fluent sentence said again and again, so it is
+to be near that of real sentences, not below it. Reverse: a language model of
+samples reads real held-out sentences; it is low only if samples are fluent
+and as diverse as the language. Zhao et al. 2018, arXiv:1706.04223; with an
+LSTM as language model Pang et al. 2020, arXiv:2006.08205.
+
+Their public code goes on training one reverse model from evaluation to
+evaluation, and sums the errors of all epochs; here every model is a new one,
+and is chosen by real validation sentences. So values compare with those
+published only as far as the language models agree: the real one's own
+perplexity stands beside them.
+"""
+
+import dataclasses
+import json
+import os
+from typing import Any, Iterator, Mapping, Sequence
+import zipfile
+import zlib
+
+from absl import logging
+import numpy as np
+
+from lebm_tf import token_ids
+from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.text import language_model, tokens
+from lebm_tf.evaluation.text.language_model import (
+    LanguageModel, LanguageModelConfig, Score)
+from lebm_tf.evaluation.text.quality import word_divergence
+from lebm_tf.evaluation.text.sequences import check
+from lebm_tf.files import atomic_path
+from lebm_tf.mcmc import rng
+
+_HELD_OUT = 10  # One training row in so many, without a validation part.
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """Perplexities of samples of the learned prior, and of p0's.
+
+    Yields:
+        As `measure`, for samples and, if there is an energy, base_samples of
+        the same generator; besides, perplexity/word_divergence_X, by
+        `text_quality.word_divergence` against training sentences, for both
+        and for the real test sentences.
+
+    Raises:
+        InputError: If the data are no sequences.
+    """
+    check(context)
+    data, config = context.data, context.config
+    train, validation = data.x_train, data.x_validation
+    if validation is None:
+        held_out = max(1, len(train) // _HELD_OUT)
+        train, validation = train[:-held_out], train[-held_out:]
+    real = Sentences(train, validation, data.x_test, data.num_tokens)
+    num = config.perplexity_samples or len(train)
+    samples = {"samples": model.sample(num, config.seed).x}
+    if has_energy(model):
+        samples["base_samples"] = model.sample(
+            num, config.seed, num_steps=0).x
+    for name, rows in {"real": data.x_test, **samples}.items():
+        yield f"perplexity/word_divergence_{name}", word_divergence(
+            rows, train)
+    yield from measure(samples, real, config.language_model,
+                       range(config.perplexity_seeds),
+                       config.language_model_dir)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sentences:
+    """Real sentences, as rows of tokens (`evaluation.tokens`).
+
+    Attributes:
+        train: What the generator learned from, int32 [num, length].
+        validation: What chooses the language models.
+        test: What reverse perplexity is of.
+        vocabulary_size: Number of tokens.
+
+    Raises:
+        ValueError: If rows are not rows of tokens.
+    """
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    vocabulary_size: int
+
+    def __post_init__(self):
+        for name in ("train", "validation", "test"):
+            tokens.check(getattr(self, name), self.vocabulary_size, name)
+
+
+def measure(samples: Mapping[str, np.ndarray], real: Sentences,
+            config: LanguageModelConfig = LanguageModelConfig(),
+            seeds: Sequence[int] = (0,), directory: str = ""
+            ) -> Iterator[Metric]:
+    """Perplexities of sets of samples, and of real sentences beside them.
+
+    Args:
+        samples: By name, rows of tokens; as many as `real.train` has, if
+            reverse perplexities shall compare with published ones.
+        real: Real sentences.
+        config: Of all language models.
+        seeds: Language models are trained once for each; at least one.
+        directory: Folder that keeps the language models of real sentences
+            between evaluations; "" keeps none.
+
+    Yields:
+        perplexity/real: of the real test sentences, by the real language
+            model; then for each name perplexity/forward_NAME and
+            perplexity/reverse_NAME, means over the seeds, each with
+            ..._standard_deviation if there are two, and ..._nll, nats a
+            sentence. perplexity/cut_NAME: part of the samples without an end
+            of sentence. Last, what they were measured with.
+
+    Raises:
+        ValueError: If rows are not rows of tokens, or there is no seed.
+    """
+    if not seeds:
+        raise ValueError("seeds must hold at least one, got none.")
+    for name, rows in samples.items():
+        tokens.check(rows, real.vocabulary_size, f"samples {name!r}")
+    readers = [load(real, config, seed, directory and os.path.join(
+        directory, f"language_model_{seed}.npz")) for seed in seeds]
+    yield from _summary("perplexity/real", [
+        language_model.perplexity(reader, real.test) for reader in readers])
+    for name, rows in samples.items():
+        yield from _summary(f"perplexity/forward_{name}", [
+            language_model.perplexity(reader, rows) for reader in readers])
+        yield from _summary(f"perplexity/reverse_{name}", [
+            _reverse(rows, real, config, seed) for seed in seeds])
+        yield f"perplexity/cut_{name}", float(
+            np.mean((rows != token_ids.END).all(axis=1)))
+        yield f"perplexity/num_{name}", len(rows)
+    yield "perplexity/num_seeds", len(seeds)
+    yield "perplexity/embedding_dim", config.embedding_dim
+    yield "perplexity/hidden_dim", config.hidden_dim
+
+
+def load(real: Sentences, config: LanguageModelConfig, seed: int,
+         path: str = "") -> LanguageModel:
+    """Trains the language model of real sentences, or takes it from a file.
+
+    Args:
+        real: Sentences to learn from, and to choose the epoch.
+        config: Sizes and training.
+        seed: Of the training, any int.
+        path: File that keeps the weights (.npz); "" keeps none. It is written
+            anew if it belongs to other sentences, sizes or seeds.
+    """
+    key = _key(real, config, seed)
+    model = _read(path, key, real, config) if path else None
+    if model is None:
+        model = language_model.train(
+            real.train, real.vocabulary_size, real.validation, config, seed)
+        if path:
+            _write(path, key, model)
+    return model
+
+
+def _reverse(rows, real, config, seed) -> Score:
+    model = language_model.train(
+        rows, real.vocabulary_size, real.validation, config, seed)
+    return language_model.perplexity(model, real.test)
+
+
+def _summary(name, scores: Sequence[Score]) -> Iterator[Metric]:
+    values = [score.perplexity for score in scores]
+    yield name, float(np.mean(values))
+    if len(values) > 1:
+        yield f"{name}_standard_deviation", float(np.std(values, ddof=1))
+    yield f"{name}_nll", float(np.mean(
+        [score.nll_per_sentence for score in scores]))
+
+
+def _key(real, config, seed) -> str:
+    """What the weights depend on, as text."""
+    checksums = [zlib.crc32(np.ascontiguousarray(rows, np.int32))
+                 for rows in (real.train, real.validation)]
+    return json.dumps([1, real.vocabulary_size, dataclasses.asdict(config),
+                       int(seed), *checksums])
+
+
+def _read(path, key, real, config) -> LanguageModel | None:
+    """The model of a file; None if it is not there or not ours."""
+    if not os.path.exists(path):
+        return None
+    try:
+        with np.load(path) as file:
+            if str(file["key"]) != key:
+                return None
+            model = LanguageModel(
+                real.vocabulary_size, config, rng.make_seed(0))
+            for weight in model.weights:
+                weight.assign(file[weight.name])
+    except (OSError, EOFError, KeyError, ValueError,
+            zipfile.BadZipFile) as error:
+        logging.warning("%s is unreadable, training anew: %s", path, error)
+        return None
+    return model
+
+
+def _write(path, key, model):
+    arrays = {weight.name: weight.numpy() for weight in model.weights}
+    with atomic_path(path) as temporary:
+        with open(temporary, "wb") as file:
+            np.savez(file, key=np.array(key), **arrays)

@@ -1,0 +1,184 @@
+"""Sentences along a line or a chain in latent space, as plain text."""
+
+import math
+import os
+from typing import Any, Iterator, NamedTuple, Sequence
+import unicodedata
+
+import numpy as np
+
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.text import sequences
+from lebm_tf.files import atomic_path
+
+_NUM_SHOWN = 8
+_NUM_POINTS = 7
+
+
+class Transition(NamedTuple):
+    """Prior chains, read out after some moves.
+
+    Attributes:
+        steps: Moves made at each read-out, int [records], as 0, 40, 100.
+        energy: Of many chains at each of them, in nats, float
+            [records, chains].
+        sentences: Of the first chains, [records][shown chains]; at least one
+            of them, at most as many as have an energy.
+        trained_steps: Moves of the chains in training.
+    """
+    steps: Sequence[int]
+    energy: np.ndarray
+    sentences: Sequence[Sequence[str]]
+    trained_steps: int
+
+
+def check(context: Context) -> None:
+    """Raises InputError unless there are two sequences and a directory."""
+    sequences.check(context)
+    if not context.directory:
+        raise InputError("evaluator sentences needs a directory to write to, "
+                         "got none.")
+    if len(context.data.x_test) < 2:
+        raise InputError("evaluator sentences needs at least 2 held-out "
+                         f"sequences, {context.data.name} has 1.")
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """Writes interpolation.txt and, with an energy, transition.txt.
+
+    Yields:
+        The names of the files, and sentences/energy_K, the mean energy of
+        prior chains after K moves, in nats.
+
+    Raises:
+        InputError: As `check`.
+    """
+    check(context)
+    config, texts = context.config, context.data.vocabulary.texts
+    if has_energy(model):
+        every = math.gcd(*config.transition_steps)
+        found = model.transition(config.num_chains, config.transition_steps[-1],
+                                 every, config.seed)
+        records = [step // every for step in config.transition_steps]
+        energy = found.energy[records]
+        for step, values in zip(config.transition_steps, energy):
+            yield f"sentences/energy_{step}", float(values.mean())
+        write_transition(
+            os.path.join(context.directory, "transition.txt"), Transition(
+                config.transition_steps, energy,
+                [texts(found.x[record][:_NUM_SHOWN]) for record in records],
+                model.generation.num_steps),
+            f"Prior chains of a model of {context.data.name}")
+        yield "sentences/transition", "transition.txt"
+    x = np.asarray(context.data.to_model(
+        context.data.x_test[:2 * _NUM_SHOWN]))
+    first, last = x[:len(x) // 2], x[len(x) // 2:][:len(x) // 2]
+    lines = model.interpolate(first, last, _NUM_POINTS, config.seed)
+    write_interpolation(
+        os.path.join(context.directory, "interpolation.txt"),
+        [texts(line) for line in lines], list(zip(texts(first), texts(last))),
+        "Lines between the latents of held-out sequences of "
+        f"{context.data.name}")
+    yield "sentences/interpolation", "interpolation.txt"
+
+
+def write_transition(path: str, shown: Transition, title: str) -> None:
+    """Writes each chain's sentences as it moves from p0 to the prior.
+
+    As the tables of Pang et al. 2020, arXiv:2006.08205: moves, energy and
+    sentence; above them the energy of all chains at the same moves.
+
+    Args:
+        path: File ending in .txt.
+        shown: What to write.
+        title: One line.
+
+    Raises:
+        ValueError: If numbers of records or chains don't agree.
+    """
+    energy = np.asarray(shown.energy, np.float64)
+    counts = {len(row) for row in shown.sentences}
+    if (energy.ndim != 2 or not len(shown.steps) or len(counts) != 1
+            or not len(shown.steps) == len(energy) == len(shown.sentences)
+            or not 1 <= max(counts) <= energy.shape[1]):
+        raise ValueError(
+            "steps, energy and sentences must have a row for every record, "
+            "and from 1 sentence to as many as there are energies in each, "
+            f"got {len(shown.steps)} steps, energy {list(energy.shape)} and "
+            f"sentences {[len(row) for row in shown.sentences]}.")
+    steps = [f"{step}*" if step == shown.trained_steps else str(step)
+             for step in shown.steps]
+    lines = [title, "", f"Energy of {energy.shape[1]} chains, in nats "
+             "(* steps as trained):"]
+    lines += _table(["steps", "mean", "standard deviation", "lowest",
+                     "highest"],
+                    [[step, *(f"{value:.3f}" for value in (
+                        row.mean(), row.std(), row.min(), row.max()))]
+                     for step, row in zip(steps, energy)])
+    for chain in range(max(counts)):
+        lines += ["", f"Chain {chain + 1}:", *_table(
+            ["steps", "energy", "sentence"],
+            [[step, f"{row[chain]:.3f}", sentences[chain]] for
+             step, row, sentences in zip(steps, energy, shown.sentences)])]
+    _write(path, lines)
+
+
+def write_interpolation(path: str, lines_of: Sequence[Sequence[str]],
+                        ends: Sequence[tuple[str, str]], title: str) -> None:
+    """Writes the sentences on lines between latents of pairs of sentences.
+
+    Args:
+        path: File ending in .txt.
+        lines_of: For each pair the sentences from its first latent to its
+            last, [pairs][points], at least 2 points.
+        ends: The pairs of sentences whose latents these are.
+        title: One line.
+
+    Raises:
+        ValueError: If lines and pairs are not as many, or a line is short.
+    """
+    if len(lines_of) != len(ends) or not ends or any(
+            len(sentences) < 2 for sentences in lines_of):
+        raise ValueError(
+            "lines_of must hold at least 2 sentences for each pair in ends, "
+            f"got {[len(sentences) for sentences in lines_of]} for "
+            f"{len(ends)}.")
+    lines = [title]
+    for i, ((first, last), sentences) in enumerate(zip(ends, lines_of)):
+        rows = [["first", first]]
+        rows += [[f"{k / (len(sentences) - 1):.2f}", sentence]
+                 for k, sentence in enumerate(sentences)]
+        lines += ["", f"Pair {i + 1}:", *_table(
+            ["position", "sentence"], [*rows, ["last", last]])]
+    _write(path, lines)
+
+
+def _table(head, rows) -> list[str]:
+    """Columns right-aligned, the last left: a sentence has any length."""
+    rows = [head, *rows]
+    rows = [[*row[:-1], _one_line(row[-1])] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    is_text = head[-1] == "sentence"
+    if is_text:
+        widths[-1] = 0
+    return ["  ".join(
+        cell.ljust(width) if is_text and k == len(widths) - 1
+        else cell.rjust(width)
+        for k, (cell, width) in enumerate(zip(row, widths))).rstrip()
+        for row in rows]
+
+
+def _one_line(text: str) -> str:
+    """Shows control characters, which would break the columns; an empty
+    sentence as (empty)."""
+    return "".join(
+        character if unicodedata.category(character)[0] not in "CZ"
+        or character == " " else repr(character)[1:-1]
+        for character in text) or "(empty)"
+
+
+def _write(path, lines):
+    with atomic_path(path) as temporary:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")

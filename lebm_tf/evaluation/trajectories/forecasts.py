@@ -1,0 +1,198 @@
+"""Predicted futures of held-out agents against what came."""
+
+import os
+from typing import Any, Iterator, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.datasets.trajectories.data import Tracks, TrajectoryData
+from lebm_tf.datasets.trajectories.transforms import in_scene, normalised
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation.evaluator import Context, Metric
+from lebm_tf.evaluation.images.reconstruction import standard_error
+from lebm_tf.evaluation.trajectories.baseline import constant_velocity_samples
+from lebm_tf.evaluation.trajectories.collisions import collision_rate
+from lebm_tf.evaluation.trajectories.metrics import (
+    PROTOCOLS, kde_nll, minimum_errors, miss_rate)
+from lebm_tf.evaluation.trajectories.pictures import Scene, save_scenes
+
+# Argoverse's 2 m and TrajNet++'s 0.2 m; about as far in Stanford Drone's
+# videos, of 0.03 to 0.04 m a pixel.
+MISS_DISTANCES = {"m": 2.0, "px": 50.0}
+COLLISION_DISTANCES = {"m": 0.2, "px": 5.0}
+_ROWS = 512  # Agents whose groups are looked at together, about.
+_NUM_SCENES = 9
+
+
+class Paths(NamedTuple):
+    """What a model holds possible, in the unit of the data.
+
+    Attributes:
+        predictions: float64 [N, K, future_length, 2].
+        plans: Their way-points, float64 [N, K, plan_steps, 2].
+        energy: E(z, past) of each, in nats, float32 [N, K].
+    """
+    predictions: np.ndarray
+    plans: np.ndarray
+    energy: np.ndarray
+
+
+def check(context: Context) -> None:
+    """Raises InputError unless the data are trajectories."""
+    if not isinstance(context.data, TrajectoryData):
+        raise InputError("evaluator trajectories needs trajectories, got "
+                         f"{context.data.name}.")
+
+
+def run(model: Any, context: Context) -> Iterator[Metric]:
+    """Errors of K predictions of every held-out agent, in the unit of the
+    data, by both protocols of `trajectory_metrics`; and beside them those of
+    constant velocity, as many paths, turned by random angles.
+
+    Raises:
+        InputError: As `check`.
+    """
+    check(context)
+    data, config = context.data, context.config
+    tracks, count = data.part("test"), config.num_paths
+    paths = predict(model, data, tracks, count, config.seed)
+    yield "trajectories/unit", data.unit
+    yield "trajectories/num_agents", len(tracks.past)
+    yield "trajectories/num_paths", count
+    steps = model.likelihood.generator.plan_steps
+    yield from _measured("trajectories", paths.predictions, paths.plans,
+                         steps, context)
+    yield "trajectories/energy", float(paths.energy.mean())
+    straight = constant_velocity_samples(
+        tracks.past, data.future_length, count, config.seed).predictions
+    yield from _measured("trajectories/constant_velocity", straight, None,
+                         steps, context)
+    one = minimum_errors(constant_velocity_samples(
+        tracks.past, data.future_length, 1, 0, 1e-9).predictions,
+        tracks.future)
+    yield "trajectories/constant_velocity/one_path_ade", float(one.ade.mean())
+    yield "trajectories/constant_velocity/one_path_fde", float(one.fde.mean())
+    distance = (config.collision_distance or COLLISION_DISTANCES[data.unit])
+    yield "trajectories/true_collision_rate", collision_rate(
+        tracks.future[:, None], tracks.group, distance, tracks.start,
+        data.frame_step)
+    if config.watch_test and data.final is not None:
+        paths = predict(model, data, data.final, count, config.seed)
+        for name, value in _errors(
+                paths.predictions, paths.plans, data.final, steps):
+            yield f"trajectories/watched_test_{name}", value
+    if context.directory:
+        write_picture(data, tracks, paths, context)
+
+
+def predict(model: Any, data: TrajectoryData, tracks: Tracks, num_paths: int,
+            seed: int, context: Any = None, **options) -> Paths:
+    """K paths of every agent.
+
+    Args:
+        model: Of the family trajectory.
+        data: What `tracks` are a part of.
+        tracks: Agents; those of a group see each other.
+        num_paths: K, at least 1.
+        seed: Any int.
+        context: What `contexts` gives of them, if it is at hand.
+        **options: num_steps and temperature, as of the model's `sample`.
+    """
+    if context is None:
+        context = contexts(model, data, tracks)
+    condition = tf.nest.map_structure(
+        lambda leaf: np.repeat(leaf, num_paths, axis=0), context)
+    samples = model.sample(len(tracks.past) * num_paths, seed,
+                           condition=condition, **options)
+    plans = _plans(model, samples.z, condition)
+
+    def placed(positions):
+        return in_scene(positions.astype(np.float64).reshape(
+            -1, num_paths, *positions.shape[1:]), tracks.past, data.scale)
+    return Paths(placed(samples.x), placed(plans),
+                 samples.energy.reshape(-1, num_paths))
+
+
+def contexts(model: Any, data: TrajectoryData, tracks: Tracks) -> Any:
+    """The condition of every agent, nest of [N, ...]; whole groups at once,
+    so that it depends on an agent's group alone."""
+    order = np.argsort(tracks.group, kind="stable")
+    group = tracks.group[order]
+    first = np.flatnonzero(np.diff(group, prepend=-1))
+    # A piece ends where a group does.
+    cuts = [first[i] for i in range(1, len(first))
+            if first[i] // _ROWS != first[i - 1] // _ROWS]
+    past = normalised(tracks.past, tracks.past, data.scale).astype(np.float32)
+    step = tf.function(model.context, reduce_retracing=True, autograph=False)
+    pieces = [tf.nest.map_structure(np.asarray, step({
+        "past": tf.constant(past[rows]),
+        "group": tf.constant(tracks.group[rows])}))
+        for rows in np.split(order, cuts)]
+    back = np.argsort(order)
+    return tf.nest.map_structure(
+        lambda *leaves: np.concatenate(leaves)[back], *pieces)
+
+
+def _plans(model, z, condition) -> np.ndarray:
+    """Way-points of latents, [rows, plan_steps, 2]."""
+    forecaster = model.likelihood.generator
+    step = tf.function(
+        lambda z, condition: forecaster.forecast(z, condition).plan,
+        reduce_retracing=True, autograph=False)
+    size = model.inference_batch
+    return np.concatenate([
+        step(*tf.nest.map_structure(
+            lambda leaf: tf.constant(leaf[i:i + size]), (z, condition)))
+        for i in range(0, len(z), size)])
+
+
+def _errors(predictions, plans, tracks, steps) -> Iterator[Metric]:
+    """Means by both protocols, with their standard errors."""
+    for protocol, errors in PROTOCOLS.items():
+        more = (plans, steps) if protocol == "nearest_plan" else ()
+        found = errors(predictions, tracks.future, *more)
+        for key, values in found._asdict().items():
+            yield f"{protocol}_{key}", float(values.mean())
+            yield (f"{protocol}_{key}_standard_error",
+                   standard_error(values))
+
+
+def _measured(prefix, predictions, plans, steps, context) -> Iterator[Metric]:
+    """All that is measured of predictions."""
+    data, config = context.data, context.config
+    tracks = data.part("test")
+    for name, value in _errors(predictions, plans, tracks, steps):
+        yield f"{prefix}/{name}", value
+    distance = config.miss_distance or MISS_DISTANCES[data.unit]
+    yield f"{prefix}/miss_rate", miss_rate(
+        predictions, tracks.future, distance)
+    yield f"{prefix}/miss_distance", distance
+    if predictions.shape[1] > 2:  # A density in the plane needs three.
+        yield f"{prefix}/kde_nll", kde_nll(predictions, tracks.future)
+    distance = config.collision_distance or COLLISION_DISTANCES[data.unit]
+    yield f"{prefix}/collision_rate", collision_rate(
+        predictions, tracks.group, distance, tracks.start, data.frame_step)
+    yield f"{prefix}/collision_distance", distance
+
+
+def write_picture(data: TrajectoryData, tracks: Tracks, paths: Paths,
+                  context: Context) -> str:
+    """Writes trajectories.png, agents spread evenly over the held-out part
+    with their paths coloured by energy, and returns its name."""
+    rows = np.unique(np.linspace(
+        0, len(tracks.past) - 1, _NUM_SCENES).astype(int))
+    save_paths(os.path.join(context.directory, "trajectories.png"), data,
+               tracks.take(rows), Paths(*(values[rows] for values in paths)))
+    return "trajectories.png"
+
+
+def save_paths(path: str, data: TrajectoryData, tracks: Tracks, paths: Paths
+               ) -> None:
+    """Draws what was observed, what came and what is predicted, a panel an
+    agent, into a file ending in .png."""
+    save_scenes(path, [
+        Scene(f"{tracks.scene[i]}, frame {tracks.start[i]}",
+              tracks.past[i:i + 1], tracks.future[i:i + 1],
+              paths.predictions[i:i + 1], paths.energy[i:i + 1])
+        for i in range(len(tracks.past))], data.unit)

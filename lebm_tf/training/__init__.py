@@ -1,0 +1,1 @@
+"""How a model is fitted: steps, checkpoints, work directories, healing."""

@@ -1,0 +1,174 @@
+"""What a checkpoint holds: all that a run needs to go on exactly.
+
+Parameters, every optimizer, chain banks and the step. Nothing random: seeds
+follow from the step. `tf.train.Checkpoint(model=model)` would leave out the
+optimizers, which live in a dict.
+"""
+
+import os
+import re
+import shutil
+
+from absl import logging
+import tensorflow as tf
+
+from lebm_tf.errors import InputError
+from lebm_tf.models import EnergyModel, averaging
+from lebm_tf.training import provenance
+
+
+class Checkpoints:
+    """The checkpoints of one work directory, ckpt-STEP each.
+
+    TensorFlow writes the index of a checkpoint last, so what has one is
+    whole. No state file is kept beside that could be lost or contradict.
+
+    Args:
+        model: A compiled model.
+        directory: Folder of the checkpoints; made at the first save.
+        max_to_keep: How many of the newest stay; 0 for all, see `keep`.
+        margin: The newest that is this many steps old stays as well.
+    """
+
+    def __init__(self, model: EnergyModel, directory: str,
+                 max_to_keep: int = 3, margin: int = 0):
+        self.model, self.directory = model, directory
+        self.checkpoint = tf.train.Checkpoint(
+            **items(model), record=provenance.Record(model.recipe))
+        # Of the versions that wrote no record.
+        self.unrecorded = tf.train.Checkpoint(**items(model))
+        self.max_to_keep, self.margin = max_to_keep, margin
+
+    def steps(self) -> list[int]:
+        """Steps of the whole checkpoints, in order."""
+        return steps(self.directory)
+
+    def save(self) -> str:
+        """Writes a checkpoint named by the step; returns its path.
+
+        Raises:
+            InputError: If it could not be written; the older ones stay.
+        """
+        path = os.path.join(self.directory, f"ckpt-{int(self.model.step)}")
+        try:
+            self.checkpoint.write(path)
+            self._tidy()
+        except (tf.errors.OpError, OSError) as error:
+            raise InputError(
+                f"a checkpoint could not be written to {self.directory}: "
+                f"{_one_line(error)}") from error
+        return path
+
+    def restore(self) -> int:
+        """Restores the newest checkpoint; returns its step, 0 if none.
+
+        One that is damaged is reported, and the one before it used.
+
+        Raises:
+            InputError: If none can be read into this model, or the newest
+                belongs to another one or to a newer version of the library.
+        """
+        unread = []
+        for step in reversed(steps(self.directory)):
+            path = os.path.join(self.directory, f"ckpt-{step}")
+            try:
+                self._read(path)
+            except InputError:
+                raise
+            except (tf.errors.OpError, AssertionError, IndexError, ValueError
+                    ) as error:  # A reader says IndexError of a cut file.
+                unread.append(f"the checkpoint {path} can't be read into this "
+                              f"model: {_one_line(error)}")
+                continue
+            for message in unread:
+                logging.warning("%s", message)
+            return int(self.model.step)
+        if unread:
+            raise InputError(unread[0])
+        return 0
+
+    def _read(self, path: str) -> None:
+        reader = tf.train.load_checkpoint(path)
+        recorded = reader.has_tensor(provenance.KEY)
+        if recorded:
+            provenance.check(reader.get_tensor(provenance.KEY),
+                             self.model.recipe, path)
+        status = (self.checkpoint if recorded else self.unrecorded).read(path)
+        status.assert_existing_objects_matched()
+        status.assert_consumed()
+        averaging.forget(self.model)
+
+    def remove_after(self, step: int) -> None:
+        """Removes the checkpoints of later steps."""
+        for later in [s for s in self.steps() if s > step]:
+            _remove(os.path.join(self.directory, f"ckpt-{later}"))
+
+    def clean(self) -> None:
+        """Removes what a killed process left; no other may be writing."""
+        if not os.path.isdir(self.directory):
+            return
+        whole = {f"ckpt-{step}" for step in self.steps()}
+        for entry in os.listdir(self.directory):
+            path = os.path.join(self.directory, entry)
+            if re.fullmatch(r"ckpt-\d+_temp.*", entry) and os.path.isdir(path):
+                shutil.rmtree(path)
+            elif re.match(r"ckpt-\d+\.", entry) and (
+                    entry.partition(".")[0] not in whole
+                    or ".tempstate" in entry):
+                os.remove(path)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Removes all but those that shall stay."""
+        known = self.steps()
+        kept = known[-self.max_to_keep:]
+        if known and self.margin:
+            kept += [s for s in known if s <= known[-1] - self.margin
+                     ][-1:] or known[:1]
+        self.keep(kept)
+
+    def keep(self, kept) -> None:
+        """Removes the checkpoints of all steps but these."""
+        for old in set(self.steps()) - set(kept):
+            _remove(os.path.join(self.directory, f"ckpt-{old}"))
+
+
+def steps(directory: str) -> list[int]:
+    """Steps of the whole checkpoints in a folder, in order."""
+    if not os.path.isdir(directory):
+        return []
+    found = (re.fullmatch(r"ckpt-(\d+)\.index", name)
+             for name in os.listdir(directory))
+    return sorted(int(match[1]) for match in found if match)
+
+
+def items(model: EnergyModel) -> dict:
+    """Name -> object, all of it trackable.
+
+    Variables, not their layers: TensorFlow does not look into the lists of
+    layers or variables that a Keras layer holds, and tells nobody.
+    """
+    found = {"step": model.step}
+    for part, layers in model.parts.items():
+        for i, layer in enumerate(layers):
+            found[f"part_{part}_{i}"] = layer.variables
+    for part, optimizer in model.optimizers.items():
+        found[f"optimizer_{part}"] = optimizer
+    for i, bank in enumerate(model.banks):
+        found[f"bank_{i}"] = bank.variables
+    for i, density in enumerate(model.fitted):
+        found[f"fitted_{i}"] = density.variables
+    return found
+
+
+def _remove(path: str) -> None:
+    """Removes a checkpoint, its index first: then it is none."""
+    os.remove(path + ".index")
+    folder, name = os.path.split(path)
+    for entry in os.listdir(folder):
+        if entry.startswith(name + ".data-"):
+            os.remove(os.path.join(folder, entry))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,158 @@
+"""Divergence: noticed at once, named, and undone.
+
+An energy that sharpens faster than its chains can follow explodes within some
+ten steps, long before anything is NaN: E(z-) runs away from E(z+), then
+gradients and states follow. So every logged value has a bound, see
+`configuration.run.RunConfig`. They are far above what healthy runs show
+(README) and far below what float32 holds.
+"""
+
+import math
+import os
+from typing import Mapping
+
+from absl import logging
+import keras
+
+from lebm_tf import files
+from lebm_tf.configuration.run import RunConfig
+from lebm_tf.errors import DivergedError
+from lebm_tf.models import EnergyModel
+from lebm_tf.training.checkpoint import Checkpoints
+
+# Steps that a divergence takes to show: a checkpoint as near as this to it
+# may hold what is about to explode.
+MARGIN = 20
+
+_CHAINS = ("positive/", "negative/")
+
+
+def excesses(logs: Mapping[str, float], run: RunConfig) -> list[str]:
+    """What is not finite or beyond its bound, in words; empty if all is well.
+
+    Args:
+        logs: What `train_step` returned.
+        run: Holds the bounds.
+    """
+    bad = [name for name, value in logs.items() if not math.isfinite(value)]
+    if bad:
+        return [f"{', '.join(bad)} not finite"]
+    found = []
+
+    def check(name, value, bound):
+        limit = getattr(run, bound)
+        if limit and abs(value) > limit:
+            found.append(f"{name} {value:.3g} beyond {bound} {limit:.3g}")
+    energies = {}
+    for name, value in logs.items():
+        if name.startswith(_CHAINS) and name.endswith("/energy"):
+            check(name, value, "max_energy")
+            energies[name] = value
+        elif name.startswith(_CHAINS) and name.endswith("/displacement"):
+            check(name, value, "max_displacement")
+        elif name.startswith("gradient_norm/"):
+            check(name, value, "max_gradient_norm")
+    if len(energies) == 2:
+        positive, negative = (energies[f"{kind}energy"] for kind in _CHAINS)
+        check("positive/energy - negative/energy", positive - negative,
+              "max_energy_gap")
+    return found
+
+
+class StopOnDivergence(keras.callbacks.Callback):
+    """Raises DivergedError at the first step that is not well.
+
+    Must come before whatever keeps the state: nothing of that step is kept.
+
+    Args:
+        run: Holds the bounds.
+    """
+
+    def __init__(self, run: RunConfig):
+        super().__init__()
+        self.run = run
+
+    def on_train_batch_end(self, batch, logs=None):
+        found = excesses(logs, self.run)
+        if not found:
+            return
+        step, reason = int(self.model.step), "; ".join(found)
+        chains = ", ".join(f"{name} {value:.3g}" for name, value in
+                           logs.items() if name.startswith(_CHAINS))
+        raise DivergedError(
+            step, reason,
+            f"diverged at step {step}: {reason}; chains: {chains}. No "
+            "checkpoint was made of it. Lower the learning rate of the "
+            "energy, or the step_size of the chains.")
+
+
+class Rollbacks:
+    """Goes back to a good checkpoint, and remembers how often.
+
+    What is remembered, not the checkpoints, says how often a run was rolled
+    back: a checkpoint is older than the divergence that leads back to it. It
+    is written after the checkpoints that led there are gone and before the
+    next step, so a run killed at any moment diverges again in the same way,
+    or goes on as if it had not been killed.
+
+    Args:
+        model: The model in training.
+        checkpoints: Its checkpoints; there must be one when it diverges.
+        limit: How often to go back, at least 0.
+        path: JSON file of the records; "" keeps them in memory.
+    """
+
+    def __init__(self, model: EnergyModel, checkpoints: Checkpoints,
+                 limit: int, path: str = ""):
+        self.model, self.checkpoints = model, checkpoints
+        self.limit, self.path = limit, path
+        self.records = read(path)
+        model.rollbacks.assign(len(self.records))
+
+    def roll_back(self, error: DivergedError) -> None:
+        """Restores a state well before `error`, with other noise and half
+        the learning rate of the energy.
+
+        Raises:
+            DivergedError: If that was done as often as is allowed.
+        """
+        if len(self.records) >= self.limit:
+            if not self.limit:
+                raise error
+            raise DivergedError(
+                error.step, error.reason,
+                f"gave up after {len(self.records)} rollbacks "
+                f"(max_rollbacks): {error}") from error
+        self.checkpoints.remove_after(self._choose(error.step))
+        step = self.checkpoints.restore()
+        self.records.append(
+            {"step": error.step, "to": step, "reason": error.reason})
+        if self.path:
+            files.write_json(self.path, self.records)
+        self.model.rollbacks.assign(len(self.records))
+        logging.warning("%s; energy learning rate x %g, other noise.",
+                        describe(self.records)[-1], 0.5**len(self.records))
+
+    def _choose(self, step: int) -> int:
+        """The step to go back to.
+
+        The newest checkpoint that is old enough; one before it if that is
+        where the last rollback went: what was restored there diverged again
+        before it came to another good checkpoint.
+        """
+        known = self.checkpoints.steps()
+        good = [s for s in known if s <= step - MARGIN] or known[:1]
+        if self.records and good[-1] == self.records[-1]["to"]:
+            good = good[:-1] or good
+        return good[-1]
+
+
+def read(path: str) -> list[dict]:
+    """The records that `Rollbacks` keeps in a file; none without a file."""
+    return files.read_json(path) if path and os.path.exists(path) else []
+
+
+def describe(records: list[dict]) -> list[str]:
+    """Each rollback as a line."""
+    return [f"rollback {i} from step {record['step']} to {record['to']}: "
+            f"{record['reason']}" for i, record in enumerate(records, 1)]

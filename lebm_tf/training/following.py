@@ -1,0 +1,53 @@
+"""How the other workers follow the chief, who alone restores and decides."""
+
+from typing import Callable
+
+import keras
+
+from lebm_tf.models import EnergyModel, replication
+from lebm_tf.training.checkpoint import items
+
+
+def variables(model: EnergyModel) -> list:
+    """All that training goes on from, in a fixed order: what a checkpoint
+    holds, and the number of rollbacks, which one does not."""
+    found = [model.rollbacks]
+    for item in items(model).values():
+        kept = getattr(item, "variables", item)
+        found += kept if isinstance(kept, (list, tuple)) else [kept]
+    return found
+
+
+def agreed(model: EnergyModel, is_over: Callable[[], bool]) -> bool:
+    """Gives all workers the chief's state, then its answer for it.
+
+    Args:
+        model: The model, built under a strategy.
+        is_over: Whether training is; what it says counts on the chief.
+    """
+    strategy = model.distribute_strategy
+    if strategy.cluster_resolver is None:
+        return is_over()
+    replication.broadcast(variables(model), strategy)
+    return bool(replication.agreed(int(is_over()), strategy))
+
+
+class FollowStop(keras.callbacks.Callback):
+    """Stops all workers where the chief's measurements stop it.
+
+    Comes after `Validation`.
+
+    Args:
+        every: Steps between two measurements.
+    """
+
+    def __init__(self, every: int):
+        super().__init__()
+        self.every = every
+
+    def on_train_batch_end(self, batch, logs=None):
+        strategy = self.model.distribute_strategy
+        if (strategy.cluster_resolver is not None
+                and int(self.model.step) % self.every == 0):
+            self.model.stop_training = bool(replication.agreed(
+                int(self.model.stop_training), strategy))

@@ -1,0 +1,129 @@
+"""Measurements during training, on data that nothing is learned from.
+
+The rows are kept in validation.json, and the best checkpoint beside the last
+ones. Both follow the checkpoint that a run goes on from, so a run that was
+killed or rolled back measures, chooses and stops as if it had not been.
+"""
+
+import os
+
+import keras
+import tensorflow as tf
+
+from lebm_tf import files
+from lebm_tf.configuration.run import RunConfig
+from lebm_tf.datasets import ImageData
+from lebm_tf.datasets.validation_split import validation_view
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation import Context, EvaluationConfig, check, evaluate
+from lebm_tf.evaluation.selection import check_metric, improvements
+from lebm_tf.models import EnergyModel, averaging
+from lebm_tf.training import workdir as workdirs
+from lebm_tf.training.callbacks import History
+from lebm_tf.training.checkpoint import Checkpoints
+from lebm_tf.training.fit_codes import fit_codes
+
+
+class Validation(keras.callbacks.Callback):
+    """Measures every `evaluate_every` steps, keeps the best, stops early.
+
+    Comes after `StopOnDivergence` and `History`, before `Checkpointing`: a
+    checkpoint never is of a step whose measurement is not written down.
+
+    Args:
+        model: The model in training.
+        data: With a validation part.
+        run: What to measure, when, and what to choose by.
+        config: How much to measure.
+        workdir: Where rows and the best checkpoint go; "" keeps rows only.
+
+    Raises:
+        InputError: If the model or the data lack what a measurement needs.
+    """
+
+    def __init__(self, model: EnergyModel, data: ImageData, run: RunConfig,
+                 config: EvaluationConfig, workdir: str = ""):
+        super().__init__()
+        self.set_model(model)
+        self.data, self.run, self.rows, self.history = data, run, [], None
+        self.metric = run.early_stop
+        self.names = run.validation_evaluators
+        if self.metric:
+            check_metric(self.metric)
+            if not workdir:
+                raise InputError("early_stop needs a workdir to keep the best "
+                                 "checkpoint in, got none.")
+            evaluator = self.metric.partition("/")[0]
+            self.names = self.names or (evaluator,)
+            if evaluator not in self.names:
+                raise InputError(
+                    "validation_evaluators must hold that of early_stop, "
+                    f"{evaluator}, got {', '.join(self.names)}.")
+        elif not self.names:
+            chosen = run.evaluators or workdirs.family_of(run).EVALUATORS
+            self.names = tuple(n for n in chosen if n != "pictures")
+        path = workdir and os.path.join(workdir, "features_validation.npz")
+        self.context = Context(
+            validation_view(data), config, anomaly_label=run.anomaly_label,
+            classifier_path=path)
+        check(self.names, self.context, model)
+        self.path = workdir and os.path.join(workdir, workdirs.VALIDATION)
+        self.checkpoints, self.best = None, Checkpoints(
+            model, os.path.join(workdir, workdirs.BEST), max_to_keep=0)
+
+    def begin(self, history: History, checkpoints: Checkpoints | None) -> None:
+        """Takes note of what else keeps the run; before `fit`, restored."""
+        self.history, self.checkpoints = history, checkpoints
+        if self.path and os.path.exists(self.path):
+            self.rows = files.read_json(self.path)
+        if self.path:
+            self.best.clean()
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Forgets what later steps measured; they will be made again."""
+        step = int(self.model.step)
+        self.rows = [row for row in self.rows if row["step"] <= step]
+        if self.path:
+            self.best.remove_after(step)
+
+    def is_over(self) -> bool:
+        """Whether patience is at its end."""
+        if not self.run.patience or not self.rows:
+            return False
+        better = improvements(self.rows, self.metric)
+        since = sum(row["step"] > max(better, default=0) for row in self.rows)
+        return since >= self.run.patience
+
+    def on_train_begin(self, logs=None):
+        self.rewind()  # A rollback begins anew.
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.step)
+        if step % self.run.evaluate_every:
+            return
+        with averaging.averaged(self.model):
+            fit_codes(self.model, self.data)
+            measured = evaluate(self.model, self.context, self.names)
+        numbers = {name: value for name, value in measured.items()
+                   if not isinstance(value, str)}
+        self.rows.append({"step": step, **numbers})
+        self._keep(step)
+        if self.history.writer:
+            with self.history.writer.as_default():
+                for name, value in numbers.items():
+                    tf.summary.scalar(f"validation/{name}", value, step)
+        if self.is_over():
+            self.model.stop_training = True
+
+    def _keep(self, step):
+        if not self.path:
+            return
+        files.write_json(self.path, self.rows)
+        better = improvements(self.rows, self.metric) if self.metric else []
+        if not better or better[-1] != step:
+            return
+        self.best.save()
+        # A run that goes on from an older checkpoint needs the best up to it.
+        self.best.keep({max(s for s in better if s <= last) for last in
+                        [*self.checkpoints.steps(), step] if better[0] <= last})

@@ -1,0 +1,278 @@
+"""A work directory: one run, its configuration and its model."""
+
+import os
+from typing import Any, NamedTuple
+
+from absl import logging
+
+import lebm_tf
+from lebm_tf import files, processor
+from lebm_tf.configuration import fields as configuration
+from lebm_tf.configuration.run import RunConfig
+from lebm_tf.datasets import ImageData, SequenceData, Vocabulary, load_dataset
+from lebm_tf.datasets.images.anomaly_split import anomaly_split
+from lebm_tf.datasets.labelled import label_split
+from lebm_tf.datasets.sequences import properties
+from lebm_tf.datasets.validation_split import validation_split
+from lebm_tf.errors import InputError, nearest
+from lebm_tf.evaluation import EvaluationConfig
+from lebm_tf.families import FAMILIES, DataSpec, build
+from lebm_tf.models import EnergyModel, averaging
+from lebm_tf.training import checkpoint as checkpoints, provenance
+from lebm_tf.training.locking import LOCK
+
+CONFIG, CHECKPOINTS = "config.json", "checkpoints"
+PICTURES, METRICS = "pictures", "metrics.json"
+ROLLBACKS, BEST, VALIDATION = "rollbacks.json", "best", "validation.json"
+VOCABULARY = "vocabulary.json"
+
+# A run may go on with other values of these.
+_MAY_CHANGE = {"workdir", "data_dir", "train_steps", "log_every",
+               "checkpoint_every", "strategy", "replicas", "cluster",
+               "cluster_timeout", "cluster_selector", "cluster_workers",
+               "on_divergence", "max_rollbacks", "max_energy",
+               "max_energy_gap", "max_displacement", "max_gradient_norm",
+               "patience", "evaluators", "baseline", "prior_jit_compile",
+               "posterior_jit_compile"}
+
+
+class Run(NamedTuple):
+    """A resolved run.
+
+    Attributes:
+        run: What the run needs besides its model.
+        model: The family's configuration.
+        data: What the data look like.
+        evaluation: How to measure it, if not told otherwise.
+    """
+    run: RunConfig
+    model: Any
+    data: DataSpec
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+def load_data(run: RunConfig, expected: DataSpec | None = None
+              ) -> ImageData | SequenceData:
+    """The data set of a run, with its anomalous class left out if any.
+
+    Raises:
+        InputError: If it is not there, or not what was trained on.
+    """
+    data = load_dataset(
+        run.dataset, data_dir=run.resolved_data_dir(),
+        image_size=run.image_size, crop=run.crop, max_length=run.max_length,
+        vocabulary_size=run.vocabulary_size,
+        invalid_smiles=run.invalid_smiles, trajectories=run.trajectories,
+        label_column=run.label_column)
+    if run.anomaly_label >= 0:
+        data = anomaly_split(data, run.anomaly_label)
+    if run.validation_fraction:
+        data = validation_split(data, run.validation_fraction)
+    if run.property:
+        data = properties.with_property(data, run.property)
+    if run.num_labels:
+        if not getattr(family_of(run), "LEARNS_FROM_LABELS", False):
+            raise InputError("num_labels must be 0 for the family "
+                             f"{run.family}, which learns from no label, got "
+                             f"{run.num_labels}.")
+        data = label_split(
+            data, run.num_labels, seed=run.label_seed,
+            stratified=run.label_stratified,
+            batch_size=run.labelled_batch_size or run.batch_size)
+    if expected is not None and DataSpec.of(data) != expected:
+        raise InputError(f"{run.dataset} must be what the run was trained on, "
+                         f"{expected}, got {DataSpec.of(data)}.")
+    return data
+
+
+def family_of(run: RunConfig):
+    """The module of a run's family.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    if run.family not in FAMILIES:
+        raise InputError(
+            f"--family must be one of {', '.join(FAMILIES)}, got "
+            f"{run.family!r}{nearest(run.family, FAMILIES)}.")
+    return FAMILIES[run.family]
+
+
+def build_run(resolved: Run, **networks) -> EnergyModel:
+    """The compiled model of a run; `networks` as of `families.build`.
+
+    Raises:
+        InputError: If the model does not fit the data.
+    """
+    run = resolved.run
+    return build(run.family, resolved.model, resolved.data,
+                 batch_size=run.batch_size, seed=run.seed,
+                 precision=run.precision, loss_scale=run.loss_scale,
+                 **networks)
+
+
+def check(workdir: str, resolved: Run) -> None:
+    """Finds out whether `write` would refuse; writes nothing.
+
+    Raises:
+        InputError: If the folder belongs to another run, or to something
+            else.
+    """
+    path = os.path.join(workdir, CONFIG)
+    if os.path.exists(path):
+        _check_same(workdir, read(workdir), resolved)
+    elif os.path.isdir(workdir):
+        others = set(os.listdir(workdir)) - {LOCK}
+        if others:
+            raise InputError(
+                f"{workdir} must be empty, new or the work directory of this "
+                f"run, got a folder with {len(others)} entries and no "
+                f"{CONFIG}.")
+
+
+def write(workdir: str, resolved: Run,
+          vocabulary: Vocabulary | None = None) -> None:
+    """Saves the configuration, or checks that the folder holds this one.
+
+    Args:
+        workdir: The folder.
+        resolved: The run.
+        vocabulary: What its tokens stand for, if it has any.
+
+    Raises:
+        InputError: As `check`, or if the folder holds another vocabulary.
+    """
+    check(workdir, resolved)
+    path = os.path.join(workdir, VOCABULARY)
+    if vocabulary is not None:
+        if os.path.exists(path) and read_vocabulary(workdir) != vocabulary:
+            raise InputError(f"{path} must be the vocabulary of the data, got "
+                             "another; the data have changed.")
+        files.write_json(path, vocabulary.to_dict())
+    path = os.path.join(workdir, CONFIG)
+    begun = files.read_json(path) if os.path.exists(path) else {}
+    cpu = begun.get("processor") or processor.describe()
+    if cpu["onednn"] != processor.onednn_is_on():
+        logging.warning(
+            "%s was begun %s oneDNN: its weights will equal those of a run "
+            "that was never stopped up to rounding only; %s=%d would keep them "
+            "equal bit for bit on one machine.", workdir,
+            "with" if cpu["onednn"] else "without", processor.ONEDNN,
+            cpu["onednn"])
+    files.write_json(path, {
+        "version": lebm_tf.__version__, "processor": cpu,
+        "run": configuration.to_dict(resolved.run),
+        "model": configuration.to_dict(resolved.model),
+        "data": configuration.to_dict(resolved.data),
+        "evaluation": configuration.to_dict(resolved.evaluation)})
+
+
+def read(workdir: str) -> Run:
+    """The configuration of a work directory.
+
+    Raises:
+        InputError: If it is none.
+    """
+    path = os.path.join(workdir, CONFIG)
+    if not os.path.isfile(path):
+        raise InputError(
+            f"{workdir or '--workdir'} must be the work directory of a run, "
+            f"got no {CONFIG} there.")
+    try:
+        saved = files.read_json(path)
+        provenance.check_version(saved.get("version", "0"), path)
+        run = configuration.from_dict(RunConfig, saved["run"])
+        model = configuration.from_dict(family_of(run).Config, saved["model"])
+        data = DataSpec(**{**saved["data"],
+                           "shape": tuple(saved["data"]["shape"])})
+        evaluation = configuration.from_dict(
+            EvaluationConfig, saved["evaluation"])
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError,
+            ValueError) as error:
+        raise InputError(f"{path} is not the configuration of a run: "
+                         f"{error}") from error
+    return Run(run, model, data, evaluation)
+
+
+def is_classifier(resolved: Run) -> bool:
+    """Whether a run learned a classifier alone, and no p(x | z)."""
+    return getattr(resolved.model, "labels_only", False)
+
+
+def check_generates(workdir: str, resolved: Run) -> None:
+    """Refuses a run that learned a classifier alone.
+
+    Raises:
+        InputError: If it did.
+    """
+    if is_classifier(resolved):
+        raise InputError("--workdir must hold a run that learned to generate, "
+                         f"got one with --labels_only: {workdir}.")
+
+
+def read_vocabulary(workdir: str) -> Vocabulary:
+    """What the tokens of a run stand for.
+
+    Raises:
+        InputError: If the work directory holds none.
+    """
+    path = os.path.join(workdir, VOCABULARY)
+    if not os.path.isfile(path):
+        raise InputError(f"{workdir} must hold {VOCABULARY}, got none.")
+    try:
+        return Vocabulary.from_dict(files.read_json(path))
+    except (KeyError, TypeError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a vocabulary: {error}") from error
+
+
+def load(workdir: str, checkpoint: str = "", **networks) -> EnergyModel:
+    """The trained model of a work directory.
+
+    Args:
+        workdir: Where `train` kept it.
+        checkpoint: "best" by the run's early_stop, or "last"; best where the
+            run kept one if not given.
+        **networks: The custom networks it was built with, if any.
+
+    Raises:
+        InputError: If there is no run or no such checkpoint.
+    """
+    resolved = read(workdir)
+    folder = os.path.join(workdir, which(workdir, resolved.run, checkpoint))
+    if not any(checkpoints.steps(folder)):  # Step 0 is untrained.
+        raise InputError(
+            f"{workdir} must hold a trained model, got no checkpoint in "
+            f"{folder}.")
+    model = build_run(resolved, **networks)
+    checkpoints.Checkpoints(model, folder).restore()
+    averaging.install(model)
+    return model
+
+
+def which(workdir: str, run: RunConfig, checkpoint: str = "") -> str:
+    """The folder of the checkpoints that `load` takes, below `workdir`.
+
+    Raises:
+        InputError: If the run kept no best one, or there is no such name.
+    """
+    if checkpoint not in ("", "best", "last"):
+        raise InputError("--checkpoint must be best or last, got "
+                         f"{checkpoint!r}.")
+    if checkpoint == "best" and not run.early_stop:
+        raise InputError("--checkpoint must be last for a run without "
+                         f"early_stop, got 'best' of {workdir}.")
+    return BEST if run.early_stop and checkpoint != "last" else CHECKPOINTS
+
+
+def _check_same(workdir: str, old: Run, new: Run) -> None:
+    changed = {}
+    for name in ("run", "model", "data"):
+        changed.update(configuration.differences(
+            getattr(old, name), getattr(new, name)))
+    changed = {flag: values for flag, values in changed.items()
+               if flag not in _MAY_CHANGE}
+    if changed:
+        raise InputError(
+            f"{workdir} belongs to another run; it differs in "
+            f"{provenance.listed(changed)}.")
