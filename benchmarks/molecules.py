@@ -93,8 +93,9 @@ def measured(workdir: str, heat: float, chosen: MoleculeBenchmark) -> dict:
             return found["metrics"]
     runs.call(
         "lebm_tf.evaluate", f"--workdir={workdir}", "--evaluators=molecules",
-        f"--evaluation_num_samples={chosen.num_samples}",
-        f"--evaluation_token_temperature={heat}", data_dir=chosen.data_dir)
+        f"--evaluation_molecules_num_samples={chosen.num_samples}",
+        f"--evaluation_molecules_token_temperature={heat}",
+        data_dir=chosen.data_dir)
     metrics = files.read_json(path)
     found = {name: value for name, value in metrics.items()
              if name.startswith("molecules/")}

@@ -24,7 +24,7 @@ startup.import_tensorflow()
 from benchmarks import runs  # noqa: E402
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
-from lebm_tf.evaluation import EvaluationConfig  # noqa: E402
+from lebm_tf.evaluation import Settings  # noqa: E402
 from lebm_tf.train import from_flagfile, train  # noqa: E402
 
 _RUNS = {
@@ -72,7 +72,7 @@ def measure(name: str, seed: int, folder: str) -> dict:
     done = os.path.join(workdir, "metrics.json")
     metrics = files.read_json(done) if os.path.exists(done) else {}
     if "training/seconds" not in metrics:
-        metrics = train(run, model, EvaluationConfig())
+        metrics = train(run, model, Settings())
     return {column: metrics[key] for key, column in _COLUMNS.items()
             if key in metrics}
 

@@ -97,14 +97,16 @@ class TextBenchmark:
 def evaluation_flags(chosen: TextBenchmark) -> list[str]:
     """How much to measure, as flags of `lebm_tf.evaluate`."""
     return [
-        f"--evaluation_perplexity_samples={chosen.perplexity_samples}",
-        f"--evaluation_likelihood_examples={chosen.likelihood_examples}",
-        f"--evaluation_importance_samples={chosen.importance_samples}",
+        f"--evaluation_perplexity_num_samples={chosen.perplexity_samples}",
+        f"--evaluation_likelihood_num_examples={chosen.likelihood_examples}",
+        "--evaluation_likelihood_num_importance_samples="
+        f"{chosen.importance_samples}",
         "--evaluation_likelihood_proposal=encoder",
-        "--evaluation_language_model_dir="
+        "--evaluation_perplexity_language_model_dir="
         + os.path.join(chosen.workdir, chosen.setting, "language_models"),
-        *(f"--evaluation_language_model_{name}={value}" for name, value in
-          dataclasses.asdict(chosen.language_model).items())]
+        *(f"--evaluation_perplexity_language_model_{name}={value}"
+          for name, value in dataclasses.asdict(
+              chosen.language_model).items())]
 
 
 def measure(system: str, seed: int, chosen: TextBenchmark) -> None:

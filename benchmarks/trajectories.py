@@ -70,7 +70,7 @@ def measure(name: str, seed: int, chosen: TrajectoryBenchmark) -> dict:
     workdir = os.path.join(chosen.workdir, f"{name}_{seed}")
     metrics = runs.trained(
         workdir, f"--flagfile={FLAGFILES[name]}", f"--dataset={name}",
-        f"--seed={seed}", "--evaluation_watch_test",
+        f"--seed={seed}", "--evaluation_trajectories_watch_test",
         data_dir=chosen.data_dir)
     found = {key[len(PREFIX):]: value for key, value in metrics.items()
              if key.startswith(PREFIX)}

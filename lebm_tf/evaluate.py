@@ -19,11 +19,9 @@ from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.datasets import ImageData  # noqa: E402
 from lebm_tf.errors import InputError, nearest  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
-    EVALUATORS, Context, EvaluationConfig, check, evaluate)
+    EVALUATORS, Context, Evaluator, Settings, check, evaluate, settings)
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.training import workdir as workdirs  # noqa: E402
-
-PREFIX = "evaluation_"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +53,7 @@ def check_names(names, flag: str = "evaluators") -> None:
 
 
 def evaluate_model(model: EnergyModel, data: ImageData, resolved, names,
-                   chosen: EvaluationConfig, workdir: str) -> dict:
+                   chosen: Settings, workdir: str) -> dict:
     """Measures a model of a run; pictures go to WORKDIR/pictures.
 
     Args:
@@ -63,24 +61,25 @@ def evaluate_model(model: EnergyModel, data: ImageData, resolved, names,
         data: The data set of the run.
         resolved: `workdir.Run`.
         names: Keys of `EVALUATORS`; the run's, or the family's, if empty.
-        chosen: How much to measure.
+        chosen: How evaluators measure.
         workdir: Work directory.
 
     Returns:
         Flat name -> value, as joined into WORKDIR/metrics.json.
     """
-    names, context = plan(model, data, resolved, names, chosen, workdir)
+    evaluators, context = plan(model, data, resolved, names, chosen, workdir)
     metrics = merge_metrics(workdir, {
         "run/family": resolved.run.family, "run/dataset": resolved.run.dataset,
         "run/step": int(model.step)})
-    for name in names:  # Written one by one: a failure loses no other.
-        metrics = merge_metrics(workdir, evaluate(model, context, [name]))
+    for evaluator in evaluators:  # One by one: a failure loses no other.
+        metrics = merge_metrics(
+            workdir, evaluate(model, context, [evaluator]))
     return metrics
 
 
 def plan(model: EnergyModel, data: ImageData, resolved, names,
-         chosen: EvaluationConfig, workdir: str
-         ) -> tuple[tuple[str, ...], Context]:
+         chosen: Settings, workdir: str
+         ) -> tuple[tuple[Evaluator, ...], Context]:
     """What `evaluate_model` will measure, and with what; same arguments.
 
     Raises:
@@ -90,11 +89,13 @@ def plan(model: EnergyModel, data: ImageData, resolved, names,
     names = (tuple(names) or resolved.run.evaluators
              or workdirs.family_of(resolved.run).EVALUATORS)
     context = Context(
-        data=data, config=chosen, anomaly_label=resolved.run.anomaly_label,
+        data=data, config=chosen.config,
+        anomaly_label=resolved.run.anomaly_label,
         directory=os.path.join(workdir, workdirs.PICTURES),
         classifier_path=os.path.join(workdir, "features_classifier.npz"))
-    check(names, context, model)
-    return names, context
+    evaluators = chosen.select(names)
+    check(evaluators, context, model)
+    return evaluators, context
 
 
 def merge_metrics(workdir: str, metrics: dict) -> dict:
@@ -126,21 +127,23 @@ def main(values) -> None:
     chosen = fields.from_flags(EvaluateConfig, values)
     check_names(chosen.evaluators)
     resolved = workdirs.read(chosen.workdir)
-    settings = fields.from_flags(
-        EvaluationConfig, values, PREFIX, resolved.evaluation)
+    how = settings.from_flags(values, resolved.evaluation)
     if chosen.data_dir:
         resolved = resolved._replace(run=dataclasses.replace(
             resolved.run, data_dir=chosen.data_dir))
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
     data = workdirs.load_data(resolved.run, resolved.data)
     metrics = evaluate_model(
-        model, data, resolved, chosen.evaluators, settings, chosen.workdir)
+        model, data, resolved, chosen.evaluators, how, chosen.workdir)
     command.say(report(metrics))
     command.say(f"Wrote {os.path.join(chosen.workdir, workdirs.METRICS)} and "
                 f"{os.path.join(chosen.workdir, workdirs.PICTURES)}.")
 
 
+def all_fields() -> list[fields.Field]:
+    """Every flag of this command."""
+    return [*fields.fields(EvaluateConfig), *settings.fields()]
+
+
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, [
-        *fields.fields(EvaluateConfig),
-        *fields.fields(EvaluationConfig, PREFIX)]))
+    sys.exit(command.run(main, __doc__, all_fields()))

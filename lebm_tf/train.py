@@ -24,8 +24,9 @@ from lebm_tf.datasets import ImageData, steps_per_epoch  # noqa: E402
 from lebm_tf.devices import cluster, strategies  # noqa: E402
 from lebm_tf.errors import InputError, nearest  # noqa: E402
 from lebm_tf.evaluate import (  # noqa: E402
-    PREFIX, check_names, evaluate_model, merge_metrics, plan)
-from lebm_tf.evaluation import EvaluationConfig, training_curves  # noqa: E402
+    check_names, evaluate_model, merge_metrics, plan)
+from lebm_tf.evaluation import (  # noqa: E402
+    Settings, settings as evaluation, training_curves)
 from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.training import divergence, workdir as workdirs  # noqa: E402
@@ -48,13 +49,13 @@ _SHARED = ("dataset", "data_dir", "image_size", "crop", "max_length",
 
 def all_fields() -> list[fields.Field]:
     """Every flag that some family knows."""
-    return [*fields.fields(RunConfig), *fields.fields(EvaluationConfig, PREFIX),
+    return [*fields.fields(RunConfig), *evaluation.fields(),
             *(dataclasses.replace(field, family=name)
               for name, family in FAMILIES.items()
               for field in fields.fields(family.Config))]
 
 
-def resolve(values) -> tuple[RunConfig, object, EvaluationConfig]:
+def resolve(values) -> tuple[RunConfig, object, Settings]:
     """The configurations that the flags describe.
 
     Raises:
@@ -65,7 +66,7 @@ def resolve(values) -> tuple[RunConfig, object, EvaluationConfig]:
     check_names(run.evaluators)
     check_names(run.validation_evaluators, "validation_evaluators")
     known = {field.flag for field in [
-        *fields.fields(RunConfig), *fields.fields(EvaluationConfig, PREFIX),
+        *fields.fields(RunConfig), *evaluation.fields(),
         *fields.fields(family.Config)]}
     for field in all_fields():
         if values[field.flag].value is not None and field.flag not in known:
@@ -80,11 +81,11 @@ def resolve(values) -> tuple[RunConfig, object, EvaluationConfig]:
         run = dataclasses.replace(
             run, workdir=os.path.join("runs", f"{run.family}_{name}"))
     return (run, fields.from_flags(family.Config, values),
-            fields.from_flags(EvaluationConfig, values, PREFIX))
+            evaluation.from_flags(values))
 
 
 def from_flagfile(path: str, *flags: str):
-    """(RunConfig, family configuration, EvaluationConfig) of a flagfile.
+    """(RunConfig, family configuration, Settings) of a flagfile.
 
     Args:
         path: The flagfile.
@@ -94,7 +95,7 @@ def from_flagfile(path: str, *flags: str):
         all_fields(), ["", f"--flagfile={path}", *flags]))
 
 
-def train(run: RunConfig, model_config, settings: EvaluationConfig) -> dict:
+def train(run: RunConfig, model_config, settings: Settings) -> dict:
     """Trains and measures one run; returns its metrics, on the chief.
 
     Raises:
@@ -175,7 +176,7 @@ def introduction(run: RunConfig, data: ImageData, model: EnergyModel) -> str:
         f"{shlex.quote(os.path.join(run.workdir, 'logs'))}")
 
 
-def train_baseline(run: RunConfig, settings: EvaluationConfig) -> dict:
+def train_baseline(run: RunConfig, settings: Settings) -> dict:
     """Trains the baseline of a run on the same data; returns its metrics."""
     other, model_config, _ = from_flagfile(run.baseline)
     other = dataclasses.replace(
@@ -223,7 +224,7 @@ def summary(run: RunConfig, metrics: dict) -> str:
   python -m lebm_tf.export --workdir={workdir} --output=models/my_model"""
     measure = "likelihood"
     if run.family == "trajectory":
-        measure = "trajectories --evaluation_num_paths=50"
+        measure = "trajectories --evaluation_trajectories_num_paths=50"
     elif workdirs.is_classifier(resolved):
         measure = "symbols"
     why = "".join(f"\n  {value}" for name, value in metrics.items()

@@ -199,3 +199,14 @@ class LinearEncoder(keras.layers.Layer):
     def get_config(self):
         return {**super().get_config(), "data_dim": self.data_dim,
                 "latent_dim": self.latent_dim, "seed": self.seed}
+
+
+def undeclared(metrics: dict) -> list[str]:
+    """Numbers among metrics that their evaluator says nothing of, which way
+    they are better."""
+    from lebm_tf.evaluation import EVALUATORS
+    return [name for name, value in metrics.items()
+            if not isinstance(value, str)
+            and name.partition("/")[0] not in ("run", "training", "evaluation")
+            and not any(evaluator.better(name)
+                        for evaluator in EVALUATORS.values())]

@@ -21,8 +21,9 @@ ALLOWED["objectives"] = ALLOWED["samplers"] | {"samplers"}
 ALLOWED["models"] = ALLOWED["objectives"] | {"objectives"}
 ALLOWED["chemistry"] = set()
 ALLOWED["datasets"] = {"mcmc", "chemistry"}  # Its random numbers.
-ALLOWED["evaluation"] = ALLOWED["serving"] = set(CORE) | {
-    "datasets", "chemistry"}
+ALLOWED["serving"] = set(CORE) | {"datasets", "chemistry"}
+# The settings of evaluators are flags.
+ALLOWED["evaluation"] = ALLOWED["serving"] | {"configuration"}
 ALLOWED["configuration"] = {"devices", "datasets"}
 ALLOWED["devices"] = {"configuration"}
 ALLOWED["training"] = set(CORE) | {
@@ -30,7 +31,8 @@ ALLOWED["training"] = set(CORE) | {
 # Commands, which nothing imports but each other.
 COMMANDS = {"evaluate", "export", "sample", "shift", "train"}
 # Single files that import nothing but each other.
-ANYWHERE = {"errors", "files", "precision", "processor", "shapes", "token_ids"}
+ANYWHERE = {"errors", "files", "kinds", "precision", "processor", "shapes",
+            "token_ids"}
 # The published anomaly split is a shuffle by numpy's seed 42.
 DRAW_THEIR_OWN = {"mcmc/rng.py", "datasets/images/anomaly_split.py"}
 

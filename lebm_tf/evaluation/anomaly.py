@@ -1,5 +1,6 @@
 """Anomaly detection: pictures of a class that training never saw."""
 
+import dataclasses
 import math
 from typing import Any, Iterator
 
@@ -8,60 +9,86 @@ from sklearn import metrics
 import tensorflow as tf
 
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import Context, Metric
+from lebm_tf.evaluation.evaluator import (
+    Better, Context, Evaluator, Metric, check_choice)
+from lebm_tf.kinds import IMAGE
+
+SCORES = ("damc", "log_joint")
 
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Area under the precision-recall curve, anomaly positive.
+@dataclasses.dataclass(frozen=True)
+class AnomalyEvaluator(Evaluator):
+    """How well the model tells a class that training left out.
 
-    Pang et al. 2020, arXiv:2006.08205, with the split of `anomaly_split`.
-    The score is averaged over `num_draws` posterior draws; ours carry the
-    noise of the sampler, those of the code of Yu et al. 2023,
-    arXiv:2310.03218, are one draw without. A score that knows nothing has
-    an area equal to the prevalence.
+    Attributes:
+        score: damc (squared error + E + |z|^2 / 2, as published) or
+            log_joint (-log p(x, z), with the scale of the likelihood).
 
     Raises:
-        InputError: As `check`.
+        ValueError: If a value is out of range.
     """
-    check(context)
-    data, config = context.data, context.config
-    is_anomaly = data.y_test == context.anomaly_label
-    measured = scores(model, data.to_model(data.x_test), config.num_draws,
-                      config.seed)
-    errors = measured.pop("error")
-    yield "anomaly/mse_normal", float(errors[~is_anomaly].mean())
-    yield "anomaly/mse_anomaly", float(errors[is_anomaly].mean())
-    for name, values in measured.items():
-        yield f"anomaly/auprc_{name}", precision_recall_area(is_anomaly, values)
-    chosen = measured[config.anomaly_score]
-    yield "anomaly/auprc", precision_recall_area(is_anomaly, chosen)
-    yield "anomaly/auroc", float(metrics.roc_auc_score(is_anomaly, chosen))
-    yield "anomaly/prevalence", float(is_anomaly.mean())
-    yield "anomaly/label", context.anomaly_label
-    yield "anomaly/score", config.anomaly_score
-    yield "anomaly/num_draws", config.num_draws
+    score: str = "damc"
 
+    name = "anomaly"
+    kinds = (IMAGE,)
+    metrics = {
+        "anomaly/auprc": Better.HIGHER, "anomaly/auprc_*": Better.HIGHER,
+        "anomaly/auroc": Better.HIGHER, "anomaly/mse_normal": Better.LOWER,
+        # Low for a good model of all, high for one of what is normal.
+        "anomaly/mse_anomaly": Better.NEITHER,
+        "anomaly/prevalence": Better.NEITHER,
+        "anomaly/label": Better.NEITHER, "anomaly/num_draws": Better.NEITHER}
 
-def check(context: Context) -> None:
-    """Raises InputError unless the data were split for the anomaly label."""
-    data = context.data
-    if context.anomaly_label < 0:
-        raise InputError("evaluator anomaly needs an anomaly label >= 0, got "
-                         f"{context.anomaly_label}.")
-    if data.y_test is None:
-        raise InputError(f"evaluator anomaly needs labels, {data.name} has "
-                         "none.")
-    is_anomaly = data.y_test == context.anomaly_label
-    if not 0 < is_anomaly.sum() < len(is_anomaly):
-        raise InputError(
-            f"{data.name}: held-out labels must hold class "
-            f"{context.anomaly_label} and others, got {is_anomaly.sum()} of "
-            f"{len(is_anomaly)} in that class.")
-    if data.y_train is not None and (
-            data.y_train == context.anomaly_label).any():
-        raise InputError(
-            f"{data.name}: training pictures must not hold the anomaly class "
-            f"{context.anomaly_label}; split them with anomaly_split.")
+    def __post_init__(self):
+        check_choice(self, "score", SCORES)
+
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises unless the data were split for the label."""
+        super().check(context, model)
+        data, label = context.data, context.anomaly_label
+        if label < 0:
+            raise InputError("evaluator anomaly needs an anomaly label >= 0, "
+                             f"got {label}.")
+        if data.y_test is None:
+            raise InputError(f"evaluator anomaly needs labels, {data.name} "
+                             "has none.")
+        is_anomaly = data.y_test == label
+        if not 0 < is_anomaly.sum() < len(is_anomaly):
+            raise InputError(
+                f"{data.name}: held-out labels must hold class {label} and "
+                f"others, got {is_anomaly.sum()} of {len(is_anomaly)} in that "
+                "class.")
+        if data.y_train is not None and (data.y_train == label).any():
+            raise InputError(
+                f"{data.name}: training pictures must not hold the anomaly "
+                f"class {label}; split them with anomaly_split.")
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Area under the precision-recall curve, anomaly positive.
+
+        Pang et al. 2020, arXiv:2006.08205, with the split of `anomaly_split`.
+        The score is averaged over `num_draws` posterior draws; ours carry the
+        noise of the sampler, those of the code of Yu et al. 2023,
+        arXiv:2310.03218, are one draw without. A score that knows nothing has
+        an area equal to the prevalence.
+        """
+        data, config = context.data, context.config
+        is_anomaly = data.y_test == context.anomaly_label
+        measured = scores(model, data.to_model(data.x_test), config.num_draws,
+                          config.seed)
+        errors = measured.pop("error")
+        yield "anomaly/mse_normal", float(errors[~is_anomaly].mean())
+        yield "anomaly/mse_anomaly", float(errors[is_anomaly].mean())
+        for name, values in measured.items():
+            yield f"anomaly/auprc_{name}", precision_recall_area(
+                is_anomaly, values)
+        chosen = measured[self.score]
+        yield "anomaly/auprc", precision_recall_area(is_anomaly, chosen)
+        yield "anomaly/auroc", float(metrics.roc_auc_score(is_anomaly, chosen))
+        yield "anomaly/prevalence", float(is_anomaly.mean())
+        yield "anomaly/label", context.anomaly_label
+        yield "anomaly/score", self.score
+        yield "anomaly/num_draws", config.num_draws
 
 
 def scores(model: Any, x: Any, num_draws: int, seed: int
@@ -84,7 +111,7 @@ def scores(model: Any, x: Any, num_draws: int, seed: int
         seed: Any int.
 
     Returns:
-        Name of `evaluator.ANOMALY_SCORES`, or "error" -> float64 [batch].
+        Name of `SCORES`, or "error" -> float64 [batch].
     """
     parts = model.score(np.asarray(x), seed, num_draws=num_draws)
     shapes = [leaf.shape[1:] for leaf in tf.nest.flatten(

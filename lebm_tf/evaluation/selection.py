@@ -1,37 +1,31 @@
-"""Metrics that a checkpoint can be chosen by, and which way is better."""
+"""Which measurements of a run were better than all before."""
 
 import math
 
 from lebm_tf.errors import InputError
-
-_HIGHER = ("likelihood/log_prob", "anomaly/auprc", "anomaly/auroc",
-           "symbols/accuracy")
-_LOWER = ("reconstruction/mse", "frechet/samples", "frechet/reconstructions",
-          "kernel/samples", "codes/frechet_prior", "likelihood/bits_per_dim",
-          "trajectories/nearest_plan_ade", "trajectories/nearest_plan_fde",
-          "trajectories/minimum_ade", "trajectories/minimum_fde",
-          "trajectories/kde_nll")
+from lebm_tf.evaluation.evaluator import Better
 
 
-def check_metric(name: str) -> None:
-    """Raises InputError unless it is known which way a metric is better."""
-    if name not in _HIGHER + _LOWER:
-        raise InputError(f"--early_stop must be one of "
-                         f"{', '.join(sorted(_HIGHER + _LOWER))}, got "
-                         f"{name!r}.")
-
-
-def improvements(rows: list[dict], name: str) -> list[int]:
+def improvements(rows: list[dict], name: str, better: Better) -> list[int]:
     """Steps at which a metric was better than ever before, in order.
 
     Args:
         rows: Measurements in order, each with "step" and the metric; one
             that is not finite is never better.
-        name: A metric that `check_metric` lets pass.
+        name: The metric.
+        better: Which way, LOWER or HIGHER.
+
+    Raises:
+        InputError: If a row lacks the metric.
     """
-    sign = 1.0 if name in _HIGHER else -1.0
+    sign = 1.0 if better is Better.HIGHER else -1.0
     best, found = -math.inf, []
     for row in rows:
+        if name not in row:
+            raise InputError(
+                "--early_stop must be a metric of this model and these data, "
+                f"{', '.join(key for key in row if key != 'step')}, got "
+                f"{name!r}.")
         value = sign * row[name]
         if math.isfinite(value) and value > best:
             best = value

@@ -11,7 +11,7 @@ from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.devices import cluster
 from lebm_tf.errors import DivergedError, InputError
-from lebm_tf.evaluation import EvaluationConfig
+from lebm_tf.evaluation import Settings
 from lebm_tf.families import DataSpec
 from lebm_tf.models import EnergyModel, averaging
 from lebm_tf.training import callbacks, following, workdir as workdirs
@@ -25,7 +25,7 @@ from lebm_tf.training.validation import Validation
 def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
         workdir: str = "", log_every: int = 50, checkpoint_every: int = 1_000,
         verbose: bool = True, run: RunConfig | None = None,
-        evaluation: EvaluationConfig = EvaluationConfig(), **settings
+        evaluation: Settings = Settings(), **settings
         ) -> list[dict[str, float]]:
     """Trains up to step `train_steps`, from the newest checkpoint if any.
 

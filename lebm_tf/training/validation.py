@@ -15,8 +15,8 @@ from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import ImageData
 from lebm_tf.datasets.validation_split import validation_view
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import Context, EvaluationConfig, check, evaluate
-from lebm_tf.evaluation.selection import check_metric, improvements
+from lebm_tf.evaluation import Context, Settings, check, evaluate, find_metric
+from lebm_tf.evaluation.selection import improvements
 from lebm_tf.models import EnergyModel, averaging
 from lebm_tf.training import workdir as workdirs
 from lebm_tf.training.callbacks import History
@@ -34,7 +34,7 @@ class Validation(keras.callbacks.Callback):
         model: The model in training.
         data: With a validation part.
         run: What to measure, when, and what to choose by.
-        config: How much to measure.
+        settings: How evaluators measure.
         workdir: Where rows and the best checkpoint go; "" keeps rows only.
 
     Raises:
@@ -42,31 +42,32 @@ class Validation(keras.callbacks.Callback):
     """
 
     def __init__(self, model: EnergyModel, data: ImageData, run: RunConfig,
-                 config: EvaluationConfig, workdir: str = ""):
+                 settings: Settings, workdir: str = ""):
         super().__init__()
         self.set_model(model)
         self.data, self.run, self.rows, self.history = data, run, [], None
         self.metric = run.early_stop
-        self.names = run.validation_evaluators
+        names, self.better = run.validation_evaluators, None
         if self.metric:
-            check_metric(self.metric)
+            evaluator, self.better = find_metric(self.metric)
             if not workdir:
                 raise InputError("early_stop needs a workdir to keep the best "
                                  "checkpoint in, got none.")
-            evaluator = self.metric.partition("/")[0]
-            self.names = self.names or (evaluator,)
-            if evaluator not in self.names:
+            names = names or (evaluator,)
+            if evaluator not in names:
                 raise InputError(
                     "validation_evaluators must hold that of early_stop, "
-                    f"{evaluator}, got {', '.join(self.names)}.")
-        elif not self.names:
+                    f"{evaluator}, got {', '.join(names)}.")
+        elif not names:
             chosen = run.evaluators or workdirs.family_of(run).EVALUATORS
-            self.names = tuple(n for n in chosen if n != "pictures")
+            names = tuple(n for n in chosen if n != "pictures")
+        self.evaluators = settings.select(names)
         path = workdir and os.path.join(workdir, "features_validation.npz")
         self.context = Context(
-            validation_view(data), config, anomaly_label=run.anomaly_label,
+            validation_view(data), settings.config,
+            anomaly_label=run.anomaly_label,
             classifier_path=path)
-        check(self.names, self.context, model)
+        check(self.evaluators, self.context, model)
         self.path = workdir and os.path.join(workdir, workdirs.VALIDATION)
         self.checkpoints, self.best = None, Checkpoints(
             model, os.path.join(workdir, workdirs.BEST), max_to_keep=0)
@@ -91,7 +92,7 @@ class Validation(keras.callbacks.Callback):
         """Whether patience is at its end."""
         if not self.run.patience or not self.rows:
             return False
-        better = improvements(self.rows, self.metric)
+        better = self._improvements()
         since = sum(row["step"] > max(better, default=0) for row in self.rows)
         return since >= self.run.patience
 
@@ -104,7 +105,7 @@ class Validation(keras.callbacks.Callback):
             return
         with averaging.averaged(self.model):
             fit_codes(self.model, self.data)
-            measured = evaluate(self.model, self.context, self.names)
+            measured = evaluate(self.model, self.context, self.evaluators)
         numbers = {name: value for name, value in measured.items()
                    if not isinstance(value, str)}
         self.rows.append({"step": step, **numbers})
@@ -116,11 +117,14 @@ class Validation(keras.callbacks.Callback):
         if self.is_over():
             self.model.stop_training = True
 
+    def _improvements(self):
+        return improvements(self.rows, self.metric, self.better)
+
     def _keep(self, step):
         if not self.path:
             return
         files.write_json(self.path, self.rows)
-        better = improvements(self.rows, self.metric) if self.metric else []
+        better = self._improvements() if self.metric else []
         if not better or better[-1] != step:
             return
         self.best.save()

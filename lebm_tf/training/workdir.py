@@ -15,7 +15,7 @@ from lebm_tf.datasets.labelled import label_split
 from lebm_tf.datasets.sequences import properties
 from lebm_tf.datasets.validation_split import validation_split
 from lebm_tf.errors import InputError, nearest
-from lebm_tf.evaluation import EvaluationConfig
+from lebm_tf.evaluation import Settings, settings
 from lebm_tf.families import FAMILIES, DataSpec, build
 from lebm_tf.models import EnergyModel, averaging
 from lebm_tf.training import checkpoint as checkpoints, provenance
@@ -48,7 +48,7 @@ class Run(NamedTuple):
     run: RunConfig
     model: Any
     data: DataSpec
-    evaluation: EvaluationConfig = EvaluationConfig()
+    evaluation: Settings = Settings()
 
 
 def load_data(run: RunConfig, expected: DataSpec | None = None
@@ -164,7 +164,7 @@ def write(workdir: str, resolved: Run,
         "run": configuration.to_dict(resolved.run),
         "model": configuration.to_dict(resolved.model),
         "data": configuration.to_dict(resolved.data),
-        "evaluation": configuration.to_dict(resolved.evaluation)})
+        "evaluation": settings.to_dict(resolved.evaluation)})
 
 
 def read(workdir: str) -> Run:
@@ -185,8 +185,7 @@ def read(workdir: str) -> Run:
         model = configuration.from_dict(family_of(run).Config, saved["model"])
         data = DataSpec(**{**saved["data"],
                            "shape": tuple(saved["data"]["shape"])})
-        evaluation = configuration.from_dict(
-            EvaluationConfig, saved["evaluation"])
+        evaluation = settings.from_dict(saved["evaluation"])
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError,
             ValueError) as error:
         raise InputError(f"{path} is not the configuration of a run: "

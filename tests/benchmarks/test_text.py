@@ -1,9 +1,9 @@
 """The table of the text benchmark says what was measured, and no more."""
 
 from benchmarks import text
-from lebm_tf import evaluate, train
-from lebm_tf.configuration import command, fields
-from lebm_tf.evaluation import EvaluationConfig
+from lebm_tf import train
+from lebm_tf.configuration import command
+from lebm_tf.evaluation import settings
 
 FULL = {"perplexity/real": 120.0, "perplexity/forward_samples": 111.111,
         "perplexity/reverse_samples": 222.0,
@@ -50,11 +50,10 @@ def test_seeds_are_averaged_and_shown():
 def test_its_flags_are_those_of_the_commands():
     chosen = text.TextBenchmark(perplexity_samples=7)
     values = command.parse(
-        fields.fields(EvaluationConfig, evaluate.PREFIX),
-        ["", *text.evaluation_flags(chosen)])
-    settings = fields.from_flags(EvaluationConfig, values, evaluate.PREFIX)
-    assert settings.language_model == chosen.language_model
-    assert settings.perplexity_samples == 7
+        settings.fields(), ["", *text.evaluation_flags(chosen)])
+    perplexity, = settings.from_flags(values).select(["perplexity"])
+    assert perplexity.language_model == chosen.language_model
+    assert perplexity.num_samples == 7
     for path in text.SETTINGS.values():
         for name, flags in text.SYSTEMS.items():
             run, model, _ = train.from_flagfile(path, *flags)

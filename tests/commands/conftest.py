@@ -4,12 +4,10 @@ import pytest
 
 from lebm_tf import evaluate, export, sample, shift, train
 from lebm_tf.configuration import command, fields
-from lebm_tf.evaluation import EvaluationConfig
 
 _FIELDS = {
     train: train.all_fields(),
-    evaluate: [*fields.fields(evaluate.EvaluateConfig),
-               *fields.fields(EvaluationConfig, evaluate.PREFIX)],
+    evaluate: evaluate.all_fields(),
     sample: fields.fields(sample.SampleConfig),
     export: export.all_fields(),
     shift: fields.fields(shift.ShiftConfig)}

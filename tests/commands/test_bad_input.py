@@ -45,8 +45,8 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--prior_kernel=mala --prior_num_adaptation_steps=2",
      "--prior_num_adaptation_steps must lie in [0, num_steps)"),
     ("--evaluators=anomaly", "needs an anomaly label"),
-    ("--evaluators=frechet --evaluation_features=inception "
-     "--evaluation_inception_weights=nowhere.h5", "nowhere.h5"),
+    ("--evaluators=frechet --evaluation_frechet_features=inception "
+     "--evaluation_frechet_inception_weights=nowhere.h5", "nowhere.h5"),
     ("--train_steps=0", "--train_steps must be >= 1, got 0"),
     ("--prior_kernel=gibbs", "--prior_kernel must be one of langevin"),
     ("--posterior_start=here", "--posterior_start must be one of base"),

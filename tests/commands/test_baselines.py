@@ -13,7 +13,9 @@ from tests.oracles import assert_nests_equal
 
 MEASURED = "pictures,reconstruction,frechet,codes,anomaly"
 FLAGS = ["--anomaly_label=3", f"--evaluators={MEASURED}",
-         "--evaluation_num_samples=20", "--evaluation_classifier_steps=2"]
+         "--evaluation_frechet_num_samples=20",
+         "--evaluation_frechet_num_classifier_steps=2",
+         "--evaluation_codes_num_examples=20"]
 
 
 @pytest.mark.parametrize("flagfiles, channels", [

@@ -93,8 +93,8 @@ def test_a_run_leaves_all_that_was_promised(workdir):
 def test_evaluate_adds_to_the_metrics(workdir):
     before = json.loads((workdir / "metrics.json").read_text())
     assert call(evaluate, f"--workdir={workdir}", "--evaluators=chains",
-                "--evaluation_num_chains=4",
-                "--evaluation_chain_steps=10") == 0
+                "--evaluation_chains_num_chains=4",
+                "--evaluation_chains_num_steps=10") == 0
     after = json.loads((workdir / "metrics.json").read_text())
     assert after["reconstruction/mse"] == before["reconstruction/mse"]
     assert any(name.startswith("chains/") for name in after)
@@ -310,5 +310,5 @@ def test_help_lists_every_flag(capfd):
     assert call(train, "--help") == 0
     out = capfd.readouterr().out
     for flag in ("--family", "--prior_num_steps", "--kl_weight",
-                 "--evaluation_num_samples", "--flagfile"):
+                 "--evaluation_frechet_num_samples", "--flagfile"):
         assert flag in out

@@ -23,7 +23,7 @@ FLAGS = ["--family=sequence", "--train_steps=6", "--batch_size=5",
          "--decoder_hidden_dim=8", "--decoder_embedding_dim=4",
          "--encoder_hidden_dim=8", "--prior_num_steps=2",
          "--posterior_start=encoder", "--posterior_num_steps=0",
-         "--evaluation_num_samples=4", "--evaluation_num_draws=1"]
+         "--evaluation_sequences_num_samples=4", "--evaluation_num_draws=1"]
 SHIFT = ["--property=penalized_logp", "--set_size=8", "--batch_size=4",
          "--chain_steps=2", "--first_steps=3", "--step=1", "--seed=3"]
 

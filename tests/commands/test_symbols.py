@@ -11,7 +11,7 @@ import lebm_tf
 from lebm_tf import export, sample, train
 from tests.commands.conftest import call
 from tests.datasets.test_vectors import documents, table
-from tests.oracles import assert_nests_equal
+from tests.oracles import assert_nests_equal, undeclared
 
 SMOKE = "--flagfile=configs/smoke/symbol_vector.cfg"
 
@@ -28,6 +28,7 @@ def run(tmp_path_factory):
 def test_a_run_is_measured_and_goes_on_where_it_stopped(run, tmp_path):
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["run/step"] == 2
+    assert not undeclared(metrics)
     assert metrics["symbols/num_labels"] == 20
     assert 0 <= metrics["symbols/accuracy"] <= 1
     assert call(train, SMOKE, f"--workdir={tmp_path / 'whole'}") == 0
@@ -143,7 +144,8 @@ def test_what_is_served_tells_symbols_of_texts_and_says_texts_of_symbols(
     text.write_text("a b c d\nb c\nd a a b\n" * 20)
     assert call(train, SMOKE, f"--dataset=text:{text}", "--num_labels=0",
                 "--num_symbols=3", f"--workdir={path}", "--max_length=6",
-                "--evaluators=sequences", "--evaluation_num_samples=4",
+                "--evaluators=sequences",
+                "--evaluation_sequences_num_samples=4",
                 *(f"--{part}_{width}_dim=4" for part in (
                     "decoder", "sequence_encoder") for width in (
                         "embedding", "hidden"))) == 0

@@ -12,6 +12,7 @@ from lebm_tf import evaluate, export, sample, train
 from lebm_tf.evaluation.trajectories import forecasts
 from lebm_tf.training import workdir as workdirs
 from tests.commands.conftest import call
+from tests.oracles import undeclared
 
 SMOKE = "--flagfile=configs/smoke/trajectory.cfg"
 # Commands on metres, of scenes that a test writes.
@@ -60,6 +61,7 @@ def metrics_of(path):
 
 def test_a_run_measures_by_both_protocols_beside_constant_velocity(run):
     metrics = metrics_of(run)
+    assert not undeclared(metrics)
     assert metrics["trajectories/unit"] == "m"
     assert metrics["trajectories/num_paths"] == 3
     for prefix in ("trajectories", "trajectories/constant_velocity"):
@@ -103,7 +105,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path, flags):
 
 
 def test_evaluate_measures_again(run):
-    assert call(evaluate, f"--workdir={run}", "--evaluation_num_paths=5",
+    assert call(evaluate, f"--workdir={run}",
+                "--evaluation_trajectories_num_paths=5",
                 "--checkpoint=last") == 0
     assert metrics_of(run)["trajectories/num_paths"] == 5
     assert metrics_of(run)["run/step"] == 6
@@ -205,8 +208,10 @@ def ask(served, request):
     (["--dataset=digits"], "trajectories_past_length must be left out"),
     (["--dataset=csv:nowhere.csv"], "got no file at nowhere.csv"),
     (["--dataset=zara3"], "Did you mean zara"),
-    (["--evaluation_num_paths=0"], "evaluation_num_paths must be >= 1"),
-    (["--evaluation_miss_distance=-1"], "miss_distance must be >= 0")])
+    (["--evaluation_trajectories_num_paths=0"],
+     "--evaluation_trajectories_num_paths must be >= 1"),
+    (["--evaluation_trajectories_miss_distance=-1"],
+     "miss_distance must be >= 0")])
 def test_a_wrong_value_is_named_with_what_was_needed(
         refused, tmp_path, flags, given, needed):
     path = tmp_path / "run"

@@ -8,9 +8,12 @@ import pytest
 import lebm_tf
 from lebm_tf import evaluate, sample, train
 from lebm_tf.datasets.validation_split import validation_view
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation import Better
 from lebm_tf.evaluation.selection import improvements
 from lebm_tf.training import validation
 from tests.commands.conftest import call
+from tests.oracles import raises
 
 SMOKE = "--flagfile=configs/smoke/image.cfg"
 CHOOSE = ("--validation_fraction=0.1", "--evaluate_every=2",
@@ -47,10 +50,12 @@ def test_the_split_takes_rows_out_of_training_and_leaves_the_test_data():
 
 def test_improvements_are_strict_finite_and_in_the_direction_of_the_metric():
     values = [3.0, 2.0, 2.0, float("nan"), 4.0, 1.0]
-    for name, steps in (("reconstruction/mse", [1, 2, 6]),
-                        ("likelihood/log_prob", [1, 5])):
-        assert improvements([{"step": i, name: value} for i, value in
-                             enumerate(values, 1)], name) == steps
+    rows = [{"step": i, "x": value} for i, value in enumerate(values, 1)]
+    assert improvements(rows, "x", Better.LOWER) == [1, 2, 6]
+    assert improvements(rows, "x", Better.HIGHER) == [1, 5]
+    with raises(InputError, "--early_stop must be a metric of this model and "
+                "these data, x, got 'y'."):
+        improvements(rows, "y", Better.LOWER)
 
 
 def test_the_best_checkpoint_is_kept_and_measured(tmp_path, monkeypatch):
@@ -150,7 +155,11 @@ def test_averages_are_what_is_used_and_weights_are_what_is_trained(tmp_path):
     ([*CHOOSE, "--validation_evaluators=fretchet"],
      "--validation_evaluators must be among"),
     ([*CHOOSE, "--validation_evaluators=codes"], "must hold that of early_st"),
-    ([*CHOOSE[:2], "--early_stop=mse"], "--early_stop must be one of"),
+    ([*CHOOSE[:2], "--early_stop=reconstruction/msee"],
+     "--early_stop must be a metric of an evaluator, as frechet/samples, got "
+     "'reconstruction/msee' (nearest: reconstruction/mse"),
+    ([*CHOOSE[:2], "--early_stop=reconstruction/num_images"],
+     "must be a metric that is better lower or higher, got 'reconst"),
     ([*CHOOSE[:2], "--early_stop=anomaly/auprc"], "needs an anomaly label"),
     ([*CHOOSE, "--evaluate_every=9"], "at most train_steps")])
 def test_what_cannot_be_measured_is_refused(refused, tmp_path, flags, needed):

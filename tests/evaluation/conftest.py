@@ -3,17 +3,22 @@
 import pytest
 
 from lebm_tf.datasets import ImageData, load_dataset, train_batches
-from lebm_tf.evaluation import Context, EvaluationConfig
+from lebm_tf.evaluation import (
+    ChainsEvaluator, CodesEvaluator, Context, EvaluationConfig,
+    FrechetEvaluator, LikelihoodEvaluator, Settings)
 from lebm_tf.families import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig, image,
     vae)
 from lebm_tf.models import OptimizerConfig
 
 GENERATOR = GeneratorConfig(base_size=4, channels=(16,), final_stride=2)
-SMALL = EvaluationConfig(
-    num_draws=1, num_samples=100, classifier_steps=40, num_chains=8,
-    chain_steps=30, likelihood_examples=2, proposal_draws=40,
-    importance_samples=20, annealing_steps=20, annealing_chains=8)
+SMALL = Settings(EvaluationConfig(num_draws=1), (
+    ChainsEvaluator(num_chains=8, num_steps=30),
+    CodesEvaluator(num_examples=100),
+    FrechetEvaluator(num_samples=100, num_classifier_steps=40),
+    LikelihoodEvaluator(
+        num_examples=2, num_proposal_draws=40, num_importance_samples=20,
+        num_annealing_steps=20, num_annealing_chains=8)))
 
 
 def few(data: ImageData, num: int = 100) -> ImageData:
@@ -53,4 +58,4 @@ def vae_model(digits):
 
 @pytest.fixture
 def context(digits, tmp_path):
-    return Context(digits, SMALL, str(tmp_path))
+    return Context(digits, SMALL.config, str(tmp_path))

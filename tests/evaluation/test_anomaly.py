@@ -90,8 +90,8 @@ def test_noise_is_more_anomalous_than_digits(
                      np.concatenate([digits.x_test, noise]), digits.y_train,
                      np.concatenate([digits.y_test, np.full(20, 10)]))
     metrics = evaluate(energy_model, dataclasses.replace(
-        context, data=data, anomaly_label=10, config=dataclasses.replace(
-            context.config, anomaly_score=name)), ["anomaly"])
+        context, data=data, anomaly_label=10), [
+            anomaly.AnomalyEvaluator(score=name)])
     assert metrics["anomaly/auprc"] > 0.8
     assert metrics["anomaly/mse_anomaly"] > metrics["anomaly/mse_normal"]
     assert metrics["anomaly/auprc"] == metrics[f"anomaly/auprc_{name}"]

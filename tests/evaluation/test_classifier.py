@@ -7,7 +7,6 @@ import pytest
 
 from lebm_tf.datasets import ImageData, load_dataset, to_model
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import Context, EvaluationConfig
 from lebm_tf.evaluation.images import classifier, features
 
 
@@ -56,12 +55,11 @@ def test_data_without_labels_have_no_classifier(digits):
     bare = ImageData("bare", digits.x_train, digits.x_test)
     with pytest.raises(InputError, match="^features=classifier needs labels, "
                        "bare has none; use features=inception"):
-        features.load(Context(bare))
+        features.load("classifier", bare)
 
 
 def test_features_say_what_they_were_measured_with(digits):
-    extract = features.load(Context(
-        digits, EvaluationConfig(classifier_steps=2)))
+    extract = features.load("classifier", digits, num_classifier_steps=2)
     assert (extract.name, extract.reference) == ("classifier", "held_out")
     (name, accuracy), = extract.metrics
     assert name == "classifier_accuracy" and 0.0 <= accuracy <= 1.0

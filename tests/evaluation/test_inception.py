@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import Context, EvaluationConfig
 from lebm_tf.evaluation.images import features, inception
 
 
@@ -91,9 +90,8 @@ def test_a_frozen_graph_runs_on_pixels_of_any_size(tmp_path, numbers):
 def test_distances_by_inception_refer_to_the_training_pictures(
         tmp_path, digits):
     frozen_graph(tmp_path / "graph.pb")
-    extract = features.load(Context(digits, EvaluationConfig(
-        features="inception",
-        inception_weights=str(tmp_path / "graph.pb"))))
+    extract = features.load("inception", digits,
+                            inception_weights=str(tmp_path / "graph.pb"))
     assert (extract.name, extract.reference) == ("inception_2015", "train")
     assert extract(digits.x_test).shape == (100, 4)
 

@@ -11,6 +11,7 @@ from lebm_tf.chemistry import smiles
 from lebm_tf.datasets import load_dataset
 from lebm_tf.errors import InputError
 from tests.commands.conftest import call, refused  # noqa: F401
+from tests.oracles import undeclared
 
 LINES = ["CCO", "CCCl", "c1ccccc1", "CC(=O)O", "CCN", "BrCC", "OCCO", "CCCC",
          "C#N", "CC=C"] * 3
@@ -18,7 +19,7 @@ FLAGS = ["--family=sequence", "--train_steps=4", "--batch_size=5",
          "--log_every=2", "--checkpoint_every=4", "--latent_dim=3",
          "--decoder_hidden_dim=8", "--decoder_embedding_dim=4",
          "--posterior_num_steps=1", "--prior_num_steps=2",
-         "--evaluation_num_samples=12", "--evaluation_num_draws=1"]
+         "--evaluation_molecules_num_samples=12", "--evaluation_num_draws=1"]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -38,6 +39,7 @@ def folder(tmp_path_factory):
 
 def test_the_evaluator_writes_figures_and_pictures(folder):
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    assert not undeclared(metrics)
     assert metrics["molecules/num_samples/samples"] == 12
     assert metrics["molecules/num_samples/base_samples"] == 12
     assert 0 <= metrics["molecules/valid/samples"] <= 1
@@ -57,7 +59,7 @@ def test_the_evaluator_writes_figures_and_pictures(folder):
 def test_low_temperatures_of_tokens_are_measured_as_such(folder):
     assert not call(evaluate, f"--workdir={folder}/run",
                     "--evaluators=molecules",
-                    "--evaluation_token_temperature=0.01")
+                    "--evaluation_molecules_token_temperature=0.01")
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
     assert metrics["molecules/token_temperature"] == 0.01
 

@@ -8,8 +8,7 @@ import pytest
 
 from lebm_tf.datasets import VectorData, label_split
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import Context
-from lebm_tf.evaluation.symbols import accuracy
+from lebm_tf.evaluation import Context, evaluate
 from lebm_tf.evaluation.symbols.metrics import (
     calibration_error, chance_homogeneity, homogeneity, symbol_information)
 from tests.golden.reference import Reference
@@ -77,20 +76,21 @@ def data():
 
 
 def test_what_is_measured_with_and_without_labels():
-    found = dict(accuracy.run(Model(), Context(label_split(data(), 10))))
+    found = evaluate(
+        Model(), Context(label_split(data(), 10)), ["symbols"])
     assert found["symbols/accuracy"] == pytest.approx(0.9)
     assert found["symbols/calibration_error"] == pytest.approx(0, abs=1e-6)
     assert found["symbols/num_labels"] == 10
     assert found["symbols/homogeneity"] > 0.4
     assert found["symbols/homogeneity_by_chance"] < 0.01
-    found = dict(accuracy.run(Model(), Context(data())))
+    found = evaluate(Model(), Context(data()), ["symbols"])
     assert "symbols/accuracy" not in found
 
 
 def test_a_model_without_symbols_is_refused():
     model = types.SimpleNamespace(prior=types.SimpleNamespace())
     with pytest.raises(InputError, match="needs a prior with symbols"):
-        list(accuracy.run(model, Context(data())))
+        evaluate(model, Context(data()), ["symbols"])
     bare = VectorData("table", data().x_train, data().x_test)
     with pytest.raises(InputError, match="needs held-out labels"):
-        list(accuracy.run(Model(), Context(bare)))
+        evaluate(Model(), Context(bare), ["symbols"])

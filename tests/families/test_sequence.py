@@ -15,6 +15,7 @@ from lebm_tf.families import ChainConfig, DataSpec, build, sequence
 from lebm_tf.mcmc import rng
 from lebm_tf.models import OptimizerConfig
 from tests.commands.conftest import call
+from tests.oracles import undeclared
 
 SMALL = {"decoder": sequence.DecoderConfig("lstm", 8, 16, 0.2),
          "encoder": sequence.SequenceEncoderConfig("gru", 8, 16),
@@ -84,7 +85,8 @@ def test_a_run_from_text_to_text(text, tmp_path, capsys):
              "--log_every=10", "--checkpoint_every=10", "--latent_dim=4",
              "--decoder_hidden_dim=16", "--decoder_embedding_dim=8",
              "--posterior_num_steps=2", "--prior_num_steps=3",
-             "--evaluation_num_samples=20", "--evaluation_num_draws=1"]
+             "--evaluation_sequences_num_samples=20",
+             "--evaluation_num_draws=1"]
     assert call(train, *flags) == 0
     assert "54 sequences of up to" in capsys.readouterr().out
     metrics = json.loads((workdir / "metrics.json").read_text())
@@ -102,22 +104,25 @@ def test_a_run_from_text_to_text(text, tmp_path, capsys):
     assert set("".join(lines)) <= set("ab <unk>")
     assert not call(
         evaluate, f"--workdir={workdir}", "--evaluators=likelihood",
-        "--evaluation_likelihood_examples=2", "--evaluation_proposal_draws=10",
-        "--evaluation_importance_samples=20",
-        "--evaluation_annealing_steps=5", "--evaluation_annealing_chains=10")
+        "--evaluation_likelihood_num_examples=2",
+        "--evaluation_likelihood_num_proposal_draws=10",
+        "--evaluation_likelihood_num_importance_samples=20",
+        "--evaluation_likelihood_num_annealing_steps=5",
+        "--evaluation_likelihood_num_annealing_chains=10")
     metrics = json.loads((workdir / "metrics.json").read_text())
     assert metrics["likelihood/nll"] > 0
     assert metrics["likelihood/perplexity"] > 1
     assert not call(
         evaluate, f"--workdir={workdir}",
         "--evaluators=perplexity,latents,sentences",
-        "--evaluation_num_draws=3", "--evaluation_num_chains=9",
-        "--evaluation_transition_steps=0,2,3",
-        "--evaluation_language_model_dir=" + str(tmp_path / "models"),
-        "--evaluation_language_model_embedding_dim=4",
-        "--evaluation_language_model_hidden_dim=5",
-        "--evaluation_language_model_max_epochs=1")
+        "--evaluation_num_draws=3", "--evaluation_sentences_num_chains=9",
+        "--evaluation_sentences_transition_steps=0,2,3",
+        f"--evaluation_perplexity_language_model_dir={tmp_path / 'models'}",
+        "--evaluation_perplexity_language_model_embedding_dim=4",
+        "--evaluation_perplexity_language_model_hidden_dim=5",
+        "--evaluation_perplexity_language_model_max_epochs=1")
     metrics = json.loads((workdir / "metrics.json").read_text())
+    assert not undeclared(metrics)
     for name in ("real", "forward_samples", "reverse_samples",
                  "forward_base_samples", "reverse_base_samples"):
         assert metrics[f"perplexity/{name}"] > 1
@@ -184,17 +189,17 @@ def test_an_encoder_proposes_for_the_likelihood(text, tmp_path):
         "--decoder_embedding_dim=4", "--encoder_hidden_dim=8",
         "--encoder_embedding_dim=4", "--posterior_num_steps=0",
         "--posterior_start=encoder", "--prior_num_steps=3",
-        "--evaluation_num_samples=20", "--evaluation_num_draws=1",
+        "--evaluation_sequences_num_samples=20", "--evaluation_num_draws=1",
         "--checkpoint_every=50")
     for proposal in ("posterior", "encoder"):
         assert not call(
             evaluate, f"--workdir={workdir}", "--evaluators=likelihood",
             f"--evaluation_likelihood_proposal={proposal}",
-            "--evaluation_likelihood_examples=4",
-            "--evaluation_proposal_draws=100",
-            "--evaluation_importance_samples=200",
-            "--evaluation_annealing_steps=20",
-            "--evaluation_annealing_chains=20")
+            "--evaluation_likelihood_num_examples=4",
+            "--evaluation_likelihood_num_proposal_draws=100",
+            "--evaluation_likelihood_num_importance_samples=200",
+            "--evaluation_likelihood_num_annealing_steps=20",
+            "--evaluation_likelihood_num_annealing_chains=20")
         found[proposal] = json.loads((workdir / "metrics.json").read_text())
     errors = [metrics["likelihood/log_prob_standard_error"]
               for metrics in found.values()]

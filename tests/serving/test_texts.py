@@ -194,7 +194,7 @@ def test_the_command_exports_texts(data, tmp_path, capfd, refused):  # noqa: F81
              f"--workdir={tmp_path}/run", "--train_steps=2", "--batch_size=4",
              "--log_every=1", "--checkpoint_every=2", "--decoder_hidden_dim=8",
              "--posterior_num_steps=1", "--prior_num_steps=2",
-             "--evaluation_num_samples=4", "--evaluation_num_draws=1"]
+             "--evaluation_sequences_num_samples=4", "--evaluation_num_draws=1"]
     assert not command(train, *flags)
     assert not command(export, f"--workdir={tmp_path}/run",
                        f"--output={tmp_path}/m", "--check_rows=0")

@@ -6,6 +6,7 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf import kinds
 from lebm_tf.datasets.labelled import Labelled, count_classes
 from lebm_tf.errors import InputError
 
@@ -77,6 +78,7 @@ class ImageData:
     y_validation: np.ndarray | None = None
     labelled: Labelled | None = None
 
+    kind = kinds.IMAGE
     # For callers that hold a data set and need not know this module.
     to_model = staticmethod(to_model)
     to_uint8 = staticmethod(to_uint8)

@@ -6,6 +6,7 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf import kinds
 from lebm_tf.datasets.labelled import Labelled, count_classes
 from lebm_tf.datasets.sequences.vocabulary import Vocabulary
 from lebm_tf.errors import InputError
@@ -50,7 +51,7 @@ class SequenceData:
     attributes_validation: np.ndarray | None = None
     labelled: Labelled | None = None
 
-    kind = "sequences"
+    kind = kinds.SEQUENCE
 
     def __post_init__(self):
         for part in ("train", "test", "validation"):

@@ -6,6 +6,7 @@ from typing import Any, Mapping
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf import kinds
 from lebm_tf.datasets.labelled import Labelled, count_classes
 from lebm_tf.errors import InputError
 
@@ -41,7 +42,7 @@ class VectorData:
     y_validation: np.ndarray | None = None
     labelled: Labelled | None = None
 
-    kind = "vectors"
+    kind = kinds.VECTOR
 
     def __post_init__(self):
         for part in ("train", "test", "validation"):
@@ -105,7 +106,7 @@ class UnigramData:
     y_validation: np.ndarray | None = None
     labelled: Labelled | None = None
 
-    kind = "unigrams"
+    kind = kinds.COUNTS
     has_counts = True
 
     def __post_init__(self):

@@ -5,6 +5,7 @@ from typing import Any, Mapping, NamedTuple
 
 import numpy as np
 
+from lebm_tf import kinds
 from lebm_tf.datasets.trajectories.transforms import DATA_SCALES, normalised
 from lebm_tf.errors import InputError
 
@@ -88,7 +89,7 @@ class TrajectoryData:
     scene_validation: np.ndarray | None = None
     start_validation: np.ndarray | None = None
 
-    kind = "trajectories"
+    kind = kinds.TRAJECTORY
     num_classes = 0
 
     def __post_init__(self):

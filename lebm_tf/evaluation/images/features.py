@@ -7,9 +7,11 @@ from typing import Callable
 
 import numpy as np
 
-from lebm_tf.datasets import to_model
-from lebm_tf.evaluation.evaluator import Context, Metric
+from lebm_tf.datasets import ImageData, to_model
+from lebm_tf.evaluation.evaluator import Metric
 from lebm_tf.evaluation.images import classifier, inception
+
+FEATURES = ("classifier", "inception")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,36 +48,43 @@ class Features:
         return np.concatenate(parts)
 
 
-def check(context: Context) -> None:
+def check(features: str, data: ImageData, inception_weights: str = ""
+          ) -> None:
     """Raises InputError if labels or the weights are missing.
 
     Weights that no file is named for are fetched now, not after hours of
-    training.
+    training. Arguments as of `load`.
     """
-    config, data = context.config, context.data
-    if config.features == "classifier":
+    if features == "classifier":
         classifier.check(data)
-    elif config.inception_weights:
-        inception.check(os.path.expanduser(config.inception_weights))
+    elif inception_weights:
+        inception.check(os.path.expanduser(inception_weights))
     else:
         inception.load("")
 
 
-def load(context: Context) -> Features:
-    """The features that the configuration asks for.
+def load(features: str, data: ImageData, *, inception_weights: str = "",
+         num_classifier_steps: int = 1000, classifier_path: str = ""
+         ) -> Features:
+    """The features that distances compare.
 
-    classifier: measured against held-out pictures, which it has not seen.
-    inception: against all training pictures, as in the published numbers.
+    Args:
+        features: classifier, which is measured against held-out pictures,
+            which it has not seen; or inception, against all training
+            pictures, as in the published numbers.
+        data: Pictures.
+        inception_weights: As of `inception.load`.
+        num_classifier_steps: Training steps of the classifier, >= 1.
+        classifier_path: File that keeps it, as of `classifier.load`.
 
     Raises:
         InputError: If labels or weights are missing, or not those.
     """
-    config = context.config
-    if config.features == "inception":
-        name, extract = inception.load(config.inception_weights)
+    if features == "inception":
+        name, extract = inception.load(inception_weights)
         return Features(name, extract, inception.BATCH_SIZE, "train")
     network, accuracy = classifier.load(
-        context.data, config.classifier_steps, context.classifier_path)
+        data, num_classifier_steps, classifier_path)
     return Features(
         "classifier", network, 500, "held_out",
         () if accuracy is None else (("classifier_accuracy", accuracy),))

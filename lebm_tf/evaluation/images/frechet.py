@@ -1,61 +1,111 @@
 """Distances between the features of samples and of real pictures."""
 
+import dataclasses
 import math
 from typing import Any, Iterator
 
 import numpy as np
 
-from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.evaluator import (
+    Better, Context, Evaluator, Metric, check_choice, check_least, has_energy)
 from lebm_tf.evaluation.images import features
+from lebm_tf.kinds import IMAGE
 
 _LARGEST_BLOCK = 1000
 _SMALLEST_NUMBER_OF_BLOCKS = 10
 
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Samples, base samples and reconstructions against real pictures.
+@dataclasses.dataclass(frozen=True)
+class FrechetEvaluator(Evaluator):
+    """Distances between samples and real pictures.
 
-    `real` is the part of the data that is not the reference against the
-    reference: what a perfect model would get. All but the reference have
-    `num_samples` pictures or as many as there are: the Frechet distance is
-    biased upward for few, so compare equal numbers only. The kernel distance
-    is not biased.
+    Attributes:
+        num_samples: Samples behind the distances, >= 2; published numbers
+            take 50000.
+        features: What distances compare: classifier (a small network trained
+            on the labels of the data) or inception (as published).
+        inception_weights: File of the Inception network; "" downloads that of
+            Keras. See `evaluation.images.inception`.
+        num_classifier_steps: Training steps of the classifier, >= 1.
 
-    Yields:
-        frechet/X, kernel/X and kernel/X_standard_error for X of: samples (the
-        model's own), base_samples (its chains at the start, if it has an
-        energy), reconstructions (of held-out pictures; without kernel, which
-        is unbiased for independent sets only), real; then what they were
-        measured with.
+    Raises:
+        ValueError: If a value is out of range.
     """
-    config, data = context.config, context.data
-    extract = features.load(context)
-    parts = {"train": data.x_train, "held_out": data.x_test}
-    other, = set(parts) - {extract.reference}
-    reference = extract(parts[extract.reference])
-    compared = {"samples": lambda: model.sample(
-        config.num_samples, config.seed).x}
-    if has_energy(model):
-        compared["base_samples"] = lambda: model.sample(
-            config.num_samples, config.seed, num_steps=0).x
-    compared["reconstructions"] = lambda: model.reconstruct(
-        np.asarray(data.to_model(data.x_test[:config.num_samples])),
-        config.seed)
-    compared["real"] = lambda: parts[other][:config.num_samples]
-    for name, make in compared.items():
-        values = extract(make())
-        yield f"frechet/{name}", frechet_distance(values, reference)
-        if name == "reconstructions":
-            continue
-        distance, error = kernel_distance(values, reference)
-        yield f"kernel/{name}", distance
-        yield f"kernel/{name}_standard_error", error
-    yield "frechet/features", extract.name
-    yield "frechet/reference", extract.reference
-    yield "frechet/num_reference", len(reference)
-    yield "frechet/num_samples", config.num_samples
-    for name, value in extract.metrics:
-        yield f"frechet/{name}", value
+    num_samples: int = 5000
+    features: str = "classifier"
+    inception_weights: str = ""
+    num_classifier_steps: int = 1000
+
+    name = "frechet"
+    kinds = (IMAGE,)
+    metrics = {
+        **{f"{distance}/{name}": Better.LOWER
+           for distance in ("frechet", "kernel")
+           for name in ("samples", "base_samples")},
+        "frechet/reconstructions": Better.LOWER,
+        "frechet/real": Better.NEITHER, "kernel/real": Better.NEITHER,
+        "kernel/*_standard_error": Better.NEITHER,
+        "frechet/num_reference": Better.NEITHER,
+        "frechet/num_samples": Better.NEITHER,
+        "frechet/classifier_accuracy": Better.NEITHER}
+
+    def __post_init__(self):
+        check_least(self, 2, "num_samples")
+        check_least(self, 1, "num_classifier_steps")
+        check_choice(self, "features", features.FEATURES)
+
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises if labels or the weights are missing."""
+        super().check(context, model)
+        features.check(self.features, context.data, self.inception_weights)
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Samples, base samples and reconstructions against real pictures.
+
+        `real` is the part of the data that is not the reference against the
+        reference: what a perfect model would get. All but the reference have
+        `num_samples` pictures or as many as there are: the Frechet distance is
+        biased upward for few, so compare equal numbers only. The kernel
+        distance is not biased.
+
+        Yields:
+            frechet/X, kernel/X and kernel/X_standard_error for X of: samples
+            (the model's own), base_samples (its chains at the start, if it
+            has an energy), reconstructions (of held-out pictures; without
+            kernel, which is unbiased for independent sets only), real; then
+            what they were measured with.
+        """
+        config, data = context.config, context.data
+        extract = features.load(
+            self.features, data, inception_weights=self.inception_weights,
+            num_classifier_steps=self.num_classifier_steps,
+            classifier_path=context.classifier_path)
+        parts = {"train": data.x_train, "held_out": data.x_test}
+        other, = set(parts) - {extract.reference}
+        reference = extract(parts[extract.reference])
+        compared = {"samples": lambda: model.sample(
+            self.num_samples, config.seed).x}
+        if has_energy(model):
+            compared["base_samples"] = lambda: model.sample(
+                self.num_samples, config.seed, num_steps=0).x
+        compared["reconstructions"] = lambda: model.reconstruct(
+            np.asarray(data.to_model(data.x_test[:self.num_samples])),
+            config.seed)
+        compared["real"] = lambda: parts[other][:self.num_samples]
+        for name, make in compared.items():
+            values = extract(make())
+            yield f"frechet/{name}", frechet_distance(values, reference)
+            if name == "reconstructions":
+                continue
+            distance, error = kernel_distance(values, reference)
+            yield f"kernel/{name}", distance
+            yield f"kernel/{name}_standard_error", error
+        yield "frechet/features", extract.name
+        yield "frechet/reference", extract.reference
+        yield "frechet/num_reference", len(reference)
+        yield "frechet/num_samples", self.num_samples
+        for name, value in extract.metrics:
+            yield f"frechet/{name}", value
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:

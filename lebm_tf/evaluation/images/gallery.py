@@ -1,5 +1,6 @@
 """Pictures to look at before believing any number."""
 
+import dataclasses
 import os
 from typing import Any, Iterator
 
@@ -7,37 +8,40 @@ import numpy as np
 
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import pictures
-from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.evaluator import Context, Evaluator, Metric, has_energy
 from lebm_tf.evaluation.images.reconstruction import write_picture
+from lebm_tf.kinds import IMAGE
 
 _NUM_SAMPLES = 64
 _NUM_LINES = 8
 _NUM_POINTS = 10
 
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Writes samples, reconstructions and interpolations.
+@dataclasses.dataclass(frozen=True)
+class PicturesEvaluator(Evaluator):
+    """Samples, reconstructions and interpolations, as pictures."""
 
-    Yields:
-        The name of each file in `context.directory`.
+    name = "pictures"
+    kinds = (IMAGE,)
+    needs_directory = True
+    metrics = {}
 
-    Raises:
-        InputError: If there is no directory, or fewer than 2 pictures.
-    """
-    check(context)
-    yield "pictures/samples", _samples(model, context)
-    yield "pictures/reconstructions", write_picture(model, context)
-    yield "pictures/interpolation", _interpolation(model, context)
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises if there is too little to show."""
+        super().check(context, model)
+        if len(context.data.x_test) < 2:
+            raise InputError("evaluator pictures needs at least 2 held-out "
+                             f"pictures, {context.data.name} has 1.")
 
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Writes samples, reconstructions and interpolations.
 
-def check(context: Context) -> None:
-    """Raises InputError if there is no directory, or too little to show."""
-    if not context.directory:
-        raise InputError("evaluator pictures needs a directory to write to, "
-                         "got none.")
-    if len(context.data.x_test) < 2:
-        raise InputError(f"evaluator pictures needs at least 2 held-out "
-                         f"pictures, {context.data.name} has 1.")
+        Yields:
+            The name of each file in `context.directory`.
+        """
+        yield "pictures/samples", _samples(model, context)
+        yield "pictures/reconstructions", write_picture(model, context)
+        yield "pictures/interpolation", _interpolation(model, context)
 
 
 def _samples(model, context):

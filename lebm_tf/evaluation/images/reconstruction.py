@@ -1,5 +1,6 @@
 """How well held-out pictures are explained by their own posterior draws."""
 
+import dataclasses
 import math
 import os
 from typing import Any, Iterator
@@ -7,33 +8,48 @@ from typing import Any, Iterator
 import numpy as np
 
 from lebm_tf.evaluation import pictures
-from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.evaluator import (
+    Better, Context, Evaluator, Metric, has_energy)
+from lebm_tf.kinds import IMAGE, VECTOR
 
 _NUM_SHOWN = 36
 
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Mean squared error per pixel and channel, pixels in [-1, 1].
+@dataclasses.dataclass(frozen=True)
+class ReconstructionEvaluator(Evaluator):
+    """How well posterior draws explain held-out pictures or vectors."""
 
-    |x - g(z)|^2 / (height width channels) with z from the posterior sampler
-    of the model, averaged over draws and over all held-out pictures: the
-    number in the tables of Pang et al. 2020, arXiv:2006.08205. Draws carry
-    the noise of the sampler, as in training; g(z) carries none.
-    """
-    x = np.asarray(context.data.to_model(context.data.x_test))
-    config = context.config
-    score = model.score(x, config.seed, num_draws=config.num_draws)
-    error = score.squared_error.astype(np.float64) / math.prod(x.shape[1:])
-    yield "reconstruction/mse", float(error.mean())
-    yield "reconstruction/mse_standard_error", standard_error(error)
-    yield "reconstruction/mse_largest", float(error.max())
-    if has_energy(model):
-        yield "reconstruction/energy", float(score.energy.mean())
-        yield "reconstruction/energy_scale", float(score.energy.std())
-    yield "reconstruction/num_images", len(x)
-    yield "reconstruction/num_draws", config.num_draws
-    if context.directory:
-        write_picture(model, context)
+    name = "reconstruction"
+    kinds = (IMAGE, VECTOR)
+    metrics = {
+        "reconstruction/mse": Better.LOWER,
+        "reconstruction/mse_largest": Better.LOWER,
+        **{f"reconstruction/{name}": Better.NEITHER for name in (
+            "mse_standard_error", "energy", "energy_scale", "num_images",
+            "num_draws")}}
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Mean squared error per pixel and channel, pixels in [-1, 1].
+
+        |x - g(z)|^2 / (height width channels) with z from the posterior sampler
+        of the model, averaged over draws and over all held-out pictures: the
+        number in the tables of Pang et al. 2020, arXiv:2006.08205. Draws carry
+        the noise of the sampler, as in training; g(z) carries none.
+        """
+        x = np.asarray(context.data.to_model(context.data.x_test))
+        config = context.config
+        score = model.score(x, config.seed, num_draws=config.num_draws)
+        error = score.squared_error.astype(np.float64) / math.prod(x.shape[1:])
+        yield "reconstruction/mse", float(error.mean())
+        yield "reconstruction/mse_standard_error", standard_error(error)
+        yield "reconstruction/mse_largest", float(error.max())
+        if has_energy(model):
+            yield "reconstruction/energy", float(score.energy.mean())
+            yield "reconstruction/energy_scale", float(score.energy.std())
+        yield "reconstruction/num_images", len(x)
+        yield "reconstruction/num_draws", config.num_draws
+        if context.directory and context.data.kind == IMAGE:
+            write_picture(model, context)
 
 
 def write_picture(model: Any, context: Context) -> str:

@@ -1,5 +1,6 @@
 """How the chains of the prior behave: as trained, long, and against exact."""
 
+import dataclasses
 import os
 from typing import Any, Iterator, NamedTuple
 
@@ -8,7 +9,9 @@ import tensorflow as tf
 
 from lebm_tf.densities import prior_target
 from lebm_tf.evaluation import plots
-from lebm_tf.evaluation.evaluator import Context, Metric
+from lebm_tf.evaluation.evaluator import (
+    UNCONDITIONAL, Better, Context, Evaluator, Metric, check_least)
+from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import (
     Kernel, Mala, displacement, effective_sample_size, r_hat, rng, trace_chain)
 
@@ -32,45 +35,86 @@ class Trace(NamedTuple):
     accept_prob: np.ndarray
 
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Diagnoses three runs of the prior's chains, all from p0.
+_STATIONARY = {
+    "energy": Better.NEITHER, "energy_scale": Better.NEITHER,
+    "square": Better.NEITHER, "accept_prob": Better.NEITHER,
+    "r_hat": Better.LOWER, "r_hat_largest": Better.LOWER,
+    "effective_sample_size": Better.HIGHER,
+    "effective_sample_size_smallest": Better.HIGHER}
 
-    As trained: energy at the start and the end, displacement, acceptance.
-    Long (`chain_steps`): the same, with R-hat and effective sample size over
-    the second half; a flat energy means that the short run had got there.
-    Mala: 400 moves of the exact kernel from the ends of the short run, the
-    first half tuning the step; energies and squares of the trained kernel
-    that differ from its are bias, or too short a run.
+
+@dataclasses.dataclass(frozen=True)
+class ChainsEvaluator(Evaluator):
+    """How the chains of the prior behave.
+
+    Attributes:
+        num_chains: Chains to diagnose, >= 2.
+        num_steps: Moves of the long chains, >= 1.
+
+    Raises:
+        ValueError: If a value is out of range.
     """
-    config, sampler = context.config, model.generation
-    seed = rng.stream(rng.make_seed(config.seed), "chains")
-    start = sampler.initializer.start(
-        config.num_chains, {}, rng.stream(seed, "start"))
-    trained = max(1, sampler.num_steps)
-    # The long run repeats the short one: same kernel, start and noise.
-    moves = rng.stream(seed, "long")
-    short = _trace(model, sampler.kernel, start, 2 * trained, 1, moves)
-    every = max(1, -(-config.chain_steps // _NUM_RECORDS))
-    num_steps = -(-config.chain_steps // every) * every
-    long = _trace(model, sampler.kernel, start, num_steps, every, moves)
-    end = _at(short, trained)
-    yield "chains/num_chains", config.num_chains
-    yield "chains/num_steps", sampler.num_steps
-    yield "chains/energy_start", _mean(short.energy[0])
-    yield "chains/energy", _mean(short.energy[trained])
-    yield "chains/displacement", _mean(displacement(start, end))
-    yield "chains/accept_prob", _mean(short.accept_prob[1:trained + 1])
-    yield "chains/square", _square(end)
-    yield "chains/long_num_steps", num_steps
-    yield from _stationary("long", long)
-    mala = _trace(
-        model, Mala(getattr(sampler.kernel, "step_size", 0.1),
-                    num_adaptation_steps=_MALA_STEPS // 2),
-        end, _MALA_STEPS, 1, rng.stream(seed, "mala"))
-    yield from _stationary("mala", mala)
-    if context.directory:
-        _draw(model, context, "transition.png", short, trained, False)
-        _draw(model, context, "long_run.png", long, trained, True)
+    num_chains: int = 100
+    num_steps: int = 2500
+
+    name = "chains"
+    kinds = UNCONDITIONAL
+    needs_energy = True
+    metrics = {
+        "chains/num_chains": Better.NEITHER,
+        "chains/num_steps": Better.NEITHER,
+        "chains/energy_start": Better.NEITHER,
+        "chains/energy": Better.NEITHER,
+        "chains/displacement": Better.NEITHER,
+        "chains/accept_prob": Better.NEITHER,
+        "chains/square": Better.NEITHER,
+        "chains/long_num_steps": Better.NEITHER,
+        **{f"chains/{run}_{name}": better for run in ("long", "mala")
+           for name, better in _STATIONARY.items()}}
+
+    def __post_init__(self):
+        check_least(self, 2, "num_chains")
+        check_least(self, 1, "num_steps")
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Diagnoses three runs of the prior's chains, all from p0.
+
+        As trained: energy at the start and the end, displacement, acceptance.
+        Long (`num_steps`): the same, with R-hat and effective sample size over
+        the second half; a flat energy means that the short run had got there.
+        Mala: 400 moves of the exact kernel from the ends of the short run, the
+        first half tuning the step; energies and squares of the trained kernel
+        that differ from its are bias, or too short a run.
+        """
+        sampler = model.generation
+        seed = rng.stream(rng.make_seed(context.config.seed), "chains")
+        start = sampler.initializer.start(
+            self.num_chains, {}, rng.stream(seed, "start"))
+        trained = max(1, sampler.num_steps)
+        # The long run repeats the short one: same kernel, start and noise.
+        moves = rng.stream(seed, "long")
+        short = _trace(model, sampler.kernel, start, 2 * trained, 1, moves)
+        every = max(1, -(-self.num_steps // _NUM_RECORDS))
+        num_steps = -(-self.num_steps // every) * every
+        long = _trace(model, sampler.kernel, start, num_steps, every, moves)
+        end = _at(short, trained)
+        yield "chains/num_chains", self.num_chains
+        yield "chains/num_steps", sampler.num_steps
+        yield "chains/energy_start", _mean(short.energy[0])
+        yield "chains/energy", _mean(short.energy[trained])
+        yield "chains/displacement", _mean(displacement(start, end))
+        yield "chains/accept_prob", _mean(short.accept_prob[1:trained + 1])
+        yield "chains/square", _square(end)
+        yield "chains/long_num_steps", num_steps
+        yield from _stationary("long", long)
+        mala = _trace(
+            model, Mala(getattr(sampler.kernel, "step_size", 0.1),
+                        num_adaptation_steps=_MALA_STEPS // 2),
+            end, _MALA_STEPS, 1, rng.stream(seed, "mala"))
+        yield from _stationary("mala", mala)
+        if context.directory and context.data.kind == IMAGE:
+            _draw(model, context, "transition.png", short, trained, False)
+            _draw(model, context, "long_run.png", long, trained, True)
 
 
 def _trace(model: Any, kernel: Kernel, start, num_steps: int, every: int,

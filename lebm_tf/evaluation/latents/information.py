@@ -4,6 +4,7 @@ For posteriors q(z|x) that are Gaussian with independent dimensions: those of
 an encoder, or Gaussians fitted to posterior draws.
 """
 
+import dataclasses
 import math
 from typing import Any, Iterator
 
@@ -11,57 +12,88 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import Context, Metric
+from lebm_tf.evaluation.evaluator import (
+    UNCONDITIONAL, Better, Context, Evaluator, Metric, check_least)
 from lebm_tf.mcmc import rng
 
 _BATCH_SIZE = 200
 _LARGEST_BLOCK = 2**22  # Numbers in memory at once, about.
 
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """How much the codes of held-out data say about them.
+@dataclasses.dataclass(frozen=True)
+class LatentsEvaluator(Evaluator):
+    """How much latents say of what they were inferred from.
 
-    q(z|x) is the encoder's where an encoder alone infers; else a Gaussian
-    with independent dimensions, fitted to num_draws posterior draws each.
-
-    Yields:
-        latents/active_units; latents/kl, the mean KL(q(z|x) || N(0, I));
-        latents/mutual_information, and latents/largest_mutual_information,
-        which it can't exceed; latents/kl_of_all, of the aggregated posterior
-        to N(0, I), which a learned prior is there for; in nats.
+    Attributes:
+        num_examples: Held-out examples to look at, >= 2, or as many as there
+            are.
 
     Raises:
-        InputError: If the encoder has no scale, or there are too few draws or
-            data.
+        ValueError: If a value is out of range.
     """
-    data, config = context.data, context.config
-    x = np.asarray(data.to_model(data.x_test[:config.num_samples]))
-    if len(x) < 2:
-        raise InputError("evaluator latents needs at least 2 held-out "
-                         f"examples, got {len(x)}.")
-    draws = np.stack([np.asarray(model.infer(
-        x, rng.named(config.seed, "latents", i)), np.float64)
-        for i in range(config.num_draws)], 1)
-    means, log_scales = _posteriors(model, x, draws)
-    information = mutual_information(means, log_scales, draws)
-    divergence = float(kl_divergence(means, log_scales).mean())
-    yield "latents/active_units", active_units(means)
-    yield "latents/latent_dim", means.shape[1]
-    yield "latents/kl", divergence
-    yield "latents/mutual_information", information
-    yield "latents/largest_mutual_information", math.log(len(x))
-    yield "latents/kl_of_all", divergence - information
-    yield "latents/num_examples", len(x)
-    yield "latents/num_draws", config.num_draws
+    num_examples: int = 5000
+
+    name = "latents"
+    kinds = UNCONDITIONAL
+    needs_one_layer = True
+    metrics = {
+        "latents/active_units": Better.HIGHER,
+        "latents/latent_dim": Better.NEITHER,
+        "latents/kl": Better.NEITHER,
+        "latents/mutual_information": Better.HIGHER,
+        "latents/largest_mutual_information": Better.NEITHER,
+        "latents/kl_of_all": Better.NEITHER,
+        "latents/num_examples": Better.NEITHER,
+        "latents/num_draws": Better.NEITHER}
+
+    def __post_init__(self):
+        check_least(self, 2, "num_examples")
+
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises if draws or examples are too few."""
+        super().check(context, model)
+        num_draws, num = context.config.num_draws, len(context.data.x_test)
+        if num_draws < 2 and not model.inference.is_reparameterized:
+            raise InputError(
+                "evaluator latents needs num_draws >= 2 to fit posteriors of "
+                f"chains, got {num_draws}.")
+        if num < 2:
+            raise InputError("evaluator latents needs at least 2 held-out "
+                             f"examples, got {num}.")
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """How much the codes of held-out data say about them.
+
+        q(z|x) is the encoder's where an encoder alone infers; else a Gaussian
+        with independent dimensions, fitted to num_draws posterior draws each.
+
+        Yields:
+            latents/active_units; latents/kl, the mean KL(q(z|x) || N(0, I));
+            latents/mutual_information, and latents/largest_mutual_information,
+            which it can't exceed; latents/kl_of_all, of the aggregated
+            posterior to N(0, I), which a learned prior is there for; in nats.
+        """
+        data, config = context.data, context.config
+        x = np.asarray(data.to_model(data.x_test[:self.num_examples]))
+        draws = np.stack([np.asarray(model.infer(
+            x, rng.named(config.seed, "latents", i)), np.float64)
+            for i in range(config.num_draws)], 1)
+        means, log_scales = _posteriors(model, x, draws)
+        information = mutual_information(means, log_scales, draws)
+        divergence = float(kl_divergence(means, log_scales).mean())
+        yield "latents/active_units", active_units(means)
+        yield "latents/latent_dim", means.shape[1]
+        yield "latents/kl", divergence
+        yield "latents/mutual_information", information
+        yield "latents/largest_mutual_information", math.log(len(x))
+        yield "latents/kl_of_all", divergence - information
+        yield "latents/num_examples", len(x)
+        yield "latents/num_draws", config.num_draws
 
 
 def _posteriors(model, x, draws):
     """Means and logarithms of scales of every q(z|x), [num, latent_dim]."""
     if not model.inference.is_reparameterized:
-        if draws.shape[1] < 2:
-            raise InputError(
-                "evaluator latents needs num_draws >= 2 to fit posteriors of "
-                f"chains, got {draws.shape[1]}.")
         return draws.mean(1), np.log(draws.std(1, ddof=1))
     parameters = tf.function(model.encoder.parameters, reduce_retracing=True)
     parts = [parameters(x[i:i + _BATCH_SIZE])

@@ -1,5 +1,6 @@
 """log p(x) of held-out data, by importance sampling."""
 
+import dataclasses
 import math
 from typing import Any, Callable, Iterator, NamedTuple
 
@@ -9,13 +10,17 @@ import tensorflow as tf
 
 from lebm_tf.densities import posterior_target, prior_target
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.evaluator import (
+    UNCONDITIONAL, Better, Context, Evaluator, Metric, check_choice,
+    check_least, has_energy)
 from lebm_tf.evaluation.latents import annealing
 from lebm_tf.evaluation.latents.annealing import Estimate, log_mean_exp
 from lebm_tf.evaluation.text.sequences import perplexity
+from lebm_tf.kinds import IMAGE, SEQUENCE
 from lebm_tf.mcmc import Hmc, rng, run_chain, trace_chain
 from lebm_tf.token_ids import PAD
 
+PROPOSALS = ("posterior", "encoder")
 _NUM_CHAINS = 10  # Posterior chains of one picture.
 _BATCH_SIZE = 10  # Pictures at a time.
 _ADAPTATION_STEPS = 150
@@ -35,84 +40,137 @@ class Proposal(NamedTuple):
     accept_prob: float = 1.0
 
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Estimates log Z, then log p(x) of the first held-out examples.
+@dataclasses.dataclass(frozen=True)
+class LikelihoodEvaluator(Evaluator):
+    """log p(x) of held-out examples.
 
-    log p(x) of pictures is a density in nats of pixels in [-1, 1], without
-    dequantization noise; bits_per_dim counts pixels in levels of 1/127.5. Of
-    sequences it is a probability: nll is the mean of -log p(x), perplexity
-    that of a token, the end counted. A low estimate of
-    log Z makes log p(x) high: look at the distance between log_z and
-    log_z_reverse, and at effective sample sizes, before believing it.
+    Attributes:
+        num_examples: Held-out examples whose likelihood to estimate, >= 1.
+        proposal: What proposes latents of an example: posterior (a Gaussian
+            fitted to exact posterior chains, slow but safe) or encoder (the
+            encoder's, a little wider).
+        num_proposal_draws: Posterior draws that the proposal of an example is
+            fitted to, >= 2; better several times the latent width.
+        num_importance_samples: Draws from each proposal, >= 2.
+        num_annealing_steps: Steps from the base to the prior, >= 1.
+        num_annealing_chains: Chains that make them, >= 2.
+
+    Raises:
+        ValueError: If a value is out of range.
     """
-    config = context.config
-    seed = rng.stream(rng.make_seed(config.seed), "likelihood")
-    log_z = Estimate(np.zeros(()), np.zeros(()), np.full((), np.inf))
-    if has_energy(model):
-        log_z = yield from _log_z(model, config, seed)
-    x = np.asarray(context.data.to_model(
-        context.data.x_test[:config.likelihood_examples]))
-    if config.likelihood_proposal == "encoder":
-        propose = encoder_proposals(model)
-    else:
-        propose = posterior_proposals(model, config.proposal_draws)
-    joint, accept_prob = log_marginal(
-        model, x, propose, config.importance_samples,
-        rng.stream(seed, "marginal"))
-    log_prob, num = joint.value - log_z.value, len(x)
-    mean = float(log_prob.mean())
-    error = math.sqrt(np.mean(joint.standard_error**2) / num
-                      + log_z.standard_error**2)
-    yield "likelihood/log_prob", mean
-    yield "likelihood/log_prob_standard_error", error
-    yield "likelihood/log_prob_scale", float(log_prob.std())
-    if getattr(context.data, "num_tokens", 0):
-        yield "likelihood/nll", -mean
-        yield "likelihood/perplexity", perplexity(
-            -log_prob, int((x != PAD).sum()))
-    else:
-        yield "likelihood/bits_per_dim", (
-            math.log2(_LEVELS_PER_UNIT)
-            - mean / math.prod(x.shape[1:]) / math.log(2.0))
-    yield "likelihood/effective_sample_size", float(
-        joint.effective_sample_size.mean())
-    yield "likelihood/effective_sample_size_smallest", float(
-        joint.effective_sample_size.min())
-    yield "likelihood/proposal", config.likelihood_proposal
-    yield "likelihood/posterior_accept_prob", accept_prob
-    yield "likelihood/importance_samples", config.importance_samples
-    yield "likelihood/num_examples", num
+    num_examples: int = 50
+    proposal: str = "posterior"
+    num_proposal_draws: int = 1000
+    num_importance_samples: int = 1000
+    num_annealing_steps: int = 1000
+    num_annealing_chains: int = 100
 
+    name = "likelihood"
+    kinds = UNCONDITIONAL
+    needs_one_layer = True
+    metrics = {
+        "likelihood/log_prob": Better.HIGHER,
+        "likelihood/nll": Better.LOWER, "likelihood/perplexity": Better.LOWER,
+        "likelihood/bits_per_dim": Better.LOWER,
+        **{f"likelihood/{name}": Better.NEITHER for name in (
+            "log_prob_standard_error", "log_prob_scale",
+            "effective_sample_size", "effective_sample_size_smallest",
+            "posterior_accept_prob", "importance_samples", "num_examples",
+            "log_z", "log_z_standard_error", "log_z_effective_sample_size",
+            "log_z_reverse", "log_z_reverse_standard_error",
+            "annealing_accept_prob", "annealing_steps", "annealing_chains")}}
 
-def _log_z(model, config, seed):
-    """Yields what is known of log Z; returns the estimate."""
-    prior, chains = model.prior, config.annealing_chains
-    start = tf.nest.map_structure(tf.constant, model.sample(
-        chains, config.seed).z)
-    target = prior_target(prior)
-    kernel = annealing.tuned(
-        annealing.hmc, target, start, rng.stream(seed, "pilot"))
-    log_z, annealed = annealing.log_normalizer(
-        prior, kernel, config.annealing_steps, chains,
-        rng.stream(seed, "annealing"))
-    # The reverse starts where long exact chains end, not the short run.
-    samples = tf.function(lambda start, seed: run_chain(
-        kernel, target, start, config.annealing_steps, seed).position)(
-            start, rng.stream(seed, "exact"))
-    reverse = annealing.reverse_log_normalizer(
-        prior, kernel, config.annealing_steps, samples,
-        rng.stream(seed, "reverse"))
-    yield "likelihood/log_z", float(log_z.value)
-    yield "likelihood/log_z_standard_error", float(log_z.standard_error)
-    yield "likelihood/log_z_effective_sample_size", float(
-        log_z.effective_sample_size)
-    yield "likelihood/log_z_reverse", float(reverse.value)
-    yield "likelihood/log_z_reverse_standard_error", float(
-        reverse.standard_error)
-    yield "likelihood/annealing_accept_prob", annealed.accept_prob
-    yield "likelihood/annealing_steps", config.annealing_steps
-    yield "likelihood/annealing_chains", chains
-    return log_z
+    def __post_init__(self):
+        check_least(self, 1, "num_examples", "num_annealing_steps")
+        check_least(self, 2, "num_proposal_draws", "num_importance_samples",
+                    "num_annealing_chains")
+        check_choice(self, "proposal", PROPOSALS)
+
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises if there is no encoder to propose latents."""
+        super().check(context, model)
+        if self.proposal == "encoder" and model.encoder is None:
+            raise InputError("evaluator likelihood with proposal=encoder "
+                             "needs an encoder, got none.")
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Estimates log Z, then log p(x) of the first held-out examples.
+
+        log p(x) of pictures is a density in nats of pixels in [-1, 1], without
+        dequantization noise; bits_per_dim counts pixels in levels of 1/127.5.
+        Of sequences it is a probability: nll is the mean of -log p(x),
+        perplexity that of a token, the end counted. A low estimate of log Z
+        makes log p(x) high: look at the distance between log_z and
+        log_z_reverse, and at effective sample sizes, before believing it.
+        """
+        seed = rng.stream(
+            rng.make_seed(context.config.seed), "likelihood")
+        log_z = Estimate(np.zeros(()), np.zeros(()), np.full((), np.inf))
+        if has_energy(model):
+            log_z = yield from self._log_z(
+                model, context.config.seed, seed)
+        x = np.asarray(context.data.to_model(
+            context.data.x_test[:self.num_examples]))
+        if self.proposal == "encoder":
+            propose = encoder_proposals(model)
+        else:
+            propose = posterior_proposals(model, self.num_proposal_draws)
+        joint, accept_prob = log_marginal(
+            model, x, propose, self.num_importance_samples,
+            rng.stream(seed, "marginal"))
+        log_prob, num = joint.value - log_z.value, len(x)
+        mean = float(log_prob.mean())
+        error = math.sqrt(np.mean(joint.standard_error**2) / num
+                          + log_z.standard_error**2)
+        yield "likelihood/log_prob", mean
+        yield "likelihood/log_prob_standard_error", error
+        yield "likelihood/log_prob_scale", float(log_prob.std())
+        if context.data.kind == SEQUENCE:
+            yield "likelihood/nll", -mean
+            yield "likelihood/perplexity", perplexity(
+                -log_prob, int((x != PAD).sum()))
+        elif context.data.kind == IMAGE:
+            yield "likelihood/bits_per_dim", (
+                math.log2(_LEVELS_PER_UNIT)
+                - mean / math.prod(x.shape[1:]) / math.log(2.0))
+        yield "likelihood/effective_sample_size", float(
+            joint.effective_sample_size.mean())
+        yield "likelihood/effective_sample_size_smallest", float(
+            joint.effective_sample_size.min())
+        yield "likelihood/proposal", self.proposal
+        yield "likelihood/posterior_accept_prob", accept_prob
+        yield "likelihood/importance_samples", self.num_importance_samples
+        yield "likelihood/num_examples", num
+
+    def _log_z(self, model, model_seed, seed):
+        """Yields what is known of log Z; returns the estimate."""
+        prior, chains = model.prior, self.num_annealing_chains
+        start = tf.nest.map_structure(tf.constant, model.sample(
+            chains, model_seed).z)
+        target = prior_target(prior)
+        kernel = annealing.tuned(
+            annealing.hmc, target, start, rng.stream(seed, "pilot"))
+        log_z, annealed = annealing.log_normalizer(
+            prior, kernel, self.num_annealing_steps, chains,
+            rng.stream(seed, "annealing"))
+        # The reverse starts where long exact chains end, not the short run.
+        samples = tf.function(lambda start, seed: run_chain(
+            kernel, target, start, self.num_annealing_steps, seed).position)(
+                start, rng.stream(seed, "exact"))
+        reverse = annealing.reverse_log_normalizer(
+            prior, kernel, self.num_annealing_steps, samples,
+            rng.stream(seed, "reverse"))
+        yield "likelihood/log_z", float(log_z.value)
+        yield "likelihood/log_z_standard_error", float(log_z.standard_error)
+        yield "likelihood/log_z_effective_sample_size", float(
+            log_z.effective_sample_size)
+        yield "likelihood/log_z_reverse", float(reverse.value)
+        yield "likelihood/log_z_reverse_standard_error", float(
+            reverse.standard_error)
+        yield "likelihood/annealing_accept_prob", annealed.accept_prob
+        yield "likelihood/annealing_steps", self.num_annealing_steps
+        yield "likelihood/annealing_chains", chains
+        return log_z
 
 
 def log_marginal(model: Any, x: np.ndarray, propose: Callable,
@@ -152,13 +210,14 @@ def encoder_proposals(model: Any) -> Callable:
     """(rows, seed) -> the encoder's `Proposal`, wider as of `fit_proposal`.
 
     Raises:
-        InputError: If the model has no encoder with a mean and a scale.
+        InputError: If the encoder has no mean and scale.
     """
     def propose(x, seed):
-        moments = () if model.encoder is None else model.encoder.parameters(x)
+        moments = model.encoder.parameters(x)
         if len(moments) != 2:
-            raise InputError("likelihood_proposal=encoder needs an encoder "
-                             "with mean and scale, got none.")
+            raise InputError("evaluator likelihood with proposal=encoder needs "
+                             "an encoder with mean and scale, got one with "
+                             f"{len(moments)} output.")
         mean, log_scale = (np.asarray(values, np.float64)
                            for values in moments)
         dim = mean.shape[1]

@@ -1,57 +1,95 @@
 """The evaluator of molecules: what samples of a model are, beside its data."""
 
+import dataclasses
 import os
 from typing import Any, Iterator
 
 from lebm_tf.chemistry import properties
 from lebm_tf.chemistry.smiles import parse, rdkit
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.evaluator import (
+    Better, Context, Evaluator, Metric, check_least, has_energy)
 from lebm_tf.evaluation.molecules import pictures
 from lebm_tf.evaluation.molecules.metrics import Molecules, measure
 from lebm_tf.files import atomic_path
+from lebm_tf.kinds import SEQUENCE
 
 _NUM_SHOWN = 20
 _NUM_PLOTTED = 2_000
 
 
-def check(context: Context) -> None:
-    """Raises InputError unless the data are SMILES and RDKit is there."""
-    vocabulary = getattr(context.data, "vocabulary", None)
-    if getattr(vocabulary, "tokenizer", None) != "smiles":
-        raise InputError("evaluator molecules needs SMILES, got "
-                         f"{context.data.name}.")
-    rdkit("Chem")
+_SETS = ("samples", "base_samples")
 
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """What `molecules.measure` says of samples, and pictures of them.
+@dataclasses.dataclass(frozen=True)
+class MoleculesEvaluator(Evaluator):
+    """What samples of a model are, beside its data.
 
-    samples come from the learned prior, base_samples from the same decoder at
-    draws of p0. Nothing is corrected, and nothing is left out because it is
-    no molecule. Writes molecules.smi (all samples of the learned prior, as
-    they came), molecules.png (the first few) and molecule_properties.png.
+    Attributes:
+        num_samples: Samples to look at, >= 2; published numbers take 10000.
+        token_temperature: Of their tokens, > 0; 0 takes the model's own.
 
     Raises:
-        InputError: As `check`.
+        ValueError: If a value is out of range.
     """
-    check(context)
-    data, config = context.data, context.config
-    texts = data.vocabulary.texts
-    real = Molecules(texts(data.x_train), texts(data.x_test))
-    heat = config.token_temperature or None
-    drawn = {"samples": texts(model.sample(
-        config.num_samples, config.seed, token_temperature=heat).x)}
-    if has_energy(model):
-        drawn["base_samples"] = texts(model.sample(
-            config.num_samples, config.seed, num_steps=0,
-            token_temperature=heat).x)
-    yield from measure(drawn, real)
-    yield "molecules/token_temperature", (
-        heat or model.likelihood.decoding.temperature)
-    yield "molecules/seed", config.seed
-    if context.directory:
-        _write(drawn, real.test, context.directory)
+    num_samples: int = 5000
+    token_temperature: float = 0.0
+
+    name = "molecules"
+    kinds = (SEQUENCE,)
+    metrics = {
+        **{f"molecules/{what}/{name}": Better.HIGHER for name in _SETS
+           for what in ("valid", "unique", "unique_of_all", "novel",
+                        "novel_of_all", "internal_diversity")},
+        **{f"molecules/{key}_wasserstein/{name}": Better.LOWER
+           for name in _SETS for key in properties.PROPERTIES},
+        # A mean is neither: the data set has its own.
+        "molecules/*/real": Better.NEITHER,
+        **{f"molecules/{key}{end}/{name}": Better.NEITHER for name in _SETS
+           for key in properties.PROPERTIES for end in ("", "_missing")},
+        "molecules/num_*": Better.NEITHER,
+        **{f"molecules/{name}": Better.NEITHER for name in (
+            "invalid_train", "invalid_test", "token_temperature", "seed")}}
+
+    def __post_init__(self):
+        check_least(self, 2, "num_samples")
+        if not self.token_temperature >= 0:
+            raise ValueError("token_temperature must be > 0, or 0, got "
+                             f"{self.token_temperature}.")
+
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises unless the data are SMILES and RDKit is there."""
+        super().check(context, model)
+        if context.data.vocabulary.tokenizer != "smiles":
+            raise InputError("evaluator molecules needs SMILES, got "
+                             f"{context.data.name}.")
+        rdkit("Chem")
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """What `molecules.measure` says of samples, and pictures of them.
+
+        samples come from the learned prior, base_samples from the same decoder
+        at draws of p0. Nothing is corrected, and nothing is left out because
+        it is no molecule. Writes molecules.smi (all samples of the learned
+        prior, as they came), molecules.png (the first few) and
+        molecule_properties.png.
+        """
+        data, config = context.data, context.config
+        texts = data.vocabulary.texts
+        real = Molecules(texts(data.x_train), texts(data.x_test))
+        heat = self.token_temperature or None
+        drawn = {"samples": texts(model.sample(
+            self.num_samples, config.seed, token_temperature=heat).x)}
+        if has_energy(model):
+            drawn["base_samples"] = texts(model.sample(
+                self.num_samples, config.seed, num_steps=0,
+                token_temperature=heat).x)
+        yield from measure(drawn, real)
+        yield "molecules/token_temperature", (
+            heat or model.likelihood.decoding.temperature)
+        yield "molecules/seed", config.seed
+        if context.directory:
+            _write(drawn, real.test, context.directory)
 
 
 def caption(molecule: Any) -> str:

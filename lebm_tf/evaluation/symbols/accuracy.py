@@ -1,12 +1,14 @@
 """Symbols of held-out data: accuracy, calibration, information."""
 
+import dataclasses
 from typing import Any, Iterator
 
 import numpy as np
 from sklearn import metrics
 
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import Context, Metric
+from lebm_tf.evaluation.evaluator import (
+    UNCONDITIONAL, Better, Context, Evaluator, Metric)
 from lebm_tf.evaluation.symbols import reports
 from lebm_tf.evaluation.symbols.metrics import (
     calibration_error, chance_homogeneity, homogeneity, symbol_information)
@@ -15,54 +17,67 @@ from lebm_tf.mcmc import rng
 _NUM_ROWS = 500  # In memory at once.
 
 
-def check(context: Context) -> None:
-    """Raises InputError if the held-out data have no labels."""
-    if context.data.y_test is None:
-        raise InputError("evaluator symbols needs held-out labels, "
-                         f"{context.data.name} has none.")
+@dataclasses.dataclass(frozen=True)
+class SymbolsEvaluator(Evaluator):
+    """What the symbols of held-out examples say."""
 
+    name = "symbols"
+    kinds = UNCONDITIONAL
+    metrics = {
+        "symbols/accuracy": Better.HIGHER, "symbols/nll": Better.LOWER,
+        "symbols/calibration_error": Better.LOWER,
+        "symbols/validation_accuracy": Better.HIGHER,
+        "symbols/labelled_accuracy": Better.HIGHER,
+        "symbols/information": Better.HIGHER,
+        "symbols/homogeneity": Better.HIGHER,
+        **{f"symbols/{name}": Better.NEITHER for name in (
+            "homogeneity_by_chance", "num_labels", "num_used",
+            "num_examples")}}
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """What the symbols of held-out examples say.
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises without held-out labels, or symbols."""
+        super().check(context, model)
+        if context.data.y_test is None:
+            raise InputError("evaluator symbols needs held-out labels, "
+                             f"{context.data.name} has none.")
+        if not hasattr(model.prior, "symbol_log_probs"):
+            raise InputError("evaluator symbols needs a prior with symbols, "
+                             f"got a {type(model.prior).__name__}.")
 
-    Where the model saw labels, its symbols are classes: accuracy in [0, 1],
-    -log p(y | x) in nats and the expected calibration error. Without, they
-    are clusters, and homogeneity says how well they tell the labels; it is
-    given with that of clusters of the same sizes at random.
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """What the symbols of held-out examples say.
 
-    Raises:
-        InputError: As `check`, or if the model has no symbols.
-    """
-    check(context)
-    if not hasattr(model.prior, "symbol_log_probs"):
-        raise InputError("evaluator symbols needs a prior with symbols, got "
-                         f"a {type(model.prior).__name__}.")
-    data, config = context.data, context.config
-    probs = symbol_probs(model, data, data.x_test, config)
-    clusters, labels = probs.argmax(1), data.y_test
-    if data.labelled is not None:
-        yield "symbols/accuracy", float((clusters == labels).mean())
-        yield "symbols/nll", float(metrics.log_loss(
-            labels, probs, labels=np.arange(probs.shape[1])))
-        yield "symbols/calibration_error", calibration_error(probs, labels)
-        if data.y_validation is not None:
-            yield "symbols/validation_accuracy", float((symbol_probs(
-                model, data, data.x_validation, config).argmax(1)
-                == data.y_validation).mean())
-        yield "symbols/labelled_accuracy", float((symbol_probs(
-            model, data, data.labelled.x, config).argmax(1)
-            == data.labelled.y).mean())
-        yield "symbols/num_labels", len(data.labelled.y)
-    yield "symbols/information", symbol_information(probs)
-    yield "symbols/homogeneity", homogeneity(labels, clusters)
-    yield "symbols/homogeneity_by_chance", chance_homogeneity(
-        labels, clusters, config.seed)
-    yield "symbols/num_used", len(np.unique(clusters))
-    yield "symbols/num_examples", len(labels)
-    if context.directory and hasattr(model.prior, "num_symbols"):
-        file = reports.write(model, context)
-        if file:
-            yield "symbols/draws", file
+        Where the model saw labels, its symbols are classes: accuracy in [0, 1],
+        -log p(y | x) in nats and the expected calibration error. Without, they
+        are clusters, and homogeneity says how well they tell the labels; it is
+        given with that of clusters of the same sizes at random.
+        """
+        data, config = context.data, context.config
+        probs = symbol_probs(model, data, data.x_test, config)
+        clusters, labels = probs.argmax(1), data.y_test
+        if data.labelled is not None:
+            yield "symbols/accuracy", float((clusters == labels).mean())
+            yield "symbols/nll", float(metrics.log_loss(
+                labels, probs, labels=np.arange(probs.shape[1])))
+            yield "symbols/calibration_error", calibration_error(probs, labels)
+            if data.y_validation is not None:
+                yield "symbols/validation_accuracy", float((symbol_probs(
+                    model, data, data.x_validation, config).argmax(1)
+                    == data.y_validation).mean())
+            yield "symbols/labelled_accuracy", float((symbol_probs(
+                model, data, data.labelled.x, config).argmax(1)
+                == data.labelled.y).mean())
+            yield "symbols/num_labels", len(data.labelled.y)
+        yield "symbols/information", symbol_information(probs)
+        yield "symbols/homogeneity", homogeneity(labels, clusters)
+        yield "symbols/homogeneity_by_chance", chance_homogeneity(
+            labels, clusters, config.seed)
+        yield "symbols/num_used", len(np.unique(clusters))
+        yield "symbols/num_examples", len(labels)
+        if context.directory and hasattr(model.prior, "num_symbols"):
+            file = reports.write(model, context)
+            if file:
+                yield "symbols/draws", file
 
 
 def symbol_probs(model: Any, data: Any, x: np.ndarray, config) -> np.ndarray:

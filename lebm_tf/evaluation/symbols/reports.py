@@ -8,6 +8,7 @@ import numpy as np
 from lebm_tf.evaluation import pictures
 from lebm_tf.evaluation.evaluator import Context
 from lebm_tf.files import atomic_path
+from lebm_tf.kinds import COUNTS, IMAGE, SEQUENCE
 
 _NUM_PICTURES = 10
 _NUM_DRAWS = 100
@@ -26,16 +27,16 @@ def write(model: Any, context: Context) -> str:
         The name of the file, symbols.png or symbols.txt; "" for vectors,
         which have nothing to look at.
     """
-    kind = getattr(context.data, "kind", "images")
-    if kind == "images":
+    kind = context.data.kind
+    if kind == IMAGE:
         samples = _draw(model, _NUM_PICTURES, context.config.seed).x
         pictures.save_png(
             os.path.join(context.directory, "symbols.png"),
             pictures.enlarge(pictures.grid(samples, _NUM_PICTURES)))
         return "symbols.png"
-    if kind not in ("unigrams", "sequences"):
+    if kind not in (COUNTS, SEQUENCE):
         return ""
-    rows = (_words if kind == "unigrams" else _texts)(model, context)
+    rows = (_words if kind == COUNTS else _texts)(model, context)
     names = getattr(context.data, "classes", ())
     path = os.path.join(context.directory, "symbols.txt")
     with atomic_path(path) as temporary:

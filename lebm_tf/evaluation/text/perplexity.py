@@ -25,48 +25,85 @@ from absl import logging
 import numpy as np
 
 from lebm_tf import token_ids
-from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.evaluator import (
+    Better, Context, Evaluator, Metric, check_least, has_energy)
 from lebm_tf.evaluation.text import language_model, tokens
 from lebm_tf.evaluation.text.language_model import (
     LanguageModel, LanguageModelConfig, Score)
 from lebm_tf.evaluation.text.quality import word_divergence
-from lebm_tf.evaluation.text.sequences import check
 from lebm_tf.files import atomic_path
+from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import rng
 
 _HELD_OUT = 10  # One training row in so many, without a validation part.
 
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Perplexities of samples of the learned prior, and of p0's.
+@dataclasses.dataclass(frozen=True)
+class PerplexityEvaluator(Evaluator):
+    """Forward and reverse perplexity of samples.
 
-    Yields:
-        As `measure`, for samples and, if there is an energy, base_samples of
-        the same generator; besides, perplexity/word_divergence_X, by
-        `text_quality.word_divergence` against training sentences, for both
-        and for the real test sentences.
+    Attributes:
+        num_samples: Samples behind them, >= 0; 0 takes as many as there are
+            training sentences, as published.
+        num_seeds: Language models of each kind, >= 1.
+        language_model: What they are.
+        language_model_dir: Folder that keeps those of real sentences, for
+            other runs on the same data; "" trains them anew.
 
     Raises:
-        InputError: If the data are no sequences.
+        ValueError: If a value is out of range.
     """
-    check(context)
-    data, config = context.data, context.config
-    train, validation = data.x_train, data.x_validation
-    if validation is None:
-        held_out = max(1, len(train) // _HELD_OUT)
-        train, validation = train[:-held_out], train[-held_out:]
-    real = Sentences(train, validation, data.x_test, data.num_tokens)
-    num = config.perplexity_samples or len(train)
-    samples = {"samples": model.sample(num, config.seed).x}
-    if has_energy(model):
-        samples["base_samples"] = model.sample(
-            num, config.seed, num_steps=0).x
-    for name, rows in {"real": data.x_test, **samples}.items():
-        yield f"perplexity/word_divergence_{name}", word_divergence(
-            rows, train)
-    yield from measure(samples, real, config.language_model,
-                       range(config.perplexity_seeds),
-                       config.language_model_dir)
+    num_samples: int = 0
+    num_seeds: int = 1
+    language_model: LanguageModelConfig = LanguageModelConfig()
+    language_model_dir: str = ""
+
+    name = "perplexity"
+    kinds = (SEQUENCE,)
+    metrics = {
+        **{f"perplexity/{which}_{name}{unit}": Better.LOWER
+           for which in ("forward", "reverse")
+           for name in ("samples", "base_samples") for unit in ("", "_nll")},
+        **{f"perplexity/{which}_{name}": Better.LOWER
+           for which in ("word_divergence", "cut")
+           for name in ("samples", "base_samples")},
+        "perplexity/word_divergence_real": Better.NEITHER,
+        "perplexity/real": Better.NEITHER,
+        "perplexity/real_nll": Better.NEITHER,
+        "perplexity/*_standard_deviation": Better.NEITHER,
+        "perplexity/num_*": Better.NEITHER,
+        "perplexity/embedding_dim": Better.NEITHER,
+        "perplexity/hidden_dim": Better.NEITHER}
+
+    def __post_init__(self):
+        check_least(self, 0, "num_samples")
+        check_least(self, 1, "num_seeds")
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Perplexities of samples of the learned prior, and of p0's.
+
+        Yields:
+            As `measure`, for samples and, if there is an energy, base_samples
+            of the same generator; besides, perplexity/word_divergence_X, by
+            `quality.word_divergence` against training sentences, for both and
+            for the real test sentences.
+        """
+        data, config = context.data, context.config
+        train, validation = data.x_train, data.x_validation
+        if validation is None:
+            held_out = max(1, len(train) // _HELD_OUT)
+            train, validation = train[:-held_out], train[-held_out:]
+        real = Sentences(train, validation, data.x_test, data.num_tokens)
+        num = self.num_samples or len(train)
+        samples = {"samples": model.sample(num, config.seed).x}
+        if has_energy(model):
+            samples["base_samples"] = model.sample(
+                num, config.seed, num_steps=0).x
+        for name, rows in {"real": data.x_test, **samples}.items():
+            yield f"perplexity/word_divergence_{name}", word_divergence(
+                rows, train)
+        yield from measure(samples, real, self.language_model,
+                           range(self.num_seeds), self.language_model_dir)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """Sentences along a line or a chain in latent space, as plain text."""
 
+import dataclasses
 import math
 import os
 from typing import Any, Iterator, NamedTuple, Sequence
@@ -8,9 +9,10 @@ import unicodedata
 import numpy as np
 
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
-from lebm_tf.evaluation.text import sequences
+from lebm_tf.evaluation.evaluator import (
+    Better, Context, Evaluator, Metric, check_least, has_energy)
 from lebm_tf.files import atomic_path
+from lebm_tf.kinds import SEQUENCE
 
 _NUM_SHOWN = 8
 _NUM_POINTS = 7
@@ -33,54 +35,76 @@ class Transition(NamedTuple):
     trained_steps: int
 
 
-def check(context: Context) -> None:
-    """Raises InputError unless there are two sequences and a directory."""
-    sequences.check(context)
-    if not context.directory:
-        raise InputError("evaluator sentences needs a directory to write to, "
-                         "got none.")
-    if len(context.data.x_test) < 2:
-        raise InputError("evaluator sentences needs at least 2 held-out "
-                         f"sequences, {context.data.name} has 1.")
+@dataclasses.dataclass(frozen=True)
+class SentencesEvaluator(Evaluator):
+    """Sentences along chains and lines, as text.
 
-
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Writes interpolation.txt and, with an energy, transition.txt.
-
-    Yields:
-        The names of the files, and sentences/energy_K, the mean energy of
-        prior chains after K moves, in nats.
+    Attributes:
+        num_chains: Prior chains whose energy is told, >= 2.
+        transition_steps: Their moves at which sentences are shown, rising,
+            each >= 0.
 
     Raises:
-        InputError: As `check`.
+        ValueError: If a value is out of range.
     """
-    check(context)
-    config, texts = context.config, context.data.vocabulary.texts
-    if has_energy(model):
-        every = math.gcd(*config.transition_steps)
-        found = model.transition(config.num_chains, config.transition_steps[-1],
-                                 every, config.seed)
-        records = [step // every for step in config.transition_steps]
-        energy = found.energy[records]
-        for step, values in zip(config.transition_steps, energy):
-            yield f"sentences/energy_{step}", float(values.mean())
-        write_transition(
-            os.path.join(context.directory, "transition.txt"), Transition(
-                config.transition_steps, energy,
-                [texts(found.x[record][:_NUM_SHOWN]) for record in records],
-                model.generation.num_steps),
-            f"Prior chains of a model of {context.data.name}")
-        yield "sentences/transition", "transition.txt"
-    x = np.asarray(context.data.to_model(
-        context.data.x_test[:2 * _NUM_SHOWN]))
-    first, last = x[:len(x) // 2], x[len(x) // 2:][:len(x) // 2]
-    lines = model.interpolate(first, last, _NUM_POINTS, config.seed)
-    write_interpolation(
-        os.path.join(context.directory, "interpolation.txt"),
-        [texts(line) for line in lines], list(zip(texts(first), texts(last))),
-        "Lines between the latents of held-out sequences of "
-        f"{context.data.name}")
-    yield "sentences/interpolation", "interpolation.txt"
+    num_chains: int = 100
+    transition_steps: tuple[int, ...] = (0, 10, 20, 40, 70, 100)
+
+    name = "sentences"
+    kinds = (SEQUENCE,)
+    needs_directory = True
+    metrics = {"sentences/energy_*": Better.NEITHER}
+
+    def __post_init__(self):
+        check_least(self, 2, "num_chains")
+        steps = self.transition_steps
+        if not steps or steps[0] < 0 or not steps[-1] or (
+                sorted(set(steps)) != list(steps)):
+            raise ValueError("transition_steps must be numbers >= 0 that "
+                             f"rise, the last above 0, got {steps}.")
+
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises unless there are two sequences."""
+        super().check(context, model)
+        if len(context.data.x_test) < 2:
+            raise InputError("evaluator sentences needs at least 2 held-out "
+                             f"sequences, {context.data.name} has 1.")
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Writes interpolation.txt and, with an energy, transition.txt.
+
+        Yields:
+            The names of the files, and sentences/energy_K, the mean energy of
+            prior chains after K moves, in nats.
+        """
+        config, texts = context.config, context.data.vocabulary.texts
+        if has_energy(model):
+            every = math.gcd(*self.transition_steps)
+            found = model.transition(
+                self.num_chains, self.transition_steps[-1], every,
+                config.seed)
+            records = [step // every for step in self.transition_steps]
+            energy = found.energy[records]
+            for step, values in zip(self.transition_steps, energy):
+                yield f"sentences/energy_{step}", float(values.mean())
+            write_transition(
+                os.path.join(context.directory, "transition.txt"), Transition(
+                    self.transition_steps, energy,
+                    [texts(found.x[record][:_NUM_SHOWN]) for record in records],
+                    model.generation.num_steps),
+                f"Prior chains of a model of {context.data.name}")
+            yield "sentences/transition", "transition.txt"
+        x = np.asarray(context.data.to_model(
+            context.data.x_test[:2 * _NUM_SHOWN]))
+        first, last = x[:len(x) // 2], x[len(x) // 2:][:len(x) // 2]
+        lines = model.interpolate(first, last, _NUM_POINTS, config.seed)
+        write_interpolation(
+            os.path.join(context.directory, "interpolation.txt"),
+            [texts(line) for line in lines],
+            list(zip(texts(first), texts(last))),
+            "Lines between the latents of held-out sequences of "
+            f"{context.data.name}")
+        yield "sentences/interpolation", "interpolation.txt"
 
 
 def write_transition(path: str, shown: Transition, title: str) -> None:

@@ -1,66 +1,86 @@
 """Sequences: how well held-out ones are told by their codes, and samples."""
 
+import dataclasses
 import math
 import os
 from typing import Any, Iterator
 
 import numpy as np
 
-from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import Context, Metric, has_energy
+from lebm_tf.evaluation.evaluator import (
+    Better, Context, Evaluator, Metric, check_least, has_energy)
 from lebm_tf.evaluation.images.reconstruction import standard_error
 from lebm_tf.files import atomic_path
+from lebm_tf.kinds import SEQUENCE
 from lebm_tf.token_ids import END, PAD
 
 _NUM_SHOWN = 20
 
 
-def check(context: Context) -> None:
-    """Raises InputError unless the data are sequences."""
-    if not getattr(context.data, "num_tokens", 0):
-        raise InputError(f"evaluator sequences needs sequences of tokens, got "
-                         f"{context.data.name}.")
+@dataclasses.dataclass(frozen=True)
+class SequencesEvaluator(Evaluator):
+    """How well codes tell held-out sequences, and what samples look like.
 
-
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Reconstruction error, and what samples look like.
-
-    sequences/reconstruction_nll: -log p(x | z) at posterior draws z, the mean
-    over held-out sequences in nats; what papers on text call their negative
-    log-likelihood. It is not one: that of x alone, which pays for z too, is
-    `likelihood/nll`. Perplexities are per token, the end counted and the
-    beginning not.
+    Attributes:
+        num_samples: Samples to look at, >= 2.
 
     Raises:
-        InputError: As `check`.
+        ValueError: If a value is out of range.
     """
-    check(context)
-    data, config = context.data, context.config
-    x = np.asarray(data.to_model(data.x_test))
-    score = model.score(x, config.seed, num_draws=config.num_draws)
-    nll = -score.log_likelihood.astype(np.float64)
-    num_tokens = int((x != PAD).sum())
-    yield "sequences/reconstruction_nll", float(nll.mean())
-    yield "sequences/reconstruction_nll_standard_error", standard_error(nll)
-    yield "sequences/reconstruction_perplexity", perplexity(nll, num_tokens)
-    yield "sequences/num_sequences", len(x)
-    yield "sequences/num_tokens", num_tokens
-    yield "sequences/num_draws", config.num_draws
-    if has_energy(model):
-        yield "sequences/energy", float(score.energy.mean())
-    drawn = {"samples": model.sample(config.num_samples, config.seed).x}
-    if has_energy(model):
-        drawn["base_samples"] = model.sample(
-            config.num_samples, config.seed, num_steps=0).x
-    for name, tokens in drawn.items():
-        texts = data.vocabulary.texts(tokens)
-        yield f"sequences/{name}_mean_tokens", float(
-            (tokens != PAD).sum(1).mean())
-        yield f"sequences/{name}_ended", float((tokens == END).any(1).mean())
-        yield f"sequences/{name}_distinct", len(set(texts)) / len(texts)
-    yield "sequences/num_samples", config.num_samples
-    if context.directory:
-        write_text(model, context)
+    num_samples: int = 5000
+
+    name = "sequences"
+    kinds = (SEQUENCE,)
+    metrics = {
+        "sequences/reconstruction_nll": Better.LOWER,
+        "sequences/reconstruction_perplexity": Better.LOWER,
+        **{f"sequences/{name}_{what}": Better.HIGHER
+           for name in ("samples", "base_samples")
+           for what in ("ended", "distinct")},
+        **{f"sequences/{name}": Better.NEITHER for name in (
+            "reconstruction_nll_standard_error", "energy",
+            "samples_mean_tokens", "base_samples_mean_tokens")},
+        "sequences/num_*": Better.NEITHER}
+
+    def __post_init__(self):
+        check_least(self, 2, "num_samples")
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Reconstruction error, and what samples look like.
+
+        sequences/reconstruction_nll: -log p(x | z) at posterior draws z, the
+        mean over held-out sequences in nats; what papers on text call their
+        negative log-likelihood. It is not one: that of x alone, which pays for
+        z too, is `likelihood/nll`. Perplexities are per token, the end counted
+        and the beginning not.
+        """
+        data, config = context.data, context.config
+        x = np.asarray(data.to_model(data.x_test))
+        score = model.score(x, config.seed, num_draws=config.num_draws)
+        nll = -score.log_likelihood.astype(np.float64)
+        num_tokens = int((x != PAD).sum())
+        yield "sequences/reconstruction_nll", float(nll.mean())
+        yield "sequences/reconstruction_nll_standard_error", standard_error(nll)
+        yield "sequences/reconstruction_perplexity", perplexity(nll, num_tokens)
+        yield "sequences/num_sequences", len(x)
+        yield "sequences/num_tokens", num_tokens
+        yield "sequences/num_draws", config.num_draws
+        if has_energy(model):
+            yield "sequences/energy", float(score.energy.mean())
+        drawn = {"samples": model.sample(self.num_samples, config.seed).x}
+        if has_energy(model):
+            drawn["base_samples"] = model.sample(
+                self.num_samples, config.seed, num_steps=0).x
+        for name, tokens in drawn.items():
+            texts = data.vocabulary.texts(tokens)
+            yield f"sequences/{name}_mean_tokens", float(
+                (tokens != PAD).sum(1).mean())
+            yield f"sequences/{name}_ended", float(
+                (tokens == END).any(1).mean())
+            yield f"sequences/{name}_distinct", len(set(texts)) / len(texts)
+        yield "sequences/num_samples", self.num_samples
+        if context.directory:
+            write_text(model, context)
 
 
 def perplexity(nll: np.ndarray, num_tokens: int) -> float:

@@ -1,5 +1,6 @@
 """Predicted futures of held-out agents against what came."""
 
+import dataclasses
 import os
 from typing import Any, Iterator, NamedTuple
 
@@ -8,14 +9,15 @@ import tensorflow as tf
 
 from lebm_tf.datasets.trajectories.data import Tracks, TrajectoryData
 from lebm_tf.datasets.trajectories.transforms import in_scene, normalised
-from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import Context, Metric
+from lebm_tf.evaluation.evaluator import (
+    Better, Context, Evaluator, Metric, check_least)
 from lebm_tf.evaluation.images.reconstruction import standard_error
 from lebm_tf.evaluation.trajectories.baseline import constant_velocity_samples
 from lebm_tf.evaluation.trajectories.collisions import collision_rate
 from lebm_tf.evaluation.trajectories.metrics import (
     PROTOCOLS, kde_nll, minimum_errors, miss_rate)
 from lebm_tf.evaluation.trajectories.pictures import Scene, save_scenes
+from lebm_tf.kinds import TRAJECTORY
 
 # Argoverse's 2 m and TrajNet++'s 0.2 m; about as far in Stanford Drone's
 # videos, of 0.03 to 0.04 m a pixel.
@@ -38,52 +40,102 @@ class Paths(NamedTuple):
     energy: np.ndarray
 
 
-def check(context: Context) -> None:
-    """Raises InputError unless the data are trajectories."""
-    if not isinstance(context.data, TrajectoryData):
-        raise InputError("evaluator trajectories needs trajectories, got "
-                         f"{context.data.name}.")
+_ERRORS = [f"{protocol}_{key}" for protocol in PROTOCOLS
+           for key in ("ade", "fde")]
 
 
-def run(model: Any, context: Context) -> Iterator[Metric]:
-    """Errors of K predictions of every held-out agent, in the unit of the
-    data, by both protocols of `trajectory_metrics`; and beside them those of
-    constant velocity, as many paths, turned by random angles.
+@dataclasses.dataclass(frozen=True)
+class TrajectoriesEvaluator(Evaluator):
+    """Errors of predicted futures, by both protocols of `metrics`.
+
+    Attributes:
+        num_paths: Predictions of every agent, >= 1; published figures take
+            20.
+        miss_distance: How far the nearest prediction may end from the truth
+            and not miss it, >= 0 in the unit of the data; 0 takes 2 m, or
+            50 px.
+        collision_distance: Distance below which two agents collide, >= 0; 0
+            takes 0.2 m, or 5 px.
+        watch_test: Whether measurements during training are made on the test
+            part, too: for what the best checkpoint by the test data would
+            have got, which is no result. Nothing is chosen by it.
 
     Raises:
-        InputError: As `check`.
+        ValueError: If a value is out of range.
     """
-    check(context)
-    data, config = context.data, context.config
-    tracks, count = data.part("test"), config.num_paths
-    paths = predict(model, data, tracks, count, config.seed)
-    yield "trajectories/unit", data.unit
-    yield "trajectories/num_agents", len(tracks.past)
-    yield "trajectories/num_paths", count
-    steps = model.likelihood.generator.plan_steps
-    yield from _measured("trajectories", paths.predictions, paths.plans,
-                         steps, context)
-    yield "trajectories/energy", float(paths.energy.mean())
-    straight = constant_velocity_samples(
-        tracks.past, data.future_length, count, config.seed).predictions
-    yield from _measured("trajectories/constant_velocity", straight, None,
-                         steps, context)
-    one = minimum_errors(constant_velocity_samples(
-        tracks.past, data.future_length, 1, 0, 1e-9).predictions,
-        tracks.future)
-    yield "trajectories/constant_velocity/one_path_ade", float(one.ade.mean())
-    yield "trajectories/constant_velocity/one_path_fde", float(one.fde.mean())
-    distance = (config.collision_distance or COLLISION_DISTANCES[data.unit])
-    yield "trajectories/true_collision_rate", collision_rate(
-        tracks.future[:, None], tracks.group, distance, tracks.start,
-        data.frame_step)
-    if config.watch_test and data.final is not None:
-        paths = predict(model, data, data.final, count, config.seed)
-        for name, value in _errors(
-                paths.predictions, paths.plans, data.final, steps):
-            yield f"trajectories/watched_test_{name}", value
-    if context.directory:
-        write_picture(data, tracks, paths, context)
+    num_paths: int = 20
+    miss_distance: float = 0.0
+    collision_distance: float = 0.0
+    watch_test: bool = False
+
+    name = "trajectories"
+    kinds = (TRAJECTORY,)
+    metrics = {
+        **{f"trajectories/{name}": Better.LOWER for name in _ERRORS},
+        **{f"trajectories/{name}": Better.LOWER
+           for name in ("miss_rate", "kde_nll", "collision_rate")},
+        **{f"trajectories/{name}": Better.NEITHER for name in (
+            "num_agents", "num_paths", "miss_distance", "collision_distance",
+            "energy", "true_collision_rate", "*_standard_error",
+            "constant_velocity/*", "watched_test_*")}}
+
+    def __post_init__(self):
+        check_least(self, 1, "num_paths")
+        check_least(self, 0, "miss_distance", "collision_distance")
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Errors of K predictions of every held-out agent, in the unit of the
+        data, by both protocols; and beside them those of constant velocity, as
+        many paths, turned by random angles."""
+        data, seed = context.data, context.config.seed
+        tracks, count = data.part("test"), self.num_paths
+        paths = predict(model, data, tracks, count, seed)
+        yield "trajectories/unit", data.unit
+        yield "trajectories/num_agents", len(tracks.past)
+        yield "trajectories/num_paths", count
+        steps = model.likelihood.generator.plan_steps
+        yield from self._measured("trajectories", paths.predictions,
+                                  paths.plans, steps, context)
+        yield "trajectories/energy", float(paths.energy.mean())
+        straight = constant_velocity_samples(
+            tracks.past, data.future_length, count, seed).predictions
+        yield from self._measured("trajectories/constant_velocity", straight,
+                                  None, steps, context)
+        one = minimum_errors(constant_velocity_samples(
+            tracks.past, data.future_length, 1, 0, 1e-9).predictions,
+            tracks.future)
+        for key, values in one._asdict().items():
+            yield f"trajectories/constant_velocity/one_path_{key}", float(
+                values.mean())
+        distance = self.collision_distance or COLLISION_DISTANCES[data.unit]
+        yield "trajectories/true_collision_rate", collision_rate(
+            tracks.future[:, None], tracks.group, distance, tracks.start,
+            data.frame_step)
+        if self.watch_test and data.final is not None:
+            paths = predict(model, data, data.final, count, seed)
+            for name, value in _errors(
+                    paths.predictions, paths.plans, data.final, steps):
+                yield f"trajectories/watched_test_{name}", value
+        if context.directory:
+            write_picture(data, tracks, paths, context)
+
+    def _measured(self, prefix, predictions, plans, steps, context
+                  ) -> Iterator[Metric]:
+        """All that is measured of predictions."""
+        data = context.data
+        tracks = data.part("test")
+        for name, value in _errors(predictions, plans, tracks, steps):
+            yield f"{prefix}/{name}", value
+        distance = self.miss_distance or MISS_DISTANCES[data.unit]
+        yield f"{prefix}/miss_rate", miss_rate(
+            predictions, tracks.future, distance)
+        yield f"{prefix}/miss_distance", distance
+        if predictions.shape[1] > 2:  # A density in the plane needs three.
+            yield f"{prefix}/kde_nll", kde_nll(predictions, tracks.future)
+        distance = self.collision_distance or COLLISION_DISTANCES[data.unit]
+        yield f"{prefix}/collision_rate", collision_rate(
+            predictions, tracks.group, distance, tracks.start, data.frame_step)
+        yield f"{prefix}/collision_distance", distance
 
 
 def predict(model: Any, data: TrajectoryData, tracks: Tracks, num_paths: int,
@@ -156,24 +208,6 @@ def _errors(predictions, plans, tracks, steps) -> Iterator[Metric]:
             yield f"{protocol}_{key}", float(values.mean())
             yield (f"{protocol}_{key}_standard_error",
                    standard_error(values))
-
-
-def _measured(prefix, predictions, plans, steps, context) -> Iterator[Metric]:
-    """All that is measured of predictions."""
-    data, config = context.data, context.config
-    tracks = data.part("test")
-    for name, value in _errors(predictions, plans, tracks, steps):
-        yield f"{prefix}/{name}", value
-    distance = config.miss_distance or MISS_DISTANCES[data.unit]
-    yield f"{prefix}/miss_rate", miss_rate(
-        predictions, tracks.future, distance)
-    yield f"{prefix}/miss_distance", distance
-    if predictions.shape[1] > 2:  # A density in the plane needs three.
-        yield f"{prefix}/kde_nll", kde_nll(predictions, tracks.future)
-    distance = config.collision_distance or COLLISION_DISTANCES[data.unit]
-    yield f"{prefix}/collision_rate", collision_rate(
-        predictions, tracks.group, distance, tracks.start, data.frame_step)
-    yield f"{prefix}/collision_distance", distance
 
 
 def write_picture(data: TrajectoryData, tracks: Tracks, paths: Paths,
