@@ -14,10 +14,11 @@ import dataclasses
 import os
 import statistics
 import sys
+from typing import Annotated
 
 from benchmarks import runs
 from lebm_tf.configuration import command, fields
-from lebm_tf.errors import nearest
+from lebm_tf.ranges import Checked, OneOf
 
 METRICS = {"anomaly/auprc_log_joint": "log_joint", "anomaly/auprc_damc": "damc",
            "anomaly/mse_normal": "mse", "training/seconds": "seconds"}
@@ -57,7 +58,7 @@ PUBLISHED = {
 
 
 @dataclasses.dataclass(frozen=True)
-class AnomalyBenchmark:
+class AnomalyBenchmark(Checked):
     """What to measure.
 
     Attributes:
@@ -67,18 +68,11 @@ class AnomalyBenchmark:
         data_dir: Where the data lie; $LEBM_DATA_DIR if not given.
         workdir: Where the runs are kept.
     """
-    systems: tuple[str, ...] = ()
+    systems: tuple[Annotated[str, OneOf(SYSTEMS)], ...] = ()
     digits: tuple[int, ...] = (4, 9, 7, 5, 1)
     seeds: tuple[int, ...] = (1, 2)
     data_dir: str = ""
     workdir: str = "runs/benchmark_anomaly"
-
-    def __post_init__(self):
-        for name in self.systems:
-            if name not in SYSTEMS:
-                raise ValueError(
-                    f"systems must be among {', '.join(SYSTEMS)}, got "
-                    f"{name!r}{nearest(name, SYSTEMS)}.")
 
 
 def measure(system: str, digit: int, seed: int, chosen: AnomalyBenchmark

@@ -14,10 +14,11 @@ import dataclasses
 import os
 import statistics
 import sys
+from typing import Annotated
 
 from benchmarks import runs
 from lebm_tf.configuration import command, fields
-from lebm_tf.errors import nearest
+from lebm_tf.ranges import Checked, OneOf
 
 METRICS = {
     "symbols/accuracy": "accuracy",
@@ -52,7 +53,7 @@ _OF_DOCUMENTS = {"weights 20 and 20", "weights 20 and 0",
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelsBenchmark:
+class LabelsBenchmark(Checked):
     """What to measure.
 
     Attributes:
@@ -64,21 +65,13 @@ class LabelsBenchmark:
         workdir: Where the runs are kept.
         only_found: Trains nothing; the table is of the runs that have ended.
     """
-    tasks: tuple[str, ...] = ()
-    systems: tuple[str, ...] = ()
+    tasks: tuple[Annotated[str, OneOf(TASKS)], ...] = ()
+    systems: tuple[Annotated[str, OneOf(SYSTEMS)], ...] = ()
     num_labels: tuple[int, ...] = ()
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     data_dir: str = ""
     workdir: str = "runs/benchmark_labels"
     only_found: bool = False
-
-    def __post_init__(self):
-        for flag, known in (("tasks", TASKS), ("systems", SYSTEMS)):
-            for name in getattr(self, flag):
-                if name not in known:
-                    raise ValueError(
-                        f"{flag} must be among {', '.join(known)}, got "
-                        f"{name!r}{nearest(name, known)}.")
 
 
 def measure(task: str, system: str, num_labels: int, seed: int,

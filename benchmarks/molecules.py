@@ -13,10 +13,12 @@ after each step, benchmarks/results/molecules.json and .md.
 import dataclasses
 import os
 import sys
+from typing import Annotated
 
 from benchmarks import runs
 from lebm_tf import files
 from lebm_tf.configuration import command, fields
+from lebm_tf.ranges import Checked, Ge, OneOf, PositiveFloat, PositiveInt
 
 # Name of a set of samples -> what it is.
 SETS = {"samples": "learned prior", "base_samples": "p0, same decoder",
@@ -32,39 +34,29 @@ SHIFTS = {"qed": ("--step=0.02", "--chain_steps=20"),
 
 
 @dataclasses.dataclass(frozen=True)
-class MoleculeBenchmark:
+class MoleculeBenchmark(Checked):
     """What to measure.
 
     Attributes:
         flagfile: Of the runs.
         seeds: Of the runs.
-        token_temperatures: At which samples are measured, each > 0.
-        num_samples: As many, >= 2.
+        token_temperatures: At which samples are measured.
+        num_samples: As many.
         properties: To shift: qed, penalized_logp; none if empty.
-        rounds: Of the shift, >= 1.
-        set_size: Molecules of a round, >= 1.
+        rounds: Of the shift.
+        set_size: Molecules of a round.
         data_dir: Where the data lie; $LEBM_DATA_DIR if not given.
         workdir: Where the runs are kept.
     """
     flagfile: str = "configs/sequence_zinc_cpu.cfg"
     seeds: tuple[int, ...] = (0,)
-    token_temperatures: tuple[float, ...] = (1.0, 0.7, 0.5)
-    num_samples: int = 10_000
-    properties: tuple[str, ...] = tuple(SHIFTS)
-    rounds: int = 20
-    set_size: int = 2_000
+    token_temperatures: tuple[PositiveFloat, ...] = (1.0, 0.7, 0.5)
+    num_samples: Annotated[int, Ge(2)] = 10_000
+    properties: tuple[Annotated[str, OneOf(SHIFTS)], ...] = tuple(SHIFTS)
+    rounds: PositiveInt = 20
+    set_size: PositiveInt = 2_000
     data_dir: str = ""
     workdir: str = "runs/benchmark_molecules"
-
-    def __post_init__(self):
-        for heat in self.token_temperatures:
-            if not heat > 0:
-                raise ValueError(
-                    f"token_temperatures must be > 0, got {heat}.")
-        for name in self.properties:
-            if name not in SHIFTS:
-                raise ValueError(f"properties must be among "
-                                 f"{', '.join(SHIFTS)}, got {name!r}.")
 
 
 def trained(seed: int, chosen: MoleculeBenchmark) -> tuple[str, dict]:

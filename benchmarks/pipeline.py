@@ -18,30 +18,24 @@ startup.import_tensorflow()
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.datasets import train_batches  # noqa: E402
 from lebm_tf.families import DataSpec  # noqa: E402
+from lebm_tf.ranges import Checked, PositiveInt  # noqa: E402
 from lebm_tf.train import from_flagfile  # noqa: E402
 from lebm_tf.training import workdir as workdirs  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True)
-class PipelineBenchmark:
+class PipelineBenchmark(Checked):
     """What to measure.
 
     Attributes:
         flagfile_of_run: The run.
         flags_of_run: Further flags of it.
-        num_batches: Batches to read, >= 1.
-        num_steps: Steps to train, >= 1.
-    """
+        num_batches: Batches to read.
+        num_steps: Steps to train. """
     flagfile_of_run: str = "configs/quickstart.cfg"
     flags_of_run: tuple[str, ...] = ()
-    num_batches: int = 1_000
-    num_steps: int = 50
-
-    def __post_init__(self):
-        for name in ("num_batches", "num_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be >= 1, got {getattr(self, name)}.")
+    num_batches: PositiveInt = 1_000
+    num_steps: PositiveInt = 50
 
 
 def measure(chosen: PipelineBenchmark) -> tuple[float, float]:

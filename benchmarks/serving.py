@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from typing import Any
+from typing import Annotated, Any
 import urllib.request
 
 from lebm_tf.configuration import startup
@@ -34,6 +34,8 @@ import tensorflow as tf  # noqa: E402
 
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
+from lebm_tf.ranges import (  # noqa: E402
+    Checked, Interval, PositiveFloat, PositiveInt)
 from lebm_tf.serving import (  # noqa: E402
     Servable, ServingConfig, export_model, requests)
 from lebm_tf.training import workdir as workdirs  # noqa: E402
@@ -48,34 +50,23 @@ _WINDOW = 1_000  # Requests at both ends whose memory is compared.
 
 
 @dataclasses.dataclass(frozen=True)
-class ServingBenchmark:
+class ServingBenchmark(Checked):
     """What to measure.
 
     Attributes:
         workdir: Work directory of a run.
-        num_clients: Clients at a time, >= 1.
-        num_requests: Of all clients together, >= 1.
-        malformed: Part of the requests that is malformed, in [0, 1].
-        timeout: Seconds for an answer, > 0.
+        num_clients: Clients at a time.
+        num_requests: Of all clients together.
+        malformed: Part of the requests that is malformed.
+        timeout: Seconds for an answer.
         output: File for the figures.
     """
     workdir: str = ""
-    num_clients: int = 64
-    num_requests: int = 10_000
-    malformed: float = 0.05
-    timeout: float = 120.0
+    num_clients: PositiveInt = 64
+    num_requests: PositiveInt = 10_000
+    malformed: Annotated[float, Interval(ge=0, le=1)] = 0.05
+    timeout: PositiveFloat = 120.0
     output: str = RESULTS
-
-    def __post_init__(self):
-        for name in ("num_clients", "num_requests"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be >= 1, got {getattr(self, name)}.")
-        if not 0 <= self.malformed <= 1:
-            raise ValueError(
-                f"malformed must lie in [0, 1], got {self.malformed}.")
-        if not self.timeout > 0:
-            raise ValueError(f"timeout must be > 0, got {self.timeout}.")
 
 
 @dataclasses.dataclass(frozen=True)

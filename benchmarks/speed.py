@@ -15,6 +15,7 @@ import os
 import pathlib
 import sys
 import tempfile
+from typing import Annotated
 
 from lebm_tf.configuration import startup
 
@@ -29,28 +30,31 @@ from benchmarks.timing.sides import Sides  # noqa: E402
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
+from lebm_tf.ranges import (  # noqa: E402
+    Checked, Gt, MinLen, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat,
+    PositiveInt)
 
 ROOT = pathlib.Path(__file__).parents[1]
 _BUSY = 0.2  # CPUs of other programs, from which on we say so.
 
 
 @dataclasses.dataclass(frozen=True)
-class SpeedBenchmark:
+class SpeedBenchmark(Checked):
     """What to measure.
 
     Attributes:
         cases: Names of cases or groups; all if empty.
-        rounds: Turns of every side of a case, >= 1.
+        rounds: Turns of every side of a case.
         seconds: After so many of a case there are no further rounds, but the
             first 3, or 2 if one takes longer than that; > 0.
-        round_seconds: How long a turn of a side should take, > 0: short
-            repetitions are made several times in a turn.
-        pause: Seconds of rest before a turn, >= 0: the threads of the last
-            side are then asleep.
-        give_up: A variant of PyTorch that is so many times slower, > 1, than
-            the fastest one after the first round is not run again.
-        timeout: Seconds for an answer of a worker, > 0.
-        threads: Of every program, >= 0; 0 leaves it to each.
+        round_seconds: How long a turn of a side should take: short repetitions
+            are made several times in a turn.
+        pause: Seconds of rest before a turn: the threads of the last side are
+            then asleep.
+        give_up: A variant of PyTorch that is so many times slower than the
+            fastest one after the first round is not run again.
+        timeout: Seconds for an answer of a worker.
+        threads: Of every program; 0 leaves it to each.
         peer_python: A Python with torch; none leaves PyTorch out.
         torch: Variants of PyTorch, as benchmarks.peer names them.
         precisions: What lebm_tf computes in: float32, mixed_bfloat16 or both;
@@ -60,40 +64,24 @@ class SpeedBenchmark:
         again: Whether cases that are there already are measured anew.
     """
     cases: tuple[str, ...] = ()
-    rounds: int = 7
-    seconds: float = 240.0
-    round_seconds: float = 1.0
-    pause: float = 0.3
-    give_up: float = 1.5
-    timeout: float = 1_800.0
-    threads: int = 0
+    rounds: PositiveInt = 7
+    seconds: PositiveFloat = 240.0
+    round_seconds: PositiveFloat = 1.0
+    pause: NonNegativeFloat = 0.3
+    give_up: Annotated[float, Gt(1)] = 1.5
+    timeout: PositiveFloat = 1_800.0
+    threads: NonNegativeInt = 0
     peer_python: str = ".venv-bench/bin/python"
     torch: tuple[str, ...] = (
         "eager", "channels_last", "bfloat16", "bfloat16+channels_last",
         "bfloat16+compile", "bfloat16+channels_last+compile")
-    precisions: tuple[str, ...] = PRECISIONS
-    sizes: str = "published"
+    precisions: Annotated[tuple[Annotated[str, OneOf(PRECISIONS)], ...],
+                          MinLen(1)] = PRECISIONS
+    sizes: Annotated[str, OneOf(("published", "tiny"))] = "published"
     output: str = runs.RESULTS
     again: bool = False
 
-    def __post_init__(self):
-        for name, least in (("rounds", 1), ("threads", 0), ("pause", 0)):
-            if not getattr(self, name) >= least:
-                raise ValueError(
-                    f"{name} must be >= {least}, got {getattr(self, name)}.")
-        for name in ("seconds", "round_seconds", "timeout"):
-            if not getattr(self, name) > 0:
-                raise ValueError(
-                    f"{name} must be > 0, got {getattr(self, name)}.")
-        if not self.give_up > 1:
-            raise ValueError(f"give_up must be > 1, got {self.give_up}.")
-        if not self.precisions or set(self.precisions) - set(PRECISIONS):
-            raise ValueError(
-                f"precisions must be among {', '.join(PRECISIONS)}, got "
-                f"{', '.join(self.precisions) or 'none'}.")
-        if self.sizes not in ("published", "tiny"):
-            raise ValueError("sizes must be published or tiny, got "
-                             f"{self.sizes!r}.")
+    def validate(self):
         if self.sizes == "tiny" and self.output == runs.RESULTS:
             raise ValueError("output must be a folder of your own with sizes "
                              f"tiny, got {self.output}.")

@@ -17,12 +17,13 @@ import os
 import shutil
 import statistics
 import sys
+from typing import Annotated
 
 from benchmarks import runs
 from lebm_tf import files
 from lebm_tf.configuration import command, fields
-from lebm_tf.errors import nearest
 from lebm_tf.evaluation.text.language_model import LanguageModelConfig
+from lebm_tf.ranges import Checked, NonNegativeInt, OneOf
 
 SETTINGS = {"ptb": "configs/sequence_ptb_small.cfg",
             "ptb_1000": "configs/sequence_ptb_1000.cfg"}
@@ -49,7 +50,7 @@ PUBLISHED = {"published: real sentences": ("100.36", "", ""),
 
 
 @dataclasses.dataclass(frozen=True)
-class TextBenchmark:
+class TextBenchmark(Checked):
     """What to measure.
 
     Attributes:
@@ -66,10 +67,10 @@ class TextBenchmark:
         importance_samples: Draws of the encoder for each of them.
         language_model: The language models.
     """
-    setting: str = "ptb"
-    systems: tuple[str, ...] = ()
+    setting: Annotated[str, OneOf(SETTINGS)] = "ptb"
+    systems: tuple[Annotated[str, OneOf(SYSTEMS)], ...] = ()
     seeds: tuple[int, ...] = (1,)
-    train_steps: int = 0
+    train_steps: NonNegativeInt = 0
     data_dir: str = ""
     workdir: str = "runs/benchmark_text"
     perplexity_samples: int = 0
@@ -78,20 +79,6 @@ class TextBenchmark:
     language_model: LanguageModelConfig = LanguageModelConfig(
         embedding_dim=128, hidden_dim=128, dropout=0.2, learning_rate=3e-3,
         batch_size=64, max_epochs=3, patience=1)
-
-    def __post_init__(self):
-        if self.setting not in SETTINGS:
-            raise ValueError(
-                f"setting must be one of {', '.join(SETTINGS)}, got "
-                f"{self.setting!r}{nearest(self.setting, SETTINGS)}.")
-        for name in self.systems:
-            if name not in SYSTEMS:
-                raise ValueError(
-                    f"systems must be among {', '.join(SYSTEMS)}, got "
-                    f"{name!r}{nearest(name, SYSTEMS)}.")
-        if self.train_steps < 0:
-            raise ValueError(
-                f"train_steps must be >= 0, got {self.train_steps}.")
 
 
 def evaluation_flags(chosen: TextBenchmark) -> list[str]:

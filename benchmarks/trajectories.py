@@ -13,11 +13,12 @@ import dataclasses
 import os
 import statistics
 import sys
+from typing import Annotated
 
 from benchmarks import runs
 from lebm_tf import files
 from lebm_tf.configuration import command, fields
-from lebm_tf.errors import nearest
+from lebm_tf.ranges import Checked, OneOf
 
 SCENES = ("eth", "hotel", "univ", "zara1", "zara2")
 FLAGFILES = {"sdd": "configs/trajectory_sdd.cfg", **{
@@ -37,7 +38,7 @@ MEASURED_ANEW = {"eth": (.60, 1.06), "hotel": (.21, .38), "univ": (.28, .54),
 
 
 @dataclasses.dataclass(frozen=True)
-class TrajectoryBenchmark:
+class TrajectoryBenchmark(Checked):
     """What to measure.
 
     Attributes:
@@ -47,18 +48,11 @@ class TrajectoryBenchmark:
         data_dir: Where the data lie; $LEBM_DATA_DIR if not given.
         workdir: Where the runs are kept.
     """
-    sets: tuple[str, ...] = ("sdd", *SCENES)
+    sets: tuple[Annotated[str, OneOf(FLAGFILES)], ...] = ("sdd", *SCENES)
     seeds: tuple[int, ...] = (1, 2, 3)
     scene_seeds: tuple[int, ...] = (1,)
     data_dir: str = ""
     workdir: str = "runs/benchmark_trajectories"
-
-    def __post_init__(self):
-        for name in self.sets:
-            if name not in FLAGFILES:
-                raise ValueError(
-                    f"sets must be among {', '.join(FLAGFILES)}, got "
-                    f"{name!r}{nearest(name, FLAGFILES)}.")
 
 
 def measure(name: str, seed: int, chosen: TrajectoryBenchmark) -> dict:

@@ -21,11 +21,12 @@ from lebm_tf.errors import InputError, nearest  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
     EVALUATORS, Context, Evaluator, Settings, check, evaluate, settings)
 from lebm_tf.models import EnergyModel  # noqa: E402
+from lebm_tf.ranges import Checked  # noqa: E402
 from lebm_tf.training import workdir as workdirs  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluateConfig:
+class EvaluateConfig(Checked):
     """Which run to measure.
 
     Attributes:

@@ -8,6 +8,7 @@ writes MODELS/digits/1, or the next free number, and says how to call it.
 import dataclasses
 import os
 import sys
+from typing import Annotated
 
 from lebm_tf.configuration import startup
 
@@ -17,6 +18,7 @@ import lebm_tf  # noqa: E402
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
+from lebm_tf.ranges import Checked, OneOf  # noqa: E402
 from lebm_tf.serving import (  # noqa: E402
     ServingConfig, export_hlo, export_model, model_card)
 from lebm_tf.training import workdir as workdirs  # noqa: E402
@@ -25,7 +27,7 @@ FORMATS = ("saved_model", "hlo")
 
 
 @dataclasses.dataclass(frozen=True)
-class ExportConfig:
+class ExportConfig(Checked):
     """What to export, and where to.
 
     Attributes:
@@ -40,12 +42,7 @@ class ExportConfig:
     workdir: str = ""
     checkpoint: str = ""
     output: str = ""
-    format: str = "saved_model"
-
-    def __post_init__(self):
-        if self.format not in FORMATS:
-            raise ValueError(f"format must be one of {', '.join(FORMATS)}, "
-                             f"got {self.format!r}.")
+    format: Annotated[str, OneOf(FORMATS)] = "saved_model"
 
 
 def all_fields() -> list[fields.Field]:

@@ -14,6 +14,7 @@ import dataclasses
 import math
 import os
 import sys
+from typing import Annotated
 
 from lebm_tf.configuration import startup
 
@@ -32,59 +33,48 @@ from lebm_tf.evaluation.molecules import (  # noqa: E402
     pictures as molecule_pictures, samples as molecule_samples)
 from lebm_tf.evaluation.trajectories import forecasts  # noqa: E402
 from lebm_tf.files import atomic_path  # noqa: E402
+from lebm_tf.ranges import (  # noqa: E402
+    Checked, Ge, Gt, OrZero, PositiveFloat, PositiveInt)
 from lebm_tf.training import workdir as workdirs  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True)
-class SampleConfig:
+class SampleConfig(Checked):
     """What to draw, and where to.
 
     Attributes:
         workdir: Work directory of a run.
         checkpoint: best (by the run's early_stop) or last; best if the run
             kept one.
-        num_samples: How many, >= 1.
+        num_samples: How many.
         seed: Any integer; the same seed gives the same samples.
         output: File to write: .png of pictures, molecules and trajectories,
             .txt or .smi of sequences, or .npz.
         num_steps: Moves of the chains; -1 as trained, 0 draws from the base.
-        temperature: > 0; chains climb log p / temperature.
+        temperature: Chains climb log p / temperature.
         attribute: What samples shall have, as QED=0.9, of a run with a
             --property: chains of p(z | y) draw them.
-        token_temperature: Of sequences, > 0: probabilities of tokens are to
-            the power of its inverse; 0 takes the model's own.
+        token_temperature: Of sequences: probabilities of tokens are to the
+            power of its inverse; 0 takes the model's own.
         label: Symbols to draw from p(z | y), of the family symbol_vector; of
             several each gets as many samples, one row of a grid.
-        num_paths: Predictions of each agent of trajectories, >= 1.
+        num_paths: Predictions of each agent of trajectories.
         data_dir: Where trajectories lie, if not where they lay in training.
     """
     workdir: str = ""
     checkpoint: str = ""
-    num_samples: int = 64
+    num_samples: PositiveInt = 64
     seed: int = 0
     output: str = ""
-    num_steps: int = -1
-    temperature: float = 1.0
-    token_temperature: float = 0.0
+    num_steps: Annotated[int, Ge(-1)] = -1
+    temperature: PositiveFloat = 1.0
+    token_temperature: Annotated[float, OrZero(Gt(0))] = 0.0
     attribute: str = ""
     label: tuple[int, ...] = ()
-    num_paths: int = 20
+    num_paths: PositiveInt = 20
     data_dir: str = ""
 
-    def __post_init__(self):
-        for name in ("num_samples", "num_paths"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be >= 1, got {getattr(self, name)}.")
-        if self.num_steps < -1:
-            raise ValueError(
-                f"num_steps must be >= -1, got {self.num_steps}.")
-        if not self.temperature > 0:
-            raise ValueError(
-                f"temperature must be > 0, got {self.temperature}.")
-        if not self.token_temperature >= 0:
-            raise ValueError("token_temperature must be > 0, or 0, got "
-                             f"{self.token_temperature}.")
+    def validate(self):
         if self.label and self.num_samples % len(self.label):
             raise ValueError(
                 f"num_samples must be a multiple of the {len(self.label)} "

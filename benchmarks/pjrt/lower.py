@@ -11,6 +11,7 @@ also what TensorFlow's own compiler makes of one step, expected.npz.
 import dataclasses
 import os
 import sys
+from typing import Annotated
 
 from lebm_tf.configuration import startup
 
@@ -25,6 +26,7 @@ from benchmarks.timing.ours import model_of  # noqa: E402
 from benchmarks.timing.setting import Setting  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
+from lebm_tf.ranges import Checked, NonNegativeInt, OneOf  # noqa: E402
 from lebm_tf.serving.portable import captured, lower  # noqa: E402
 
 EXPECTED = "expected.npz"
@@ -32,7 +34,7 @@ STATE, METRIC = "state/", "metric/"
 
 
 @dataclasses.dataclass(frozen=True)
-class LowerStep:
+class LowerStep(Checked):
     """What to lower.
 
     Attributes:
@@ -44,26 +46,11 @@ class LowerStep:
         check: Whether one step is made by TensorFlow too, for comparison.
     """
     output: str = ""
-    setting: str = "svhn"
-    precisions: tuple[str, ...] = PRECISIONS
-    batch_size: int = 0
-    sizes: str = "published"
+    setting: Annotated[str, OneOf(SHAPES)] = "svhn"
+    precisions: tuple[Annotated[str, OneOf(PRECISIONS)], ...] = PRECISIONS
+    batch_size: NonNegativeInt = 0
+    sizes: Annotated[str, OneOf(("published", "tiny"))] = "published"
     check: bool = False
-
-    def __post_init__(self):
-        if self.setting not in SHAPES:
-            raise ValueError(f"setting must be one of {', '.join(SHAPES)}, "
-                             f"got {self.setting!r}.")
-        if self.sizes not in ("published", "tiny"):
-            raise ValueError("sizes must be published or tiny, got "
-                             f"{self.sizes!r}.")
-        if self.batch_size < 0:
-            raise ValueError(
-                f"batch_size must be >= 0, got {self.batch_size}.")
-        for name in self.precisions:
-            if name not in PRECISIONS:
-                raise ValueError(f"precisions must be among "
-                                 f"{', '.join(PRECISIONS)}, got {name!r}.")
 
 
 def functional_step(model):

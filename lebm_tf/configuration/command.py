@@ -170,16 +170,20 @@ def _fail(code: int, error) -> int:
 
 
 def _help(fields) -> str:
-    texts, defaults = {"flagfile": "File with one flag a line."}, {}
+    texts = {"flagfile": "File with one flag a line."}
+    defaults, ranges = {"flagfile": {}}, {}
     for field in fields:
-        texts[field.flag] = field.help
+        texts[field.flag], ranges[field.flag] = field.help, field.range
         value = field.default
         if isinstance(value, tuple):
             value = ",".join(map(str, value))
-        shown = defaults.setdefault(field.flag, [])
-        if value not in shown and value not in ("", None):
-            shown.append(value)
-    return "\n".join(
-        f"  --{flag}" + (f" ({' or '.join(map(str, defaults[flag]))})"
-                         if defaults.get(flag) else "") + f"\n      {text}"
-        for flag, text in texts.items())
+        shown = defaults.setdefault(field.flag, {})
+        if value not in ("", None):
+            shown[str(value)] = None
+    lines = []
+    for flag, text in texts.items():
+        about = "; ".join(filter(None, (
+            " or ".join(defaults[flag]), ranges.get(flag))))
+        lines.append(f"  --{flag}" + (f" ({about})" if about else "")
+                     + f"\n      {text}")
+    return "\n".join(lines)

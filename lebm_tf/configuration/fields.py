@@ -14,6 +14,7 @@ from absl import flags
 from lebm_tf.configuration.docstrings import attributes
 from lebm_tf.configuration.flag_values import convert
 from lebm_tf.errors import InputError, nearest
+from lebm_tf.ranges import declared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Field:
         help: What it means.
         default: Its value where the flag is not given.
         family: The model family whose number it is; "" of every run.
+        range: What it must be, as ">= 1"; "" if any value will do.
     """
     flag: str
     path: tuple[str, ...]
@@ -34,6 +36,7 @@ class Field:
     help: str
     default: Any = None
     family: str = ""
+    range: str = ""
 
 
 def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
@@ -58,8 +61,10 @@ def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
         if dataclasses.is_dataclass(kind):
             found += fields(kind, f"{prefix}{field.name}_", where, default)
         else:
-            found.append(Field(prefix + field.name, where, kind,
-                               described.get(field.name, ""), default))
+            found.append(Field(
+                prefix + field.name, where, kind,
+                described.get(field.name, ""), default,
+                range=str(declared(config_class)[field.name])))
     return found
 
 
@@ -139,7 +144,15 @@ def _changed(config, changes, prefix):
     except ValueError as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"--{prefix}{error}") from error
+        raise InputError(_named(config, prefix, str(error))) from error
+
+
+def _named(config, prefix, message):
+    """A refusal that names the flag, or the group, that it is about."""
+    known = {field.flag for field in fields(type(config), config=config)}
+    if message.split(" ", 1)[0] in known:
+        return f"--{prefix}{message}"
+    return f"{prefix.rstrip('_')}: {message}" if prefix else message
 
 
 def _get(config, path):

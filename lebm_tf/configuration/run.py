@@ -2,17 +2,21 @@
 
 import dataclasses
 import os
+from typing import Annotated
 
-from lebm_tf import precision
+from lebm_tf import precision as precisions
 from lebm_tf.datasets import TrajectoryOptions
 from lebm_tf.devices import choices
+from lebm_tf.ranges import (
+    Checked, Ge, Interval, NonNegativeFloat, NonNegativeInt, OneOf, OrZero,
+    PositiveFloat, PositiveInt)
 
 ON_DIVERGENCE = ("rollback", "stop")
 INVALID_SMILES = ("unchecked", "keep", "drop")
 
 
 @dataclasses.dataclass(frozen=True)
-class RunConfig:
+class RunConfig(Checked):
     """What a run needs besides its model.
 
     Attributes:
@@ -26,8 +30,8 @@ class RunConfig:
         image_size: Side to which pictures are resized; 0 keeps them.
         crop: Part of every picture, as top,left,height,width; empty keeps
             all of it.
-        max_length: Most tokens of a sequence, its end among them, >= 2 or 0:
-            longer ones are left out and counted; 0 keeps all.
+        max_length: Most tokens of a sequence, its end among them: longer ones
+            are left out and counted; 0 keeps all.
         vocabulary_size: Most frequent tokens of the training data that are
             known; 0 for all.
         trajectories: How recordings of agents become windows.
@@ -46,18 +50,18 @@ class RunConfig:
         labelled_batch_size: How many of them come with each step; 0 takes
             batch_size, or all where they are fewer.
         workdir: Where the run keeps everything.
-        train_steps: Training steps, >= 1.
-        batch_size: Examples of a step, >= 1.
-        length_pool: Batches >= 1 whose sequences are drawn together and
-            sorted by length before they are cut into batches, so that little
-            of a batch is padding; 1 draws each batch from all.
+        train_steps: Training steps.
+        batch_size: Examples of a step.
+        length_pool: Batches whose sequences are drawn together and sorted by
+            length before they are cut into batches, so that little of a batch
+            is padding; 1 draws each batch from all.
         seed: Of initial weights, order of the data and all chains.
         precision: float32, mixed_bfloat16 or mixed_float16: what the networks
             compute in. Weights, chains and losses are float32 in each. auto
             takes mixed_bfloat16 where a short measurement finds it faster,
             else float32; a run that has begun goes on in what it began with.
-        loss_scale: First factor > 0 on gradients of mixed_float16; it then
-            follows what they can bear.
+        loss_scale: First factor on gradients of mixed_float16; it then follows
+            what they can bear.
         strategy: none, mirrored (several devices of this machine) or
             multi_worker (several machines, see docs/cluster.md). The result
             is that of one device, up to rounding.
@@ -65,26 +69,26 @@ class RunConfig:
             The batch is cut into so many pieces.
         cluster: How strategy=multi_worker learns of its workers: tf_config
             ($TF_CONFIG), slurm or kubernetes.
-        cluster_timeout: Seconds > 0 to wait for the other workers.
+        cluster_timeout: Seconds to wait for the other workers.
         cluster_selector: Label selector of the pods of cluster=kubernetes.
-        cluster_workers: Number of those pods, >= 1.
-        log_every: Steps between two rows of logs, >= 1.
-        checkpoint_every: Steps between two checkpoints, >= 1.
+        cluster_workers: Number of those pods.
+        log_every: Steps between two rows of logs.
+        checkpoint_every: Steps between two checkpoints.
         on_divergence: rollback goes back to a good checkpoint, draws other
             noise and halves the learning rate of the energy; stop stops.
-        max_rollbacks: How often at most, >= 0; then training stops.
-        max_energy: Bound >= 0 on the mean energy of a batch of chains, in
-            nats; 0 for none, as for all bounds.
-        max_energy_gap: Bound >= 0 on the difference of the mean energies of
+        max_rollbacks: How often at most; then training stops.
+        max_energy: Bound on the mean energy of a batch of chains, in nats; 0
+            for none, as for all bounds.
+        max_energy_gap: Bound on the difference of the mean energies of
             positive and negative chains, in nats.
-        max_displacement: Bound >= 0 on how far chains move on average, as a
+        max_displacement: Bound on how far chains move on average, as a
             Euclidean norm in units of z.
-        max_gradient_norm: Bound >= 0 on the norm of the gradient of a part,
-            before clipping.
-        validation_fraction: Part of the training data, in [0, 1), that
-            nothing is learned from; what is measured during training is
-            measured on it, never on the test data. 0 where the data set has
-            a validation part of its own.
+        max_gradient_norm: Bound on the norm of the gradient of a part, before
+            clipping.
+        validation_fraction: Part of the training data that nothing is learned
+            from; what is measured during training is measured on it, never on
+            the test data. 0 where the data set has a validation part of its
+            own.
         evaluate_every: Steps between two such measurements; 0 makes none.
         validation_evaluators: What to measure then; the evaluator of
             early_stop if empty, else evaluators.
@@ -99,79 +103,63 @@ class RunConfig:
     family: str = "image"
     dataset: str = "digits"
     data_dir: str = ""
-    image_size: int = 0
+    image_size: NonNegativeInt = 0
     crop: str = ""
-    max_length: int = 0
-    vocabulary_size: int = 0
+    max_length: Annotated[int, OrZero(Ge(2))] = 0
+    vocabulary_size: NonNegativeInt = 0
     trajectories: TrajectoryOptions = TrajectoryOptions()
-    invalid_smiles: str = "unchecked"
+    invalid_smiles: Annotated[str, OneOf(INVALID_SMILES)] = "unchecked"
     property: str = ""
     label_column: str = ""
-    anomaly_label: int = -1
-    num_labels: int = 0
+    anomaly_label: Annotated[int, Ge(-1)] = -1
+    num_labels: NonNegativeInt = 0
     label_seed: int = 0
     label_stratified: bool = True
-    labelled_batch_size: int = 0
+    labelled_batch_size: NonNegativeInt = 0
     workdir: str = ""
-    train_steps: int = 10_000
-    batch_size: int = 100
-    length_pool: int = 1
+    train_steps: PositiveInt = 10_000
+    batch_size: PositiveInt = 100
+    length_pool: PositiveInt = 1
     seed: int = 0
-    precision: str = "float32"
-    loss_scale: float = 2.0**15
-    strategy: str = "none"
-    replicas: int = 0
-    cluster: str = "tf_config"
-    cluster_timeout: float = 300.0
+    precision: Annotated[str, OneOf(
+        (*precisions.PRECISIONS, precisions.AUTO))] = "float32"
+    loss_scale: NonNegativeFloat = 2.0**15
+    strategy: Annotated[str, OneOf(choices.STRATEGIES)] = "none"
+    replicas: NonNegativeInt = 0
+    cluster: Annotated[str, OneOf(choices.CLUSTERS)] = "tf_config"
+    cluster_timeout: PositiveFloat = 300.0
     cluster_selector: str = "job-name=tensorflow"
-    cluster_workers: int = 1
-    log_every: int = 50
-    checkpoint_every: int = 1_000
-    on_divergence: str = "rollback"
-    max_rollbacks: int = 3
-    max_energy: float = 1e4
-    max_energy_gap: float = 500.0
-    max_displacement: float = 1e3
-    max_gradient_norm: float = 1e7
-    validation_fraction: float = 0.0
-    evaluate_every: int = 0
+    cluster_workers: PositiveInt = 1
+    log_every: PositiveInt = 50
+    checkpoint_every: PositiveInt = 1_000
+    on_divergence: Annotated[str, OneOf(ON_DIVERGENCE)] = "rollback"
+    max_rollbacks: NonNegativeInt = 3
+    max_energy: NonNegativeFloat = 1e4
+    max_energy_gap: NonNegativeFloat = 500.0
+    max_displacement: NonNegativeFloat = 1e3
+    max_gradient_norm: NonNegativeFloat = 1e7
+    validation_fraction: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    evaluate_every: NonNegativeInt = 0
     validation_evaluators: tuple[str, ...] = ()
     early_stop: str = ""
-    patience: int = 0
+    patience: NonNegativeInt = 0
     evaluators: tuple[str, ...] = ()
     baseline: str = ""
 
-    def __post_init__(self):
-        for name in ("train_steps", "batch_size", "length_pool", "log_every",
-                     "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be >= 1, got {getattr(self, name)}.")
+    def validate(self):
         if self.checkpoint_every % self.log_every:
             raise ValueError(
                 "checkpoint_every must be a multiple of log_every, got "
                 f"{self.checkpoint_every} and {self.log_every}.")
-        precision.check(self.precision, self.loss_scale)
-        choices.check(self.strategy, self.replicas, self.cluster,
-                      self.cluster_timeout, self.cluster_workers)
-        if self.precision == precision.AUTO and (
+        precisions.check(self.precision, self.loss_scale)
+        if self.precision == precisions.AUTO and (
                 self.strategy == "multi_worker"):
             raise ValueError(
                 "precision must be named with strategy multi_worker, as its "
                 "machines may differ, got 'auto'.")
-        if self.max_length == 1:
-            raise ValueError("max_length must be >= 2, or 0, got 1.")
-        for name in ("image_size", "max_length", "vocabulary_size",
-                     "num_labels", "labelled_batch_size",
-                     "evaluate_every", "patience", "max_rollbacks",
-                     "max_energy", "max_energy_gap", "max_displacement",
-                     "max_gradient_norm"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(
-                    f"{name} must be >= 0, got {getattr(self, name)}.")
-        if not 0 <= self.validation_fraction < 1:
-            raise ValueError("validation_fraction must lie in [0, 1), got "
-                             f"{self.validation_fraction}.")
+        if self.replicas > 1 and self.strategy != "mirrored":
+            raise ValueError(f"replicas must be 0 with strategy "
+                             f"{self.strategy}, got {self.replicas}.")
         for name, needed in (("early_stop", "evaluate_every"),
                              ("validation_evaluators", "evaluate_every"),
                              ("patience", "early_stop")):
@@ -182,14 +170,6 @@ class RunConfig:
             raise ValueError(
                 "evaluate_every must be at most train_steps with early_stop, "
                 f"got {self.evaluate_every} and {self.train_steps}.")
-        if self.invalid_smiles not in INVALID_SMILES:
-            raise ValueError(
-                f"invalid_smiles must be one of {', '.join(INVALID_SMILES)}, "
-                f"got {self.invalid_smiles!r}.")
-        if self.on_divergence not in ON_DIVERGENCE:
-            raise ValueError(
-                f"on_divergence must be one of {', '.join(ON_DIVERGENCE)}, "
-                f"got {self.on_divergence!r}.")
 
     def resolved_data_dir(self) -> str:
         """The data folder, from the flag or the environment."""

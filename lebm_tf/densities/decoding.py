@@ -5,11 +5,13 @@ A step function takes (token int32 [rows], state, t int32 []) to (logits
 """
 
 import dataclasses
-from typing import Any, Callable
+from typing import Annotated, Any, Callable
 
 import tensorflow as tf
 
 from lebm_tf.mcmc import rng
+from lebm_tf.ranges import (
+    Checked, NonNegativeInt, OneOf, PositiveFloat, PositiveInt)
 from lebm_tf.token_ids import BEGIN, END, PAD
 
 METHODS = ("sample", "greedy", "beam")
@@ -17,35 +19,20 @@ _NEVER = (PAD, BEGIN)  # No sentence holds them.
 
 
 @dataclasses.dataclass(frozen=True)
-class DecodingConfig:
+class DecodingConfig(Checked):
     """How a sequence is read off p(x | z).
 
     Attributes:
         method: sample (token by token, as the model has it), greedy (the most
             probable token at every step) or beam (the most probable sequence
             that a search of beam_width finds).
-        temperature: Of sample, > 0; probabilities are to the power of its
-            inverse.
+        temperature: Of sample; probabilities are to the power of its inverse.
         top_k: sample chooses among as many most probable tokens; 0 for all.
-        beam_width: Of beam, >= 1.
-    """
-    method: str = "sample"
-    temperature: float = 1.0
-    top_k: int = 0
-    beam_width: int = 5
-
-    def __post_init__(self):
-        if self.method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}, "
-                             f"got {self.method!r}.")
-        if not self.temperature > 0:
-            raise ValueError(
-                f"temperature must be > 0, got {self.temperature}.")
-        if self.top_k < 0:
-            raise ValueError(f"top_k must be >= 0, got {self.top_k}.")
-        if self.beam_width < 1:
-            raise ValueError(
-                f"beam_width must be >= 1, got {self.beam_width}.")
+        beam_width: Of beam. """
+    method: Annotated[str, OneOf(METHODS)] = "sample"
+    temperature: PositiveFloat = 1.0
+    top_k: NonNegativeInt = 0
+    beam_width: PositiveInt = 5
 
 
 def decode(step: Callable, state: Any, num_rows, max_length: int,

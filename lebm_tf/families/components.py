@@ -1,14 +1,18 @@
 """Pieces of configuration that several families share."""
 
 import dataclasses
-from typing import Any, Mapping, NamedTuple
+from typing import Annotated, Any, Mapping, NamedTuple
 
 from lebm_tf.densities import GaussianAttribute
+from lebm_tf.densities.attribute import OUTPUTS
 from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     ConvEncoder, DeconvGenerator, EnergyMLP, VectorMLP, check_image_shape)
-from lebm_tf.networks.activations import get as get_activation
+from lebm_tf.networks.activations import ACTIVATIONS
+from lebm_tf.ranges import (
+    Checked, Interval, MinLen, NonNegativeFloat, NonNegativeInt, OneOf,
+    PositiveFloat, PositiveInt)
 from lebm_tf.samplers import ShortRun, compilation
 
 KERNELS = ("langevin", "mala", "hmc", "nuts")
@@ -79,66 +83,51 @@ class Recipe(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class ChainConfig:
+class ChainConfig(Checked):
     """One kind of chain.
 
     Attributes:
-        num_steps: Moves of a chain, >= 0.
-        step_size: Step > 0 in units of z: z + s^2/2 grad log p + s noise.
-        noise_scale: Factor >= 0 on the noise of the langevin kernel.
+        num_steps: Moves of a chain.
+        step_size: Step in units of z: z + s^2/2 grad log p + s noise.
+        noise_scale: Factor on the noise of the langevin kernel.
         kernel: langevin (as published), mala, hmc or nuts (exact).
-        num_leapfrog_steps: Leapfrog steps of one hmc move, >= 1.
+        num_leapfrog_steps: Leapfrog steps of one hmc move.
         num_adaptation_steps: First moves of every mala, hmc or nuts chain that
-            tune its step size, >= 0; keep it below num_steps.
+            tune its step size; keep it below num_steps.
         start: base (short run), bank (persistent) or encoder (warm start).
-        restart_prob: Probability that a chain of a bank starts anew, [0, 1].
+        restart_prob: Probability that a chain of a bank starts anew.
         jit_compile: Whether XLA compiles the chain: on, off, or auto: on a
             GPU, and on a CPU where there are no convolutions. (With those of
             a small generator it pays too, see configs/quickstart.cfg.)
     """
-    num_steps: int = 60
-    step_size: float = 0.4
-    noise_scale: float = 1.0
-    kernel: str = "langevin"
-    num_leapfrog_steps: int = 3
-    num_adaptation_steps: int = 0
-    start: str = "base"
-    restart_prob: float = 0.0
-    jit_compile: str = "auto"
+    num_steps: NonNegativeInt = 60
+    step_size: PositiveFloat = 0.4
+    noise_scale: NonNegativeFloat = 1.0
+    kernel: Annotated[str, OneOf(KERNELS)] = "langevin"
+    num_leapfrog_steps: PositiveInt = 3
+    num_adaptation_steps: NonNegativeInt = 0
+    start: Annotated[str, OneOf(STARTS)] = "base"
+    restart_prob: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    jit_compile: Annotated[str, OneOf(compilation.SETTINGS)] = "auto"
 
-    def __post_init__(self):
-        object.__setattr__(
-            self, "jit_compile", compilation.setting(self.jit_compile))
-        if self.num_steps < 0:
-            raise ValueError(f"num_steps must be >= 0, got {self.num_steps}.")
-        if self.start not in STARTS:
-            raise ValueError(f"start must be one of {', '.join(STARTS)}, got "
-                             f"{self.start!r}.")
-        if not 0 <= self.restart_prob <= 1:
-            raise ValueError("restart_prob must lie in [0, 1], got "
-                             f"{self.restart_prob}.")
+    def validate(self):
         if self.kernel != "langevin" and self.noise_scale != 1.0:
             raise ValueError("noise_scale must be 1 for an exact kernel, got "
                              f"{self.noise_scale} for {self.kernel}.")
-        if not 0 <= self.num_adaptation_steps < max(1, self.num_steps):
+        if not self.num_adaptation_steps < max(1, self.num_steps):
             raise ValueError(
                 "num_adaptation_steps must lie in [0, num_steps), got "
                 f"{self.num_adaptation_steps} of {self.num_steps}.")
-        self.make_kernel()
 
     def make_kernel(self):
-        """The kernel; raises ValueError where a value is out of range."""
+        """The kernel of the chains."""
         if self.kernel == "langevin":
             return Langevin(self.step_size, self.noise_scale)
         adapt = {"num_adaptation_steps": self.num_adaptation_steps}
-        if self.kernel == "mala":
-            return Mala(self.step_size, **adapt)
         if self.kernel == "hmc":
             return Hmc(self.step_size, self.num_leapfrog_steps, **adapt)
-        if self.kernel == "nuts":
-            return Nuts(self.step_size, **adapt)
-        raise ValueError(f"kernel must be one of {', '.join(KERNELS)}, got "
-                         f"{self.kernel!r}.")
+        return {"mala": Mala, "nuts": Nuts}[self.kernel](
+            self.step_size, **adapt)
 
 
 def sampler(chain: ChainConfig, start, num_steps: int = 0) -> ShortRun:
@@ -164,43 +153,36 @@ def compiled(model: EnergyModel, optimizers: Mapping[str, OptimizerConfig],
 
 
 @dataclasses.dataclass(frozen=True)
-class EnergyConfig:
+class EnergyConfig(Checked):
     """The energy network, a multilayer perceptron.
 
     Attributes:
-        hidden_units: Widths of the hidden layers, each >= 1.
+        hidden_units: Widths of the hidden layers.
         activation: gelu (as in the code) or leaky_relu (as in the paper).
     """
-    hidden_units: tuple[int, ...] = (200, 200)
-    activation: str = "gelu"
-
-    def __post_init__(self):
-        if min(self.hidden_units, default=1) < 1:
-            raise ValueError("hidden_units must all be >= 1, got "
-                             f"{self.hidden_units}.")
-        get_activation(self.activation)
+    hidden_units: tuple[PositiveInt, ...] = (200, 200)
+    activation: Annotated[str, OneOf(ACTIVATIONS)] = "gelu"
 
     def make(self, latent_dim: int, seed: int) -> EnergyMLP:
         return EnergyMLP(latent_dim, self.hidden_units, self.activation, seed)
 
 
 @dataclasses.dataclass(frozen=True)
-class AttributeConfig:
+class AttributeConfig(Checked):
     """The head that tells a number y, as a property of a molecule, from z.
 
     Defaults of the public code of Kong et al. 2023, arXiv:2306.14902 (SGDS),
     for penalised logP; for QED it has relu and sigmoid.
 
     Attributes:
-        hidden_units: Widths of the hidden layers, each >= 1.
+        hidden_units: Widths of the hidden layers.
         activation: Between the layers.
         output: linear, or sigmoid for a y in [0, 1].
-        scale: Standard deviation > 0 of y given z, in the units of y.
-    """
-    hidden_units: tuple[int, ...] = (200, 200)
-    activation: str = "silu"
-    output: str = "linear"
-    scale: float = 0.05**0.5
+        scale: Standard deviation of y given z, in the units of y. """
+    hidden_units: tuple[PositiveInt, ...] = (200, 200)
+    activation: Annotated[str, OneOf(ACTIVATIONS)] = "silu"
+    output: Annotated[str, OneOf(OUTPUTS)] = "linear"
+    scale: PositiveFloat = 0.05**0.5
 
     def make(self, latent_dim: int, seed: int) -> GaussianAttribute:
         return GaussianAttribute(
@@ -209,30 +191,19 @@ class AttributeConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class GeneratorConfig:
+class GeneratorConfig(Checked):
     """The generator, transposed convolutions from a small map.
 
     Attributes:
-        base_size: Side of the first map, >= 1.
+        base_size: Side of the first map.
         channels: Widths of the maps; each after the first doubles the side.
         final_stride: 2 doubles the side once more in the image layer, 1 not.
         activation: Between the layers.
     """
-    base_size: int = 4
-    channels: tuple[int, ...] = (512, 256, 128)
-    final_stride: int = 2
-    activation: str = "leaky_relu"
-
-    def __post_init__(self):
-        if self.base_size < 1:
-            raise ValueError(f"base_size must be >= 1, got {self.base_size}.")
-        if min(self.channels, default=0) < 1:
-            raise ValueError("channels must be one or more widths >= 1, got "
-                             f"{self.channels}.")
-        if self.final_stride not in (1, 2):
-            raise ValueError(
-                f"final_stride must be 1 or 2, got {self.final_stride}.")
-        get_activation(self.activation)
+    base_size: PositiveInt = 4
+    channels: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (512, 256, 128)
+    final_stride: Annotated[int, Interval(ge=1, le=2)] = 2
+    activation: Annotated[str, OneOf(ACTIVATIONS)] = "leaky_relu"
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raises ValueError if it can't make images of that shape."""
@@ -247,7 +218,7 @@ class GeneratorConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(Checked):
     """The encoder, convolutions to a Gaussian of the latent vector.
 
     Attributes:
@@ -255,14 +226,8 @@ class EncoderConfig:
             Empty takes half the widths of the generator, the last one first.
         activation: After every layer.
     """
-    channels: tuple[int, ...] = (32, 64)
-    activation: str = "leaky_relu"
-
-    def __post_init__(self):
-        if min(self.channels, default=1) < 1:
-            raise ValueError("channels must be widths >= 1, got "
-                             f"{self.channels}.")
-        get_activation(self.activation)
+    channels: tuple[PositiveInt, ...] = (32, 64)
+    activation: Annotated[str, OneOf(ACTIVATIONS)] = "leaky_relu"
 
     def beside(self, generator: GeneratorConfig) -> "EncoderConfig":
         """The same with widths, those that the generator asks for if none."""

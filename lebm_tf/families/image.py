@@ -17,16 +17,18 @@ from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
     Objective, encoder_teaching, energy_contrast, energy_magnitude,
     squared_error)
+from lebm_tf.ranges import (
+    Checked, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import ChainBank, FromBase, FromEncoder
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageConfig:
+class ImageConfig(Checked):
     """Defaults of the official train_svhn.py.
 
     Attributes:
-        latent_dim: Width of z, >= 1.
-        likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1].
+        latent_dim: Width of z.
+        likelihood_scale: Standard deviation of a pixel in [-1, 1].
         prior: Chains that draw negative states, and samples.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
         generation_steps: Moves of the chains that draw samples; 0 takes
@@ -37,23 +39,23 @@ class ImageConfig:
             posterior_num_steps. A bank knows training data only, so chains
             on new data start from the base and may need more.
         energy: The energy network.
-        energy_penalty: Weight >= 0 of mean E(z+)^2 + mean E(z-)^2, which
-            keeps energies small; 0, as published, leaves it out.
+        energy_penalty: Weight of mean E(z+)^2 + mean E(z-)^2, which keeps
+            energies small; 0, as published, leaves it out.
         generator: The generator.
         encoder: The encoder of posterior.start=encoder.
         energy_optimizer: Learns the energy.
         generator_optimizer: Learns the generator.
         encoder_optimizer: Learns the encoder.
     """
-    latent_dim: int = 100
-    likelihood_scale: float = 0.3
+    latent_dim: PositiveInt = 100
+    likelihood_scale: PositiveFloat = 0.3
     prior: ChainConfig = ChainConfig(num_steps=60, step_size=0.4)
-    prior_bank_size: int = 10_000
-    generation_steps: int = 0
+    prior_bank_size: PositiveInt = 10_000
+    generation_steps: NonNegativeInt = 0
     posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.1)
-    inference_steps: int = 0
+    inference_steps: NonNegativeInt = 0
     energy: EnergyConfig = EnergyConfig()
-    energy_penalty: float = 0.0
+    energy_penalty: NonNegativeFloat = 0.0
     generator: GeneratorConfig = GeneratorConfig()
     encoder: EncoderConfig = EncoderConfig()
     energy_optimizer: OptimizerConfig = OptimizerConfig(
@@ -63,26 +65,10 @@ class ImageConfig:
     encoder_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, epoch_decay=0.998)
 
-    def __post_init__(self):
-        if self.latent_dim < 1:
-            raise ValueError(f"latent_dim must be >= 1, got "
-                             f"{self.latent_dim}.")
-        if not self.likelihood_scale > 0:
-            raise ValueError("likelihood_scale must be > 0, got "
-                             f"{self.likelihood_scale}.")
-        if not self.energy_penalty >= 0:
-            raise ValueError(
-                f"energy_penalty must be >= 0, got {self.energy_penalty}.")
+    def validate(self):
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
                              "'encoder': a prior sees no image.")
-        if self.prior_bank_size < 1:
-            raise ValueError("prior_bank_size must be >= 1, got "
-                             f"{self.prior_bank_size}.")
-        for name in ("inference_steps", "generation_steps"):
-            if getattr(self, name) < 0:
-                raise ValueError(
-                    f"{name} must be >= 0, got {getattr(self, name)}.")
 
 
 Config = ImageConfig

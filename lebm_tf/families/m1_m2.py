@@ -19,50 +19,36 @@ from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (
     LabelledBound, Objective, SymbolCrossEntropy, UnlabelledBound, encoded_draw,
     gaussian_kl, negative_log_likelihood)
+from lebm_tf.ranges import Checked, NonNegativeFloat, PositiveFloat, PositiveInt
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 
 @dataclasses.dataclass(frozen=True)
-class M1M2Config:
+class M1M2Config(Checked):
     """M1+M2 for images.
 
     Attributes:
-        latent_dim: Width of z and of the latent vector of M2, >= 1.
-        likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1].
-        second_hidden_units: Widths of the hidden layers of the networks of
-            M2, each >= 1.
-        labelled_weight: Factor >= 0 on the cross-entropy of the labels beside
-            the bound of an example; the authors' 0.1.
+        latent_dim: Width of z and of the latent vector of M2.
+        likelihood_scale: Standard deviation of a pixel in [-1, 1].
+        second_hidden_units: Widths of the hidden layers of the networks of M2.
+        labelled_weight: Factor on the cross-entropy of the labels beside the
+            bound of an example; the authors' 0.1.
         generator: The generator.
         image_encoder: The encoder.
         generator_optimizer: Learns the generator.
         encoder_optimizer: Learns the encoder.
         second_optimizer: Learns M2.
     """
-    latent_dim: int = 50
-    likelihood_scale: float = 0.3
-    second_hidden_units: tuple[int, ...] = (500,)
-    labelled_weight: float = 0.1
+    latent_dim: PositiveInt = 50
+    likelihood_scale: PositiveFloat = 0.3
+    second_hidden_units: tuple[PositiveInt, ...] = (500,)
+    labelled_weight: NonNegativeFloat = 0.1
     generator: GeneratorConfig = GeneratorConfig()
     image_encoder: EncoderConfig = EncoderConfig()
     generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     second_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-3, beta_1=0.9)
-
-    def __post_init__(self):
-        if self.latent_dim < 1:
-            raise ValueError(f"latent_dim must be >= 1, got "
-                             f"{self.latent_dim}.")
-        if min(self.second_hidden_units, default=1) < 1:
-            raise ValueError("second_hidden_units must all be >= 1, got "
-                             f"{self.second_hidden_units}.")
-        if not self.likelihood_scale > 0:
-            raise ValueError("likelihood_scale must be > 0, got "
-                             f"{self.likelihood_scale}.")
-        if not self.labelled_weight >= 0:
-            raise ValueError("labelled_weight must be >= 0, got "
-                             f"{self.labelled_weight}.")
 
 
 Config = M1M2Config

@@ -1,6 +1,7 @@
 """Networks between a latent vector and whatever is observed."""
 
 import dataclasses
+from typing import Annotated
 
 import keras
 
@@ -9,75 +10,56 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
 from lebm_tf.networks import (
     RecurrentDecoder, RecurrentEncoder, VectorMLP, WideResidualEncoder)
-from lebm_tf.networks.activations import get as get_activation
-from lebm_tf.networks.recurrent import check_cell, check_decoder
+from lebm_tf.networks.activations import ACTIVATIONS
+from lebm_tf.networks.recurrent import CELLS, check_decoder
+from lebm_tf.ranges import Checked, Interval, OneOf, PositiveInt
 
 
 @dataclasses.dataclass(frozen=True)
-class DenseConfig:
+class DenseConfig(Checked):
     """Dense layers, of vectors and of counts of words.
 
     Attributes:
-        hidden_units: Widths of the hidden layers, each >= 1.
+        hidden_units: Widths of the hidden layers.
         activation: Between the layers.
-        dropout: Part of the hidden values left out in training, [0, 1).
-    """
-    hidden_units: tuple[int, ...] = (200, 200)
-    activation: str = "leaky_relu"
-    dropout: float = 0.0
-
-    def __post_init__(self):
-        if min(self.hidden_units, default=1) < 1:
-            raise ValueError("hidden_units must all be >= 1, got "
-                             f"{self.hidden_units}.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got "
-                             f"{self.dropout}.")
-        get_activation(self.activation)
+        dropout: Part of the hidden values left out in training. """
+    hidden_units: tuple[PositiveInt, ...] = (200, 200)
+    activation: Annotated[str, OneOf(ACTIVATIONS)] = "leaky_relu"
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
-class ResidualConfig:
+class ResidualConfig(Checked):
     """A wide residual network, of images.
 
     Attributes:
         depth: 0 for none, or its number of layers: 10, 16, 22, 28, ...
-        widen: Factor >= 1 on its widths 16, 32 and 64.
-        dropout: Part of the values of a block left out in training, [0, 1).
-    """
+        widen: Factor on its widths 16, 32 and 64.
+        dropout: Part of the values of a block left out in training. """
     depth: int = 0
-    widen: int = 3
-    dropout: float = 0.3
+    widen: PositiveInt = 3
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.3
 
-    def __post_init__(self):
+    def validate(self):
         if self.depth and (self.depth < 10 or self.depth % 6 != 4):
             raise ValueError("depth must be 0 or 10, 16, 22, 28, ..., got "
                              f"{self.depth}.")
-        if self.widen < 1:
-            raise ValueError(f"widen must be >= 1, got {self.widen}.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got "
-                             f"{self.dropout}.")
 
 
 @dataclasses.dataclass(frozen=True)
-class RecurrentConfig:
+class RecurrentConfig(Checked):
     """A recurrent network, of sequences.
 
     Attributes:
         cell: lstm or gru.
-        embedding_dim: Width of an embedding, >= 1.
-        hidden_dim: Width of a state, >= 1.
+        embedding_dim: Width of an embedding.
+        hidden_dim: Width of a state.
         dropout: Part of embeddings and outputs of a decoder left out in
-            training, [0, 1); an encoder has none.
-    """
-    cell: str = "gru"
-    embedding_dim: int = 256
-    hidden_dim: int = 256
-    dropout: float = 0.3
-
-    def __post_init__(self):
-        check_cell(self.cell)
+            training; an encoder has none. """
+    cell: Annotated[str, OneOf(CELLS)] = "gru"
+    embedding_dim: PositiveInt = 256
+    hidden_dim: PositiveInt = 256
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,10 +74,9 @@ class RecurrentDecoderConfig(RecurrentConfig):
     tied: bool = False
     starts_cell: bool = False
 
-    def __post_init__(self):
+    def validate(self):
         check_decoder(self.cell, self.embedding_dim, self.hidden_dim,
                       self.tied, self.starts_cell)
-        super().__post_init__()
 
 
 def kind_of(data: DataSpec) -> str:

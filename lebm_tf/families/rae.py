@@ -10,6 +10,7 @@ which training itself does not know.
 """
 
 import dataclasses
+from typing import Annotated
 
 import keras
 
@@ -20,6 +21,7 @@ from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
     Objective, gradient_penalty, latent_penalty, squared_error, weight_penalty)
+from lebm_tf.ranges import Checked, OneOf, PositiveFloat, PositiveInt
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 PENALTIES = {"weights": weight_penalty, "gradient": gradient_penalty,
@@ -27,47 +29,33 @@ PENALTIES = {"weights": weight_penalty, "gradient": gradient_penalty,
 
 
 @dataclasses.dataclass(frozen=True)
-class RAEConfig:
+class RAEConfig(Checked):
     """A regularized autoencoder for images.
 
     Attributes:
-        latent_dim: Width of z, >= 1.
-        likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1]; for
-            scores only.
-        latent_weight: Factor > 0 on |z|^2 / 2, beside |x - g(z)|^2.
+        latent_dim: Width of z.
+        likelihood_scale: Standard deviation of a pixel in [-1, 1]; for scores
+            only.
+        latent_weight: Factor on |z|^2 / 2, beside |x - g(z)|^2.
         decoder_penalty: weights (their squares), gradient (that of the image
             by z, squared) or none.
-        decoder_weight: Factor > 0 on that penalty.
-        mixture_components: Gaussians of the density of codes, >= 1.
+        decoder_weight: Factor on that penalty.
+        mixture_components: Gaussians of the density of codes.
         generator: The generator.
         encoder: The encoder.
         generator_optimizer: Learns the generator.
         encoder_optimizer: Learns the encoder.
     """
-    latent_dim: int = 100
-    likelihood_scale: float = 0.3
-    latent_weight: float = 0.01
-    decoder_penalty: str = "weights"
-    decoder_weight: float = 1e-4
-    mixture_components: int = 10
+    latent_dim: PositiveInt = 100
+    likelihood_scale: PositiveFloat = 0.3
+    latent_weight: PositiveFloat = 0.01
+    decoder_penalty: Annotated[str, OneOf(PENALTIES)] = "weights"
+    decoder_weight: PositiveFloat = 1e-4
+    mixture_components: PositiveInt = 10
     generator: GeneratorConfig = GeneratorConfig()
     encoder: EncoderConfig = EncoderConfig(channels=())
     generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
-
-    def __post_init__(self):
-        for name in ("latent_dim", "mixture_components"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be >= 1, got {getattr(self, name)}.")
-        for name in ("likelihood_scale", "latent_weight", "decoder_weight"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be > 0, got "
-                                 f"{getattr(self, name)}.")
-        if self.decoder_penalty not in PENALTIES:
-            raise ValueError(
-                f"decoder_penalty must be one of {', '.join(PENALTIES)}, got "
-                f"{self.decoder_penalty!r}.")
 
 
 Config = RAEConfig

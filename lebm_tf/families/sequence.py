@@ -9,6 +9,7 @@ variational autoencoder, and the first the same decoder under N(0, I).
 """
 
 import dataclasses
+from typing import Annotated
 
 import keras
 
@@ -21,46 +22,47 @@ from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     RecurrentDecoder, RecurrentEncoder, TransformerDecoder)
-from lebm_tf.networks.recurrent import CELLS, check_cell, check_decoder
+from lebm_tf.networks.recurrent import CELLS, check_decoder
 from lebm_tf.objectives import (
     Annealed, FreeBits, FreeNats, Objective, attribute_negative_log_likelihood,
     dropped_negative_log_likelihood, encoded_energy, encoder_teaching,
     energy_contrast)
+from lebm_tf.ranges import (
+    Checked, Interval, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat,
+    PositiveInt)
 from lebm_tf.samplers import ChainBank, Encoded, FromBase, FromEncoder, ShortRun
 
 
 @dataclasses.dataclass(frozen=True)
-class DecoderConfig:
+class DecoderConfig(Checked):
     """The decoder, a recurrent layer that reads [embedding; z].
 
     Or a causal Transformer that attends to z.
 
     Attributes:
         cell: lstm, gru or transformer.
-        embedding_dim: Width of an embedding, >= 1; of a Transformer that of
-            all layers.
-        hidden_dim: Width of the state, or of a Transformer's perceptrons,
-            >= 1.
-        dropout: Part of embeddings and outputs left out in training, [0, 1).
-        num_layers: Of a Transformer, >= 1.
-        num_heads: Of a Transformer, >= 1.
-        num_slots: Vectors that stand for z in a Transformer, >= 1.
+        embedding_dim: Width of an embedding; of a Transformer that of all
+            layers.
+        hidden_dim: Width of the state, or of a Transformer's perceptrons.
+        dropout: Part of embeddings and outputs left out in training.
+        num_layers: Of a Transformer.
+        num_heads: Of a Transformer.
+        num_slots: Vectors that stand for z in a Transformer.
         tied: Whether logits are products of a recurrent state with the
             embeddings, which then must be as wide.
         starts_cell: Whether the first c of an LSTM depends on z, like h.
     """
-    cell: str = "lstm"
-    embedding_dim: int = 256
-    hidden_dim: int = 256
-    dropout: float = 0.5
-    num_layers: int = 2
-    num_heads: int = 4
-    num_slots: int = 4
+    cell: Annotated[str, OneOf((*CELLS, "transformer"))] = "lstm"
+    embedding_dim: PositiveInt = 256
+    hidden_dim: PositiveInt = 256
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.5
+    num_layers: PositiveInt = 2
+    num_heads: PositiveInt = 4
+    num_slots: PositiveInt = 4
     tied: bool = False
     starts_cell: bool = False
 
-    def __post_init__(self):
-        check_cell(self.cell, (*CELLS, "transformer"))
+    def validate(self):
         check_decoder(self.cell, self.embedding_dim, self.hidden_dim,
                       self.tied, self.starts_cell)
 
@@ -76,28 +78,24 @@ class DecoderConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class SequenceEncoderConfig:
+class SequenceEncoderConfig(Checked):
     """The encoder, recurrent layers from both ends.
 
     Attributes:
         cell: lstm or gru.
-        embedding_dim: Width of an embedding, >= 1.
-        hidden_dim: Width of each state, >= 1.
-    """
-    cell: str = "gru"
-    embedding_dim: int = 256
-    hidden_dim: int = 256
-
-    def __post_init__(self):
-        check_cell(self.cell)
+        embedding_dim: Width of an embedding.
+        hidden_dim: Width of each state. """
+    cell: Annotated[str, OneOf(CELLS)] = "gru"
+    embedding_dim: PositiveInt = 256
+    hidden_dim: PositiveInt = 256
 
 
 @dataclasses.dataclass(frozen=True)
-class SequenceConfig:
+class SequenceConfig(Checked):
     """Defaults of the public code for Penn Treebank, as far as there is any.
 
     Attributes:
-        latent_dim: Width of z, >= 1.
+        latent_dim: Width of z.
         learned_prior: Whether an energy tilts N(0, I); without, it is the
             prior.
         prior: Chains that draw negative states, and samples.
@@ -114,42 +112,41 @@ class SequenceConfig:
         decoder: The decoder.
         encoder: The encoder of posterior.start=encoder.
         attribute: The head of data whose rows have a number.
-        free_bits: Nats >= 0 of a dimension of z that cost an encoder that
-            draws alone nothing.
-        free_nats: Nats >= 0 of KL(q(z | x) || p(z)), with the learned prior
-            if there is one, that cost that encoder nothing.
+        free_bits: Nats of a dimension of z that cost an encoder that draws
+            alone nothing.
+        free_nats: Nats of KL(q(z | x) || p(z)), with the learned prior if
+            there is one, that cost that encoder nothing.
         encoder_energy: Whether the energy teaches that encoder, too; both may
             run away then. Without, it only learns where the codes lie.
-        kl_weight: Factor > 0 on what the prior costs that encoder; 1 makes a
-            bound of log p(x), public code of text has as little as 0.1.
-        kl_hold_steps: Steps >= 0 in which the prior costs that encoder
-            nothing.
-        kl_warmup_steps: Steps >= 0 in which its price rises behind them.
-        kl_cycle_steps: Steps >= 0 after which that begins again; 0 for never.
+        kl_weight: Factor on what the prior costs that encoder; 1 makes a bound
+            of log p(x), public code of text has as little as 0.1.
+        kl_hold_steps: Steps in which the prior costs that encoder nothing.
+        kl_warmup_steps: Steps in which its price rises behind them.
+        kl_cycle_steps: Steps after which that begins again; 0 for never.
         energy_optimizer: Learns the energy.
         decoder_optimizer: Learns the decoder.
         encoder_optimizer: Learns the encoder.
         attribute_optimizer: Learns the head.
     """
-    latent_dim: int = 32
+    latent_dim: PositiveInt = 32
     learned_prior: bool = True
     prior: ChainConfig = ChainConfig(num_steps=40, step_size=0.5)
     posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.5)
-    inference_steps: int = 0
+    inference_steps: NonNegativeInt = 0
     chain_dropout: bool = False
-    max_length: int = 0
+    max_length: NonNegativeInt = 0
     decoding: DecodingConfig = DecodingConfig()
     energy: EnergyConfig = EnergyConfig()
     decoder: DecoderConfig = DecoderConfig()
     encoder: SequenceEncoderConfig = SequenceEncoderConfig()
     attribute: AttributeConfig = AttributeConfig()
-    free_bits: float = 0.0
-    free_nats: float = 0.0
+    free_bits: NonNegativeFloat = 0.0
+    free_nats: NonNegativeFloat = 0.0
     encoder_energy: bool = True
-    kl_weight: float = 1.0
-    kl_hold_steps: int = 0
-    kl_warmup_steps: int = 0
-    kl_cycle_steps: int = 0
+    kl_weight: PositiveFloat = 1.0
+    kl_hold_steps: NonNegativeInt = 0
+    kl_warmup_steps: NonNegativeInt = 0
+    kl_cycle_steps: NonNegativeInt = 0
     energy_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, beta_1=0.9, clip_norm=1.0)
     decoder_optimizer: OptimizerConfig = OptimizerConfig(
@@ -159,17 +156,7 @@ class SequenceConfig:
     attribute_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-3, beta_1=0.9)
 
-    def __post_init__(self):
-        if self.latent_dim < 1:
-            raise ValueError(
-                f"latent_dim must be >= 1, got {self.latent_dim}.")
-        for name in ("inference_steps", "max_length", "free_bits", "free_nats",
-                     "kl_hold_steps", "kl_warmup_steps", "kl_cycle_steps"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(
-                    f"{name} must be >= 0, got {getattr(self, name)}.")
-        if not self.kl_weight > 0:
-            raise ValueError(f"kl_weight must be > 0, got {self.kl_weight}.")
+    def validate(self):
         if self.free_bits and self.free_nats:
             raise ValueError("free_bits must be 0 with free_nats, got "
                              f"{self.free_bits}.")

@@ -27,19 +27,20 @@ from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import FirstLayer, VectorMLP
 from lebm_tf.objectives import Objective, negative_log_prior, squared_error
+from lebm_tf.ranges import Checked, NonNegativeInt, PositiveFloat, PositiveInt
 from lebm_tf.samplers import ChainBank, FromBase, ShortRun
 
 
 @dataclasses.dataclass(frozen=True)
-class SRIConfig:
+class SRIConfig(Checked):
     """Defaults of the image family, without its energy.
 
     Attributes:
-        latent_dim: Width of z, and of every layer if there are several, >= 1.
-        num_layers: Layers of latents, >= 1; 1 has the prior N(0, I).
-        layer_hidden_units: Widths of the network from a layer to the one
-            below it, each >= 1.
-        likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1].
+        latent_dim: Width of z, and of every layer if there are several.
+        num_layers: Layers of latents; 1 has the prior N(0, I).
+        layer_hidden_units: Widths of the network from a layer to the one below
+            it.
+        likelihood_scale: Standard deviation of a pixel in [-1, 1].
         posterior: Chains that draw positive states; they start from base
             (SRI) or bank (alternating back-propagation).
         inference_steps: Moves of the posterior chains on new data; 0 takes
@@ -49,33 +50,20 @@ class SRIConfig:
         generator_optimizer: Learns the generator, and with the same settings
             the layers above it.
     """
-    latent_dim: int = 100
-    num_layers: int = 1
-    layer_hidden_units: tuple[int, ...] = (200,)
-    likelihood_scale: float = 0.3
+    latent_dim: PositiveInt = 100
+    num_layers: PositiveInt = 1
+    layer_hidden_units: tuple[PositiveInt, ...] = (200,)
+    likelihood_scale: PositiveFloat = 0.3
     posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.1)
-    inference_steps: int = 0
+    inference_steps: NonNegativeInt = 0
     generator: GeneratorConfig = GeneratorConfig()
     generator_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, epoch_decay=0.998)
 
-    def __post_init__(self):
-        for name in ("latent_dim", "num_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be >= 1, got {getattr(self, name)}.")
-        if min(self.layer_hidden_units, default=1) < 1:
-            raise ValueError("layer_hidden_units must all be >= 1, got "
-                             f"{self.layer_hidden_units}.")
-        if not self.likelihood_scale > 0:
-            raise ValueError("likelihood_scale must be > 0, got "
-                             f"{self.likelihood_scale}.")
+    def validate(self):
         if self.posterior.start == "encoder":
             raise ValueError("posterior_start must be base or bank, got "
                              "'encoder': this family has none.")
-        if self.inference_steps < 0:
-            raise ValueError(
-                f"inference_steps must be >= 0, got {self.inference_steps}.")
 
 
 Config = SRIConfig

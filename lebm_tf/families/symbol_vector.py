@@ -8,6 +8,7 @@ clusters.
 """
 
 import dataclasses
+from typing import Annotated
 
 import keras
 
@@ -29,34 +30,37 @@ from lebm_tf.objectives import (
     dropped_negative_log_likelihood, encoded_energy, encoded_mean,
     encoder_teaching, energy_contrast, negative_log_likelihood,
     symbol_information)
+from lebm_tf.ranges import (
+    Checked, Ge, NonNegativeFloat, NonNegativeInt, OrZero, PositiveFloat,
+    PositiveInt)
 from lebm_tf.samplers import Encoded, FromBase, FromEncoder
 
 
 @dataclasses.dataclass(frozen=True)
-class SymbolVectorConfig:
+class SymbolVectorConfig(Checked):
     """Defaults of semi_sup_classification.py for AG News, as far as given.
 
     Attributes:
-        latent_dim: Width of z, >= 1.
-        num_symbols: Number of symbols, >= 2; 0 takes the classes of the data.
-        likelihood_scale: Standard deviation > 0 of an element of an image
-            (pixels in [-1, 1]) or vector (of variance 1).
+        latent_dim: Width of z.
+        num_symbols: Number of symbols; 0 takes the classes of the data.
+        likelihood_scale: Standard deviation of an element of an image (pixels
+            in [-1, 1]) or vector (of variance 1).
         prior: Chains that draw negative states, and samples.
         posterior: Chains that draw positive states; with no steps the encoder
             alone draws them.
         inference_steps: Moves of the posterior chains on new data; 0 takes
             posterior_num_steps.
-        labelled_weight: Factor >= 0 on the cross-entropy of the labels.
-        information_weight: Factor >= 0 on the mutual information of z and y.
+        labelled_weight: Factor on the cross-entropy of the labels.
+        information_weight: Factor on the mutual information of z and y.
         labels_only: Learns from the labels alone: the same networks, but a
             classifier that generates nothing. A baseline.
-        kl_threshold: Nats >= 0 that a dimension of q(z | x) must have to
-            cost anything, see `objectives.MaskedKL`.
-        kl_weight: Factor > 0 on what the prior costs the encoder; 1 is the
+        kl_threshold: Nats that a dimension of q(z | x) must have to cost
+            anything, see `objectives.MaskedKL`.
+        kl_weight: Factor on what the prior costs the encoder; 1 is the
             evidence bound.
-        kl_hold_steps: Steps >= 0 in which the prior costs it nothing.
-        kl_warmup_steps: Steps >= 0 in which its price rises behind them.
-        kl_cycle_steps: Steps >= 0 after which that begins again; 0 for never.
+        kl_hold_steps: Steps in which the prior costs it nothing.
+        kl_warmup_steps: Steps in which its price rises behind them.
+        kl_cycle_steps: Steps after which that begins again; 0 for never.
         energy: Hidden layers of the logits F.
         generator: p(x | z) of images.
         image_encoder: q(z | x) of images.
@@ -72,21 +76,21 @@ class SymbolVectorConfig:
         generator_optimizer: Learns p(x | z).
         encoder_optimizer: Learns q(z | x).
     """
-    latent_dim: int = 100
-    num_symbols: int = 0
-    likelihood_scale: float = 0.3
+    latent_dim: PositiveInt = 100
+    num_symbols: Annotated[int, OrZero(Ge(2))] = 0
+    likelihood_scale: PositiveFloat = 0.3
     prior: ChainConfig = ChainConfig(num_steps=100, step_size=0.4)
     posterior: ChainConfig = ChainConfig(
         num_steps=0, step_size=0.1, start="encoder")
-    inference_steps: int = 0
-    labelled_weight: float = 200.0
-    information_weight: float = 0.0
+    inference_steps: NonNegativeInt = 0
+    labelled_weight: NonNegativeFloat = 200.0
+    information_weight: NonNegativeFloat = 0.0
     labels_only: bool = False
-    kl_threshold: float = 0.0
-    kl_weight: float = 1.0
-    kl_hold_steps: int = 0
-    kl_warmup_steps: int = 0
-    kl_cycle_steps: int = 0
+    kl_threshold: NonNegativeFloat = 0.0
+    kl_weight: PositiveFloat = 1.0
+    kl_hold_steps: NonNegativeInt = 0
+    kl_warmup_steps: NonNegativeInt = 0
+    kl_cycle_steps: NonNegativeInt = 0
     energy: EnergyConfig = EnergyConfig(activation="leaky_relu")
     generator: GeneratorConfig = GeneratorConfig()
     image_encoder: EncoderConfig = EncoderConfig()
@@ -95,7 +99,7 @@ class SymbolVectorConfig:
     dense_encoder: DenseConfig = DenseConfig((2000, 2000), "relu", 0.5)
     decoder: RecurrentDecoderConfig = RecurrentDecoderConfig()
     sequence_encoder: RecurrentConfig = RecurrentConfig()
-    max_length: int = 0
+    max_length: NonNegativeInt = 0
     decoding: DecodingConfig = DecodingConfig()
     energy_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-5, beta_1=0.9, epoch_decay=0.998, weight_decay=1e-3)
@@ -104,24 +108,7 @@ class SymbolVectorConfig:
     encoder_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, beta_1=0.9, epoch_decay=0.998, weight_decay=2e-3)
 
-    def __post_init__(self):
-        if self.latent_dim < 1:
-            raise ValueError(
-                f"latent_dim must be >= 1, got {self.latent_dim}.")
-        if self.num_symbols < 0 or self.num_symbols == 1:
-            raise ValueError("num_symbols must be >= 2, or 0, got "
-                             f"{self.num_symbols}.")
-        if not self.likelihood_scale > 0:
-            raise ValueError("likelihood_scale must be > 0, got "
-                             f"{self.likelihood_scale}.")
-        if not self.kl_weight > 0:
-            raise ValueError(f"kl_weight must be > 0, got {self.kl_weight}.")
-        for name in ("inference_steps", "labelled_weight", "kl_threshold",
-                     "information_weight", "max_length", "kl_hold_steps",
-                     "kl_warmup_steps", "kl_cycle_steps"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(
-                    f"{name} must be >= 0, got {getattr(self, name)}.")
+    def validate(self):
         if self.prior.start != "base":
             raise ValueError("prior_start must be base, got "
                              f"{self.prior.start!r}.")

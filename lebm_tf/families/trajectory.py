@@ -7,6 +7,7 @@ arXiv:2104.03086, with the networks and losses of bpucla/lbebm.
 """
 
 import dataclasses
+from typing import Annotated
 
 import keras
 
@@ -20,50 +21,46 @@ from lebm_tf.networks import (
 from lebm_tf.objectives import (
     Objective, consistency_error, encoded_energy, energy_contrast, future_error,
     gaussian_kl, plan_error, summed_gaussian_kl, with_forecast)
+from lebm_tf.ranges import (
+    Checked, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat,
+    PositiveInt)
 from lebm_tf.samplers import ChainBank, Encoded, FromBase
 
 KL_REDUCTIONS = {"sum": summed_gaussian_kl, "mean": gaussian_kl}
 
 
 @dataclasses.dataclass(frozen=True)
-class ForecastConfig:
+class ForecastConfig(Checked):
     """The networks, multilayer perceptrons with ReLU.
 
     Attributes:
-        past_units: Widths between a past and its features, each >= 1.
+        past_units: Widths between a past and its features.
         pooling_units: Widths within the three networks of social pooling.
-        pooling_dim: Width of what agents are compared by, >= 1.
+        pooling_dim: Width of what agents are compared by.
         plan_units: Widths between a plan and its features.
         encoder_units: Widths between features and z.
         decoder_units: Widths between z and a plan.
         predictor_units: Widths between features and a future.
     """
-    past_units: tuple[int, ...] = (512, 256)
-    pooling_units: tuple[int, ...] = (256, 128, 64)
-    pooling_dim: int = 128
-    plan_units: tuple[int, ...] = (256, 128)
-    encoder_units: tuple[int, ...] = (256, 512)
-    decoder_units: tuple[int, ...] = (1024, 512, 1024)
-    predictor_units: tuple[int, ...] = (1024, 512, 256)
-
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            widths = value if isinstance(value, tuple) else (value,)
-            if min(widths, default=1) < 1:
-                raise ValueError(f"{field.name} must be >= 1, got {value}.")
+    past_units: tuple[PositiveInt, ...] = (512, 256)
+    pooling_units: tuple[PositiveInt, ...] = (256, 128, 64)
+    pooling_dim: PositiveInt = 128
+    plan_units: tuple[PositiveInt, ...] = (256, 128)
+    encoder_units: tuple[PositiveInt, ...] = (256, 512)
+    decoder_units: tuple[PositiveInt, ...] = (1024, 512, 1024)
+    predictor_units: tuple[PositiveInt, ...] = (1024, 512, 256)
 
 
 @dataclasses.dataclass(frozen=True)
-class TrajectoryConfig:
+class TrajectoryConfig(Checked):
     """Defaults of the official lbebm_sdd.py.
 
     Attributes:
-        latent_dim: Width of z, >= 1.
-        feature_dim: Width of the features of pasts and plans, >= 1.
+        latent_dim: Width of z.
+        feature_dim: Width of the features of pasts and plans.
         plan_steps: Positions of the future, counted from 0, that make the
             plan; the last must be its end.
-        base_scale: Standard deviation > 0 of p0 and of where chains start.
+        base_scale: Standard deviation of p0 and of where chains start.
         prior: Chains that draw negative states, and samples.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
         generation_steps: Moves of the chains that draw samples; 0 takes
@@ -74,59 +71,40 @@ class TrajectoryConfig:
             the code for ETH/UCY.
         predict_from: Features of the past that futures are predicted from:
             pooled, as in training, or plain, as in the code.
-        plan_weight: Of the error of the plan, >= 0; errors are means over
+        plan_weight: Of the error of the plan; errors are means over
             coordinates.
-        future_weight: Of the error of the future, >= 0.
-        consistency_weight: Of the distance of the plan from the future,
-            >= 0.
-        kl_weight: Of the KL divergence to N(0, I), >= 0.
+        future_weight: Of the error of the future.
+        consistency_weight: Of the distance of the plan from the future.
+        kl_weight: Of the KL divergence to N(0, I).
         kl_reduction: sum over the batch, as in the code, or mean.
-        likelihood_scale: Standard deviation > 0 of a coordinate in units of
-            the model, for scores; nothing is learned with it.
+        likelihood_scale: Standard deviation of a coordinate in units of the
+            model, for scores; nothing is learned with it.
         energy_optimizer: Learns the energy.
         forecaster_optimizer: Learns all other networks.
     """
-    latent_dim: int = 16
-    feature_dim: int = 16
+    latent_dim: PositiveInt = 16
+    feature_dim: PositiveInt = 16
     plan_steps: tuple[int, ...] = (2, 5, 8, 11)
-    base_scale: float = 2.0
+    base_scale: PositiveFloat = 2.0
     prior: ChainConfig = ChainConfig(num_steps=20, step_size=0.4)
-    prior_bank_size: int = 200_000
-    generation_steps: int = 0
+    prior_bank_size: PositiveInt = 200_000
+    generation_steps: NonNegativeInt = 0
     energy: EnergyConfig = EnergyConfig()
     forecast: ForecastConfig = ForecastConfig()
-    num_pools: int = 3
-    predict_from: str = "plain"
-    plan_weight: float = 2.0
-    future_weight: float = 1.0
-    consistency_weight: float = 1.0
-    kl_weight: float = 0.6
-    kl_reduction: str = "sum"
-    likelihood_scale: float = 30.0
+    num_pools: NonNegativeInt = 3
+    predict_from: Annotated[str, OneOf(("pooled", "plain"))] = "plain"
+    plan_weight: NonNegativeFloat = 2.0
+    future_weight: NonNegativeFloat = 1.0
+    consistency_weight: NonNegativeFloat = 1.0
+    kl_weight: NonNegativeFloat = 0.6
+    kl_reduction: Annotated[str, OneOf(KL_REDUCTIONS)] = "sum"
+    likelihood_scale: PositiveFloat = 30.0
     energy_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=3e-4, beta_1=0.9)
     forecaster_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=3e-4, beta_1=0.9)
 
-    def __post_init__(self):
-        for name in ("latent_dim", "feature_dim", "prior_bank_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be >= 1, got {getattr(self, name)}.")
-        for name in ("base_scale", "likelihood_scale"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(
-                    f"{name} must be > 0, got {getattr(self, name)}.")
-        for name in ("generation_steps", "num_pools", "plan_weight",
-                     "future_weight", "consistency_weight", "kl_weight"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(
-                    f"{name} must be >= 0, got {getattr(self, name)}.")
-        for name, known in (("kl_reduction", tuple(KL_REDUCTIONS)),
-                            ("predict_from", ("pooled", "plain"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be {' or '.join(known)}, got "
-                                 f"{getattr(self, name)!r}.")
+    def validate(self):
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
                              "'encoder': a prior sees no future.")

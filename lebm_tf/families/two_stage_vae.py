@@ -26,48 +26,37 @@ from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (
     Objective, SecondBound, gaussian_kl, negative_log_likelihood)
+from lebm_tf.ranges import Checked, PositiveFloat, PositiveInt
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 
 @dataclasses.dataclass(frozen=True)
-class TwoStageVAEConfig:
+class TwoStageVAEConfig(Checked):
     """A two-stage variational autoencoder for images.
 
     Attributes:
-        latent_dim: Width of z, >= 1.
-        likelihood_scale: First value > 0 of the standard deviation of a pixel
-            in [-1, 1], which is learned.
+        latent_dim: Width of z.
+        likelihood_scale: First value of the standard deviation of a pixel in
+            [-1, 1], which is learned.
         second_hidden_units: Widths of the hidden layers of both networks of
-            the second stage, each >= 1; the authors' are 1024,1024,1024.
-        second_scale: First value > 0 of the standard deviation of a code
-            given the second latent vector, which is learned.
+            the second stage; the authors' are 1024,1024,1024.
+        second_scale: First value of the standard deviation of a code given the
+            second latent vector, which is learned.
         generator: The generator.
         encoder: The encoder.
         generator_optimizer: Learns the generator and the scale of pixels.
         encoder_optimizer: Learns the encoder.
         second_optimizer: Learns the second stage.
     """
-    latent_dim: int = 100
-    likelihood_scale: float = 0.3
-    second_hidden_units: tuple[int, ...] = (512, 512)
-    second_scale: float = 1.0
+    latent_dim: PositiveInt = 100
+    likelihood_scale: PositiveFloat = 0.3
+    second_hidden_units: tuple[PositiveInt, ...] = (512, 512)
+    second_scale: PositiveFloat = 1.0
     generator: GeneratorConfig = GeneratorConfig()
     encoder: EncoderConfig = EncoderConfig(channels=())
     generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     second_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
-
-    def __post_init__(self):
-        if self.latent_dim < 1:
-            raise ValueError(f"latent_dim must be >= 1, got "
-                             f"{self.latent_dim}.")
-        if min(self.second_hidden_units, default=1) < 1:
-            raise ValueError("second_hidden_units must all be >= 1, got "
-                             f"{self.second_hidden_units}.")
-        for name in ("likelihood_scale", "second_scale"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be > 0, got "
-                                 f"{getattr(self, name)}.")
 
 
 Config = TwoStageVAEConfig

@@ -15,38 +15,30 @@ from lebm_tf.families.components import (
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import Objective, gaussian_kl, negative_log_likelihood
+from lebm_tf.ranges import Checked, PositiveFloat, PositiveInt
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 
 @dataclasses.dataclass(frozen=True)
-class VAEConfig:
+class VAEConfig(Checked):
     """A variational autoencoder for images.
 
     Attributes:
-        latent_dim: Width of z, >= 1.
-        likelihood_scale: Standard deviation > 0 of a pixel in [-1, 1].
-        kl_weight: Factor > 0 on the KL term; 1 is the evidence bound.
+        latent_dim: Width of z.
+        likelihood_scale: Standard deviation of a pixel in [-1, 1].
+        kl_weight: Factor on the KL term; 1 is the evidence bound.
         generator: The generator.
         encoder: The encoder.
         generator_optimizer: Learns the generator.
         encoder_optimizer: Learns the encoder.
     """
-    latent_dim: int = 100
-    likelihood_scale: float = 0.3
-    kl_weight: float = 1.0
+    latent_dim: PositiveInt = 100
+    likelihood_scale: PositiveFloat = 0.3
+    kl_weight: PositiveFloat = 1.0
     generator: GeneratorConfig = GeneratorConfig()
     encoder: EncoderConfig = EncoderConfig(channels=())
     generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
-
-    def __post_init__(self):
-        if self.latent_dim < 1:
-            raise ValueError(f"latent_dim must be >= 1, got "
-                             f"{self.latent_dim}.")
-        for name in ("likelihood_scale", "kl_weight"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be > 0, got "
-                                 f"{getattr(self, name)}.")
 
 
 Config = VAEConfig

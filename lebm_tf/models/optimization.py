@@ -1,68 +1,55 @@
 """One optimizer a part: Adam as the authors' programs run it."""
 
 import dataclasses
-from typing import Mapping
+from typing import Annotated, Mapping
 
 import keras
 import tensorflow as tf
 
 from lebm_tf.models import schedules
+from lebm_tf.ranges import (
+    Checked, Interval, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat)
 
 
 @dataclasses.dataclass(frozen=True)
-class OptimizerConfig:
+class OptimizerConfig(Checked):
     """Adam, its schedule and its clipping, for one part of a model.
 
     Attributes:
-        learning_rate: First learning rate, > 0.
-        beta_1: Decay of the mean of gradients, in [0, 1).
-        beta_2: Decay of the mean of their squares, in [0, 1).
-        epsilon: Added to the root of the second moment, > 0, as PyTorch does.
-        epoch_decay: Factor in (0, 1] on the learning rate after every epoch.
+        learning_rate: First learning rate.
+        beta_1: Decay of the mean of gradients.
+        beta_2: Decay of the mean of their squares.
+        epsilon: Added to the root of the second moment, as PyTorch does.
+        epoch_decay: Factor on the learning rate after every epoch.
         clip_norm: Largest Euclidean norm of the part's whole gradient;
             0 does not clip.
-        warmup_steps: Steps >= 0 over which the learning rate rises from 0.
+        warmup_steps: Steps over which the learning rate rises from 0.
         schedule: constant; cosine or linear fall to schedule_factor times
             the learning rate at schedule_steps; step multiplies it by
             schedule_factor every schedule_steps. epoch_decay comes on top.
-        schedule_steps: Length in steps, >= 1 unless constant.
-        schedule_factor: In [0, 1].
-        average_decay: Decay in [0, 1) of a moving average of the weights,
-            which then is what evaluates, samples and is exported; 0 has none.
-        weight_decay: Factor >= 0 on the weights, added to their gradient
-            before anything else, as PyTorch's Adam does; not decoupled.
-    """
-    learning_rate: float = 1e-4
-    beta_1: float = 0.5
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
-    epoch_decay: float = 1.0
-    clip_norm: float = 0.0
-    warmup_steps: int = 0
-    schedule: str = "constant"
-    schedule_steps: int = 0
-    schedule_factor: float = 0.1
-    average_decay: float = 0.0
-    weight_decay: float = 0.0
+        schedule_steps: Length in steps; needed unless constant.
+        schedule_factor: What the schedule multiplies by.
+        average_decay: Decay of a moving average of the weights, which then is
+            what evaluates, samples and is exported; 0 has none.
+        weight_decay: Factor on the weights, added to their gradient before
+            anything else, as PyTorch's Adam does; not decoupled. """
+    learning_rate: PositiveFloat = 1e-4
+    beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.5
+    beta_2: Annotated[float, Interval(ge=0, lt=1)] = 0.999
+    epsilon: PositiveFloat = 1e-8
+    epoch_decay: Annotated[float, Interval(gt=0, le=1)] = 1.0
+    clip_norm: NonNegativeFloat = 0.0
+    warmup_steps: NonNegativeInt = 0
+    schedule: Annotated[str, OneOf(schedules.SCHEDULES)] = "constant"
+    schedule_steps: NonNegativeInt = 0
+    schedule_factor: Annotated[float, Interval(ge=0, le=1)] = 0.1
+    average_decay: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    weight_decay: NonNegativeFloat = 0.0
 
-    def __post_init__(self):
-        for name in ("learning_rate", "epsilon"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be > 0, got "
-                                 f"{getattr(self, name)}.")
-        for name in ("beta_1", "beta_2", "average_decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got "
-                                 f"{getattr(self, name)}.")
-        if not 0 < self.epoch_decay <= 1:
-            raise ValueError(
-                f"epoch_decay must lie in (0, 1], got {self.epoch_decay}.")
-        for name in ("clip_norm", "weight_decay"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(
-                    f"{name} must be >= 0, got {getattr(self, name)}.")
-        schedules.check(self.schedule, self.schedule_steps,
-                        self.schedule_factor, self.warmup_steps)
+    def validate(self):
+        if self.schedule != "constant" and not self.schedule_steps:
+            raise ValueError(f"schedule_steps must be >= 1 for {self.schedule}"
+                             f", got {self.schedule_steps}.")
 
     def make(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
         """The optimizer, for a data set of that many batches."""

@@ -8,23 +8,6 @@ import tensorflow as tf
 SCHEDULES = ("constant", "cosine", "linear", "step")
 
 
-def check(schedule: str, num_steps: int, factor: float, warmup_steps: int
-          ) -> None:
-    """Raises ValueError unless `Scheduled` takes these values."""
-    if schedule not in SCHEDULES:
-        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, "
-                         f"got {schedule!r}.")
-    if schedule != "constant" and num_steps < 1:
-        raise ValueError(f"schedule_steps must be >= 1 for {schedule}, got "
-                         f"{num_steps}.")
-    if num_steps < 0 or warmup_steps < 0:
-        name, value = (("schedule_steps", num_steps) if num_steps < 0 else
-                       ("warmup_steps", warmup_steps))
-        raise ValueError(f"{name} must be >= 0, got {value}.")
-    if not 0 <= factor <= 1:
-        raise ValueError(f"schedule_factor must lie in [0, 1], got {factor}.")
-
-
 class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate times a factor that depends on the step.
 

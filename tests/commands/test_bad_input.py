@@ -408,7 +408,7 @@ def test_a_full_disk_leaves_no_half_written_checkpoint(workdir, tmp_path):
     ("--format=onnx", "--format must be one of saved_model, hlo"),
     ("--max_batch=0", "--max_batch must be >= 1, got 0"),
     ("--row_blocks=16,-1", "--row_blocks must all be >= 1, got 16, -1"),
-    ("--temperature=nan", "--temperature must be > 0 and finite"),
+    ("--temperature=nan", "--temperature must be > 0, got nan"),
     ("--exposed=seed", "--exposed must be among num_steps, temperature"),
     ("--num_points=many", "--num_points must be an integer")])
 def test_exports_that_make_no_sense_are_refused(

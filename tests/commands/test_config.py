@@ -22,14 +22,14 @@ def test_every_field_is_a_flag_with_a_description(family):
         assert field.help, field.flag
 
 
-@pytest.mark.parametrize("family", ["sequence", "symbol_vector"])
-@pytest.mark.parametrize("flags, needed", [
-    (("--decoder_tied", "--decoder_embedding_dim=64"),
-     "--decoder_tied needs embedding_dim equal to hidden_dim, got 64 and 256"),
-    (("--decoder_cell=transformer", "--decoder_tied"),
-     "--decoder_tied needs a recurrent cell, got transformer"),
-    (("--decoder_cell=gru", "--decoder_starts_cell"),
-     "--decoder_starts_cell needs cell=lstm, got 'gru'")])
+@pytest.mark.parametrize("family, flags, needed", [
+    *((family, *case) for family in ("sequence", "symbol_vector") for case in (
+        (("--decoder_tied", "--decoder_embedding_dim=64"), "--decoder_tied "
+         "needs embedding_dim equal to hidden_dim, got 64 and 256"),
+        (("--decoder_cell=gru", "--decoder_starts_cell"),
+         "--decoder_starts_cell needs cell=lstm, got 'gru'"))),
+    ("sequence", ("--decoder_cell=transformer", "--decoder_tied"),
+     "--decoder_tied needs a recurrent cell, got transformer")])
 def test_what_no_decoder_can_be_is_named_by_its_flags(family, flags, needed):
     with pytest.raises(InputError, match=needed):
         fields.from_flags(FAMILIES[family].Config, parse(*flags))

@@ -218,7 +218,7 @@ def test_what_is_not_a_row_of_tokens_is_refused(rows, message):
 
 @pytest.mark.parametrize("name, value, message", [
     ("hidden_dim", 0, "hidden_dim must be >= 1, got 0"),
-    ("dropout", 1.0, r"dropout must be in \[0, 1\), got 1.0"),
+    ("dropout", 1.0, r"dropout must lie in \[0, 1\), got 1.0"),
     ("learning_rate", 0.0, "learning_rate must be > 0, got 0.0")])
 def test_settings_out_of_range_are_refused(name, value, message):
     with pytest.raises(ValueError, match=message):

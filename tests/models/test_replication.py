@@ -31,7 +31,7 @@ IMAGE = dataclasses.replace(
     encoder_optimizer=CALM)
 CASES = {
     "image, compiled": (image, dataclasses.replace(
-        IMAGE, prior=ChainConfig(3, 0.4, jit_compile=True))),
+        IMAGE, prior=ChainConfig(3, 0.4, jit_compile="on"))),
     "image, warm start": (image, dataclasses.replace(
         IMAGE, posterior=ChainConfig(2, 0.1, start="encoder"))),
     "image, persistent": (image, dataclasses.replace(

@@ -61,12 +61,6 @@ def test_a_draw_is_compiled_as_set(setting, compiled):
                for function in graph.library.function) == compiled
 
 
-@pytest.mark.parametrize("value, setting", [
-    (True, "on"), (False, "off"), ("true", "on"), ("false", "off")])
-def test_older_values_are_read(value, setting):
-    assert ChainConfig(jit_compile=value).jit_compile == setting
-
-
 def test_an_unknown_setting_is_refused():
     message = "jit_compile must be one of auto, on, off, got 'yes'."
     for make in (lambda: ChainConfig(jit_compile="yes"),

@@ -197,7 +197,7 @@ def test_the_card_tells_of_the_data_the_calls_and_the_limits(exported):
     ({"hlo_rows": 0}, "hlo_rows must be >= 1, got 0."),
     ({"sample_steps": -2}, "sample_steps must be >= -1, got -2."),
     ({"num_points": 1}, "num_points must be >= 2, got 1."),
-    ({"temperature": 0.0}, "temperature must be > 0 and finite, got 0.0."),
+    ({"temperature": 0.0}, "temperature must be > 0, got 0.0."),
     ({"max_temperature": 0.01},
      "max_temperature must be >= min_temperature, got 0.01 and 0.1."),
     ({"exposed": ("steps",)},

@@ -7,7 +7,7 @@ samples; see `evaluation.sentence_perplexity`.
 """
 
 import dataclasses
-from typing import Iterator, NamedTuple
+from typing import Annotated, Iterator, NamedTuple
 
 from absl import logging
 import keras
@@ -18,52 +18,35 @@ from lebm_tf import token_ids
 from lebm_tf.evaluation.text import tokens
 from lebm_tf.mcmc import rng
 from lebm_tf.networks.fused_lstm import fused_lstm
+from lebm_tf.ranges import Checked, Interval, PositiveFloat, PositiveInt
 
 _INITIAL_RANGE = 0.1
 _NAMES = ("embedding", "kernel", "bias", "output_kernel", "output_bias")
 
 
 @dataclasses.dataclass(frozen=True)
-class LanguageModelConfig:
+class LanguageModelConfig(Checked):
     """Sizes and training; widths and dropout are the authors'.
 
     They train for 8 epochs with a learning rate of 1e-4, without a look at
     held-out sentences; we stop by those, and so learn faster.
 
     Attributes:
-        embedding_dim: Width of a token's vector, >= 1.
-        hidden_dim: Width of the LSTM, >= 1.
-        dropout: Part of the LSTM's inputs and outputs dropped in training,
-            in [0, 1).
-        learning_rate: Of Adam, > 0.
-        batch_size: Sentences in a step, >= 1.
-        max_epochs: Passes over the sentences at most, >= 1.
-        patience: Epochs in a row without a new best on held-out sentences
-            that end the training, >= 1.
-
-    Raises:
-        ValueError: If a value is out of range.
-    """
-    embedding_dim: int = 512
-    hidden_dim: int = 512
-    dropout: float = 0.5
-    learning_rate: float = 1e-3
-    batch_size: int = 32
-    max_epochs: int = 20
-    patience: int = 2
-
-    def __post_init__(self):
-        for name in ("embedding_dim", "hidden_dim", "batch_size",
-                     "max_epochs", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be >= 1, got {getattr(self, name)}.")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(
-                f"dropout must be in [0, 1), got {self.dropout}.")
-        if not self.learning_rate > 0.0:
-            raise ValueError(
-                f"learning_rate must be > 0, got {self.learning_rate}.")
+        embedding_dim: Width of a token's vector.
+        hidden_dim: Width of the LSTM.
+        dropout: Part of the LSTM's inputs and outputs dropped in training.
+        learning_rate: Of Adam.
+        batch_size: Sentences in a step.
+        max_epochs: Passes over the sentences at most.
+        patience: Epochs in a row without a new best on held-out sentences that
+            end the training. """
+    embedding_dim: PositiveInt = 512
+    hidden_dim: PositiveInt = 512
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.5
+    learning_rate: PositiveFloat = 1e-3
+    batch_size: PositiveInt = 32
+    max_epochs: PositiveInt = 20
+    patience: PositiveInt = 2
 
 
 class Score(NamedTuple):

@@ -1,0 +1,191 @@
+"""Ranges and choices, declared with the fields of a configuration.
+
+    @dataclasses.dataclass(frozen=True)
+    class DenseConfig(Checked):
+        hidden_units: tuple[PositiveInt, ...] = (200, 200)
+        activation: Annotated[str, OneOf(ACTIVATIONS)] = "gelu"
+        dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+
+The same declaration refuses a value that does not fit, and is what --help
+shows. Ge, Gt, Le, Lt, Interval and MinLen are those of `annotated_types`.
+"""
+
+import dataclasses
+import functools
+import math
+import numbers
+import operator
+import typing
+from typing import Annotated, Any, Collection
+
+from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
+
+from lebm_tf.errors import nearest
+
+PositiveInt = Annotated[int, Ge(1)]
+NonNegativeInt = Annotated[int, Ge(0)]
+PositiveFloat = Annotated[float, Gt(0)]
+NonNegativeFloat = Annotated[float, Ge(0)]
+
+_RELATIONS = {Ge: (">=", operator.ge), Gt: (">", operator.gt),
+              Le: ("<=", operator.le), Lt: ("<", operator.lt)}
+_KINDS = {int: (numbers.Integral, "an integer"),
+          float: (numbers.Real, "a number"),
+          bool: (bool, "True or False"), str: (str, "a string")}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OneOf:
+    """A choice between names.
+
+    Attributes:
+        known: The names, in the order in which they are shown; "" is allowed
+            but not shown. A dictionary may get further names later.
+    """
+    known: Collection[str]
+
+    def __str__(self):
+        return ", ".join(name for name in self.known if name)
+
+
+@dataclasses.dataclass(frozen=True)
+class OrZero:
+    """A range, or 0, which then stands for something else.
+
+    Attributes:
+        range: `Ge` or `Gt`.
+    """
+    range: Ge | Gt
+
+
+class Checked:
+    """A frozen dataclass whose fields are what they declare.
+
+    Every float must be finite, too, and lists become tuples.
+
+    Raises:
+        ValueError: When it is made, if a value is out of range; the message
+            begins with the name of the field.
+        TypeError: If a value is of another type.
+    """
+
+    def __post_init__(self):
+        for name, field in declared(type(self)).items():
+            value = getattr(self, name)
+            if field.is_tuple and isinstance(value, list):
+                value = tuple(value)
+                object.__setattr__(self, name, value)
+            field.check(name, value)
+        self.validate()
+
+    def validate(self) -> None:
+        """Raises ValueError unless the fields fit together; for subclasses."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Declared:
+    """What a configuration declares of one field.
+
+    Attributes:
+        type: Of the value, or of the elements of a tuple.
+        is_tuple: Whether the value is a tuple.
+        ranges: What a value or an element must be.
+        min_length: Fewest elements of a tuple.
+    """
+    type: type
+    is_tuple: bool
+    ranges: tuple
+    min_length: int = 0
+
+    def __str__(self):
+        return " and ".join(map(_text, self.ranges))
+
+    def check(self, name: str, value: Any) -> None:
+        """Raises ValueError or TypeError unless the value is as declared."""
+        if self.is_tuple and not isinstance(value, tuple):
+            raise TypeError(f"{name} must be a tuple, got {value!r}.")
+        values = value if self.is_tuple else (value,)
+        if len(values) < self.min_length:
+            raise ValueError(f"{name} must hold {self.min_length} or more "
+                             f"values, got {len(values)}.")
+        for item in values:
+            self._check_type(name, item)
+            for needed in self.ranges:
+                if not _allows(needed, item):
+                    raise ValueError(self._refusal(name, needed, values, item))
+            if self.type is float and not math.isfinite(item):
+                raise ValueError(f"{name} must be finite, got {item}.")
+
+    def _check_type(self, name, item):
+        kind, said = _KINDS.get(
+            self.type, (self.type, f"a {self.type.__name__}"))
+        if not isinstance(item, kind):
+            raise TypeError(f"{name} must be {said}, got {item!r}.")
+
+    def _refusal(self, name, needed, values, item):
+        all_of = "all " if self.is_tuple else ""
+        if isinstance(needed, OneOf):
+            among = "among" if self.is_tuple else "one of"
+            return (f"{name} must be {among} {needed}, got {item!r}"
+                    f"{nearest(item, needed.known)}.")
+        verb = "lie" if isinstance(needed, Interval) else "be"
+        came = ", ".join(map(str, values))
+        return f"{name} must {all_of}{verb} {_text(needed)}, got {came}."
+
+
+@functools.cache
+def declared(config_class: type) -> dict[str, Declared]:
+    """Name of the field -> what its type declares.
+
+    Args:
+        config_class: A dataclass.
+    """
+    hints = typing.get_type_hints(config_class, include_extras=True)
+    return {field.name: _read(hints[field.name])
+            for field in dataclasses.fields(config_class)}
+
+
+def _read(hint) -> Declared:
+    hint, ranges = _unwrapped(hint)
+    if typing.get_origin(hint) is not tuple:
+        return Declared(hint, False, ranges)
+    item, of_items = _unwrapped(typing.get_args(hint)[0])
+    fewest = sum(needed.min_length for needed in ranges)
+    return Declared(item, True, of_items, fewest)
+
+
+def _unwrapped(hint) -> tuple[Any, tuple]:
+    if typing.get_origin(hint) is typing.Annotated:
+        return hint.__origin__, hint.__metadata__
+    return hint, ()
+
+
+def _allows(needed, value) -> bool:
+    if isinstance(needed, OneOf):
+        return value in needed.known
+    if isinstance(needed, OrZero):
+        return value == 0 or _allows(needed.range, value)
+    if isinstance(needed, Interval):
+        return all(_allows(end, value) for end in needed)
+    _, relation = _RELATIONS[type(needed)]
+    (bound,) = dataclasses.astuple(needed)
+    return relation(value, bound)
+
+
+def _text(needed) -> str:
+    if isinstance(needed, OneOf):
+        return f"one of {needed}"
+    if isinstance(needed, OrZero):
+        return f"{_text(needed.range)}, or 0"
+    if isinstance(needed, Interval):
+        low = f"({needed.gt}" if needed.ge is None else f"[{needed.ge}"
+        high = f"{needed.lt})" if needed.le is None else f"{needed.le}]"
+        return f"in {low}, {high}"
+    sign, _ = _RELATIONS[type(needed)]
+    (bound,) = dataclasses.astuple(needed)
+    return f"{sign} {bound}"
+
+
+__all__ = ["Checked", "Declared", "Ge", "Gt", "Interval", "Le", "Lt", "MinLen",
+           "NonNegativeFloat", "NonNegativeInt", "OneOf", "OrZero",
+           "PositiveFloat", "PositiveInt", "declared"]
