@@ -13,7 +13,9 @@ BENCH_VENV := .venv-bench
 PEER_PYTHON ?= $(BENCH_VENV)/bin/python
 # Further flags, as BENCH="--cases=train/mnist --rounds=3".
 BENCH ?=
-AVX2_TESTS := tests/golden tests/networks/test_deconvolution.py \
+# Files in the order of tests/conftest.py: the longest first.
+TWO_PROCESSES := -n 2 --dist=loadfile --no-loadscope-reorder
+AVX2_TESTS := tests/networks/test_deconvolution.py \
 	tests/models/test_replication.py tests/models/test_precision.py \
 	tests/commands/test_killed.py
 
@@ -30,17 +32,18 @@ test: $(VENV)/.installed
 	@status=0; \
 	for part in "tests/commands" "tests --ignore=tests/commands"; do \
 		echo "== $$part"; \
-		$(RUN) -m pytest -q -n 2 --dist=loadfile --durations=12 --durations-min=15 -m "not long" $$part || status=1; \
+		$(RUN) -m pytest -q $(TWO_PROCESSES) --durations=12 --durations-min=15 -m "not long" $$part || status=1; \
 	done; \
 	$(MAKE) --no-print-directory test-avx2 || status=1; \
 	exit $$status
 
-# The numerical parts once more, as TensorFlow computes by itself on a CPU with
-# AVX2 and nothing newer, so that no machine hides what others do.
+# What is computed in float32 or less once more, as TensorFlow does by itself on
+# a CPU with AVX2 and nothing newer, so that no machine hides what others do. (In
+# float64, as in tests/golden, both give the same bits.)
 test-avx2: $(VENV)/.installed
 	@echo "== As on a CPU with AVX2 alone: $(AVX2_TESTS)"
 	@ONEDNN_MAX_CPU_ISA=AVX2 TF_ENABLE_ONEDNN_OPTS=0 \
-		$(RUN) -m pytest -q -n 2 --dist=loadfile -m "not long" $(AVX2_TESTS)
+		$(RUN) -m pytest -q $(TWO_PROCESSES) -m "not long" $(AVX2_TESTS)
 
 test-fast: $(VENV)/.installed
 	$(RUN) -m pytest -q -m "not slow and not long"

@@ -1,6 +1,8 @@
 """How every test runs: one thread, two logical CPUs, no retries of luck."""
 
+import collections
 import ctypes
+import fcntl
 import gc
 import os
 
@@ -29,6 +31,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("lebm_tf")
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow or many tests come first, so that no process is left
+    alone with one of them at the end."""
+    count = collections.Counter(item.path for item in items)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (
+        item.path not in slow, -count[item.path], item.path))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def memory(request):
     """After a file what it kept is given back: models that its functions
@@ -39,6 +50,26 @@ def memory(request):
             value.cache_clear()
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """Gives (name, make) -> a folder that the first process of this run to
+    ask for it fills by `make(folder)`; nobody writes to it afterwards."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # That of all processes.
+
+    def folder(name, make):
+        path, done = root / name, root / f"{name}.done"
+        with open(root / f"{name}.lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                path.mkdir()
+                make(path)
+                done.touch()
+        return path
+    return folder
 
 
 @pytest.fixture

@@ -29,6 +29,12 @@ def workdir(tmp_path_factory):
 
 
 @pytest.fixture
+def unmeasured(monkeypatch):
+    """What is trained is not measured afterwards, for tests of weights."""
+    monkeypatch.setattr(evaluate, "evaluate", lambda model, context, names: {})
+
+
+@pytest.fixture
 def refused(capfd):
     """Runs a command, checks that it exits with 2 and one line; gives it."""
     def check(module, *argv) -> str:

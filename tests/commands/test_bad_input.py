@@ -191,6 +191,7 @@ def test_damaged_checkpoints_are_refused(refused, workdir, tmp_path):
     assert not (tmp_path / "x.png").exists()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_damaged_newest_checkpoint_is_reported_and_the_one_before_used(
         workdir, tmp_path, caplog):
     copy = tmp_path / "copy"
@@ -212,6 +213,7 @@ def test_a_damaged_result_file_is_named(refused, workdir, tmp_path, name):
         train, SMOKE, f"--workdir={copy}", "--train_steps=3")
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_vae_has_no_chains_to_measure_or_to_lengthen(refused, tmp_path):
     smoke, path = "--flagfile=configs/smoke/vae.cfg", tmp_path / "run"
     assert "needs a prior with an energy" in refused(
@@ -262,6 +264,7 @@ def test_a_work_directory_of_another_run_names_what_differs(
     ("--seed=3", "belongs to another configuration; it differs in seed (3 "),
     ("--flagfile=configs/smoke/vae.cfg",
      "must be of the family image, got one of vae")])
+@pytest.mark.usefixtures("unmeasured")
 def test_a_checkpoint_of_another_run_is_refused(
         refused, workdir, tmp_path, flag, needed):
     other, copy = tmp_path / "other", tmp_path / "copy"
@@ -279,6 +282,7 @@ def test_a_checkpoint_of_another_run_is_refused(
     assert not (tmp_path / "x.png").exists()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_what_a_newer_version_wrote_is_refused(
         refused, workdir, tmp_path, monkeypatch):
     path = tmp_path / "run"
@@ -292,6 +296,7 @@ def test_what_a_newer_version_wrote_is_refused(
     assert "ckpt-2 must be of lebm_tf" in line and "newer version 99" in line
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_work_directory_without_records_goes_on(workdir, tmp_path):
     """As the first version wrote it."""
     copy = tmp_path / "copy"
@@ -308,6 +313,7 @@ def test_a_work_directory_without_records_goes_on(workdir, tmp_path):
     assert int(lebm_tf.load(str(copy)).step) == 3
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_two_runs_cannot_write_to_one_work_directory(
         refused, workdir, tmp_path):
     """The other is a process; a lock that it left when it died holds none."""

@@ -153,6 +153,7 @@ def test_a_served_row_depends_on_its_own_seed_alone(workdir, tmp_path):
 
 @pytest.mark.parametrize("start", [
     pytest.param("base", marks=pytest.mark.long), "bank", "encoder"])
+@pytest.mark.usefixtures("unmeasured")
 def test_a_run_stopped_in_mid_epoch_ends_with_the_same_weights(
         tmp_path, start):
     """Stop, restore, continue equals no stop, bit for bit."""
@@ -191,6 +192,7 @@ def test_a_non_finite_value_stops_training_and_is_named(tmp_path):
     assert not (tmp_path / "checkpoints").exists()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_row_of_the_history_does_not_show_where_a_run_was_stopped(
         tmp_path):
     flags = [SMOKE, "--log_every=3", "--checkpoint_every=3"]

@@ -32,8 +32,9 @@ def test_equal_flags_give_the_same_strategy():
 def test_a_fresh_process_splits_its_cpu():
     """This process has done so already, in conftest."""
     result = subprocess.run(
-        [sys.executable, "-c", "from lebm_tf import run_config, strategies; "
-         "run = run_config.RunConfig(strategy='mirrored', replicas=4);"
+        [sys.executable, "-c", "from lebm_tf.configuration import run; "
+         "from lebm_tf.devices import strategies; "
+         "run = run.RunConfig(strategy='mirrored', replicas=4);"
          "print(strategies.make(run).num_replicas_in_sync)"],
         capture_output=True, text=True)
     assert result.stdout.strip() == "4", result.stderr
@@ -76,6 +77,7 @@ def test_a_run_ends_as_on_one_device_also_if_it_changes_over(tmp_path):
     assert metrics[1]["baseline/run/step"] == 4
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_run_that_goes_on_with_other_kernels_is_told(
         tmp_path, monkeypatch, caplog):
     flags = (SMOKE, f"--workdir={tmp_path}/run")
@@ -91,6 +93,7 @@ def test_a_run_that_goes_on_with_other_kernels_is_told(
     assert "would keep them" not in caplog.text
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_run_goes_on_in_the_precision_that_it_began_with(
         tmp_path, monkeypatch, capfd):
     """Also where auto would choose another one."""

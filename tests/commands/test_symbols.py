@@ -56,7 +56,8 @@ def test_samples_of_labels_are_those_of_the_condition(run, tmp_path):
 
 
 def test_what_is_served_draws_and_tells_symbols(run, tmp_path):
-    assert call(export, f"--workdir={run}", f"--output={tmp_path}") == 0
+    assert call(export, f"--workdir={run}", f"--output={tmp_path}",
+                "--check_rows=0") == 0
     served = tf.saved_model.load(str(tmp_path / "1")).signatures
     model, data = lebm_tf.load(str(run)), lebm_tf.load_dataset("digits")
     x = np.asarray(data.to_model(data.x_test[:3]))
@@ -74,7 +75,7 @@ def test_what_is_served_draws_and_tells_symbols(run, tmp_path):
 
 def test_samples_of_labels_take_the_moves_that_the_export_chose(run, tmp_path):
     assert call(export, f"--workdir={run}", f"--output={tmp_path}",
-                "--sample_steps=0") == 0
+                "--check_rows=0", "--sample_steps=0") == 0
     served = tf.saved_model.load(str(tmp_path / "1")).signatures
     asked = {"seed": tf.constant([5, 6], tf.int64)}
     np.testing.assert_array_equal(
@@ -92,6 +93,7 @@ def test_the_baseline_of_two_stages_goes_the_same_way(tmp_path):
                 f"--output={tmp_path / 'x.png'}") == 0
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_run_of_labels_alone_has_nothing_to_sample(refused, tmp_path):
     path = tmp_path / "run"
     assert call(train, SMOKE, "--labels_only", f"--workdir={path}",
@@ -123,7 +125,7 @@ def test_tables_and_documents_are_trained_on_and_sampled(kind, tmp_path):
     assert x.dtype == np.float32 and len(x) == 4
     if kind == "agnews":
         np.testing.assert_allclose(x.sum(1), 1, rtol=1e-5)
-    assert call(export, f"--workdir={path}",
+    assert call(export, f"--workdir={path}", "--check_rows=0",
                 f"--output={tmp_path / 'served'}") == 0
     served = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures
     model, seed = lebm_tf.load(str(path)), tf.constant([5], tf.int64)
@@ -149,7 +151,7 @@ def test_what_is_served_tells_symbols_of_texts_and_says_texts_of_symbols(
                 *(f"--{part}_{width}_dim=4" for part in (
                     "decoder", "sequence_encoder") for width in (
                         "embedding", "hidden"))) == 0
-    assert call(export, f"--workdir={path}",
+    assert call(export, f"--workdir={path}", "--check_rows=0",
                 f"--output={tmp_path / 'served'}") == 0
     served = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures
     probs = served["classify"](text=tf.constant(["a b", "d d d"]))["probs"]

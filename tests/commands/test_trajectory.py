@@ -18,7 +18,7 @@ SMOKE = "--flagfile=configs/smoke/trajectory.cfg"
 # Commands on metres, of scenes that a test writes.
 OPTIONS = ("--trajectories_unit=m", "--trajectories_past_length=4",
            "--trajectories_future_length=6", "--plan_steps=2,5")
-EXPORT = ("--check_rows=16", "--nowarmup", "--num_paths=3",
+EXPORT = ("--check_rows=4", "--row_blocks=16", "--nowarmup", "--num_paths=3",
           "--max_companions=2")
 
 
@@ -88,6 +88,7 @@ def test_the_best_checkpoint_by_validation_is_what_is_measured(run):
         "trajectories/num_agents"]
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path, flags):
     for name, steps in (("whole", [4]), ("halves", [2, 4])):
         for step in steps:

@@ -84,6 +84,7 @@ def test_the_best_checkpoint_is_kept_and_measured(tmp_path, monkeypatch):
     assert int(lebm_tf.load(str(path)).step) == 10
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_stopped_run_measures_and_chooses_as_if_it_had_not_stopped(
         tmp_path):
     flags = (SMOKE, *CHOOSE, "--checkpoint_every=3", "--log_every=3",
@@ -103,6 +104,7 @@ def test_a_stopped_run_measures_and_chooses_as_if_it_had_not_stopped(
                 np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_what_a_killed_run_had_measured_too_early_is_measured_again(
         tmp_path, monkeypatch):
     """Killed after step 6, it goes on from 3, where the best was that of 2;
@@ -122,6 +124,7 @@ def test_what_a_killed_run_had_measured_too_early_is_measured_again(
     assert int(lebm_tf.load(str(path)).step) == 2
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_averages_are_what_is_used_and_weights_are_what_is_trained(tmp_path):
     flags = (SMOKE, "--generator_optimizer_average_decay=0.9",
              "--generator_optimizer_learning_rate=0.1")

@@ -67,7 +67,7 @@ def served(servable, sizes, chosen=()):
     functions = {name: signature.function
                  for name, signature in servable.signatures.items()}
     blocks.choose(servable.blocks, functions, requests.examples(
-        servable.signatures, range(blocks.NUM_ROWS)), servable.config.max_batch)
+        servable.signatures, range(blocks.NUM_ROWS)), sizes)
     order = np.random.default_rng(0).permutation(sizes)
     batches = [np.arange(size) for size in range(1, sizes + 1)]
     asked = requests.examples(servable.signatures, range(sizes))

@@ -14,7 +14,7 @@ from lebm_tf.errors import InputError
 from lebm_tf.families import ChainConfig, build, sequence
 from lebm_tf.mcmc import rng
 from lebm_tf.models import answers
-from lebm_tf.serving import ServingConfig, export_model, texts
+from lebm_tf.serving import ServingConfig, export_model, texts, trial
 from lebm_tf.serving.requests import call, examples, to_json
 from tests.commands.conftest import call as command
 from tests.commands.conftest import refused  # noqa: F401
@@ -27,7 +27,7 @@ NAMES = ["decode", "energy", "infer", "interpolate", "reconstruct", "sample",
 LINES = ["CCO", "CCCl", "c1ccccc1", "CC(=O)O", "CCN", "BrCC", "OCCO"]
 EXPOSED = ServingConfig(
     exposed=("num_steps", "temperature", "token_temperature"), max_steps=5,
-    num_points=3, check_rows=17)
+    num_points=3, check_rows=17, row_blocks=(16,))
 
 
 def model_of(data):
@@ -145,6 +145,14 @@ def test_bad_texts_say_so_and_leave_their_neighbours(
     for name in set(good) - {"status"}:
         np.testing.assert_allclose(
             mixed[name][rest], good[name][rest], rtol=1e-6, atol=1e-6)
+
+
+def test_blocks_are_tried_with_strings_in_another_process(
+        exported, requests, tmp_path):
+    few = {name: {key: value[:2] for key, value in request.items()}
+           for name, request in requests.items()}
+    found = trial.run(exported[2], few, 16, (16,), str(tmp_path))
+    assert found.sizes == ((1,) if found.refused else (16,))
 
 
 def test_words_that_are_unknown_count_as_such(tmp_path):
