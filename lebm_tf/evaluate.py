@@ -16,7 +16,7 @@ startup.import_tensorflow()
 
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
-from lebm_tf.datasets import ImageData  # noqa: E402
+from lebm_tf.datasets import DataSet  # noqa: E402
 from lebm_tf.errors import InputError, nearest  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
     EVALUATORS, Context, Evaluator, Settings, check, evaluate, settings)
@@ -53,7 +53,7 @@ def check_names(names, flag: str = "evaluators") -> None:
                 f"{name!r}{nearest(name, EVALUATORS)}.")
 
 
-def evaluate_model(model: EnergyModel, data: ImageData, resolved, names,
+def evaluate_model(model: EnergyModel, data: DataSet, resolved, names,
                    chosen: Settings, workdir: str) -> dict:
     """Measures a model of a run; pictures go to WORKDIR/pictures.
 
@@ -78,7 +78,7 @@ def evaluate_model(model: EnergyModel, data: ImageData, resolved, names,
     return metrics
 
 
-def plan(model: EnergyModel, data: ImageData, resolved, names,
+def plan(model: EnergyModel, data: DataSet, resolved, names,
          chosen: Settings, workdir: str
          ) -> tuple[tuple[Evaluator, ...], Context]:
     """What `evaluate_model` will measure, and with what; same arguments.

@@ -18,6 +18,7 @@ import lebm_tf  # noqa: E402
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
+from lebm_tf.kinds import SEQUENCE  # noqa: E402
 from lebm_tf.ranges import Checked, OneOf  # noqa: E402
 from lebm_tf.serving import (  # noqa: E402
     ServingConfig, export_hlo, export_model, model_card)
@@ -79,7 +80,7 @@ def main(values) -> None:
     resolved = workdirs.read(chosen.workdir)
     workdirs.check_generates(chosen.workdir, resolved)
     vocabulary = workdirs.read_vocabulary(
-        chosen.workdir) if resolved.data.num_tokens else None
+        chosen.workdir) if resolved.data.kind == SEQUENCE else None
     if vocabulary and chosen.format == "hlo":
         raise InputError("--format must be saved_model for sequences, as a "
                          "compiled program knows no strings, got 'hlo'.")

@@ -23,9 +23,10 @@ startup.import_tensorflow()
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from lebm_tf import kinds  # noqa: E402
 from lebm_tf.chemistry.smiles import parse, rdkit  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
-from lebm_tf.datasets import to_uint8  # noqa: E402
+from lebm_tf.datasets import Vocabulary, to_uint8  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation import pictures  # noqa: E402
 from lebm_tf.evaluation.evaluator import has_energy  # noqa: E402
@@ -126,12 +127,10 @@ def write_text(path: str, texts: list[str]) -> None:
             file.writelines(text + "\n" for text in texts)
 
 
-def write_npz(path: str, samples, labels=None) -> None:
+def write_npz(path: str, samples, kind: str, labels=None) -> None:
     """Writes x (uint8, int32 tokens, or float32 vectors), energy, label if
     there are some, and z or z1, z2, ..."""
-    x = samples.x
-    if np.issubdtype(x.dtype, np.floating) and x.ndim == 4:
-        x = to_uint8(x).numpy()
+    x = to_uint8(samples.x).numpy() if kind == kinds.IMAGE else samples.x
     leaves = tf.nest.flatten(samples.z)
     names = ["z"] if len(leaves) == 1 else [
         f"z{i + 1}" for i in range(len(leaves))]
@@ -194,9 +193,38 @@ def write_paths(chosen: SampleConfig, resolved: workdirs.Run, model,
     return len(rows)
 
 
-ENDINGS = {"images": (".png", ".npz"), "sequences": (".txt", ".smi", ".npz"),
-           "molecules": (".smi", ".txt", ".png", ".npz"),
-           "trajectories": (".png", ".npz"), "vectors": (".npz",)}
+ENDINGS = {kinds.IMAGE: (".png", ".npz"),
+           kinds.SEQUENCE: (".txt", ".smi", ".npz"),
+           kinds.TRAJECTORY: (".png", ".npz"), kinds.VECTOR: (".npz",),
+           kinds.COUNTS: (".npz",)}
+MOLECULES = (".smi", ".txt", ".png", ".npz")
+
+
+def check_output(chosen: SampleConfig, kind: str,
+                 vocabulary: Vocabulary | None) -> None:
+    """Finds out before the model is loaded what can't be written.
+
+    Args:
+        chosen: The flags.
+        kind: Of the data, of `kinds.KINDS`.
+        vocabulary: Of sequences.
+
+    Raises:
+        InputError: If samples of this kind have no such file or no
+            temperature of tokens, or RDKit is needed and missing.
+    """
+    what, endings = kinds.KINDS[kind], ENDINGS[kind]
+    if vocabulary is not None and vocabulary.tokenizer == "smiles":
+        what, endings = "molecules", MOLECULES
+    if chosen.token_temperature and vocabulary is None:
+        raise InputError("--token_temperature needs sequences, got "
+                         f"{chosen.token_temperature} for {what}.")
+    ending = os.path.splitext(chosen.output)[1].lower()
+    if ending not in endings:
+        raise InputError(f"--output must end with {' or '.join(endings)} for "
+                         f"{what}, got {chosen.output!r}.")
+    if (what, ending) == ("molecules", ".png"):
+        rdkit("Chem")
 
 
 def main(values) -> None:
@@ -205,30 +233,17 @@ def main(values) -> None:
     ending = os.path.splitext(chosen.output)[1].lower()
     resolved = workdirs.read(chosen.workdir)
     workdirs.check_generates(chosen.workdir, resolved)
-    vocabulary, kind = None, "vectors"
-    if resolved.data.num_tokens:
-        vocabulary = workdirs.read_vocabulary(chosen.workdir)
-        kind = "molecules" if vocabulary.tokenizer == "smiles" else "sequences"
-    elif resolved.data.past_length:
-        kind = "trajectories"
-    elif len(resolved.data.shape) == 3:
-        kind = "images"
-    if chosen.token_temperature and vocabulary is None:
-        raise InputError("--token_temperature needs sequences, got "
-                         f"{chosen.token_temperature} for {kind}.")
-    if ending not in ENDINGS[kind]:
-        raise InputError(
-            f"--output must end with {' or '.join(ENDINGS[kind])} for {kind}, "
-            f"got {chosen.output!r}.")
+    kind = resolved.data.kind
+    vocabulary = workdirs.read_vocabulary(
+        chosen.workdir) if kind == kinds.SEQUENCE else None
+    check_output(chosen, kind, vocabulary)
     attribute = read_attribute(chosen.attribute, resolved.run)
-    if (kind, ending) == ("molecules", ".png"):
-        rdkit("Chem")  # Refused before the model is loaded.
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
     steps = None if chosen.num_steps < 0 else chosen.num_steps
     if steps and not has_energy(model):
         raise InputError("--num_steps needs a prior with an energy to climb, "
                          f"got {steps} for the base alone.")
-    if kind == "trajectories":
+    if kind == kinds.TRAJECTORY:
         count = write_paths(chosen, resolved, model, steps)
         command.say(f"Wrote {chosen.num_paths} paths of each of {count} "
                     f"agents to {chosen.output}.")
@@ -238,12 +253,13 @@ def main(values) -> None:
                            temperature=chosen.temperature, condition=labels,
                            token_temperature=chosen.token_temperature or None,
                            attribute=attribute)
-    if vocabulary is not None and ending != ".npz":
+    if ending == ".npz":
+        write_npz(chosen.output, samples, kind, labels)
+    elif kind == kinds.IMAGE:
+        write_png(chosen.output, samples, labels)
+    else:
         write = write_molecules if ending == ".png" else write_text
         write(chosen.output, vocabulary.texts(samples.x))
-    else:
-        {".png": write_png, ".npz": write_npz}[ending](
-            chosen.output, samples, labels)
     command.say(f"Wrote {chosen.num_samples} samples to {chosen.output}.")
 
 

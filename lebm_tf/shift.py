@@ -30,6 +30,7 @@ from lebm_tf.datasets.sequences.vocabulary import padded  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation.molecules.metrics import canonical  # noqa: E402
 from lebm_tf.families import build, sequence  # noqa: E402
+from lebm_tf.kinds import SEQUENCE  # noqa: E402
 from lebm_tf.objectives import Annealed  # noqa: E402
 from lebm_tf.training import workdir as workdirs  # noqa: E402
 from lebm_tf.training.fitting import fit  # noqa: E402
@@ -55,7 +56,7 @@ class Shift:
         if not chosen.output:
             raise InputError("--output must be a folder, got nothing.")
         base = workdirs.read(chosen.workdir)
-        if not base.data.num_tokens or workdirs.read_vocabulary(
+        if base.data.kind != SEQUENCE or workdirs.read_vocabulary(
                 chosen.workdir).tokenizer != "smiles":
             raise InputError("--workdir must be a run of SMILES, got one of "
                              f"{base.run.dataset}.")

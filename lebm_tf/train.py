@@ -20,7 +20,7 @@ startup.import_tensorflow()
 from lebm_tf import precision  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.configuration.run import RunConfig  # noqa: E402
-from lebm_tf.datasets import ImageData, steps_per_epoch  # noqa: E402
+from lebm_tf.datasets import DataSet, steps_per_epoch  # noqa: E402
 from lebm_tf.devices import cluster, strategies  # noqa: E402
 from lebm_tf.errors import InputError, nearest  # noqa: E402
 from lebm_tf.evaluate import (  # noqa: E402
@@ -28,6 +28,7 @@ from lebm_tf.evaluate import (  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
     Settings, settings as evaluation, training_curves)
 from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
+from lebm_tf.kinds import IMAGE, SEQUENCE, TRAJECTORY  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.training import divergence, workdir as workdirs  # noqa: E402
 from lebm_tf.training.fitting import fit  # noqa: E402
@@ -163,7 +164,7 @@ def rollbacks(workdir: str) -> dict:
                 divergence.describe(records), 1)}}
 
 
-def introduction(run: RunConfig, data: ImageData, model: EnergyModel) -> str:
+def introduction(run: RunConfig, data: DataSet, model: EnergyModel) -> str:
     """What is about to happen."""
     counts = ", ".join(
         f"{part} {sum(math.prod(v.shape) for v in model.variables_of(part)):,}"
@@ -215,15 +216,13 @@ def summary(run: RunConfig, metrics: dict) -> str:
                         for label, value in lines)
     workdir = shlex.quote(run.workdir)
     resolved = workdirs.read(run.workdir)
-    spec = resolved.data
-    ending = "txt" if spec.num_tokens else (
-        "png" if len(spec.shape) == 3 else "npz")
+    ending = {SEQUENCE: "txt", IMAGE: "png"}.get(resolved.data.kind, "npz")
     drawn = "" if workdirs.is_classifier(resolved) else f"""
   python -m lebm_tf.sample --workdir={workdir} --num_samples=64 \
 --seed=7 --output=samples.{ending}
   python -m lebm_tf.export --workdir={workdir} --output=models/my_model"""
     measure = "likelihood"
-    if run.family == "trajectory":
+    if resolved.data.kind == TRAJECTORY:
         measure = "trajectories --evaluation_trajectories_num_paths=50"
     elif workdirs.is_classifier(resolved):
         measure = "symbols"

@@ -1,6 +1,7 @@
-"""Data sets: pictures and sequences, by name or from the user's files."""
+"""Data sets, by name or from the user's files."""
 
 from lebm_tf.datasets.batches import steps_per_epoch, train_batches
+from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.data import ImageData, to_model, to_uint8
 from lebm_tf.datasets.labelled import Labelled, label_split
 from lebm_tf.datasets.loading import DATASETS, load_dataset
@@ -15,7 +16,7 @@ from lebm_tf.datasets.trajectories.options import TrajectoryOptions
 from lebm_tf.datasets.validation_split import validation_split
 
 __all__ = [
-    "DATASETS", "ImageData", "Labelled", "SEQUENCES", "SequenceData",
+    "DATASETS", "DataSet", "ImageData", "Labelled", "SEQUENCES", "SequenceData",
     "TRAJECTORIES", "TrajectoryData", "TrajectoryOptions", "UnigramData",
     "VectorData", "Vocabulary", "label_split", "load_dataset",
     "load_trajectories", "steps_per_epoch", "to_model", "to_uint8",

@@ -3,16 +3,15 @@
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.datasets.images.data import ImageData
-from lebm_tf.datasets.sequences.data import SequenceData
+from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.sequences.vocabulary import PAD
 from lebm_tf.datasets.trajectories.batches import group_batches, packing_of
-from lebm_tf.datasets.trajectories.data import TrajectoryData
 from lebm_tf.errors import InputError
+from lebm_tf.kinds import SEQUENCE, TRAJECTORY
 from lebm_tf.mcmc import rng
 
 
-def steps_per_epoch(data: ImageData | SequenceData, batch_size: int,
+def steps_per_epoch(data: DataSet, batch_size: int,
                     length_pool: int = 1) -> int:
     """Number of batches in an epoch; the remainder of the rows is dropped.
 
@@ -21,7 +20,7 @@ def steps_per_epoch(data: ImageData | SequenceData, batch_size: int,
             if there is a pool of what has no length.
     """
     _check_pool(data, length_pool)
-    if isinstance(data, TrajectoryData):
+    if data.kind == TRAJECTORY:
         return packing_of(data, batch_size).num_batches
     num_rows = len(data.x_train)
     if not 1 <= batch_size <= num_rows:
@@ -32,7 +31,7 @@ def steps_per_epoch(data: ImageData | SequenceData, batch_size: int,
 
 
 def train_batches(
-        data: ImageData | SequenceData, batch_size: int, seed: int,
+        data: DataSet, batch_size: int, seed: int,
         start_step: int = 0, context: tf.distribute.InputContext =
         tf.distribute.InputContext(), length_pool: int = 1
 ) -> tf.data.Dataset:
@@ -45,8 +44,8 @@ def train_batches(
     workers together read what one would.
 
     Args:
-        data: Pictures or sequences; or trajectories, whose batches are those
-            of `group_batches`.
+        data: Any data set; the batches of trajectories are those of
+            `group_batches`.
         batch_size: Rows a batch, from 1 to the number of training examples.
         seed: Any int64.
         start_step: Number of batches to leave out, at least 0.
@@ -74,7 +73,7 @@ def train_batches(
     if start_step < 0:
         raise ValueError(f"start_step must be >= 0, got {start_step}.")
     _check_pool(data, length_pool)
-    if isinstance(data, TrajectoryData):
+    if data.kind == TRAJECTORY:
         if num_replicas > 1:
             raise InputError("trajectories need one replica, as a batch of "
                              f"groups is not cut, got {num_replicas}.")
@@ -92,15 +91,14 @@ def train_batches(
         labels = data.y_train
         if labels is not None:
             labels = tf.convert_to_tensor(labels)
-        values = getattr(data, "attributes_train", None)
+        values = data.attributes_train
         if values is not None:
             values = tf.convert_to_tensor(values)
         lengths = tf.convert_to_tensor(np.count_nonzero(
-            data.x_train != PAD, axis=1)) if isinstance(
-                data, SequenceData) else None
+            data.x_train != PAD, axis=1)) if data.kind == SEQUENCE else None
 
     labelled = None
-    if getattr(data, "labelled", None) is not None:
+    if data.labelled is not None:
         labelled = _labelled_rows(data, seed, num_replicas)
 
     def batch_rows(step, epoch):
@@ -134,7 +132,7 @@ def train_batches(
 
 
 def _check_pool(data, length_pool):
-    if length_pool > 1 and not isinstance(data, SequenceData):
+    if length_pool > 1 and data.kind != SEQUENCE:
         raise InputError("length_pool must be 1 for data that are no "
                          f"sequences, got {length_pool}.")
 

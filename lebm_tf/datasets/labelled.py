@@ -47,8 +47,7 @@ def label_split(data: Any, num_labels: int, *, seed: int = 0,
     validation and test parts stay: nothing is learned from them.
 
     Args:
-        data: `ImageData`, `VectorData`, `UnigramData` or `SequenceData` with
-            training labels.
+        data: A data set with training labels.
         num_labels: How many, from 1 to the number of training examples.
         seed: Any int; another one is another draw of the labels.
         stratified: Equally many of every class (one more of the first where

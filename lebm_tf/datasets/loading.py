@@ -1,19 +1,16 @@
-"""Data sets by name, all in memory: `ImageData`, or `SequenceData`."""
+"""Data sets by name, all in memory."""
 
 import dataclasses
 import difflib
 import os
 
-from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.framing import parse_framing
 from lebm_tf.datasets.images.loading import DATASETS
-from lebm_tf.datasets.sequences.data import SequenceData
 from lebm_tf.datasets.sequences.loading import SEQUENCES, load_sequences
-from lebm_tf.datasets.tables.data import UnigramData, VectorData
 from lebm_tf.datasets.tables.loading import VECTORS, load_vectors
 from lebm_tf.datasets.tables.unigrams import UNIGRAMS, load_unigrams
 from lebm_tf.datasets.trajectories.csv import is_trajectory_table
-from lebm_tf.datasets.trajectories.data import TrajectoryData
 from lebm_tf.datasets.trajectories.loading import (
     TRAJECTORIES, load_trajectories)
 from lebm_tf.datasets.trajectories.options import TrajectoryOptions
@@ -25,8 +22,7 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
                  vocabulary_size: int = 0, invalid_smiles: str = "unchecked",
                  trajectories: TrajectoryOptions = TrajectoryOptions(),
                  label_column: str = ""
-                 ) -> (ImageData | SequenceData | TrajectoryData | UnigramData
-                       | VectorData):
+                 ) -> DataSet:
     """Loads a data set: pictures; or sequences, counts of words, vectors or
     paths of agents, as of `load_sequences`, `load_unigrams`, `load_vectors`
     and `load_trajectories`.
@@ -59,8 +55,8 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
         label_column: Of csv:FILE, see `load_vectors`.
 
     Returns:
-        The pictures, [N, height, width, channels]; or the sequences, or the
-        trajectories.
+        `ImageData`, `SequenceData`, `UnigramData`, `VectorData` or
+        `TrajectoryData`.
 
     Raises:
         InputError: If the name is unknown, the data is missing or not as it
@@ -127,7 +123,7 @@ def _unset(name: str, **settings) -> None:
 def _unset_options(name: str, options: TrajectoryOptions) -> None:
     """The same of settings of trajectories."""
     for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
+        value = vars(options)[field.name]
         if value != field.default:
             raise InputError(f"trajectories_{field.name} must be left out for "
                              f"{name}, got {value!r}.")

@@ -8,33 +8,33 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.datasets.images.data import ImageData
-from lebm_tf.datasets.trajectories.data import TrajectoryData
+from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.trajectories.split import (
     trajectory_split, trajectory_validation_view)
 from lebm_tf.errors import InputError
+from lebm_tf.kinds import TRAJECTORY
 from lebm_tf.mcmc import rng
 
 
-def validation_split(data: ImageData, fraction: float) -> ImageData:
-    """Takes a part of the training pictures out of training.
+def validation_split(data: DataSet, fraction: float) -> DataSet:
+    """Takes a part of the training examples out of training.
 
     Which rows depends on their number alone, so that runs with other seeds
     compare. The test part stays as it is.
 
     Args:
-        data: Pictures; or trajectories, of which whole scenes or stretches of
-            time are taken out, as `trajectory_split` does.
-        fraction: In (0, 1); rounded to whole pictures.
+        data: Any data set; of trajectories whole scenes or stretches of time
+            are taken out, as `trajectory_split` does.
+        fraction: In (0, 1); rounded to whole examples.
 
     Returns:
-        The same with fewer training pictures, and with `x_validation` and,
+        The same with fewer training examples, and with `x_validation` and,
         if there are labels, `y_validation`.
 
     Raises:
         InputError: If nothing would be left on one of the sides.
     """
-    if isinstance(data, TrajectoryData):
+    if data.kind == TRAJECTORY:
         by = data.origin["trajectories"].validation_by
         return trajectory_split(data, fraction, 0, by)
     num_rows = len(data.x_train)
@@ -55,20 +55,20 @@ def validation_split(data: ImageData, fraction: float) -> ImageData:
         origin={**data.origin, "validation_fraction": fraction})
 
 
-def validation_view(data: ImageData) -> ImageData:
+def validation_view(data: DataSet) -> DataSet:
     """The data with the validation part in place of the test part.
 
     Raises:
         InputError: If there is none.
     """
-    if isinstance(data, TrajectoryData):
+    if data.kind == TRAJECTORY:
         return trajectory_validation_view(data)
     if data.x_validation is None:
         raise InputError(
             f"{data.name}: evaluate_every must be 0 without a "
             "validation_fraction > 0, as there is no validation part; "
             "validation_split takes one, before the model is built.")
-    values = {} if not hasattr(data, "attributes_test") else {
+    values = {} if data.attributes_test is None else {
         "attributes_test": data.attributes_validation,
         "attributes_validation": None}
     return dataclasses.replace(

@@ -2,16 +2,16 @@
 
 import dataclasses
 import math
-from typing import Any, Iterator
+from typing import Annotated, Any, Iterator
 
 import numpy as np
 from sklearn import metrics
 import tensorflow as tf
 
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, check_choice)
+from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.kinds import IMAGE
+from lebm_tf.ranges import OneOf
 
 SCORES = ("damc", "log_joint")
 
@@ -23,11 +23,8 @@ class AnomalyEvaluator(Evaluator):
     Attributes:
         score: damc (squared error + E + |z|^2 / 2, as published) or
             log_joint (-log p(x, z), with the scale of the likelihood).
-
-    Raises:
-        ValueError: If a value is out of range.
     """
-    score: str = "damc"
+    score: Annotated[str, OneOf(SCORES)] = "damc"
 
     name = "anomaly"
     kinds = (IMAGE,)
@@ -38,9 +35,6 @@ class AnomalyEvaluator(Evaluator):
         "anomaly/mse_anomaly": Better.NEITHER,
         "anomaly/prevalence": Better.NEITHER,
         "anomaly/label": Better.NEITHER, "anomaly/num_draws": Better.NEITHER}
-
-    def __post_init__(self):
-        check_choice(self, "score", SCORES)
 
     def check(self, context: Context, model: Any) -> None:
         """Besides, raises unless the data were split for the label."""

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Iterator, Mapping
 import tensorflow as tf
 
 from lebm_tf import kinds
-from lebm_tf.datasets import ImageData
+from lebm_tf.datasets import DataSet
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
+from lebm_tf.ranges import Checked, PositiveInt
 
 Metric = tuple[str, float | int | str]
 # Kinds of data whose models draw without being given anything.
@@ -29,38 +30,16 @@ class Better(enum.Enum):
     NEITHER = "neither"
 
 
-def check_least(config: Any, least: float, *names: str) -> None:
-    """Raises ValueError unless these fields are finite and at least that."""
-    for name in names:
-        value = vars(config)[name]
-        if not least <= value < float("inf"):
-            raise ValueError(f"{name} must be >= {least}, got {value}.")
-
-
-def check_choice(config: Any, name: str, known: tuple[str, ...]) -> None:
-    """Raises ValueError unless a field is one of `known`."""
-    value = vars(config)[name]
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got "
-                         f"{value!r}.")
-
-
 @dataclasses.dataclass(frozen=True)
-class EvaluationConfig:
+class EvaluationConfig(Checked):
     """Settings that evaluators share.
 
     Attributes:
         seed: Of all draws made while evaluating, any int.
-        num_draws: Posterior draws averaged for each example, >= 1.
-
-    Raises:
-        ValueError: If a value is out of range.
+        num_draws: Posterior draws averaged for each example.
     """
     seed: int = 0
-    num_draws: int = 5
-
-    def __post_init__(self):
-        check_least(self, 1, "num_draws")
+    num_draws: PositiveInt = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,7 +54,7 @@ class Context:
         classifier_path: File that keeps the feature classifier between
             evaluations; "" trains it anew.
     """
-    data: ImageData
+    data: DataSet
     config: EvaluationConfig = EvaluationConfig()
     directory: str = ""
     anomaly_label: int = -1
@@ -83,13 +62,14 @@ class Context:
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluator(abc.ABC):
+class Evaluator(Checked, abc.ABC):
     """One kind of measurement: a frozen dataclass of its own settings.
 
-    A subclass declares its settings as fields with defaults, described under
-    "Attributes:" in its docstring: each is a flag `--evaluation_NAME_FIELD`
-    and is kept with a run. It joins the commands by an instance with the
-    defaults, `EVALUATORS["NAME"] = MyEvaluator()`.
+    A subclass declares its settings as fields with defaults, with ranges as of
+    `lebm_tf.ranges`, and describes them under "Attributes:" in its docstring:
+    each is a flag `--evaluation_NAME_FIELD` and is kept with a run. It joins
+    the commands by an instance with the defaults, `EVALUATORS["NAME"] =
+    MyEvaluator()`.
 
     Class attributes:
         name: Its name; metrics begin with it by custom.

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Mapping, NamedTuple
 
 from lebm_tf.densities import GaussianAttribute
 from lebm_tf.densities.attribute import OUTPUTS
+from lebm_tf.families.data import DataSpec
 from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
@@ -17,48 +18,6 @@ from lebm_tf.samplers import ShortRun, compilation
 
 KERNELS = ("langevin", "mala", "hmc", "nuts")
 STARTS = ("base", "bank", "encoder")
-
-
-@dataclasses.dataclass(frozen=True)
-class DataSpec:
-    """What a family must know of the data.
-
-    Attributes:
-        shape: Shape of one example: (height, width, channels) for images,
-            (length,) for sequences, (future_length, 2) for trajectories.
-        num_train: Number of training examples.
-        num_classes: Number of labels; 0 without labels.
-        num_tokens: Size of the vocabulary of sequences; 0 for other data.
-        past_length: Observed positions of trajectories; 0 for other data.
-        data_scale: Units of the model for one of positions.
-        unit: Of positions, "px" or "m".
-        has_attributes: Whether a number belongs to every example.
-        num_labels: Number of training examples that come with a label beside
-            the others; 0 for none.
-        has_counts: Whether x counts words.
-    """
-    shape: tuple[int, ...]
-    num_train: int
-    num_classes: int = 0
-    num_tokens: int = 0
-    past_length: int = 0
-    data_scale: float = 1.0
-    unit: str = ""
-    has_attributes: bool = False
-    num_labels: int = 0
-    has_counts: bool = False
-
-    @classmethod
-    def of(cls, data) -> "DataSpec":
-        """Of a data set such as `datasets.ImageData`."""
-        labelled = getattr(data, "labelled", None)
-        return cls(tuple(data.shape), len(data.x_train), data.num_classes,
-                   getattr(data, "num_tokens", 0),
-                   has_attributes=getattr(
-                       data, "attributes_train", None) is not None,
-                   num_labels=0 if labelled is None else len(labelled.y),
-                   has_counts=getattr(data, "has_counts", False),
-                   **getattr(data, "positions", {}))
 
 
 class Recipe(NamedTuple):

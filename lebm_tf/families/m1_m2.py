@@ -13,6 +13,8 @@ from lebm_tf.densities import (
     ClassifiedNormal, ConditionalGaussian, GaussianLikelihood, LabelledVAE)
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
+from lebm_tf.families.data import check_kind
+from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
@@ -64,10 +66,9 @@ def build(config: M1M2Config, data: DataSpec, *, batch_size: int = 100,
     Raises:
         ValueError: If the data are no images, or have no labels.
     """
-    if len(data.shape) != 3 or not data.num_labels:
-        raise ValueError("the family m1_m2 needs images and num_labels >= 1, "
-                         f"got data of shape {data.shape} with "
-                         f"{data.num_labels} labels.")
+    check_kind("m1_m2", data, IMAGE)
+    if not data.num_labels:
+        raise ValueError("the family m1_m2 needs num_labels >= 1, got 0.")
     width, units = config.latent_dim, config.second_hidden_units
     symbols = data.num_classes
     likelihood = GaussianLikelihood(

@@ -8,6 +8,7 @@ import keras
 from lebm_tf.densities import (
     DecodingConfig, GaussianLikelihood, SequenceLikelihood, UnigramLikelihood)
 from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
+from lebm_tf.kinds import COUNTS, IMAGE, SEQUENCE
 from lebm_tf.networks import (
     RecurrentDecoder, RecurrentEncoder, VectorMLP, WideResidualEncoder)
 from lebm_tf.networks.activations import ACTIVATIONS
@@ -79,15 +80,6 @@ class RecurrentDecoderConfig(RecurrentConfig):
                       self.tied, self.starts_cell)
 
 
-def kind_of(data: DataSpec) -> str:
-    """images, sequences, unigrams or vectors."""
-    if data.num_tokens:
-        return "sequences"
-    if len(data.shape) == 3:
-        return "images"
-    return "unigrams" if data.has_counts else "vectors"
-
-
 def make_likelihood(config, data: DataSpec, seed: int,
                     generator: keras.layers.Layer | None = None
                     ) -> keras.Model:
@@ -100,14 +92,14 @@ def make_likelihood(config, data: DataSpec, seed: int,
         seed: Of initial weights.
         generator: Layer in place of the built-in network.
     """
-    kind = kind_of(data)
-    if kind == "sequences":
+    kind = data.kind
+    if kind == SEQUENCE:
         network = generator or RecurrentDecoder(
             data.num_tokens, config.latent_dim, seed=seed,
             **dataclasses.asdict(config.decoder))
         return SequenceLikelihood(
             network, config.max_length or data.shape[0], config.decoding)
-    if kind == "images":
+    if kind == IMAGE:
         network = generator or config.generator.make(
             config.latent_dim, data.shape, seed)
         return GaussianLikelihood(network, config.likelihood_scale)
@@ -115,7 +107,7 @@ def make_likelihood(config, data: DataSpec, seed: int,
     network = generator or VectorMLP(
         config.latent_dim, data.shape[0], dense.hidden_units, 1,
         dense.activation, seed)
-    if kind == "unigrams":
+    if kind == COUNTS:
         return UnigramLikelihood(network, data.shape[0])
     return GaussianLikelihood(network, config.likelihood_scale)
 
@@ -129,17 +121,17 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
         data: What the data look like.
         seed: Of initial weights.
     """
-    kind = kind_of(data)
-    if kind == "sequences":
+    kind = data.kind
+    if kind == SEQUENCE:
         values = dataclasses.asdict(config.sequence_encoder)
         values.pop("dropout")
         return RecurrentEncoder(
             data.num_tokens, config.latent_dim, seed=seed, **values)
-    if kind == "images" and config.residual_encoder.depth:
+    if kind == IMAGE and config.residual_encoder.depth:
         return WideResidualEncoder(
             config.latent_dim, data.shape, seed=seed,
             **dataclasses.asdict(config.residual_encoder))
-    if kind == "images":
+    if kind == IMAGE:
         return config.image_encoder.beside(config.generator).make(
             config.latent_dim, data.shape, seed)
     dense = config.dense_encoder
@@ -150,4 +142,4 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
 
 __all__ = ["DecodingConfig", "DenseConfig", "EncoderConfig",
            "GeneratorConfig", "RecurrentConfig", "RecurrentDecoderConfig",
-           "ResidualConfig", "kind_of", "make_encoder", "make_likelihood"]
+           "ResidualConfig", "make_encoder", "make_likelihood"]

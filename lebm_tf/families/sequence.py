@@ -18,6 +18,8 @@ from lebm_tf.densities import (
     StandardNormal)
 from lebm_tf.families.components import (
     AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
+from lebm_tf.families.data import check_kind
+from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
@@ -196,9 +198,7 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
         ValueError: If the data are no sequences, or a part is given that the
             configuration leaves out.
     """
-    if not data.num_tokens:
-        raise ValueError("the family sequence needs sequences of tokens, got "
-                         f"data of shape {data.shape}.")
+    check_kind("sequence", data, SEQUENCE)
     latent_dim = config.latent_dim
     prior = base = StandardNormal(latent_dim)
     likelihood = SequenceLikelihood(

@@ -20,7 +20,8 @@ from lebm_tf.families.components import (
     compiled, sampler)
 from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig, ResidualConfig,
-    kind_of, make_encoder, make_likelihood)
+    make_encoder, make_likelihood)
+from lebm_tf.kinds import IMAGE, VECTOR
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import num_chains
 from lebm_tf.models import EnergyModel, OptimizerConfig
@@ -220,8 +221,8 @@ def _objectives(config: SymbolVectorConfig, data: DataSpec
     if config.labels_only:
         return objectives
     objectives["energy"] = Objective(("energy",), {"energy": energy_contrast})
-    nll = {"nll": negative_log_likelihood if kind_of(data) in (
-        "images", "vectors") else dropped_negative_log_likelihood}
+    nll = {"nll": negative_log_likelihood if data.kind in (
+        IMAGE, VECTOR) else dropped_negative_log_likelihood}
     if amortized:
         def annealed(term):
             return Annealed(term, config.kl_hold_steps,

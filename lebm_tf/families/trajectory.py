@@ -15,6 +15,8 @@ from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
+from lebm_tf.families.data import check_kind
+from lebm_tf.kinds import TRAJECTORY
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     ContextEnergy, Forecaster, PlanEncoder, SocialContext)
@@ -136,9 +138,7 @@ def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
         ValueError: If the data are no trajectories, the plan does not end
             with the future, or the bank holds less than a batch.
     """
-    if not data.past_length:
-        raise ValueError("the family trajectory needs trajectories, got data "
-                         f"of shape {data.shape}.")
+    check_kind("trajectory", data, TRAJECTORY)
     future_length = data.shape[0]
     if not config.plan_steps or config.plan_steps[-1] != future_length - 1:
         raise ValueError(f"plan_steps must end with {future_length - 1}, the "

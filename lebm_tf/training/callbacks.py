@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf import files
+from lebm_tf.kinds import IMAGE
 from lebm_tf.models import EnergyModel, averaging, learning_rate
 from lebm_tf.training import event_logs
 from lebm_tf.training.checkpoint import Checkpoints
@@ -176,7 +177,7 @@ class SampleGrid(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.step)
         if (step % self.every or self.history.writer is None
-                or len(self.model.recipe.data.shape) != 3
+                or self.model.recipe.data.kind != IMAGE
                 or self.model.context is not None):  # Of nothing, no sample.
             return
         with averaging.averaged(self.model):

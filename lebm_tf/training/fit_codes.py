@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from lebm_tf.datasets import ImageData
+from lebm_tf.datasets import DataSet
 from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel
 
-_ROWS = 1_000  # Pictures at a time: pixels as floats take four times the room.
+_ROWS = 1_000  # At a time: pixels as floats take four times the room.
 
 
-def fit_codes(model: EnergyModel, data: ImageData) -> bool:
+def fit_codes(model: EnergyModel, data: DataSet) -> bool:
     """Fits the `fitted` densities of a model; returns whether there was one.
 
     One that was fitted at this very step is left as it is, so a run that is

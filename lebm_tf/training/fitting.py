@@ -8,7 +8,7 @@ import tempfile
 
 from lebm_tf import precision
 from lebm_tf.configuration.run import RunConfig
-from lebm_tf.datasets import ImageData, train_batches
+from lebm_tf.datasets import DataSet, train_batches
 from lebm_tf.devices import cluster
 from lebm_tf.errors import DivergedError, InputError
 from lebm_tf.evaluation import Settings
@@ -22,7 +22,7 @@ from lebm_tf.training.locking import locked
 from lebm_tf.training.validation import Validation
 
 
-def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
+def fit(model: EnergyModel, data: DataSet, train_steps: int, *,
         workdir: str = "", log_every: int = 50, checkpoint_every: int = 1_000,
         verbose: bool = True, run: RunConfig | None = None,
         evaluation: Settings = Settings(), **settings
@@ -91,8 +91,7 @@ def fit(model: EnergyModel, data: ImageData, train_steps: int, *,
             resolved = workdirs.Run(run, recipe.config, recipe.data, evaluation)
             workdirs.check(workdir, resolved)
             stack.enter_context(locked(workdir))
-            workdirs.write(workdir, resolved,
-                           getattr(data, "vocabulary", None))
+            workdirs.write(workdir, resolved, data.vocabulary)
             folder = os.path.join(workdir, workdirs.CHECKPOINTS)
         elif chief and run.on_divergence == "rollback" and run.max_rollbacks:
             folder = stack.enter_context(tempfile.TemporaryDirectory())

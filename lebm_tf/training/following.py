@@ -13,8 +13,9 @@ def variables(model: EnergyModel) -> list:
     holds, and the number of rollbacks, which one does not."""
     found = [model.rollbacks]
     for item in items(model).values():
-        kept = getattr(item, "variables", item)
-        found += kept if isinstance(kept, (list, tuple)) else [kept]
+        if isinstance(item, keras.optimizers.Optimizer):
+            item = item.variables
+        found += item if isinstance(item, (list, tuple)) else [item]
     return found
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 import lebm_tf
 from lebm_tf.configuration import fields as configuration
 from lebm_tf.errors import InputError
-from lebm_tf.families import DataSpec, Recipe
+from lebm_tf.families import Recipe
 
 KEY = "record/.ATTRIBUTES/py_state"  # Where TensorFlow keeps it.
 
@@ -55,9 +55,6 @@ def check(text: bytes, recipe: Recipe | None, path: str) -> None:
     if recipe is None or record["recipe"] is None:
         return
     old, new = dict(record["recipe"]), _plain(recipe)
-    # What older versions did not know of data yet.
-    old["data"] = {**_plain(recipe._replace(data=DataSpec((), 0)))["data"],
-                   **old["data"]}
     if old["family"] != new["family"]:
         raise InputError(
             f"the checkpoint {path} must be of the family {new['family']}, "

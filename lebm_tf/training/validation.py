@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from lebm_tf import files
 from lebm_tf.configuration.run import RunConfig
-from lebm_tf.datasets import ImageData
+from lebm_tf.datasets import DataSet
 from lebm_tf.datasets.validation_split import validation_view
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import Context, Settings, check, evaluate, find_metric
@@ -41,7 +41,7 @@ class Validation(keras.callbacks.Callback):
         InputError: If the model or the data lack what a measurement needs.
     """
 
-    def __init__(self, model: EnergyModel, data: ImageData, run: RunConfig,
+    def __init__(self, model: EnergyModel, data: DataSet, run: RunConfig,
                  settings: Settings, workdir: str = ""):
         super().__init__()
         self.set_model(model)

@@ -9,7 +9,7 @@ import lebm_tf
 from lebm_tf import files, processor
 from lebm_tf.configuration import fields as configuration
 from lebm_tf.configuration.run import RunConfig
-from lebm_tf.datasets import ImageData, SequenceData, Vocabulary, load_dataset
+from lebm_tf.datasets import DataSet, Vocabulary, load_dataset
 from lebm_tf.datasets.images.anomaly_split import anomaly_split
 from lebm_tf.datasets.labelled import label_split
 from lebm_tf.datasets.sequences import properties
@@ -52,7 +52,7 @@ class Run(NamedTuple):
 
 
 def load_data(run: RunConfig, expected: DataSpec | None = None
-              ) -> ImageData | SequenceData:
+              ) -> DataSet:
     """The data set of a run, with its anomalous class left out if any.
 
     Raises:

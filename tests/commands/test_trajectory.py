@@ -222,7 +222,7 @@ def test_a_wrong_value_is_named_with_what_was_needed(
 
 def test_other_data_and_other_families_are_refused(refused, tmp_path, flags):
     path = tmp_path / "run"
-    assert "needs trajectories, got data of shape (8, 8, 1)" in refused(
+    assert "the family trajectory needs trajectories, got images" in refused(
         train, SMOKE, "--dataset=digits", f"--workdir={path}")
     assert refused(train, "--flagfile=configs/smoke/image.cfg", *flags[1:4],
                    f"--workdir={path}")

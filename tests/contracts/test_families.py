@@ -29,7 +29,7 @@ BATCHES = [{"x": RANDOM.uniform(-1, 1, [4, 8, 8, 3]).astype(np.float32),
            for _ in range(2)]
 BATCHES = [tf.nest.map_structure(tf.constant, batch) for batch in BATCHES]
 FOLDERS = []
-WORDS = DataSpec((5,), num_train=12, num_tokens=7)
+WORDS = DataSpec((5,), num_train=12, num_tokens=7, kind="sequence")
 VALUED = dataclasses.replace(WORDS, has_attributes=True)
 TOKENS = [{"x": tf.constant(rows), "index": batch["index"],
            "attribute": tf.constant([0.5, -1.0, 2.0, 0.0])} for rows, batch in
@@ -37,7 +37,7 @@ TOKENS = [{"x": tf.constant(rows), "index": batch["index"],
                 [3, 0, 0, 0, 0]],
                [[5, 3, 0, 0, 0], [6, 6, 6, 3, 0], [4, 1, 3, 0, 0],
                 [5, 4, 5, 4, 3]]), BATCHES)]
-WALKS = DataSpec((3, 2), num_train=12, past_length=4)
+WALKS = DataSpec((3, 2), num_train=12, past_length=4, kind="trajectory")
 # A pair and two who walk alone; in the second batch a row that fills it up.
 PATHS = [{"x": tf.constant(RANDOM.normal(size=[4, 3, 2]), tf.float32),
           "given": {"past": tf.constant(RANDOM.normal(size=[4, 4, 2]),
@@ -143,8 +143,8 @@ SPECS = {
     "symbol": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, chains": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, labels only": DataSpec((8, 8, 3), 12, **LABELS),
-    "symbol, words": DataSpec((7,), 12, **LABELS, has_counts=True),
-    "symbol, clusters of vectors": DataSpec((7,), 12),
+    "symbol, words": DataSpec((7,), 12, **LABELS, kind="counts"),
+    "symbol, clusters of vectors": DataSpec((7,), 12, kind="vector"),
     "m1+m2": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, sequences": dataclasses.replace(WORDS, **LABELS),
     "sequence, number": VALUED, "sequence, number, encoder": VALUED}

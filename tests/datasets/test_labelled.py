@@ -94,7 +94,7 @@ def test_pictures_and_words_are_split_alike():
     assert np.abs(batch["labelled_x"]).max() <= 1
     words = RANDOM.integers(0, 5, [100, 6]).astype(np.int32)
     split = label_split(UnigramData(
-        "w", words, words, ("", "a", "b", "c", "d"), Y, Y), 6)
+        "w", words, words, Y, Y, words=("", "a", "b", "c", "d")), 6)
     batch = next(iter(train_batches(split, 20, 0)))
     for row, index in zip(batch["x"].numpy(), batch["index"].numpy()):
         counts = np.bincount(words[index], minlength=5)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from lebm_tf import train
 from lebm_tf.datasets import (
-    SequenceData, Vocabulary, steps_per_epoch, train_batches)
+    SequenceData, VectorData, Vocabulary, steps_per_epoch, train_batches)
 from lebm_tf.datasets.sequences.vocabulary import SPECIAL
 from lebm_tf.errors import InputError
 from tests.commands.conftest import call
@@ -96,4 +96,5 @@ def test_a_pool_of_none_is_refused():
     with pytest.raises(ValueError, match="length_pool must be >= 1, got 0"):
         train.RunConfig(length_pool=0)
     with pytest.raises(InputError, match="length_pool must be 1"):
-        steps_per_epoch(DATA.x_train, 2, length_pool=2)
+        rows = np.ones([4, 2], np.float32)
+        steps_per_epoch(VectorData("table", rows, rows), 2, length_pool=2)

@@ -39,7 +39,7 @@ class Quadratic(keras.layers.Layer):
 def model():
     return image.build(
         image.ImageConfig(latent_dim=3, likelihood_scale=SCALE),
-        DataSpec((5,), 100), energy=Quadratic(),
+        DataSpec((5,), 100, kind="vector"), energy=Quadratic(),
         generator=LinearGenerator(WEIGHT, BIAS))
 
 

@@ -209,8 +209,7 @@ def test_an_encoder_proposes_for_the_likelihood(text, tmp_path):
 
 def test_what_does_not_fit_is_said():
     images = DataSpec((8, 8, 1), 10)
-    with pytest.raises(InputError, match="needs sequences of tokens, got data "
-                       r"of shape \(8, 8, 1\)"):
+    with pytest.raises(InputError, match="needs sequences of tokens, got imag"):
         build("sequence", sequence.SequenceConfig(), images)
     with pytest.raises(ValueError, match="free_bits must be 0 with free_nats"):
         sequence.SequenceConfig(free_bits=1.0, free_nats=1.0)
@@ -218,7 +217,7 @@ def test_what_does_not_fit_is_said():
         sequence.SequenceConfig(kl_weight=0.0)
     with pytest.raises(ValueError, match="prior_start must be base"):
         sequence.SequenceConfig(prior=ChainConfig(start="bank"))
-    words = DataSpec((5,), 10, num_tokens=9)
+    words = DataSpec((5,), 10, num_tokens=9, kind="sequence")
     with pytest.raises(InputError, match="an energy needs learned_prior"):
         build("sequence", sequence.SequenceConfig(learned_prior=False), words,
               energy=object())

@@ -107,7 +107,8 @@ def make_model(name, **changes):
         kl_weight=c["eth_kld_coeff" if is_eth else "kld_coeff"],
         energy_optimizer=rate, forecaster_optimizer=rate, **changes)
     model = trajectory.build(config, DataSpec(
-        (c["future_length"], 2), 7, past_length=PAST), batch_size=7)
+        (c["future_length"], 2), 7, past_length=PAST,
+        kind="trajectory"), batch_size=7)
     for layers in dense_layers(model).values():
         for layer, theirs, sign in layers:
             layer.set_weights([

@@ -58,7 +58,7 @@ def model():
                 dense_generator=DenseConfig(3 * wide),
                 dense_encoder=DenseConfig(2 * wide, "relu")),
             DataSpec((C["img_size"],), 8, num_classes=C["nez"], num_labels=12,
-                     has_counts=True), batch_size=8)
+                     kind="counts"), batch_size=8)
         for layer, names in ((made.prior.energy_network, ENERGY),
                              (made.likelihood.generator, GENERATOR)):
             layer.set_weights(read("weights", names))

@@ -29,8 +29,10 @@ IMAGE = image.ImageConfig(
     prior=PRIOR, posterior=ChainConfig(2, 0.1))
 VOCABULARY = Vocabulary(
     ("<pad>", "<unk>", "<bos>", "<eos>", *"abcdefghijkl"), "characters")
-WORDS = DataSpec((9,), num_train=12, num_tokens=len(VOCABULARY))
-WALKS = DataSpec((12, 2), num_train=12, past_length=8)
+WORDS = DataSpec((9,), num_train=12, num_tokens=len(VOCABULARY),
+                 kind="sequence")
+WALKS = DataSpec((12, 2), num_train=12, past_length=8,
+                 kind="trajectory")
 
 
 def servables():

@@ -4,6 +4,7 @@ import numpy as np
 
 from lebm_tf.datasets.images.data import ImageData
 from lebm_tf.errors import InputError
+from lebm_tf.kinds import IMAGE
 
 _SHUFFLE_SEED = 42
 _TRAIN_FRACTION = 0.8
@@ -26,10 +27,12 @@ def anomaly_split(data: ImageData, label: int) -> ImageData:
         The same pictures, with their labels.
 
     Raises:
-        InputError: If labels are missing, there is none such, or no other.
+        InputError: If they are no pictures, labels are missing, there is none
+            such, or no other.
     """
-    if any(getattr(data, name, None) is None
-           for name in ("y_train", "y_test")):
+    if data.kind != IMAGE:
+        raise InputError(f"an anomaly split needs images, got {data.name}.")
+    if data.y_train is None or data.y_test is None:
         raise InputError(
             f"an anomaly split needs labels, {data.name} has none.")
     x = np.concatenate([data.x_train, data.x_test])

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf import kinds
-from lebm_tf.datasets.labelled import Labelled, count_classes
+from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.labelled import Labelled
 from lebm_tf.errors import InputError
 
 # float32 rounding of x / 127.5 - 1 may leave [-1, 1] by this much.
@@ -47,7 +48,7 @@ def to_uint8(x) -> tf.Tensor:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ImageData:
+class ImageData(DataSet):
     """A data set of pictures of one size, with a held-out part.
 
     Attributes:
@@ -84,12 +85,10 @@ class ImageData:
     to_uint8 = staticmethod(to_uint8)
 
     def __post_init__(self):
-        for part in ("train", "test"):
-            images = getattr(self, f"x_{part}")
-            check_images(images, f"{self.name}: x_{part}")
-            labels = getattr(self, f"y_{part}")
-            if labels is not None:
-                check_labels(labels, len(images), f"{self.name}: y_{part}")
+        for part in self.parts():
+            check_images(part.x, f"{self.name}: x_{part.name}")
+            if part.y is not None:
+                check_labels(part.y, len(part.x), f"{self.name}: y_{part.name}")
         train, test = self.x_train, self.x_test
         if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
             raise InputError(
@@ -107,8 +106,6 @@ class ImageData:
         shape = "x".join(map(str, self.shape))
         return (f"{len(self.x_train):,} images of {shape}, "
                 f"{len(self.x_test):,} held out")
-
-    num_classes = property(count_classes)
 
 
 def check_images(images: np.ndarray, what: str) -> None:

@@ -7,14 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf import kinds
-from lebm_tf.datasets.labelled import Labelled, count_classes
+from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.labelled import Labelled
+from lebm_tf.datasets.reading import met
 from lebm_tf.datasets.sequences.vocabulary import Vocabulary
 from lebm_tf.errors import InputError
 from lebm_tf.token_ids import END, PAD
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SequenceData:
+class SequenceData(DataSet):
     """A data set of sequences, with a held-out part.
 
     Attributes:
@@ -39,7 +41,7 @@ class SequenceData:
     name: str
     x_train: np.ndarray
     x_test: np.ndarray
-    vocabulary: Vocabulary
+    vocabulary: Vocabulary = dataclasses.field()
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     x_validation: np.ndarray | None = None
@@ -54,11 +56,8 @@ class SequenceData:
     kind = kinds.SEQUENCE
 
     def __post_init__(self):
-        for part in ("train", "test", "validation"):
-            x = getattr(self, f"x_{part}")
-            if x is not None or part != "validation":
-                self._check(x, f"{self.name}: x_{part}")
-            values = getattr(self, f"attributes_{part}")
+        for part, x, _, values in self.parts():
+            self._check(x, f"{self.name}: x_{part}")
             if values is not None and (
                     values.shape != x.shape[:1] or values.dtype != np.float32
                     or not np.isfinite(values).all()):
@@ -92,8 +91,6 @@ class SequenceData:
         """(length,)."""
         return tuple(self.x_train.shape[1:])
 
-    num_classes = property(count_classes)
-
     @property
     def num_tokens(self) -> int:
         """Size of the vocabulary."""
@@ -106,9 +103,6 @@ class SequenceData:
 
     def describe(self) -> str:
         """What it holds and what was left out, in a few words."""
-        met = ", ".join(f"{name} {count:,}"
-                        for name, count in self.counts.items() if count)
         return (f"{len(self.x_train):,} sequences of up to {self.shape[0]} "
                 f"tokens, vocabulary {self.num_tokens:,}, "
-                f"{len(self.x_test):,} held out" + (
-                    f" (met: {met})" if met else ""))
+                f"{len(self.x_test):,} held out{met(self.counts)}")

@@ -2,20 +2,18 @@
 
 import os
 
-import numpy as np
 import tensorflow as tf
 
 from lebm_tf.chemistry import smiles
+from lebm_tf.datasets.reading import find, held_out
 from lebm_tf.datasets.sequences.data import SequenceData
 from lebm_tf.datasets.sequences.lines import PUBLIC, cleaned, read_lines
 from lebm_tf.datasets.sequences.tfds import lines_of
 from lebm_tf.datasets.sequences.vocabulary import Vocabulary, cut, padded
 from lebm_tf.errors import InputError
-from lebm_tf.mcmc import rng
 from lebm_tf.token_ids import UNKNOWN
 
 OWN = {"text": "words", "smiles": "smiles"}
-_HELD_OUT = 10  # One line in so many of a user's file.
 SEQUENCES = (*PUBLIC, "text:FILE", "smiles:FILE", "tfds:NAME")
 
 
@@ -119,18 +117,8 @@ def _made(name, tokenizer, parts, counts, max_length, vocabulary_size,
 
 def _files(name, data_dir):
     """Part -> path."""
-    return {part: _find(name, data_dir, file) for part, file in
+    return {part: find(name, data_dir, file) for part, file in
             zip(("train", "validation", "test"), PUBLIC[name][1])}
-
-
-def _find(name, data_dir, file):
-    for ending in ("", ".gz"):
-        path = os.path.join(data_dir, name, file + ending)
-        if os.path.isfile(path):
-            return path
-    raise InputError(
-        f"{name} must lie in --data_dir or $LEBM_DATA_DIR as {name}/{file} or "
-        f"{name}/{file}.gz, got neither in {data_dir or 'no folder'}.")
 
 
 def _hold_out(lines, name):
@@ -138,11 +126,6 @@ def _hold_out(lines, name):
     if len(lines) < 2:
         raise InputError(f"{name}: the file must hold at least 2 lines that "
                          f"are not empty, got {len(lines)}.")
-    order = rng.permutation(
-        tf.range(len(lines), dtype=tf.int64),
-        rng.stream(rng.make_seed(0), "test"), len(lines)).numpy()
-    size = max(1, round(len(lines) / _HELD_OUT))
-    test = np.zeros(len(lines), bool)
-    test[order[:size]] = True
+    test = held_out(len(lines))
     return {"train": [line for line, out in zip(lines, test) if not out],
             "test": [line for line, out in zip(lines, test) if out]}

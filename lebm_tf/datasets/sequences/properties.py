@@ -6,8 +6,9 @@ import numpy as np
 
 from lebm_tf.chemistry.properties import PROPERTIES
 from lebm_tf.chemistry.smiles import parse
-from lebm_tf.datasets import SequenceData
+from lebm_tf.datasets.contract import DataSet
 from lebm_tf.errors import InputError, nearest
+from lebm_tf.kinds import SEQUENCE
 
 
 def check(name: str, flag: str = "property") -> None:
@@ -31,7 +32,7 @@ def compute(texts: list[str], name: str) -> np.ndarray:
                      for molecule in parse(texts)], np.float32)
 
 
-def with_property(data: SequenceData, name: str) -> SequenceData:
+def with_property(data: DataSet, name: str) -> DataSet:
     """The data with a property of every row as `attributes_train` and so on.
 
     Raises:
@@ -39,14 +40,11 @@ def with_property(data: SequenceData, name: str) -> SequenceData:
             hold what is no molecule.
     """
     check(name)
-    vocabulary = getattr(data, "vocabulary", None)
-    if getattr(vocabulary, "tokenizer", None) != "smiles":
+    vocabulary = data.vocabulary
+    if data.kind != SEQUENCE or vocabulary.tokenizer != "smiles":
         raise InputError(f"--property needs SMILES, got {data.name}.")
     found = {}
-    for part in ("train", "test", "validation"):
-        rows = getattr(data, f"x_{part}")
-        if rows is None:
-            continue
+    for part, rows, *_ in data.parts():
         values = compute(vocabulary.texts(rows), name)
         if np.isnan(values).any():
             raise InputError(

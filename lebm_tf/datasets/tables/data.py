@@ -1,18 +1,54 @@
 """Vectors and bags of words held in memory."""
 
+import abc
 import dataclasses
-from typing import Any, Mapping
+from typing import Any, ClassVar, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf import kinds
-from lebm_tf.datasets.labelled import Labelled, count_classes
+from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.labelled import Labelled
+from lebm_tf.datasets.reading import met
 from lebm_tf.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class VectorData:
+class _Table(DataSet):
+    """Rows of two dimensions, with labels or without; checks its arrays."""
+    name: str
+    x_train: np.ndarray
+    x_test: np.ndarray
+    y_train: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    x_validation: np.ndarray | None = None
+    y_validation: np.ndarray | None = None
+    labelled: Labelled | None = None
+
+    _dtype: ClassVar[type]
+    _form: ClassVar[str]
+
+    @abc.abstractmethod
+    def _check_values(self, x: np.ndarray, what: str) -> None:
+        """Raises InputError if a value is none that rows may hold."""
+
+    def __post_init__(self):
+        for part, x, y, _ in self.parts():
+            what = f"{self.name}: x_{part}"
+            if x.dtype != self._dtype or x.ndim != 2 or not x.size:
+                raise InputError(
+                    f"{what} must be {self._dtype.__name__} {self._form}, got "
+                    f"{x.dtype} {list(x.shape)}.")
+            self._check_values(x, what)
+            check_labels(y, len(x), f"{self.name}: y_{part}")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VectorData(_Table):
     """A table of numbers, with a held-out part.
 
     Attributes:
@@ -30,40 +66,18 @@ class VectorData:
     Raises:
         InputError: If an array is none of this.
     """
-    name: str
-    x_train: np.ndarray
-    x_test: np.ndarray
-    y_train: np.ndarray | None = None
-    y_test: np.ndarray | None = None
-    classes: tuple[str, ...] = ()
-    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    x_validation: np.ndarray | None = None
-    y_validation: np.ndarray | None = None
-    labelled: Labelled | None = None
-
     kind = kinds.VECTOR
+    _dtype = np.float32
+    _form = "[rows, width] with at least one row"
 
-    def __post_init__(self):
-        for part in ("train", "test", "validation"):
-            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
-            if x is None and part == "validation":
-                continue
-            if x.dtype != np.float32 or x.ndim != 2 or not x.size:
-                raise InputError(
-                    f"{self.name}: x_{part} must be float32 [rows, width] "
-                    f"with at least one row, got {x.dtype} {list(x.shape)}.")
-            if not np.isfinite(x).all():
-                raise InputError(f"{self.name}: x_{part} must be finite, got "
-                                 "NaN or infinity.")
-            check_labels(y, len(x), f"{self.name}: y_{part}")
+    def _check_values(self, x, what):
+        if not np.isfinite(x).all():
+            raise InputError(f"{what} must be finite, got NaN or infinity.")
 
     @property
     def shape(self) -> tuple[int]:
         """(width,)."""
         return tuple(self.x_train.shape[1:])
-
-    num_classes = property(count_classes)
 
     @staticmethod
     def to_model(x) -> tf.Tensor:
@@ -77,7 +91,7 @@ class VectorData:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class UnigramData:
+class UnigramData(_Table):
     """Documents as bags of words, with a held-out part.
 
     Attributes:
@@ -93,45 +107,21 @@ class UnigramData:
     Raises:
         InputError: If an array is none of this.
     """
-    name: str
-    x_train: np.ndarray
-    x_test: np.ndarray
-    words: tuple[str, ...]
-    y_train: np.ndarray | None = None
-    y_test: np.ndarray | None = None
-    classes: tuple[str, ...] = ()
-    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    x_validation: np.ndarray | None = None
-    y_validation: np.ndarray | None = None
-    labelled: Labelled | None = None
+    words: tuple[str, ...] = dataclasses.field(kw_only=True)
 
     kind = kinds.COUNTS
-    has_counts = True
+    _dtype = np.int32
+    _form = "[documents, length] with at least one document"
 
-    def __post_init__(self):
-        for part in ("train", "test", "validation"):
-            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
-            if x is None and part == "validation":
-                continue
-            if x.dtype != np.int32 or x.ndim != 2 or not x.size:
-                raise InputError(
-                    f"{self.name}: x_{part} must be int32 [documents, length] "
-                    f"with at least one document, got {x.dtype} "
-                    f"{list(x.shape)}.")
-            if x.min() < 0 or x.max() >= len(self.words):
-                raise InputError(
-                    f"{self.name}: x_{part} must hold numbers of "
-                    f"{len(self.words)} words, got {x.min()} to "
-                    f"{x.max()}.")
-            check_labels(y, len(x), f"{self.name}: y_{part}")
+    def _check_values(self, x, what):
+        if x.min() < 0 or x.max() >= len(self.words):
+            raise InputError(f"{what} must hold numbers of {len(self.words)} "
+                             f"words, got {x.min()} to {x.max()}.")
 
     @property
     def shape(self) -> tuple[int]:
         """(number of words,)."""
         return (len(self.words),)
-
-    num_classes = property(count_classes)
 
     @property
     def frequencies(self) -> np.ndarray:
@@ -167,10 +157,3 @@ def check_labels(y: np.ndarray | None, num_rows: int, what: str) -> None:
         raise InputError(
             f"{what} must be int64 [{num_rows}] class numbers from 0, got "
             f"{y.dtype} {list(y.shape)}.")
-
-
-def met(counts: Mapping[str, int]) -> str:
-    """What was met while reading, in brackets."""
-    text = ", ".join(f"{name} {count:,}"
-                     for name, count in counts.items() if count)
-    return f" (met: {text})" if text else ""

@@ -5,14 +5,12 @@ import gzip
 import os
 
 import numpy as np
-import tensorflow as tf
 
+from lebm_tf.datasets.reading import find, held_out
 from lebm_tf.datasets.tables.data import VectorData
 from lebm_tf.errors import InputError
-from lebm_tf.mcmc import rng
 
 VECTORS = ("protein", "hepmass", "miniboone", "csv:FILE")
-_HELD_OUT = 10  # One row in so many.
 _MOST_CLASSES = 100
 _NUM_BINS = 10  # Classes of protein.
 
@@ -68,7 +66,7 @@ def _protein(name, data_dir, origin):
             test[arrays["test_idx_0"]] = True
         counts = {"rows": len(x)}
     else:
-        path = _find(name, data_dir, "CASP.csv")
+        path = find(name, data_dir, "CASP.csv")
         x, labels, counts = _read_csv(name, path, "RMSD")
         try:
             rmsd = np.array(labels, np.float64)
@@ -87,7 +85,7 @@ def _protein(name, data_dir, origin):
 def _hepmass(name, data_dir, origin):
     tables, counts = [], {}
     for part in ("train", "test"):
-        path = _find(name, data_dir, f"1000_{part}.csv")
+        path = find(name, data_dir, f"1000_{part}.csv")
         rows, bad = _numbers(name, path, _lines(name, path)[1:])
         counts[f"{part}/rows"], counts[f"{part}/not finite"] = len(rows), bad
         tables.append(rows)
@@ -104,7 +102,7 @@ def _hepmass(name, data_dir, origin):
 
 
 def _miniboone(name, data_dir, origin):
-    path = _find(name, data_dir, "MiniBooNE_PID.txt")
+    path = find(name, data_dir, "MiniBooNE_PID.txt")
     lines = _lines(name, path)
     try:
         num_signal, num_background = map(int, lines[0].split())
@@ -190,16 +188,11 @@ def _classes(name, labels):
 
 
 def _held_out(name, num_rows):
-    """One row in ten of an order that depends on their number alone."""
+    """Which rows are held out."""
     if num_rows < 2:
         raise InputError(f"{name}: the file must hold at least 2 rows, got "
                          f"{num_rows}.")
-    order = rng.permutation(
-        tf.range(num_rows, dtype=tf.int64),
-        rng.stream(rng.make_seed(0), "test"), num_rows).numpy()
-    test = np.zeros(num_rows, bool)
-    test[order[:max(1, round(num_rows / _HELD_OUT))]] = True
-    return test
+    return held_out(num_rows)
 
 
 def _numbers(name, path, lines, separator=","):
@@ -228,13 +221,3 @@ def _lines(name, path):
         raise InputError(f"{name}: {path} must hold a header and rows, got "
                          f"{len(lines)} lines.")
     return lines
-
-
-def _find(name, data_dir, file):
-    for ending in ("", ".gz"):
-        path = os.path.join(data_dir, name, file + ending)
-        if os.path.isfile(path):
-            return path
-    raise InputError(
-        f"{name} must lie in --data_dir or $LEBM_DATA_DIR as {name}/{file} or "
-        f"{name}/{file}.gz, got neither in {data_dir or 'no folder'}.")

@@ -2,11 +2,11 @@
 
 import collections
 import json
-import os
 import re
 
 import numpy as np
 
+from lebm_tf.datasets.reading import find
 from lebm_tf.datasets.sequences.lines import read_lines
 from lebm_tf.datasets.tables.data import UnigramData
 from lebm_tf.errors import InputError
@@ -48,7 +48,7 @@ def load_unigrams(name: str, *, data_dir: str = "", vocabulary_size: int = 0
             f"vocabulary_size must be >= 0, got {vocabulary_size}.")
     texts, labels, counts = {}, {}, {}
     for part, names in files.items():
-        path = _find(name, data_dir, names)
+        path = find(name, data_dir, *names)
         if "subset" in path:
             counts["training documents are a subset"] = 1
         texts[part], labels[part] = _read(name, path, len(classes))
@@ -117,15 +117,3 @@ def _padded(bags, length):
     for row, bag in zip(x, bags):
         row[:len(bag)] = bag
     return x
-
-
-def _find(name, data_dir, names):
-    for file in names:
-        for ending in ("", ".gz"):
-            path = os.path.join(data_dir, name, file + ending)
-            if os.path.isfile(path):
-                return path
-    raise InputError(
-        f"{name} must lie in --data_dir or $LEBM_DATA_DIR as {name}/"
-        f"{names[0]} or {name}/{names[0]}.gz, got neither in "
-        f"{data_dir or 'no folder'}.")

@@ -128,8 +128,7 @@ def group_batches(data: TrajectoryData, batch_size: int, seed: int,
             tracks, tracks._replace(past=past, future=future)])
     # Captured as inputs, not written into the graph as constants.
     with tf.device("CPU"):
-        table = Packing(*(tf.constant(getattr(packing, field.name))
-                          for field in dataclasses.fields(Packing)))
+        table = Packing(*map(tf.constant, dataclasses.astuple(packing)))
         columns = _columns(tracks, data.scale)
     num_batches = packing.num_batches
 

@@ -6,6 +6,7 @@ from typing import Any, Mapping, NamedTuple
 import numpy as np
 
 from lebm_tf import kinds
+from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.trajectories.transforms import DATA_SCALES, normalised
 from lebm_tf.errors import InputError
 
@@ -36,7 +37,7 @@ class Tracks(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TrajectoryData:
+class TrajectoryData(DataSet):
     """A data set of paths of one length, with a held-out part.
 
     Attributes:
@@ -74,7 +75,7 @@ class TrajectoryData:
     group_test: np.ndarray
     scene_test: np.ndarray
     start_test: np.ndarray
-    unit: str
+    unit: str = dataclasses.field()
     frame_interval: float
     frame_step: int
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -90,7 +91,6 @@ class TrajectoryData:
     start_validation: np.ndarray | None = None
 
     kind = kinds.TRAJECTORY
-    num_classes = 0
 
     def __post_init__(self):
         if self.unit not in UNITS:
@@ -124,12 +124,6 @@ class TrajectoryData:
         return self.data_scale or DATA_SCALES[self.unit]
 
     @property
-    def positions(self) -> dict[str, Any]:
-        """What a model must know of them besides their shape."""
-        return {"past_length": self.past_length, "data_scale": self.scale,
-                "unit": self.unit}
-
-    @property
     def shape(self) -> tuple[int, int]:
         """(future_length, 2)."""
         return self.future_length, 2
@@ -143,6 +137,12 @@ class TrajectoryData:
     def x_test(self) -> np.ndarray:
         """Those held out."""
         return normalised(self.future_test, self.past_test, self.scale)
+
+    @property
+    def x_validation(self) -> np.ndarray | None:
+        """Those to choose by, or None."""
+        return None if self.past_validation is None else normalised(
+            self.future_validation, self.past_validation, self.scale)
 
     @staticmethod
     def to_model(x) -> np.ndarray:
@@ -169,7 +169,7 @@ class TrajectoryData:
         if name not in PARTS:
             raise InputError(f"{self.name}: part must be one of "
                              f"{', '.join(PARTS)}, got {name!r}.")
-        columns = {column: getattr(self, f"{column}_{name}")
+        columns = {column: vars(self)[f"{column}_{name}"]
                    for column in Tracks._fields}
         missing = [column for column in columns if columns[column] is None]
         if len(missing) == len(columns):
@@ -196,9 +196,9 @@ def replace_tracks(data: TrajectoryData, *, origin: Mapping[str, Any],
 
 def columns_of(parts: Mapping[str, Tracks | None]) -> dict[str, Any]:
     """{"past_train": ..., ...} of {"train": Tracks}."""
-    return {f"{column}_{part}":
-            None if tracks is None else getattr(tracks, column)
-            for part, tracks in parts.items() for column in Tracks._fields}
+    nothing = Tracks(*[None] * len(Tracks._fields))
+    return {f"{column}_{part}": values for part, tracks in parts.items()
+            for column, values in (tracks or nothing)._asdict().items()}
 
 
 def concatenate(parts: list[Tracks]) -> Tracks:
@@ -214,8 +214,8 @@ def concatenate(parts: list[Tracks]) -> Tracks:
 def _check_tracks(tracks: Tracks, name: str, part: str) -> None:
     """Raises InputError unless the columns are as `Tracks` says."""
     num_rows = len(tracks.past)
-    for column in ("past", "future"):
-        values, what = getattr(tracks, column), f"{name}: {column}_{part}"
+    for column, values in (("past", tracks.past), ("future", tracks.future)):
+        what = f"{name}: {column}_{part}"
         if values.dtype != np.float64:
             raise InputError(f"{what} must be float64, got {values.dtype}.")
         if values.ndim != 3 or values.shape[-1] != 2 or not values.shape[1]:
@@ -230,15 +230,13 @@ def _check_tracks(tracks: Tracks, name: str, part: str) -> None:
                 f"{what} must be finite, got {np.sum(~finite)} NaN or "
                 f"infinite of {finite.size} values, first at "
                 f"{[int(i) for i in first]}.")
-    for column in Tracks._fields[1:]:
-        values = getattr(tracks, column)
+    for column, values in tracks._asdict().items():
         if len(values) != num_rows or column not in ("past", "future") and (
                 values.ndim != 1):
             raise InputError(
                 f"{name}: {column}_{part} must have {num_rows} rows, one an "
                 f"agent, got shape {list(values.shape)}.")
-    for column in ("group", "start"):
-        values = getattr(tracks, column)
+    for column, values in (("group", tracks.group), ("start", tracks.start)):
         if values.dtype != np.int64:
             raise InputError(f"{name}: {column}_{part} must be int64, got "
                              f"{values.dtype}.")

@@ -6,18 +6,15 @@ data set with each other, never with published numbers.
 """
 
 import json
-import os
-import zipfile
 import zlib
 
-from absl import logging
 import keras
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf.datasets import ImageData, to_model, train_batches
 from lebm_tf.errors import InputError
-from lebm_tf.files import atomic_path
+from lebm_tf.evaluation import weights
 
 NUM_FEATURES = 64
 _BATCH_SIZE = 128
@@ -50,10 +47,14 @@ def load(data: ImageData, num_steps: int, path: str = ""
     check(data)
     network = _network(data.shape, data.num_classes)
     key = _key(data, num_steps)
-    if not (path and _read(path, key, network)):
+    kept = path and weights.read(
+        path, key, [weight.shape for weight in network.weights])
+    if kept:
+        network.set_weights(kept)
+    else:
         _train(network, data, num_steps)
         if path:
-            _write(path, key, network)
+            weights.write(path, key, network.get_weights())
     accuracy = None
     if data.y_test is not None:
         logits = network.predict(
@@ -112,28 +113,3 @@ def _key(data, num_steps) -> str:
                  for part in (data.x_train, data.y_train)]
     return json.dumps([1, data.name, data.shape, data.num_classes,
                        num_steps, *checksums])
-
-
-def _read(path, key, network) -> bool:
-    """Takes the weights from a file; False if it is not there or not ours."""
-    if not os.path.exists(path):
-        return False
-    try:
-        with np.load(path) as file:
-            if str(file["key"]) != key:
-                return False
-            network.set_weights([file[f"weight_{i}"] for i in
-                                 range(len(network.weights))])
-    except (OSError, EOFError, KeyError, ValueError,
-            zipfile.BadZipFile) as error:
-        logging.warning("%s is unreadable, training anew: %s", path, error)
-        return False
-    return True
-
-
-def _write(path, key, network):
-    arrays = {f"weight_{i}": value
-              for i, value in enumerate(network.get_weights())}
-    with atomic_path(path) as temporary:
-        with open(temporary, "wb") as file:
-            np.savez(file, key=np.array(key), **arrays)

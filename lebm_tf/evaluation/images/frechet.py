@@ -2,14 +2,16 @@
 
 import dataclasses
 import math
-from typing import Any, Iterator
+from typing import Annotated, Any, Iterator
 
 import numpy as np
 
 from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, check_choice, check_least, has_energy)
+    Better, Context, Evaluator, Metric, has_energy)
 from lebm_tf.evaluation.images import features
+from lebm_tf.evaluation.images.features import FEATURES
 from lebm_tf.kinds import IMAGE
+from lebm_tf.ranges import Ge, OneOf, PositiveInt
 
 _LARGEST_BLOCK = 1000
 _SMALLEST_NUMBER_OF_BLOCKS = 10
@@ -20,21 +22,18 @@ class FrechetEvaluator(Evaluator):
     """Distances between samples and real pictures.
 
     Attributes:
-        num_samples: Samples behind the distances, >= 2; published numbers
+        num_samples: Samples behind the distances; published numbers
             take 50000.
         features: What distances compare: classifier (a small network trained
             on the labels of the data) or inception (as published).
         inception_weights: File of the Inception network; "" downloads that of
             Keras. See `evaluation.images.inception`.
-        num_classifier_steps: Training steps of the classifier, >= 1.
-
-    Raises:
-        ValueError: If a value is out of range.
+        num_classifier_steps: Training steps of the classifier.
     """
-    num_samples: int = 5000
-    features: str = "classifier"
+    num_samples: Annotated[int, Ge(2)] = 5000
+    features: Annotated[str, OneOf(FEATURES)] = "classifier"
     inception_weights: str = ""
-    num_classifier_steps: int = 1000
+    num_classifier_steps: PositiveInt = 1000
 
     name = "frechet"
     kinds = (IMAGE,)
@@ -48,11 +47,6 @@ class FrechetEvaluator(Evaluator):
         "frechet/num_reference": Better.NEITHER,
         "frechet/num_samples": Better.NEITHER,
         "frechet/classifier_accuracy": Better.NEITHER}
-
-    def __post_init__(self):
-        check_least(self, 2, "num_samples")
-        check_least(self, 1, "num_classifier_steps")
-        check_choice(self, "features", features.FEATURES)
 
     def check(self, context: Context, model: Any) -> None:
         """Besides, raises if labels or the weights are missing."""

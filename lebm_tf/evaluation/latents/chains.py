@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import Any, Iterator, NamedTuple
+from typing import Annotated, Any, Iterator, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,10 +10,11 @@ import tensorflow as tf
 from lebm_tf.densities import prior_target
 from lebm_tf.evaluation import plots
 from lebm_tf.evaluation.evaluator import (
-    UNCONDITIONAL, Better, Context, Evaluator, Metric, check_least)
+    UNCONDITIONAL, Better, Context, Evaluator, Metric)
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import (
     Kernel, Mala, displacement, effective_sample_size, r_hat, rng, trace_chain)
+from lebm_tf.ranges import Ge, PositiveInt
 
 _NUM_RECORDS = 500
 _NUM_ROWS, _NUM_COLUMNS = 6, 11
@@ -48,14 +49,11 @@ class ChainsEvaluator(Evaluator):
     """How the chains of the prior behave.
 
     Attributes:
-        num_chains: Chains to diagnose, >= 2.
-        num_steps: Moves of the long chains, >= 1.
-
-    Raises:
-        ValueError: If a value is out of range.
+        num_chains: Chains to diagnose.
+        num_steps: Moves of the long chains.
     """
-    num_chains: int = 100
-    num_steps: int = 2500
+    num_chains: Annotated[int, Ge(2)] = 100
+    num_steps: PositiveInt = 2500
 
     name = "chains"
     kinds = UNCONDITIONAL
@@ -71,10 +69,6 @@ class ChainsEvaluator(Evaluator):
         "chains/long_num_steps": Better.NEITHER,
         **{f"chains/{run}_{name}": better for run in ("long", "mala")
            for name, better in _STATIONARY.items()}}
-
-    def __post_init__(self):
-        check_least(self, 2, "num_chains")
-        check_least(self, 1, "num_steps")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Diagnoses three runs of the prior's chains, all from p0.

@@ -7,14 +7,15 @@ learned prior is nearer to it than the base is.
 """
 
 import dataclasses
-from typing import Any, Iterator
+from typing import Annotated, Any, Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf.evaluation.evaluator import (
-    UNCONDITIONAL, Better, Context, Evaluator, Metric, check_least, has_energy)
+    UNCONDITIONAL, Better, Context, Evaluator, Metric, has_energy)
 from lebm_tf.evaluation.images.frechet import frechet_distance
+from lebm_tf.ranges import Ge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +24,9 @@ class CodesEvaluator(Evaluator):
 
     Attributes:
         num_examples: Training examples whose codes are compared with as many
-            draws, >= 2, or as many as there are.
-
-    Raises:
-        ValueError: If a value is out of range.
+            draws, or as many as there are.
     """
-    num_examples: int = 5000
+    num_examples: Annotated[int, Ge(2)] = 5000
 
     name = "codes"
     kinds = UNCONDITIONAL
@@ -38,9 +36,6 @@ class CodesEvaluator(Evaluator):
         **{f"codes/{law}_{name}": Better.NEITHER
            for law in ("posterior", "prior") for name in (
                "mean_norm", "variance_smallest", "variance_largest")}}
-
-    def __post_init__(self):
-        check_least(self, 2, "num_examples")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Moments of codes, and Frechet distances between their laws.

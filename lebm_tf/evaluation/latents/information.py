@@ -6,15 +6,16 @@ an encoder, or Gaussians fitted to posterior draws.
 
 import dataclasses
 import math
-from typing import Any, Iterator
+from typing import Annotated, Any, Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import (
-    UNCONDITIONAL, Better, Context, Evaluator, Metric, check_least)
+    UNCONDITIONAL, Better, Context, Evaluator, Metric)
 from lebm_tf.mcmc import rng
+from lebm_tf.ranges import Ge
 
 _BATCH_SIZE = 200
 _LARGEST_BLOCK = 2**22  # Numbers in memory at once, about.
@@ -25,13 +26,9 @@ class LatentsEvaluator(Evaluator):
     """How much latents say of what they were inferred from.
 
     Attributes:
-        num_examples: Held-out examples to look at, >= 2, or as many as there
-            are.
-
-    Raises:
-        ValueError: If a value is out of range.
+        num_examples: Held-out examples to look at, or as many as there are.
     """
-    num_examples: int = 5000
+    num_examples: Annotated[int, Ge(2)] = 5000
 
     name = "latents"
     kinds = UNCONDITIONAL
@@ -45,9 +42,6 @@ class LatentsEvaluator(Evaluator):
         "latents/kl_of_all": Better.NEITHER,
         "latents/num_examples": Better.NEITHER,
         "latents/num_draws": Better.NEITHER}
-
-    def __post_init__(self):
-        check_least(self, 2, "num_examples")
 
     def check(self, context: Context, model: Any) -> None:
         """Besides, raises if draws or examples are too few."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Annotated, Any, Callable, Iterator, NamedTuple
 
 import keras
 import numpy as np
@@ -11,13 +11,13 @@ import tensorflow as tf
 from lebm_tf.densities import posterior_target, prior_target
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import (
-    UNCONDITIONAL, Better, Context, Evaluator, Metric, check_choice,
-    check_least, has_energy)
+    UNCONDITIONAL, Better, Context, Evaluator, Metric, has_energy)
 from lebm_tf.evaluation.latents import annealing
 from lebm_tf.evaluation.latents.annealing import Estimate, log_mean_exp
 from lebm_tf.evaluation.text.sequences import perplexity
 from lebm_tf.kinds import IMAGE, SEQUENCE
 from lebm_tf.mcmc import Hmc, rng, run_chain, trace_chain
+from lebm_tf.ranges import Ge, OneOf, PositiveInt
 from lebm_tf.token_ids import PAD
 
 PROPOSALS = ("posterior", "encoder")
@@ -45,25 +45,22 @@ class LikelihoodEvaluator(Evaluator):
     """log p(x) of held-out examples.
 
     Attributes:
-        num_examples: Held-out examples whose likelihood to estimate, >= 1.
+        num_examples: Held-out examples whose likelihood to estimate.
         proposal: What proposes latents of an example: posterior (a Gaussian
             fitted to exact posterior chains, slow but safe) or encoder (the
             encoder's, a little wider).
         num_proposal_draws: Posterior draws that the proposal of an example is
-            fitted to, >= 2; better several times the latent width.
-        num_importance_samples: Draws from each proposal, >= 2.
-        num_annealing_steps: Steps from the base to the prior, >= 1.
-        num_annealing_chains: Chains that make them, >= 2.
-
-    Raises:
-        ValueError: If a value is out of range.
+            fitted to; better several times the latent width.
+        num_importance_samples: Draws from each proposal.
+        num_annealing_steps: Steps from the base to the prior.
+        num_annealing_chains: Chains that make them.
     """
-    num_examples: int = 50
-    proposal: str = "posterior"
-    num_proposal_draws: int = 1000
-    num_importance_samples: int = 1000
-    num_annealing_steps: int = 1000
-    num_annealing_chains: int = 100
+    num_examples: PositiveInt = 50
+    proposal: Annotated[str, OneOf(PROPOSALS)] = "posterior"
+    num_proposal_draws: Annotated[int, Ge(2)] = 1000
+    num_importance_samples: Annotated[int, Ge(2)] = 1000
+    num_annealing_steps: PositiveInt = 1000
+    num_annealing_chains: Annotated[int, Ge(2)] = 100
 
     name = "likelihood"
     kinds = UNCONDITIONAL
@@ -79,12 +76,6 @@ class LikelihoodEvaluator(Evaluator):
             "log_z", "log_z_standard_error", "log_z_effective_sample_size",
             "log_z_reverse", "log_z_reverse_standard_error",
             "annealing_accept_prob", "annealing_steps", "annealing_chains")}}
-
-    def __post_init__(self):
-        check_least(self, 1, "num_examples", "num_annealing_steps")
-        check_least(self, 2, "num_proposal_draws", "num_importance_samples",
-                    "num_annealing_chains")
-        check_choice(self, "proposal", PROPOSALS)
 
     def check(self, context: Context, model: Any) -> None:
         """Besides, raises if there is no encoder to propose latents."""

@@ -2,17 +2,18 @@
 
 import dataclasses
 import os
-from typing import Any, Iterator
+from typing import Annotated, Any, Iterator
 
 from lebm_tf.chemistry import properties
 from lebm_tf.chemistry.smiles import parse, rdkit
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, check_least, has_energy)
+    Better, Context, Evaluator, Metric, has_energy)
 from lebm_tf.evaluation.molecules import pictures
 from lebm_tf.evaluation.molecules.metrics import Molecules, measure
 from lebm_tf.files import atomic_path
 from lebm_tf.kinds import SEQUENCE
+from lebm_tf.ranges import Ge, Gt, OrZero
 
 _NUM_SHOWN = 20
 _NUM_PLOTTED = 2_000
@@ -26,14 +27,11 @@ class MoleculesEvaluator(Evaluator):
     """What samples of a model are, beside its data.
 
     Attributes:
-        num_samples: Samples to look at, >= 2; published numbers take 10000.
-        token_temperature: Of their tokens, > 0; 0 takes the model's own.
-
-    Raises:
-        ValueError: If a value is out of range.
+        num_samples: Samples to look at; published numbers take 10000.
+        token_temperature: Of their tokens; 0 takes the model's own.
     """
-    num_samples: int = 5000
-    token_temperature: float = 0.0
+    num_samples: Annotated[int, Ge(2)] = 5000
+    token_temperature: Annotated[float, OrZero(Gt(0))] = 0.0
 
     name = "molecules"
     kinds = (SEQUENCE,)
@@ -50,12 +48,6 @@ class MoleculesEvaluator(Evaluator):
         "molecules/num_*": Better.NEITHER,
         **{f"molecules/{name}": Better.NEITHER for name in (
             "invalid_train", "invalid_test", "token_temperature", "seed")}}
-
-    def __post_init__(self):
-        check_least(self, 2, "num_samples")
-        if not self.token_temperature >= 0:
-            raise ValueError("token_temperature must be > 0, or 0, got "
-                             f"{self.token_temperature}.")
 
     def check(self, context: Context, model: Any) -> None:
         """Besides, raises unless the data are SMILES and RDKit is there."""

@@ -37,7 +37,7 @@ def write(model: Any, context: Context) -> str:
     if kind not in (COUNTS, SEQUENCE):
         return ""
     rows = (_words if kind == COUNTS else _texts)(model, context)
-    names = getattr(context.data, "classes", ())
+    names = context.data.classes
     path = os.path.join(context.directory, "symbols.txt")
     with atomic_path(path) as temporary:
         with open(temporary, "w", encoding="utf-8") as file:

@@ -21,7 +21,6 @@ from lebm_tf.networks.fused_lstm import fused_lstm
 from lebm_tf.ranges import Checked, Interval, PositiveFloat, PositiveInt
 
 _INITIAL_RANGE = 0.1
-_NAMES = ("embedding", "kernel", "bias", "output_kernel", "output_bias")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,15 +87,18 @@ class LanguageModel(tf.Module):
         super().__init__()
         self.vocabulary_size, self.config = vocabulary_size, config
         width, hidden = config.embedding_dim, config.hidden_dim
-        shapes = ([vocabulary_size, width], [width + hidden, 4 * hidden],
-                  [4 * hidden], [hidden, vocabulary_size], [vocabulary_size])
-        for name, shape in zip(_NAMES, shapes):
+
+        def variable(name, *shape, add=0.0):
             values = rng.uniform(shape, rng.stream(seed, name))
-            values = _INITIAL_RANGE * (2.0 * values - 1.0)
-            if name == "bias":
-                values += np.repeat([0.0, 0.0, 1.0, 0.0], hidden)
-            setattr(self, name, keras.Variable(
-                values, dtype="float32", name=name))
+            values = _INITIAL_RANGE * (2.0 * values - 1.0) + add
+            return keras.Variable(values, dtype="float32", name=name)
+
+        self.embedding = variable("embedding", vocabulary_size, width)
+        self.kernel = variable("kernel", width + hidden, 4 * hidden)
+        self.bias = variable("bias", 4 * hidden, add=np.repeat(
+            [0.0, 0.0, 1.0, 0.0], hidden))
+        self.output_kernel = variable("output_kernel", hidden, vocabulary_size)
+        self.output_bias = variable("output_bias", vocabulary_size)
         self.optimizer = keras.optimizers.Adam(config.learning_rate)
         self.optimizer.build(self.weights)
         self._compiled_score = tf.function(self._score, input_signature=[
@@ -108,7 +110,8 @@ class LanguageModel(tf.Module):
     @property
     def weights(self) -> list[keras.Variable]:
         """Embedding, LSTM and output, in a fixed order."""
-        return [getattr(self, name) for name in _NAMES]
+        return [self.embedding, self.kernel, self.bias, self.output_kernel,
+                self.output_bias]
 
     def nll(self, rows: tf.Tensor, dropout_seed: rng.Seed | None = None
             ) -> tf.Tensor:

@@ -18,22 +18,21 @@ import dataclasses
 import json
 import os
 from typing import Any, Iterator, Mapping, Sequence
-import zipfile
 import zlib
 
-from absl import logging
 import numpy as np
 
 from lebm_tf import token_ids
+from lebm_tf.evaluation import weights
 from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, check_least, has_energy)
+    Better, Context, Evaluator, Metric, has_energy)
 from lebm_tf.evaluation.text import language_model, tokens
 from lebm_tf.evaluation.text.language_model import (
     LanguageModel, LanguageModelConfig, Score)
 from lebm_tf.evaluation.text.quality import word_divergence
-from lebm_tf.files import atomic_path
 from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import rng
+from lebm_tf.ranges import NonNegativeInt, PositiveInt
 
 _HELD_OUT = 10  # One training row in so many, without a validation part.
 
@@ -43,18 +42,15 @@ class PerplexityEvaluator(Evaluator):
     """Forward and reverse perplexity of samples.
 
     Attributes:
-        num_samples: Samples behind them, >= 0; 0 takes as many as there are
+        num_samples: Samples behind them; 0 takes as many as there are
             training sentences, as published.
-        num_seeds: Language models of each kind, >= 1.
+        num_seeds: Language models of each kind.
         language_model: What they are.
         language_model_dir: Folder that keeps those of real sentences, for
             other runs on the same data; "" trains them anew.
-
-    Raises:
-        ValueError: If a value is out of range.
     """
-    num_samples: int = 0
-    num_seeds: int = 1
+    num_samples: NonNegativeInt = 0
+    num_seeds: PositiveInt = 1
     language_model: LanguageModelConfig = LanguageModelConfig()
     language_model_dir: str = ""
 
@@ -74,10 +70,6 @@ class PerplexityEvaluator(Evaluator):
         "perplexity/num_*": Better.NEITHER,
         "perplexity/embedding_dim": Better.NEITHER,
         "perplexity/hidden_dim": Better.NEITHER}
-
-    def __post_init__(self):
-        check_least(self, 0, "num_samples")
-        check_least(self, 1, "num_seeds")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Perplexities of samples of the learned prior, and of p0's.
@@ -125,8 +117,9 @@ class Sentences:
     vocabulary_size: int
 
     def __post_init__(self):
-        for name in ("train", "validation", "test"):
-            tokens.check(getattr(self, name), self.vocabulary_size, name)
+        for name, rows in (("train", self.train), ("test", self.test),
+                           ("validation", self.validation)):
+            tokens.check(rows, self.vocabulary_size, name)
 
 
 def measure(samples: Mapping[str, np.ndarray], real: Sentences,
@@ -188,12 +181,17 @@ def load(real: Sentences, config: LanguageModelConfig, seed: int,
             anew if it belongs to other sentences, sizes or seeds.
     """
     key = _key(real, config, seed)
-    model = _read(path, key, real, config) if path else None
-    if model is None:
-        model = language_model.train(
-            real.train, real.vocabulary_size, real.validation, config, seed)
-        if path:
-            _write(path, key, model)
+    model = LanguageModel(real.vocabulary_size, config, rng.make_seed(0))
+    kept = path and weights.read(
+        path, key, [weight.shape for weight in model.weights])
+    if kept:
+        for weight, value in zip(model.weights, kept):
+            weight.assign(value)
+        return model
+    model = language_model.train(
+        real.train, real.vocabulary_size, real.validation, config, seed)
+    if path:
+        weights.write(path, key, [weight.numpy() for weight in model.weights])
     return model
 
 
@@ -218,29 +216,3 @@ def _key(real, config, seed) -> str:
                  for rows in (real.train, real.validation)]
     return json.dumps([1, real.vocabulary_size, dataclasses.asdict(config),
                        int(seed), *checksums])
-
-
-def _read(path, key, real, config) -> LanguageModel | None:
-    """The model of a file; None if it is not there or not ours."""
-    if not os.path.exists(path):
-        return None
-    try:
-        with np.load(path) as file:
-            if str(file["key"]) != key:
-                return None
-            model = LanguageModel(
-                real.vocabulary_size, config, rng.make_seed(0))
-            for weight in model.weights:
-                weight.assign(file[weight.name])
-    except (OSError, EOFError, KeyError, ValueError,
-            zipfile.BadZipFile) as error:
-        logging.warning("%s is unreadable, training anew: %s", path, error)
-        return None
-    return model
-
-
-def _write(path, key, model):
-    arrays = {weight.name: weight.numpy() for weight in model.weights}
-    with atomic_path(path) as temporary:
-        with open(temporary, "wb") as file:
-            np.savez(file, key=np.array(key), **arrays)

@@ -3,16 +3,17 @@
 import dataclasses
 import math
 import os
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Annotated, Any, Iterator, NamedTuple, Sequence
 import unicodedata
 
 import numpy as np
 
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, check_least, has_energy)
+    Better, Context, Evaluator, Metric, has_energy)
 from lebm_tf.files import atomic_path
 from lebm_tf.kinds import SEQUENCE
+from lebm_tf.ranges import Ge, MinLen, NonNegativeInt
 
 _NUM_SHOWN = 8
 _NUM_POINTS = 7
@@ -40,28 +41,23 @@ class SentencesEvaluator(Evaluator):
     """Sentences along chains and lines, as text.
 
     Attributes:
-        num_chains: Prior chains whose energy is told, >= 2.
-        transition_steps: Their moves at which sentences are shown, rising,
-            each >= 0.
-
-    Raises:
-        ValueError: If a value is out of range.
+        num_chains: Prior chains whose energy is told.
+        transition_steps: Their moves at which sentences are shown, rising.
     """
-    num_chains: int = 100
-    transition_steps: tuple[int, ...] = (0, 10, 20, 40, 70, 100)
+    num_chains: Annotated[int, Ge(2)] = 100
+    transition_steps: Annotated[tuple[NonNegativeInt, ...], MinLen(1)] = (
+        0, 10, 20, 40, 70, 100)
 
     name = "sentences"
     kinds = (SEQUENCE,)
     needs_directory = True
     metrics = {"sentences/energy_*": Better.NEITHER}
 
-    def __post_init__(self):
-        check_least(self, 2, "num_chains")
+    def validate(self):
         steps = self.transition_steps
-        if not steps or steps[0] < 0 or not steps[-1] or (
-                sorted(set(steps)) != list(steps)):
-            raise ValueError("transition_steps must be numbers >= 0 that "
-                             f"rise, the last above 0, got {steps}.")
+        if not steps[-1] or sorted(set(steps)) != list(steps):
+            raise ValueError("transition_steps must rise, the last above 0, "
+                             f"got {steps}.")
 
     def check(self, context: Context, model: Any) -> None:
         """Besides, raises unless there are two sequences."""

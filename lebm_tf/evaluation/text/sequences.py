@@ -3,15 +3,16 @@
 import dataclasses
 import math
 import os
-from typing import Any, Iterator
+from typing import Annotated, Any, Iterator
 
 import numpy as np
 
 from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, check_least, has_energy)
+    Better, Context, Evaluator, Metric, has_energy)
 from lebm_tf.evaluation.images.reconstruction import standard_error
 from lebm_tf.files import atomic_path
 from lebm_tf.kinds import SEQUENCE
+from lebm_tf.ranges import Ge
 from lebm_tf.token_ids import END, PAD
 
 _NUM_SHOWN = 20
@@ -22,12 +23,9 @@ class SequencesEvaluator(Evaluator):
     """How well codes tell held-out sequences, and what samples look like.
 
     Attributes:
-        num_samples: Samples to look at, >= 2.
-
-    Raises:
-        ValueError: If a value is out of range.
+        num_samples: Samples to look at.
     """
-    num_samples: int = 5000
+    num_samples: Annotated[int, Ge(2)] = 5000
 
     name = "sequences"
     kinds = (SEQUENCE,)
@@ -41,9 +39,6 @@ class SequencesEvaluator(Evaluator):
             "reconstruction_nll_standard_error", "energy",
             "samples_mean_tokens", "base_samples_mean_tokens")},
         "sequences/num_*": Better.NEITHER}
-
-    def __post_init__(self):
-        check_least(self, 2, "num_samples")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Reconstruction error, and what samples look like.

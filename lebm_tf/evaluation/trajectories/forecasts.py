@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from lebm_tf.datasets.trajectories.data import Tracks, TrajectoryData
 from lebm_tf.datasets.trajectories.transforms import in_scene, normalised
-from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, check_least)
+from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.evaluation.images.reconstruction import standard_error
 from lebm_tf.evaluation.trajectories.baseline import constant_velocity_samples
 from lebm_tf.evaluation.trajectories.collisions import collision_rate
@@ -18,6 +17,7 @@ from lebm_tf.evaluation.trajectories.metrics import (
     PROTOCOLS, kde_nll, minimum_errors, miss_rate)
 from lebm_tf.evaluation.trajectories.pictures import Scene, save_scenes
 from lebm_tf.kinds import TRAJECTORY
+from lebm_tf.ranges import NonNegativeFloat, PositiveInt
 
 # Argoverse's 2 m and TrajNet++'s 0.2 m; about as far in Stanford Drone's
 # videos, of 0.03 to 0.04 m a pixel.
@@ -49,23 +49,20 @@ class TrajectoriesEvaluator(Evaluator):
     """Errors of predicted futures, by both protocols of `metrics`.
 
     Attributes:
-        num_paths: Predictions of every agent, >= 1; published figures take
+        num_paths: Predictions of every agent; published figures take
             20.
         miss_distance: How far the nearest prediction may end from the truth
-            and not miss it, >= 0 in the unit of the data; 0 takes 2 m, or
+            and not miss it, in the unit of the data; 0 takes 2 m, or
             50 px.
-        collision_distance: Distance below which two agents collide, >= 0; 0
+        collision_distance: Distance below which two agents collide; 0
             takes 0.2 m, or 5 px.
         watch_test: Whether measurements during training are made on the test
             part, too: for what the best checkpoint by the test data would
             have got, which is no result. Nothing is chosen by it.
-
-    Raises:
-        ValueError: If a value is out of range.
     """
-    num_paths: int = 20
-    miss_distance: float = 0.0
-    collision_distance: float = 0.0
+    num_paths: PositiveInt = 20
+    miss_distance: NonNegativeFloat = 0.0
+    collision_distance: NonNegativeFloat = 0.0
     watch_test: bool = False
 
     name = "trajectories"
@@ -78,10 +75,6 @@ class TrajectoriesEvaluator(Evaluator):
             "num_agents", "num_paths", "miss_distance", "collision_distance",
             "energy", "true_collision_rate", "*_standard_error",
             "constant_velocity/*", "watched_test_*")}}
-
-    def __post_init__(self):
-        check_least(self, 1, "num_paths")
-        check_least(self, 0, "miss_distance", "collision_distance")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Errors of K predictions of every held-out agent, in the unit of the
