@@ -13,17 +13,18 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
     compiled, sampler)
+from lebm_tf.families.config import FamilyConfig
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
     Objective, encoder_teaching, energy_contrast, energy_magnitude,
     squared_error)
 from lebm_tf.ranges import (
-    Checked, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt)
+    NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import ChainBank, FromBase, FromEncoder
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageConfig(Checked):
+class ImageConfig(FamilyConfig):
     """Defaults of the official train_svhn.py.
 
     Attributes:

@@ -13,6 +13,7 @@ from lebm_tf.densities import (
     ClassifiedNormal, ConditionalGaussian, GaussianLikelihood, LabelledVAE)
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
+from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.data import check_kind
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin
@@ -21,12 +22,12 @@ from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (
     LabelledBound, Objective, SymbolCrossEntropy, UnlabelledBound, encoded_draw,
     gaussian_kl, negative_log_likelihood)
-from lebm_tf.ranges import Checked, NonNegativeFloat, PositiveFloat, PositiveInt
+from lebm_tf.ranges import NonNegativeFloat, PositiveFloat, PositiveInt
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 
 @dataclasses.dataclass(frozen=True)
-class M1M2Config(Checked):
+class M1M2Config(FamilyConfig):
     """M1+M2 for images.
 
     Attributes:
@@ -52,10 +53,11 @@ class M1M2Config(Checked):
     second_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-3, beta_1=0.9)
 
+    learns_from_labels = True
+
 
 Config = M1M2Config
 EVALUATORS = ("symbols",)
-LEARNS_FROM_LABELS = True
 
 
 def build(config: M1M2Config, data: DataSpec, *, batch_size: int = 100,

@@ -17,11 +17,12 @@ import keras
 from lebm_tf.densities import GaussianLikelihood, GaussianMixture, PointEncoder
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
+from lebm_tf.families.config import FamilyConfig
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
     Objective, gradient_penalty, latent_penalty, squared_error, weight_penalty)
-from lebm_tf.ranges import Checked, OneOf, PositiveFloat, PositiveInt
+from lebm_tf.ranges import OneOf, PositiveFloat, PositiveInt
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 PENALTIES = {"weights": weight_penalty, "gradient": gradient_penalty,
@@ -29,7 +30,7 @@ PENALTIES = {"weights": weight_penalty, "gradient": gradient_penalty,
 
 
 @dataclasses.dataclass(frozen=True)
-class RAEConfig(Checked):
+class RAEConfig(FamilyConfig):
     """A regularized autoencoder for images.
 
     Attributes:

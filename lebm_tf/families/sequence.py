@@ -18,6 +18,7 @@ from lebm_tf.densities import (
     StandardNormal)
 from lebm_tf.families.components import (
     AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
+from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.data import check_kind
 from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import Langevin
@@ -93,7 +94,7 @@ class SequenceEncoderConfig(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
-class SequenceConfig(Checked):
+class SequenceConfig(FamilyConfig):
     """Defaults of the public code for Penn Treebank, as far as there is any.
 
     Attributes:

@@ -23,16 +23,17 @@ from lebm_tf.densities import (
     GaussianLikelihood, StandardNormal, TopDownGaussian)
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, GeneratorConfig, compiled, sampler)
+from lebm_tf.families.config import FamilyConfig
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import FirstLayer, VectorMLP
 from lebm_tf.objectives import Objective, negative_log_prior, squared_error
-from lebm_tf.ranges import Checked, NonNegativeInt, PositiveFloat, PositiveInt
+from lebm_tf.ranges import NonNegativeInt, PositiveFloat, PositiveInt
 from lebm_tf.samplers import ChainBank, FromBase, ShortRun
 
 
 @dataclasses.dataclass(frozen=True)
-class SRIConfig(Checked):
+class SRIConfig(FamilyConfig):
     """Defaults of the image family, without its energy.
 
     Attributes:

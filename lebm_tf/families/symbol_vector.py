@@ -18,6 +18,7 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
     compiled, sampler)
+from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig, ResidualConfig,
     make_encoder, make_likelihood)
@@ -32,13 +33,12 @@ from lebm_tf.objectives import (
     encoder_teaching, energy_contrast, negative_log_likelihood,
     symbol_information)
 from lebm_tf.ranges import (
-    Checked, Ge, NonNegativeFloat, NonNegativeInt, OrZero, PositiveFloat,
-    PositiveInt)
+    Ge, NonNegativeFloat, NonNegativeInt, OrZero, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import Encoded, FromBase, FromEncoder
 
 
 @dataclasses.dataclass(frozen=True)
-class SymbolVectorConfig(Checked):
+class SymbolVectorConfig(FamilyConfig):
     """Defaults of semi_sup_classification.py for AG News, as far as given.
 
     Attributes:
@@ -109,6 +109,8 @@ class SymbolVectorConfig(Checked):
     encoder_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, beta_1=0.9, epoch_decay=0.998, weight_decay=2e-3)
 
+    learns_from_labels = True
+
     def validate(self):
         if self.prior.start != "base":
             raise ValueError("prior_start must be base, got "
@@ -119,6 +121,11 @@ class SymbolVectorConfig(Checked):
         if self.labels_only and not self.is_amortized:
             raise ValueError("labels_only must be off for posterior chains, "
                              "got both.")
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether it learns from the labels alone."""
+        return self.labels_only
 
     @property
     def is_amortized(self) -> bool:
@@ -144,7 +151,6 @@ class LabelledChains(EnergyModel):
 
 Config = SymbolVectorConfig
 EVALUATORS = ("symbols",)
-LEARNS_FROM_LABELS = True
 
 
 def build(config: SymbolVectorConfig, data: DataSpec, *,

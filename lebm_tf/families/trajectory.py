@@ -15,6 +15,7 @@ from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
+from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.data import check_kind
 from lebm_tf.kinds import TRAJECTORY
 from lebm_tf.models import EnergyModel, OptimizerConfig
@@ -54,7 +55,7 @@ class ForecastConfig(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
-class TrajectoryConfig(Checked):
+class TrajectoryConfig(FamilyConfig):
     """Defaults of the official lbebm_sdd.py.
 
     Attributes:

@@ -21,17 +21,18 @@ from lebm_tf.densities import (
     ConditionalGaussian, GaussianLikelihood, LatentVAE, StandardNormal)
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
+from lebm_tf.families.config import FamilyConfig
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (
     Objective, SecondBound, gaussian_kl, negative_log_likelihood)
-from lebm_tf.ranges import Checked, PositiveFloat, PositiveInt
+from lebm_tf.ranges import PositiveFloat, PositiveInt
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 
 @dataclasses.dataclass(frozen=True)
-class TwoStageVAEConfig(Checked):
+class TwoStageVAEConfig(FamilyConfig):
     """A two-stage variational autoencoder for images.
 
     Attributes:

@@ -12,15 +12,16 @@ from lebm_tf.densities import (
     ConditionalGaussian, GaussianLikelihood, StandardNormal)
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
+from lebm_tf.families.config import FamilyConfig
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import Objective, gaussian_kl, negative_log_likelihood
-from lebm_tf.ranges import Checked, PositiveFloat, PositiveInt
+from lebm_tf.ranges import PositiveFloat, PositiveInt
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 
 @dataclasses.dataclass(frozen=True)
-class VAEConfig(Checked):
+class VAEConfig(FamilyConfig):
     """A variational autoencoder for images.
 
     Attributes:

@@ -71,7 +71,7 @@ def load_data(run: RunConfig, expected: DataSpec | None = None
     if run.property:
         data = properties.with_property(data, run.property)
     if run.num_labels:
-        if not getattr(family_of(run), "LEARNS_FROM_LABELS", False):
+        if not family_of(run).Config.learns_from_labels:
             raise InputError("num_labels must be 0 for the family "
                              f"{run.family}, which learns from no label, got "
                              f"{run.num_labels}.")
@@ -195,7 +195,7 @@ def read(workdir: str) -> Run:
 
 def is_classifier(resolved: Run) -> bool:
     """Whether a run learned a classifier alone, and no p(x | z)."""
-    return getattr(resolved.model, "labels_only", False)
+    return resolved.model.is_classifier
 
 
 def check_generates(workdir: str, resolved: Run) -> None:

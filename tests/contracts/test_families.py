@@ -11,11 +11,14 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf.errors import InputError
+from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.families import (
     FAMILIES, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, image, m1_m2, rae, sequence, sri, symbol_vector,
     trajectory, two_stage_vae, vae)
-from lebm_tf.families.observations import DenseConfig, RecurrentConfig
+from lebm_tf.families.config import FamilyConfig
+from lebm_tf.families.observations import (
+    DenseConfig, RecurrentConfig, RecurrentDecoderConfig)
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.serving import ServingConfig, export_model
 from lebm_tf.training.checkpoint import items
@@ -72,7 +75,7 @@ SYMBOL = symbol_vector.SymbolVectorConfig(
     prior=ChainConfig(3, 0.4), information_weight=2.0,
     dense_generator=DenseConfig((5,)),
     dense_encoder=DenseConfig((5,), "relu", 0.5),
-    decoder=RecurrentConfig("lstm", 4, 5, 0.5),
+    decoder=RecurrentDecoderConfig("lstm", 4, 5, 0.5),
     sequence_encoder=RecurrentConfig("gru", 4, 5))
 LABELS = {"num_classes": 3, "num_labels": 4}
 COUNTS = [{"x": tf.constant(RANDOM.integers(0, 4, [4, 7]), tf.float32),
@@ -268,6 +271,15 @@ def repeated(name) -> Repeat:
     for _ in range(8):
         step(batches_of(name)[0])
     return Repeat(path, first, second, len(traces), model, step)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_configuration_says_what_a_run_must_know(name):
+    config = FAMILIES[name].Config
+    assert issubclass(config, FamilyConfig)
+    assert config.learns_from_labels == (name in ("symbol_vector", "m1_m2"))
+    assert config().is_classifier is False
+    assert set(FAMILIES[name].EVALUATORS) <= set(EVALUATORS)
 
 
 def test_every_family_is_under_contract():

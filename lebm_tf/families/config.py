@@ -1,0 +1,20 @@
+"""What the configuration of every family owes to a run."""
+
+from typing import ClassVar
+
+from lebm_tf.ranges import Checked
+
+
+class FamilyConfig(Checked):
+    """The configuration of a family, a frozen dataclass.
+
+    Class attributes:
+        learns_from_labels: Whether its models learn from the examples that
+            `label_split` keeps the labels of.
+    """
+    learns_from_labels: ClassVar[bool] = False
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether its model is a classifier alone, without p(x | z)."""
+        return False
