@@ -63,17 +63,25 @@ def servables():
         ServingConfig(num_paths=5))
 
 
+def choose(servable, sizes):
+    """Lets it compute in the blocks that an export would choose."""
+    blocks.choose(servable.blocks, functions_of(servable), requests.examples(
+        servable.signatures, range(blocks.NUM_ROWS)), sizes)
+
+
+def functions_of(servable):
+    """Signature -> what answers."""
+    return {name: signature.function
+            for name, signature in servable.signatures.items()}
+
+
 def served(servable, sizes, chosen=()):
     """Signature -> largest difference, of those that differ; of all
     signatures, or of those chosen."""
-    functions = {name: signature.function
-                 for name, signature in servable.signatures.items()}
-    blocks.choose(servable.blocks, functions, requests.examples(
-        servable.signatures, range(blocks.NUM_ROWS)), sizes)
     order = np.random.default_rng(0).permutation(sizes)
     batches = [np.arange(size) for size in range(1, sizes + 1)]
     asked = requests.examples(servable.signatures, range(sizes))
-    found = blocks.differing_rows(functions, {
+    found = blocks.differing_rows(functions_of(servable), {
         name: request for name, request in asked.items()
         if name in (chosen or asked)}, [*batches, order, order[:31]])
     return {name: value for name, value in found.items() if value}
@@ -105,8 +113,10 @@ def main() -> None:
     """Prints {name: {"sizes": of batches, "differing": by signature}}."""
     report = {}
     for name, servable in servables():
+        longest = name == "image"  # The longest ones of what others are of.
+        choose(servable, 256 if longest else 64)
         report[name] = {"sizes": 64, "differing": served(servable, 64)}
-        if name == "image":  # The longest ones of what others are made of.
+        if longest:
             report[name] = {"sizes": 256, "differing": {
                 **report[name]["differing"],
                 **served(servable, 256, ("sample", "score"))}}
