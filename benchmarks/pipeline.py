@@ -44,7 +44,7 @@ def measure(chosen: PipelineBenchmark) -> tuple[float, float]:
         chosen.flagfile_of_run, *chosen.flags_of_run)
     data = workdirs.load_data(run)
     batches = iter(train_batches(
-        data, run.batch_size, run.seed, length_pool=run.length_pool))
+        data, run.batch_size, run.seed, length_pool=run.data.length_pool))
     model = workdirs.build_run(workdirs.Run(
         run, model_config, DataSpec.of(data), settings))
     model.make_train_function()

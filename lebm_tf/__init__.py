@@ -4,7 +4,7 @@
 
     data = lebm_tf.load_dataset("digits")
     model = lebm_tf.build("image", lebm_tf.ImageConfig(latent_dim=16), data)
-    lebm_tf.fit(model, data, train_steps=1_000)
+    lebm_tf.fit(model, data, lebm_tf.RunConfig(train_steps=1_000))
     samples = model.sample(64, seed=7)  # Samples(x, z, energy)
 
 Names are imported at their first use, so that `import lebm_tf` does not load
@@ -20,7 +20,10 @@ processor.prefer_onednn()  # TensorFlow asks when it loads, and never again.
 _WHERE = {
     "ChainConfig": "lebm_tf.families",
     "Context": "lebm_tf.evaluation",
+    "DataConfig": "lebm_tf.configuration.data",
     "DataSpec": "lebm_tf.families",
+    "DevicesConfig": "lebm_tf.configuration.run",
+    "DivergenceConfig": "lebm_tf.configuration.run",
     "EncoderConfig": "lebm_tf.families",
     "EnergyConfig": "lebm_tf.families",
     "EnergyModel": "lebm_tf.models",
@@ -39,9 +42,10 @@ _WHERE = {
     "SymbolVectorConfig": "lebm_tf.families.symbol_vector",
     "SRIConfig": "lebm_tf.families.sri",
     "TrajectoryConfig": "lebm_tf.families.trajectory",
-    "TrajectoryOptions": "lebm_tf.datasets",
+    "TrajectoryOptions": "lebm_tf.configuration.data",
     "TwoStageVAEConfig": "lebm_tf.families.two_stage_vae",
     "VAEConfig": "lebm_tf.families.vae",
+    "ValidationConfig": "lebm_tf.configuration.run",
     "build": "lebm_tf.families",
     "export_model": "lebm_tf.serving",
     "fit": "lebm_tf.training.fitting",

@@ -44,6 +44,9 @@ class EvaluateConfig(Checked):
     data_dir: str = ""
 
 
+Plan = tuple[tuple[Evaluator, ...], Context]
+
+
 def check_names(names, flag: str = "evaluators") -> None:
     """Raises InputError if a name is not an evaluator's."""
     for name in names:
@@ -68,9 +71,17 @@ def evaluate_model(model: EnergyModel, data: DataSet, resolved, names,
     Returns:
         Flat name -> value, as joined into WORKDIR/metrics.json.
     """
-    evaluators, context = plan(model, data, resolved, names, chosen, workdir)
+    planned = plan(model, data, resolved, names, chosen, workdir)
+    return measure(model, resolved, planned, workdir)
+
+
+def measure(model: EnergyModel, resolved, planned: Plan, workdir: str) -> dict:
+    """Measures what `plan` has planned; arguments and result as of
+    `evaluate_model`."""
+    evaluators, context = planned
     metrics = merge_metrics(workdir, {
-        "run/family": resolved.run.family, "run/dataset": resolved.run.dataset,
+        "run/family": resolved.run.family,
+        "run/dataset": resolved.run.data.dataset,
         "run/step": int(model.step)})
     for evaluator in evaluators:  # One by one: a failure loses no other.
         metrics = merge_metrics(
@@ -79,8 +90,7 @@ def evaluate_model(model: EnergyModel, data: DataSet, resolved, names,
 
 
 def plan(model: EnergyModel, data: DataSet, resolved, names,
-         chosen: Settings, workdir: str
-         ) -> tuple[tuple[Evaluator, ...], Context]:
+         chosen: Settings, workdir: str) -> Plan:
     """What `evaluate_model` will measure, and with what; same arguments.
 
     Raises:
@@ -91,7 +101,7 @@ def plan(model: EnergyModel, data: DataSet, resolved, names,
              or workdirs.family_of(resolved.run).EVALUATORS)
     context = Context(
         data=data, config=chosen.config,
-        anomaly_label=resolved.run.anomaly_label,
+        anomaly_label=resolved.run.data.anomaly_label,
         directory=os.path.join(workdir, workdirs.PICTURES),
         classifier_path=os.path.join(workdir, "features_classifier.npz"))
     evaluators = chosen.select(names)
@@ -130,8 +140,8 @@ def main(values) -> None:
     resolved = workdirs.read(chosen.workdir)
     how = settings.from_flags(values, resolved.evaluation)
     if chosen.data_dir:
-        resolved = resolved._replace(run=dataclasses.replace(
-            resolved.run, data_dir=chosen.data_dir))
+        resolved = resolved._replace(
+            run=workdirs.moved(resolved.run, chosen.data_dir))
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
     data = workdirs.load_data(resolved.run, resolved.data)
     metrics = evaluate_model(

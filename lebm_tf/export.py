@@ -62,9 +62,9 @@ def about(workdir: str, resolved: workdirs.Run, step: int) -> dict:
         "Model": {"family": run.family, "step": step,
                   "lebm_tf": lebm_tf.__version__},
         "Training data": {
-            "dataset": run.dataset, "examples": resolved.data.num_train,
-            "shape": list(resolved.data.shape), "crop": run.crop,
-            "anomaly_label (left out)": run.anomaly_label},
+            "dataset": run.data.dataset, "examples": resolved.data.num_train,
+            "shape": list(resolved.data.shape), "crop": run.data.crop,
+            "anomaly_label (left out)": run.data.anomaly_label},
         "Metrics": metrics or {"none": "not measured at this step"},
         "Configuration": {
             field.flag: field.default for field in fields.fields(

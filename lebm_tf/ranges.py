@@ -11,6 +11,7 @@ shows. Ge, Gt, Le, Lt, Interval and MinLen are those of `annotated_types`.
 """
 
 import dataclasses
+import enum
 import functools
 import math
 import numbers
@@ -58,6 +59,23 @@ class OrZero:
     range: Ge | Gt
 
 
+class Mark(enum.Enum):
+    """What else a field may declare; a group declares it for all it holds."""
+    SHARED = "a baseline has the same value"
+    MAY_CHANGE = "a run may go on with another value"
+    FLAT = "flags of the group do not begin with its name"
+
+
+@dataclasses.dataclass(frozen=True)
+class Only:
+    """A setting of some kinds of data, and of no other.
+
+    Attributes:
+        kinds: Of `lebm_tf.kinds`.
+    """
+    kinds: tuple[str, ...]
+
+
 class Checked:
     """A frozen dataclass whose fields are what they declare.
 
@@ -81,6 +99,24 @@ class Checked:
     def validate(self) -> None:
         """Raises ValueError unless the fields fit together; for subclasses."""
 
+    def leave_out(self, *names: str, reason: str) -> None:
+        """Refuses settings that would have no effect.
+
+        Args:
+            *names: Fields that must keep their defaults.
+            reason: Why, as "without start=bank".
+
+        Raises:
+            ValueError: If one differs from its default.
+        """
+        defaults = {field.name: field.default
+                    for field in dataclasses.fields(self)}
+        for name in names:
+            value = getattr(self, name)
+            if value != defaults[name]:
+                raise ValueError(
+                    f"{name} must be left out {reason}, got {value!r}.")
+
 
 @dataclasses.dataclass(frozen=True)
 class Declared:
@@ -91,11 +127,15 @@ class Declared:
         is_tuple: Whether the value is a tuple.
         ranges: What a value or an element must be.
         min_length: Fewest elements of a tuple.
+        marks: What else it declares.
+        kinds: Kinds of data that it is for; None for all.
     """
     type: type
     is_tuple: bool
     ranges: tuple
     min_length: int = 0
+    marks: frozenset[Mark] = frozenset()
+    kinds: tuple[str, ...] | None = None
 
     def __str__(self):
         return " and ".join(map(_text, self.ranges))
@@ -146,12 +186,15 @@ def declared(config_class: type) -> dict[str, Declared]:
 
 
 def _read(hint) -> Declared:
-    hint, ranges = _unwrapped(hint)
+    hint, metadata = _unwrapped(hint)
+    marks = frozenset(m for m in metadata if isinstance(m, Mark))
+    kinds = next((m.kinds for m in metadata if isinstance(m, Only)), None)
+    ranges = tuple(m for m in metadata if not isinstance(m, (Mark, Only)))
     if typing.get_origin(hint) is not tuple:
-        return Declared(hint, False, ranges)
+        return Declared(hint, False, ranges, 0, marks, kinds)
     item, of_items = _unwrapped(typing.get_args(hint)[0])
     fewest = sum(needed.min_length for needed in ranges)
-    return Declared(item, True, of_items, fewest)
+    return Declared(item, True, of_items, fewest, marks, kinds)
 
 
 def _unwrapped(hint) -> tuple[Any, tuple]:
@@ -186,6 +229,6 @@ def _text(needed) -> str:
     return f"{sign} {bound}"
 
 
-__all__ = ["Checked", "Declared", "Ge", "Gt", "Interval", "Le", "Lt", "MinLen",
-           "NonNegativeFloat", "NonNegativeInt", "OneOf", "OrZero",
-           "PositiveFloat", "PositiveInt", "declared"]
+__all__ = ["Checked", "Declared", "Ge", "Gt", "Interval", "Le", "Lt", "Mark",
+           "MinLen", "NonNegativeFloat", "NonNegativeInt", "OneOf", "Only",
+           "OrZero", "PositiveFloat", "PositiveInt", "declared"]

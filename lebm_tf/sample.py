@@ -96,17 +96,18 @@ def read_attribute(text: str, run) -> float | None:
     if not text:
         return None
     name, _, value = text.partition("=")
-    if not run.property or name.lower() != run.property:
+    learned = run.data.property
+    if not learned or name.lower() != learned:
         raise InputError(
-            f"--attribute must be {run.property or 'left out'}"
-            f"{'=NUMBER' if run.property else ''} for a run with --property="
-            f"{run.property or 'nothing'}, got {text!r}.")
+            f"--attribute must be {learned or 'left out'}"
+            f"{'=NUMBER' if learned else ''} for a run with --property="
+            f"{learned or 'nothing'}, got {text!r}.")
     try:
         found = float(value)
     except ValueError:
         found = math.nan
     if not math.isfinite(found):
-        raise InputError(f"--attribute must be {run.property}=NUMBER, got "
+        raise InputError(f"--attribute must be {learned}=NUMBER, got "
                          f"{text!r}.")
     return found
 
@@ -172,7 +173,7 @@ def write_paths(chosen: SampleConfig, resolved: workdirs.Run, model,
     """Writes predicted paths of held-out agents; returns of how many."""
     run = resolved.run
     if chosen.data_dir:
-        run = dataclasses.replace(run, data_dir=chosen.data_dir)
+        run = workdirs.moved(run, chosen.data_dir)
     data = workdirs.load_data(run, resolved.data)
     tracks = data.part("test")
     rows = np.unique(np.linspace(0, len(tracks.past) - 1, min(

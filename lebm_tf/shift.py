@@ -23,6 +23,7 @@ import numpy as np  # noqa: E402
 from lebm_tf import files  # noqa: E402
 from lebm_tf.chemistry.smiles import parse  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
+from lebm_tf.configuration.run import ValidationConfig  # noqa: E402
 from lebm_tf.configuration.shift import ShiftConfig  # noqa: E402
 from lebm_tf.datasets import SequenceData  # noqa: E402
 from lebm_tf.datasets.sequences import properties  # noqa: E402
@@ -59,7 +60,7 @@ class Shift:
         if base.data.kind != SEQUENCE or workdirs.read_vocabulary(
                 chosen.workdir).tokenizer != "smiles":
             raise InputError("--workdir must be a run of SMILES, got one of "
-                             f"{base.run.dataset}.")
+                             f"{base.run.data.dataset}.")
         self.chosen, self.base = chosen, base
         self.vocabulary = workdirs.read_vocabulary(chosen.workdir)
         self.folder = os.path.join(chosen.output, ROUNDS)
@@ -83,8 +84,8 @@ class Shift:
             data = self._data(texts, values)
             last = chosen.first_steps + (number + 1) * steps
             # Restores the newest checkpoint of an earlier call.
-            fit(model, data, last, workdir=chosen.output, verbose=False,
-                run=dataclasses.replace(run, train_steps=last))
+            fit(model, data, dataclasses.replace(
+                run, train_steps=last, workdir=chosen.output), verbose=False)
             found = self._propose(model, data, number)
             texts, values = _best([*zip(texts, values), *found],
                                   chosen.set_size)
@@ -95,8 +96,9 @@ class Shift:
     def _start(self):
         """The best of the training data, and their property."""
         run = self.base.run
-        data = workdirs.load_data(dataclasses.replace(
-            run, property="", data_dir=self.chosen.data_dir or run.data_dir))
+        data = workdirs.load_data(workdirs.moved(dataclasses.replace(
+            run, data=dataclasses.replace(run.data, property="")),
+            self.chosen.data_dir))
         texts = self.vocabulary.texts(data.x_train)
         command.say(f"Measuring {self.chosen.property} of {len(texts):,} "
                     "molecules ...")
@@ -129,12 +131,12 @@ class Shift:
         """The model of the base run with a head, and what `fit` keeps."""
         chosen, base = self.chosen, self.base
         run = dataclasses.replace(
-            base.run, workdir=chosen.output, property=chosen.property,
+            base.run, workdir=chosen.output, data=dataclasses.replace(
+                base.run.data, property=chosen.property,
+                validation_fraction=0.0),
             batch_size=chosen.batch_size, seed=chosen.seed, baseline="",
-            evaluate_every=0, validation_fraction=0.0, early_stop="",
-            validation_evaluators=(), patience=0, evaluators=(),
-            log_every=1, checkpoint_every=max(
-                1, chosen.set_size // chosen.batch_size))
+            validation=ValidationConfig(), evaluators=(), log_every=1,
+            checkpoint_every=max(1, chosen.set_size // chosen.batch_size))
         old = workdirs.load(chosen.workdir, chosen.checkpoint)
         spec = dataclasses.replace(base.data, num_train=num_train,
                                    has_attributes=True)
@@ -182,7 +184,7 @@ class Shift:
     def _data(self, texts, values):
         rows = padded(self.vocabulary.encode(texts), self.base.data.shape[0])
         return SequenceData(
-            self.base.run.dataset, rows, rows[:1], self.vocabulary,
+            self.base.run.data.dataset, rows, rows[:1], self.vocabulary,
             origin={"property": self.chosen.property}, attributes_train=values,
             attributes_test=values[:1])
 

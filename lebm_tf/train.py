@@ -24,28 +24,14 @@ from lebm_tf.datasets import DataSet, steps_per_epoch  # noqa: E402
 from lebm_tf.devices import cluster, strategies  # noqa: E402
 from lebm_tf.errors import InputError, nearest  # noqa: E402
 from lebm_tf.evaluate import (  # noqa: E402
-    check_names, evaluate_model, merge_metrics, plan)
+    check_names, measure, merge_metrics, plan)
 from lebm_tf.evaluation import (  # noqa: E402
     Settings, settings as evaluation, training_curves)
 from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
 from lebm_tf.kinds import IMAGE, SEQUENCE, TRAJECTORY  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.training import divergence, workdir as workdirs  # noqa: E402
-from lebm_tf.training.fitting import fit  # noqa: E402
-from lebm_tf.training.locking import locked  # noqa: E402
-from lebm_tf.training.validation import Validation  # noqa: E402
-
-# What is carried over to a baseline: the same data, the same budget.
-_SHARED = ("dataset", "data_dir", "image_size", "crop", "max_length",
-           "vocabulary_size", "invalid_smiles", "property", "trajectories",
-           "label_column", "anomaly_label", "num_labels", "label_seed",
-           "label_stratified", "labelled_batch_size",
-           "validation_fraction", "train_steps", "batch_size", "seed",
-           "precision", "loss_scale", "strategy", "replicas", "cluster",
-           "cluster_timeout", "cluster_selector", "cluster_workers",
-           "log_every", "checkpoint_every", "on_divergence", "max_rollbacks",
-           "max_energy", "max_energy_gap", "max_displacement",
-           "max_gradient_norm")
+from lebm_tf.training.fitting import prepared  # noqa: E402
 
 
 def all_fields() -> list[fields.Field]:
@@ -65,7 +51,7 @@ def resolve(values) -> tuple[RunConfig, object, Settings]:
     run = fields.from_flags(RunConfig, values)
     family = workdirs.family_of(run)
     check_names(run.evaluators)
-    check_names(run.validation_evaluators, "validation_evaluators")
+    check_names(run.validation.validation_evaluators, "validation_evaluators")
     known = {field.flag for field in [
         *fields.fields(RunConfig), *evaluation.fields(),
         *fields.fields(family.Config)]}
@@ -78,7 +64,7 @@ def resolve(values) -> tuple[RunConfig, object, Settings]:
                 f"{', '.join(owners)}, not of {run.family}"
                 f"{nearest(field.flag, known)}.")
     if not run.workdir:
-        name = "".join(c if c.isalnum() else "_" for c in run.dataset)
+        name = "".join(c if c.isalnum() else "_" for c in run.data.dataset)
         run = dataclasses.replace(
             run, workdir=os.path.join("runs", f"{run.family}_{name}"))
     return (run, fields.from_flags(family.Config, values),
@@ -105,19 +91,17 @@ def train(run: RunConfig, model_config, settings: Settings) -> dict:
     strategy = strategies.make(run)  # Before TensorFlow starts.
     data = workdirs.load_data(run)
     # Refuses what no batch can be.
-    steps_per_epoch(data, run.batch_size, run.length_pool)
+    steps_per_epoch(data, run.batch_size, run.data.length_pool)
     resolved = workdirs.Run(run, model_config, DataSpec.of(data), settings)
     with cluster.watched(strategy), strategy.scope():
         model = workdirs.build_run(resolved)
-    plan(model, data, resolved, (), settings, run.workdir)
-    if not cluster.is_chief(strategy):
-        fit(model, data, run.train_steps, run=run, evaluation=settings)
-        return {}
-    if run.evaluate_every:  # Refuses what can't be measured.
-        Validation(model, data, run, settings, run.workdir)
-    workdirs.check(run.workdir, resolved)
-    with locked(run.workdir):
-        return _train(run, settings, data, resolved, model)
+    planned = plan(model, data, resolved, (), settings, run.workdir)
+    with prepared(model, data, run, settings) as training:
+        if not cluster.is_chief(strategy):
+            training()
+            return {}
+        command.say(introduction(run, data, model))
+        return _train(run, resolved, model, training, planned)
 
 
 def with_precision(run: RunConfig) -> RunConfig:
@@ -139,10 +123,8 @@ def with_precision(run: RunConfig) -> RunConfig:
     return dataclasses.replace(run, precision=chosen)
 
 
-def _train(run, settings, data, resolved, model):
-    command.say(introduction(run, data, model))
-    history = fit(model, data, run.train_steps, workdir=run.workdir, run=run,
-                  evaluation=settings)
+def _train(run, resolved, model, training, planned):
+    history = training()
     measured = rollbacks(run.workdir)
     if history:  # A finished run may have lost its own.
         training_curves(os.path.join(
@@ -151,7 +133,7 @@ def _train(run, settings, data, resolved, model):
         measured["training/steps"] = history[-1]["step"]
     command.say("Measuring on the held-out data ...")
     started = time.monotonic()
-    evaluate_model(model, data, resolved, (), settings, run.workdir)
+    measure(model, resolved, planned, run.workdir)
     measured["evaluation/seconds"] = time.monotonic() - started
     return merge_metrics(run.workdir, measured)
 
@@ -170,7 +152,7 @@ def introduction(run: RunConfig, data: DataSet, model: EnergyModel) -> str:
         f"{part} {sum(math.prod(v.shape) for v in model.variables_of(part)):,}"
         for part in model.parts)
     return (
-        f"Training the family {run.family} on {run.dataset}: "
+        f"Training the family {run.family} on {run.data.dataset}: "
         f"{data.describe()}; {run.train_steps:,} steps of {run.batch_size}.\n"
         f"Parameters: {counts}.\nEverything goes to {run.workdir}; "
         "TensorBoard: tensorboard --logdir "
@@ -181,8 +163,8 @@ def train_baseline(run: RunConfig, settings: Settings) -> dict:
     """Trains the baseline of a run on the same data; returns its metrics."""
     other, model_config, _ = from_flagfile(run.baseline)
     other = dataclasses.replace(
-        other, workdir=os.path.join(run.workdir, "baseline"), baseline="",
-        **{name: getattr(run, name) for name in _SHARED})
+        fields.shared(run, other), baseline="",
+        workdir=os.path.join(run.workdir, "baseline"))
     metrics = train(other, model_config, settings)
     return {f"baseline/{name}": value for name, value in metrics.items()}
 

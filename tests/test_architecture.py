@@ -20,11 +20,12 @@ ALLOWED["samplers"] = {"mcmc", "densities"}
 ALLOWED["objectives"] = ALLOWED["samplers"] | {"samplers"}
 ALLOWED["models"] = ALLOWED["objectives"] | {"objectives"}
 ALLOWED["chemistry"] = set()
-ALLOWED["datasets"] = {"mcmc", "chemistry"}  # Its random numbers.
+# Random numbers of the first, and what users may set.
+ALLOWED["datasets"] = {"mcmc", "chemistry", "configuration"}
 ALLOWED["serving"] = set(CORE) | {"datasets", "chemistry"}
 # The settings of evaluators are flags.
 ALLOWED["evaluation"] = ALLOWED["serving"] | {"configuration"}
-ALLOWED["configuration"] = {"devices", "datasets"}
+ALLOWED["configuration"] = set()
 ALLOWED["devices"] = {"configuration"}
 ALLOWED["training"] = set(CORE) | {
     "datasets", "devices", "evaluation", "configuration"}

@@ -14,7 +14,7 @@ from absl import flags
 from lebm_tf.configuration.docstrings import attributes
 from lebm_tf.configuration.flag_values import convert
 from lebm_tf.errors import InputError, nearest
-from lebm_tf.ranges import declared
+from lebm_tf.ranges import Declared, Mark, declared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Field:
         default: Its value where the flag is not given.
         family: The model family whose number it is; "" of every run.
         range: What it must be, as ">= 1"; "" if any value will do.
+        marks: What else it declares, or a group that it is of.
+        kinds: Kinds of data that it is for; None for all.
     """
     flag: str
     path: tuple[str, ...]
@@ -37,10 +39,13 @@ class Field:
     default: Any = None
     family: str = ""
     range: str = ""
+    marks: frozenset[Mark] = frozenset()
+    kinds: tuple[str, ...] | None = None
 
 
 def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
-           config: Any = None) -> list[Field]:
+           config: Any = None, group: Declared | None = None
+           ) -> list[Field]:
     """All fields of a dataclass, nested ones flattened.
 
     Args:
@@ -48,6 +53,7 @@ def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
         prefix: Of the flags.
         path: Where it is nested.
         config: The instance that holds the defaults, if not a fresh one.
+        group: What the field declares that it is nested in, if any.
     """
     config = config_class() if config is None else config
     hints = typing.get_type_hints(config_class)
@@ -57,15 +63,26 @@ def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
     found = []
     for field in dataclasses.fields(config_class):
         where, kind = (*path, field.name), hints[field.name]
-        default = getattr(config, field.name)
+        default, own = getattr(config, field.name), declared(
+            config_class)[field.name]
+        if group is not None:
+            own = dataclasses.replace(
+                own, marks=own.marks | group.marks - {Mark.FLAT},
+                kinds=own.kinds or group.kinds)
         if dataclasses.is_dataclass(kind):
-            found += fields(kind, f"{prefix}{field.name}_", where, default)
+            found += fields(kind, _prefix(prefix, field.name, own), where,
+                            default, own)
         else:
             found.append(Field(
                 prefix + field.name, where, kind,
-                described.get(field.name, ""), default,
-                range=str(declared(config_class)[field.name])))
+                described.get(field.name, ""), default, range=str(own),
+                marks=own.marks, kinds=own.kinds))
     return found
+
+
+def _prefix(prefix, name, own) -> str:
+    """Of the flags of a group."""
+    return prefix if Mark.FLAT in own.marks else f"{prefix}{name}_"
 
 
 def define(values: flags.FlagValues, all_fields: Iterable[Field]) -> None:
@@ -93,10 +110,7 @@ def from_flags(config_class: type, values: flags.FlagValues,
         text = values[field.flag].value
         if text is None:
             continue
-        node = changes
-        for name in field.path[:-1]:
-            node = node.setdefault(name, {})
-        node[field.path[-1]] = convert(field, text)
+        _put(changes, field.path, convert(field, text))
     return _changed(base or config_class(), changes, prefix)
 
 
@@ -115,15 +129,43 @@ def from_dict(config_class: type, values: Mapping[str, Any]) -> Any:
 
 
 def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
-    """Flag -> (old value, new value), where two configurations differ."""
+    """Flag -> (old value, new value), where two configurations differ in what
+    may not change."""
     if type(old) is not type(new):
         return {"family": (type(old).__name__, type(new).__name__)}
     found = {}
     for field in fields(type(old), config=old):
         a, b = _get(old, field.path), _get(new, field.path)
-        if a != b:
+        if a != b and Mark.MAY_CHANGE not in field.marks:
             found[field.flag] = (a, b)
     return found
+
+
+def shared(source: Any, other: Any) -> Any:
+    """The configuration `other` with what `source` shares with a baseline."""
+    changes: dict = {}
+    for field in fields(type(source), config=source):
+        if Mark.SHARED in field.marks:
+            _put(changes, field.path, _get(source, field.path))
+    return _changed(other, changes, "")
+
+
+def refuse_others(config: Any, kind: str, name: str) -> None:
+    """Refuses settings of another kind of data.
+
+    Args:
+        config: A `DataConfig`.
+        kind: Of the data, of `lebm_tf.kinds`.
+        name: Of the data, for the message.
+
+    Raises:
+        InputError: If one differs from its default.
+    """
+    for field in fields(type(config)):
+        value = _get(config, field.path)
+        if kind not in (field.kinds or (kind,)) and value != field.default:
+            raise InputError(f"{field.flag} must be left out for {name}, got "
+                             f"{value!r}.")
 
 
 def _changed(config, changes, prefix):
@@ -137,7 +179,9 @@ def _changed(config, changes, prefix):
     values = {}
     for name, value in changes.items():
         if isinstance(value, Mapping):
-            value = _changed(getattr(config, name), value, f"{prefix}{name}_")
+            own = declared(type(config))[name]
+            value = _changed(getattr(config, name), value,
+                             _prefix(prefix, name, own))
         values[name] = tuple(value) if isinstance(value, list) else value
     try:
         return dataclasses.replace(config, **values)
@@ -153,6 +197,12 @@ def _named(config, prefix, message):
     if message.split(" ", 1)[0] in known:
         return f"--{prefix}{message}"
     return f"{prefix.rstrip('_')}: {message}" if prefix else message
+
+
+def _put(changes, path, value):
+    for name in path[:-1]:
+        changes = changes.setdefault(name, {})
+    changes[path[-1]] = value
 
 
 def _get(config, path):

@@ -4,7 +4,7 @@ from lebm_tf.datasets.batches import steps_per_epoch, train_batches
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.data import ImageData, to_model, to_uint8
 from lebm_tf.datasets.labelled import Labelled, label_split
-from lebm_tf.datasets.loading import DATASETS, load_dataset
+from lebm_tf.datasets.loading import DATASETS, LOADERS, Loader, load_dataset
 from lebm_tf.datasets.sequences.data import SequenceData
 from lebm_tf.datasets.sequences.loading import SEQUENCES
 from lebm_tf.datasets.sequences.vocabulary import Vocabulary
@@ -12,13 +12,12 @@ from lebm_tf.datasets.tables.data import UnigramData, VectorData
 from lebm_tf.datasets.trajectories.data import TrajectoryData
 from lebm_tf.datasets.trajectories.loading import (
     TRAJECTORIES, load_trajectories)
-from lebm_tf.datasets.trajectories.options import TrajectoryOptions
 from lebm_tf.datasets.validation_split import validation_split
 
 __all__ = [
-    "DATASETS", "DataSet", "ImageData", "Labelled", "SEQUENCES", "SequenceData",
-    "TRAJECTORIES", "TrajectoryData", "TrajectoryOptions", "UnigramData",
-    "VectorData", "Vocabulary", "label_split", "load_dataset",
+    "DATASETS", "DataSet", "ImageData", "LOADERS", "Labelled", "Loader",
+    "SEQUENCES", "SequenceData", "TRAJECTORIES", "TrajectoryData",
+    "UnigramData", "VectorData", "Vocabulary", "label_split", "load_dataset",
     "load_trajectories", "steps_per_epoch", "to_model", "to_uint8",
     "train_batches", "validation_split",
 ]

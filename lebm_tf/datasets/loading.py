@@ -3,7 +3,11 @@
 import dataclasses
 import difflib
 import os
+from typing import Callable, NamedTuple
 
+from lebm_tf import kinds
+from lebm_tf.configuration.data import DataConfig, TrajectoryOptions
+from lebm_tf.configuration.fields import refuse_others
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.framing import parse_framing
 from lebm_tf.datasets.images.loading import DATASETS
@@ -13,7 +17,6 @@ from lebm_tf.datasets.tables.unigrams import UNIGRAMS, load_unigrams
 from lebm_tf.datasets.trajectories.csv import is_trajectory_table
 from lebm_tf.datasets.trajectories.loading import (
     TRAJECTORIES, load_trajectories)
-from lebm_tf.datasets.trajectories.options import TrajectoryOptions
 from lebm_tf.errors import InputError
 
 
@@ -62,77 +65,115 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
         InputError: If the name is unknown, the data is missing or not as it
             must be, or `image_size` or `crop` is.
     """
-    framing = parse_framing(crop, image_size)
-    kind, colon, path = name.partition(":")
-    if kind + colon in _kinds(TRAJECTORIES) and (
-            kind + colon not in _kinds(VECTORS)
-            or trajectories != TrajectoryOptions()
-            or is_trajectory_table(os.path.expanduser(path))):
-        _unset(name, image_size=image_size, crop=crop, max_length=max_length,
-               vocabulary_size=vocabulary_size, label_column=label_column)
-        return load_trajectories(
-            name, os.path.expanduser(data_dir), trajectories)
-    if kind + colon in _kinds(VECTORS):
-        _unset(name, image_size=image_size, crop=crop, max_length=max_length,
-               vocabulary_size=vocabulary_size)
-        _unset_options(name, trajectories)
-        return load_vectors(name, data_dir=os.path.expanduser(data_dir),
-                            label_column=label_column)
-    _unset(name, label_column=label_column)
-    if kind + colon in {key.partition(":")[0] + ":" * (":" in key)
-                        for key in SEQUENCES}:
-        _unset(name, image_size=image_size, crop=crop)
-        _unset_options(name, trajectories)
-        return load_sequences(
-            name, data_dir=os.path.expanduser(data_dir),
+    try:
+        config = DataConfig(
+            dataset=name, data_dir=data_dir, image_size=image_size, crop=crop,
             max_length=max_length, vocabulary_size=vocabulary_size,
-            invalid_smiles=invalid_smiles)
-    _unset(name, invalid_smiles="" if invalid_smiles == "unchecked"
-           else invalid_smiles)
-    if name in UNIGRAMS:
-        _unset(name, image_size=image_size, crop=crop, max_length=max_length)
-        _unset_options(name, trajectories)
-        return load_unigrams(name, data_dir=os.path.expanduser(data_dir),
-                             vocabulary_size=vocabulary_size)
-    _unset(name, max_length=max_length, vocabulary_size=vocabulary_size)
-    known = {key.partition(":")[:2]: key for key in DATASETS}
-    if (kind, colon) not in known:
+            invalid_smiles=invalid_smiles, trajectories=trajectories,
+            label_column=label_column)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return load(config)
+
+
+class Loader(NamedTuple):
+    """What loads a data set.
+
+    Attributes:
+        kind: Of the data, of `lebm_tf.kinds`; settings of other kinds are
+            refused.
+        load: (`DataConfig`) -> the data.
+    """
+    kind: str
+    load: Callable[[DataConfig], DataSet]
+
+
+def load(config: DataConfig) -> DataSet:
+    """The data set of a configuration, as of `load_dataset`.
+
+    Raises:
+        InputError: Besides, if a setting is of another kind of data.
+    """
+    name = config.dataset
+    beginning = "".join(name.partition(":")[:2])
+    loader = LOADERS.get(beginning)
+    if beginning == "csv:" and (
+            config.trajectories != TrajectoryOptions()
+            or is_trajectory_table(_path(config))):
+        loader = Loader(kinds.TRAJECTORY, _trajectories)
+    if loader is None:
         raise InputError(_unknown(name))
-    _unset_options(name, trajectories)
-    key = known[kind, colon]
+    refuse_others(config, loader.kind, name)
+    return loader.load(config)
+
+
+def _path(config):
+    return os.path.expanduser(config.dataset.partition(":")[2])
+
+
+def _folder(config):
+    return os.path.expanduser(config.data_dir)
+
+
+def _images(config):
+    name, framing = config.dataset, parse_framing(
+        config.crop, config.image_size)
+    kind, colon, path = name.partition(":")
+    key = next(key for key in DATASETS
+               if key.partition(":")[:2] == (kind, colon))
     if colon and not path:
         raise InputError(f"data set must be {key}, got {name!r}.")
-    path = os.path.expanduser(path if colon else data_dir)
-    return dataclasses.replace(DATASETS[key](name, path, framing), origin={
-        "data_dir": data_dir, "image_size": image_size, "crop": crop})
+    data = DATASETS[key](
+        name, _path(config) if colon else _folder(config), framing)
+    return dataclasses.replace(data, origin={
+        "data_dir": config.data_dir, "image_size": config.image_size,
+        "crop": config.crop})
 
 
-def _kinds(names):
-    """Beginnings of names, up to the colon where a path follows."""
-    return {name.partition("FILE")[0] for name in names}
+def _sequences(config):
+    return load_sequences(
+        config.dataset, data_dir=_folder(config),
+        max_length=config.max_length, vocabulary_size=config.vocabulary_size,
+        invalid_smiles=config.invalid_smiles)
 
 
-def _unset(name: str, **settings) -> None:
-    """Refuses settings that mean nothing for this kind of data."""
-    for key, value in settings.items():
-        if value:
-            raise InputError(f"{key} must be left out for {name}, got "
-                             f"{value!r}.")
+def _counts(config):
+    return load_unigrams(config.dataset, data_dir=_folder(config),
+                         vocabulary_size=config.vocabulary_size)
 
 
-def _unset_options(name: str, options: TrajectoryOptions) -> None:
-    """The same of settings of trajectories."""
-    for field in dataclasses.fields(options):
-        value = vars(options)[field.name]
-        if value != field.default:
-            raise InputError(f"trajectories_{field.name} must be left out for "
-                             f"{name}, got {value!r}.")
+def _vectors(config):
+    return load_vectors(config.dataset, data_dir=_folder(config),
+                        label_column=config.label_column)
+
+
+def _trajectories(config):
+    return load_trajectories(
+        config.dataset, _folder(config), config.trajectories)
+
+
+def _beginnings(names) -> list[str]:
+    """Of names, up to the colon where a path follows."""
+    return ["".join(name.partition(":")[:2]) for name in names]
+
+
+# Name, or its beginning up to the colon -> loader. A plugin adds its own.
+LOADERS: dict[str, Loader] = {
+    **dict.fromkeys(_beginnings(TRAJECTORIES),
+                    Loader(kinds.TRAJECTORY, _trajectories)),
+    **dict.fromkeys(_beginnings(VECTORS), Loader(kinds.VECTOR, _vectors)),
+    **dict.fromkeys(_beginnings(SEQUENCES),
+                    Loader(kinds.SEQUENCE, _sequences)),
+    **dict.fromkeys(_beginnings(UNIGRAMS), Loader(kinds.COUNTS, _counts)),
+    **dict.fromkeys(_beginnings(DATASETS), Loader(kinds.IMAGE, _images)),
+}
 
 
 def _unknown(name: str) -> str:
     """The message for a name that is none of `DATASETS`."""
     known = (*DATASETS, *SEQUENCES, *UNIGRAMS, *VECTORS, *(
         key for key in TRAJECTORIES if key not in VECTORS))
+    known += tuple(key for key in LOADERS if key not in _beginnings(known))
     close = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return (f"unknown data set {name!r}.{hint} Known: "

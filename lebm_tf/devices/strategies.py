@@ -21,9 +21,10 @@ def make(run: RunConfig) -> tf.distribute.Strategy:
             workers can't be found, or the batch can't be cut into equal
             pieces.
     """
-    strategy = _made(run.strategy, run.replicas, run.cluster,
-                     run.cluster_timeout, run.cluster_selector,
-                     run.cluster_workers)
+    chosen = run.devices
+    strategy = _made(chosen.strategy, chosen.replicas, chosen.cluster,
+                     chosen.cluster_timeout, chosen.cluster_selector,
+                     chosen.cluster_workers)
     num_replicas = strategy.num_replicas_in_sync
     if run.batch_size % num_replicas:
         raise InputError(

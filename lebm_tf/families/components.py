@@ -12,7 +12,7 @@ from lebm_tf.networks import (
     ConvEncoder, DeconvGenerator, EnergyMLP, VectorMLP, check_image_shape)
 from lebm_tf.networks.activations import ACTIVATIONS
 from lebm_tf.ranges import (
-    Checked, Interval, MinLen, NonNegativeFloat, NonNegativeInt, OneOf,
+    Checked, Interval, Mark, MinLen, NonNegativeFloat, NonNegativeInt, OneOf,
     PositiveFloat, PositiveInt)
 from lebm_tf.samplers import ShortRun, compilation
 
@@ -67,12 +67,20 @@ class ChainConfig(Checked):
     num_adaptation_steps: NonNegativeInt = 0
     start: Annotated[str, OneOf(STARTS)] = "base"
     restart_prob: Annotated[float, Interval(ge=0, le=1)] = 0.0
-    jit_compile: Annotated[str, OneOf(compilation.SETTINGS)] = "auto"
+    jit_compile: Annotated[str, OneOf(compilation.SETTINGS),
+                           Mark.MAY_CHANGE] = "auto"
 
     def validate(self):
         if self.kernel != "langevin" and self.noise_scale != 1.0:
             raise ValueError("noise_scale must be 1 for an exact kernel, got "
                              f"{self.noise_scale} for {self.kernel}.")
+        if self.start != "bank":
+            self.leave_out("restart_prob", reason="without start=bank")
+        if self.kernel != "hmc":
+            self.leave_out("num_leapfrog_steps", reason="without kernel=hmc")
+        if self.kernel == "langevin":
+            self.leave_out("num_adaptation_steps",
+                           reason="with kernel=langevin, which tunes nothing")
         if not self.num_adaptation_steps < max(1, self.num_steps):
             raise ValueError(
                 "num_adaptation_steps must lie in [0, num_steps), got "

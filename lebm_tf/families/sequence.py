@@ -160,6 +160,11 @@ class SequenceConfig(FamilyConfig):
         learning_rate=1e-3, beta_1=0.9)
 
     def validate(self):
+        if not self.is_amortized:
+            self.leave_out(
+                "free_bits", "free_nats", "kl_weight", "kl_hold_steps",
+                "kl_warmup_steps", "kl_cycle_steps", "encoder_energy",
+                reason="with posterior chains, which have no such price")
         if self.free_bits and self.free_nats:
             raise ValueError("free_bits must be 0 with free_nats, got "
                              f"{self.free_bits}.")

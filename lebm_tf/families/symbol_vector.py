@@ -118,6 +118,11 @@ class SymbolVectorConfig(FamilyConfig):
         if self.posterior.start == "bank":
             raise ValueError("posterior_start must be base or encoder, got "
                              "'bank'.")
+        if not self.is_amortized:
+            self.leave_out(
+                "kl_threshold", "kl_weight", "kl_hold_steps",
+                "kl_warmup_steps", "kl_cycle_steps",
+                reason="with posterior chains, which have no such price")
         if self.labels_only and not self.is_amortized:
             raise ValueError("labels_only must be off for posterior chains, "
                              "got both.")

@@ -3,7 +3,7 @@
 An energy that sharpens faster than its chains can follow explodes within some
 ten steps, long before anything is NaN: E(z-) runs away from E(z+), then
 gradients and states follow. So every logged value has a bound, see
-`configuration.run.RunConfig`. They are far above what healthy runs show
+`configuration.run.DivergenceConfig`. They are far above what healthy runs show
 (README) and far below what float32 holds.
 """
 
@@ -15,7 +15,7 @@ from absl import logging
 import keras
 
 from lebm_tf import files
-from lebm_tf.configuration.run import RunConfig
+from lebm_tf.configuration.run import DivergenceConfig
 from lebm_tf.errors import DivergedError
 from lebm_tf.models import EnergyModel
 from lebm_tf.training.checkpoint import Checkpoints
@@ -27,12 +27,13 @@ MARGIN = 20
 _CHAINS = ("positive/", "negative/")
 
 
-def excesses(logs: Mapping[str, float], run: RunConfig) -> list[str]:
+def excesses(logs: Mapping[str, float], bounds: DivergenceConfig
+             ) -> list[str]:
     """What is not finite or beyond its bound, in words; empty if all is well.
 
     Args:
         logs: What `train_step` returned.
-        run: Holds the bounds.
+        bounds: The bounds.
     """
     bad = [name for name, value in logs.items() if not math.isfinite(value)]
     if bad:
@@ -40,7 +41,7 @@ def excesses(logs: Mapping[str, float], run: RunConfig) -> list[str]:
     found = []
 
     def check(name, value, bound):
-        limit = getattr(run, bound)
+        limit = getattr(bounds, bound)
         if limit and abs(value) > limit:
             found.append(f"{name} {value:.3g} beyond {bound} {limit:.3g}")
     energies = {}
@@ -65,15 +66,15 @@ class StopOnDivergence(keras.callbacks.Callback):
     Must come before whatever keeps the state: nothing of that step is kept.
 
     Args:
-        run: Holds the bounds.
+        bounds: The bounds.
     """
 
-    def __init__(self, run: RunConfig):
+    def __init__(self, bounds: DivergenceConfig):
         super().__init__()
-        self.run = run
+        self.bounds = bounds
 
     def on_train_batch_end(self, batch, logs=None):
-        found = excesses(logs, self.run)
+        found = excesses(logs, self.bounds)
         if not found:
             return
         step, reason = int(self.model.step), "; ".join(found)

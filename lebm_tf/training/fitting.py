@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import os
 import tempfile
+from typing import Callable, Iterator
 
 from lebm_tf import precision
 from lebm_tf.configuration.run import RunConfig
@@ -22,12 +23,12 @@ from lebm_tf.training.locking import locked
 from lebm_tf.training.validation import Validation
 
 
-def fit(model: EnergyModel, data: DataSet, train_steps: int, *,
-        workdir: str = "", log_every: int = 50, checkpoint_every: int = 1_000,
-        verbose: bool = True, run: RunConfig | None = None,
-        evaluation: Settings = Settings(), **settings
+def fit(model: EnergyModel, data: DataSet, run: RunConfig = RunConfig(), *,
+        evaluation: Settings = Settings(), verbose: bool = True
         ) -> list[dict[str, float]]:
-    """Trains up to step `train_steps`, from the newest checkpoint if any.
+    """Trains up to step `run.train_steps`, from the newest checkpoint if any.
+
+        fit(model, data, RunConfig(train_steps=500, workdir="runs/mine"))
 
     Killed and called again, it goes on and ends with the same weights. After
     it the model holds those of the best checkpoint, with early_stop, and
@@ -39,89 +40,131 @@ def fit(model: EnergyModel, data: DataSet, train_steps: int, *,
     Args:
         model: A model made by `families.build`.
         data: What to train on.
-        train_steps: Number of the last step, counted from the first run.
-        workdir: Keeps config.json, checkpoints, history.json and TensorBoard
-            logs, for `load` and for a later call; empty keeps nothing.
-        log_every: Steps to a row of the history.
-        checkpoint_every: Steps between two checkpoints.
+        run: How to train. What the model and the data know themselves, as the
+            family, the seed or the data set, may be left out; without a
+            workdir nothing is kept, for `load` and for a later call.
+        evaluation: How evaluators measure, during training and later.
         verbose: Whether to show a progress bar.
-        run: What else to keep in config.json; `train` gives its flags.
-        evaluation: How `evaluate` shall measure the run.
-        **settings: Further fields of `RunConfig`, as on_divergence="stop".
 
     Returns:
         The history: rows with "step" and the mean of every logged value.
 
     Raises:
-        InputError: If the work directory belongs to another run or another
-            process writes there, a checkpoint can't be read, or training
-            ended early.
+        InputError: If the run is of another model or other data, the work
+            directory belongs to another run or another process writes there,
+            a checkpoint can't be read, or training ended early.
         ValueError: If the model was made in another way.
         DivergedError: If a value is not finite or beyond its bound, and was
             again after the rollbacks that are allowed.
         ClusterError: If another worker was lost.
     """
+    with prepared(model, data, run, evaluation, verbose) as training:
+        return training()
+
+
+@contextlib.contextmanager
+def prepared(model: EnergyModel, data: DataSet, run: RunConfig,
+             evaluation: Settings = Settings(), verbose: bool = True
+             ) -> Iterator[Callable[[], list[dict[str, float]]]]:
+    """Checks all that `fit` needs and holds its work directory.
+
+    Yields:
+        What trains, and returns the history; nothing is trained before.
+    """
     chief = cluster.is_chief(model.distribute_strategy)
+    run = completed(run, model, data)
     if not chief:
-        workdir, verbose = "", False
-    recipe = model.recipe
+        run, verbose = dataclasses.replace(run, workdir=""), False
+    validation = Validation(model, data, run, evaluation) if (
+        run.validation.evaluate_every and chief) else None
+    with contextlib.ExitStack() as stack:
+        folder = ""
+        if run.workdir:
+            recipe = model.recipe
+            resolved = workdirs.Run(run, recipe.config, recipe.data, evaluation)
+            workdirs.check(run.workdir, resolved)
+            stack.enter_context(locked(run.workdir))
+            workdirs.write(run.workdir, resolved, data.vocabulary)
+            folder = os.path.join(run.workdir, workdirs.CHECKPOINTS)
+        elif chief and _limit(run):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+        yield functools.partial(
+            _fit, model, data, run, folder, validation, verbose)
+
+
+def completed(run: RunConfig, model: EnergyModel, data: DataSet
+              ) -> RunConfig:
+    """The run with what its model and its data say themselves.
+
+    Raises:
+        InputError: If it says something else, or the model was built for
+            other data.
+        ValueError: If the model was not made by `families.build`.
+    """
+    recipe, defaults = model.recipe, RunConfig()
     if recipe is None:
         raise ValueError("fit needs a model made by families.build, got one "
                          "without a recipe; its own fit takes any batches.")
     if DataSpec.of(data) != recipe.data:
         raise InputError(f"the model was built for {recipe.data}, got "
                          f"{DataSpec.of(data)}.")
-    if run is not None and run.precision == precision.AUTO:
+    if run.precision == precision.AUTO:
         run = dataclasses.replace(run, precision=recipe.precision)
-    run = run or RunConfig(
-        family=recipe.family, dataset=data.name, workdir=workdir,
-        train_steps=train_steps, batch_size=recipe.batch_size,
-        seed=recipe.seed, precision=recipe.precision,
-        loss_scale=recipe.loss_scale, log_every=log_every,
-        checkpoint_every=checkpoint_every, **data.origin, **settings)
-    validation = Validation(
-        model, data, run, evaluation, workdir
-    ) if run.evaluate_every and chief else None
+    known = {name: getattr(recipe, name) for name in (
+        "family", "batch_size", "seed", "precision", "loss_scale")}
+    for name, value in known.items():
+        given = getattr(run, name)
+        if given not in (value, getattr(defaults, name)):
+            raise InputError(f"{name} must be {value}, as the model was built, "
+                             f"or left out, got {given}.")
+    if run.data.dataset not in (data.name, defaults.data.dataset):
+        raise InputError(f"dataset must be {data.name}, that of the data, or "
+                         f"left out, got {run.data.dataset!r}.")
+    origin = {name: value for name, value in data.origin.items()
+              if getattr(run.data, name) == getattr(defaults.data, name)}
+    if origin.get("data_dir") == defaults.data.resolved_data_dir():
+        del origin["data_dir"]  # It is where it is looked for anyway.
+    return dataclasses.replace(run, **known, data=dataclasses.replace(
+        run.data, dataset=data.name, **origin))
+
+
+def _limit(run) -> int:
+    """How often training may be rolled back."""
+    divergence = run.divergence
+    return divergence.max_rollbacks if (
+        divergence.on_divergence == "rollback") else 0
+
+
+def _fit(model, data, run, folder, validation, verbose):
     averaging.remove(model)
     if hasattr(model.likelihood, "adapt"):
         model.likelihood.adapt(data)
-    with contextlib.ExitStack() as stack:
-        folder = ""
-        if workdir:
-            resolved = workdirs.Run(run, recipe.config, recipe.data, evaluation)
-            workdirs.check(workdir, resolved)
-            stack.enter_context(locked(workdir))
-            workdirs.write(workdir, resolved, data.vocabulary)
-            folder = os.path.join(workdir, workdirs.CHECKPOINTS)
-        elif chief and run.on_divergence == "rollback" and run.max_rollbacks:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-        with cluster.watched(model.distribute_strategy):
-            checkpoints = _train(model, data, train_steps, run, workdir,
-                                 folder, validation, verbose)
-        if not chief:
-            return model.rows
-        if run.early_stop:
-            checkpoints = validation.best
-            checkpoints.restore()
-        with averaging.averaged(model):
-            fitted = fit_codes(model, data)
-        if fitted and checkpoints:  # Also after a kill just before.
-            checkpoints.save()
+    with cluster.watched(model.distribute_strategy):
+        checkpoints = _train(model, data, run, folder, validation, verbose)
+    if not cluster.is_chief(model.distribute_strategy):
+        return model.rows
+    if run.validation.early_stop:
+        checkpoints = validation.best
+        checkpoints.restore()
+    with averaging.averaged(model):
+        fitted = fit_codes(model, data)
+    if fitted and checkpoints:  # Also after a kill just before.
+        checkpoints.save()
     averaging.install(model)
     return model.rows
 
 
-def _train(model, data, train_steps, run, workdir, folder, validation,
-           verbose):
+def _train(model, data, run, folder, validation, verbose):
     """Runs to the last step, over rollbacks if need be.
 
     Returns the last checkpoints, None without a folder.
     """
+    train_steps, workdir = run.train_steps, run.workdir
     history = callbacks.History(model, run.log_every, workdir)
-    chosen = [StopOnDivergence(run), history]
+    chosen = [StopOnDivergence(run.divergence), history]
     checkpoints = rollbacks = None
     strategy = model.distribute_strategy
-    limit = run.max_rollbacks if run.on_divergence == "rollback" else 0
+    limit = _limit(run)
     if folder:
         checkpoints = Checkpoints(model, folder, margin=MARGIN)
         checkpoints.clean()
@@ -138,8 +181,8 @@ def _train(model, data, train_steps, run, workdir, folder, validation,
         chosen += [callbacks.SampleGrid(history, run.checkpoint_every),
                    callbacks.Checkpointing(
                        checkpoints, run.checkpoint_every, history.save)]
-    if run.patience:
-        chosen.append(following.FollowStop(run.evaluate_every))
+    if run.validation.patience:
+        chosen.append(following.FollowStop(run.validation.evaluate_every))
 
     def is_over():
         return int(model.step) >= train_steps or (
@@ -150,7 +193,7 @@ def _train(model, data, train_steps, run, workdir, folder, validation,
         batches = strategy.distribute_datasets_from_function(
             functools.partial(train_batches, data, run.batch_size,
                               model.recipe.seed, first,
-                              length_pool=run.length_pool))
+                              length_pool=run.data.length_pool))
         progress = [callbacks.Progress(train_steps, first)] if verbose else []
         try:
             model.fit(batches, steps_per_epoch=train_steps - first, epochs=1,

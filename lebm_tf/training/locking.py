@@ -8,7 +8,6 @@ from typing import Iterator
 from lebm_tf.errors import InputError
 
 LOCK = ".lock"
-_HELD = set()  # Of this process: `train` holds what `fit` asks for again.
 
 
 @contextlib.contextmanager
@@ -21,9 +20,6 @@ def locked(workdir: str) -> Iterator[None]:
         InputError: If another process holds it.
     """
     path = os.path.join(os.path.realpath(workdir), LOCK)
-    if path in _HELD:
-        yield
-        return
     os.makedirs(workdir, exist_ok=True)
     with open(path, "a+", encoding="utf-8") as file:
         try:
@@ -37,8 +33,4 @@ def locked(workdir: str) -> Iterator[None]:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
-        _HELD.add(path)
-        try:
-            yield
-        finally:
-            _HELD.remove(path)
+        yield

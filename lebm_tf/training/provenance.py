@@ -63,9 +63,6 @@ def check(text: bytes, recipe: Recipe | None, path: str) -> None:
         type(recipe.config), old.pop("config")), recipe.config)
     changed.update({name: (value, new[name]) for name, value in old.items()
                     if name in new and value != new[name]})
-    # Who compiles a chain changes its noise, not its distribution.
-    changed = {flag: values for flag, values in changed.items()
-               if not flag.endswith("_jit_compile")}
     if changed:
         raise InputError(
             f"the checkpoint {path} belongs to another configuration; it "

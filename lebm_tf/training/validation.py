@@ -33,21 +33,23 @@ class Validation(keras.callbacks.Callback):
     Args:
         model: The model in training.
         data: With a validation part.
-        run: What to measure, when, and what to choose by.
+        run: What to measure, when, and what to choose by; rows and the best
+            checkpoint go to its workdir, without one rows only are kept.
         settings: How evaluators measure.
-        workdir: Where rows and the best checkpoint go; "" keeps rows only.
 
     Raises:
         InputError: If the model or the data lack what a measurement needs.
     """
 
     def __init__(self, model: EnergyModel, data: DataSet, run: RunConfig,
-                 settings: Settings, workdir: str = ""):
+                 settings: Settings):
         super().__init__()
+        workdir = run.workdir
         self.set_model(model)
-        self.data, self.run, self.rows, self.history = data, run, [], None
-        self.metric = run.early_stop
-        names, self.better = run.validation_evaluators, None
+        self.data, self.rows, self.history = data, [], None
+        self.chosen = run.validation
+        self.metric = self.chosen.early_stop
+        names, self.better = self.chosen.validation_evaluators, None
         if self.metric:
             evaluator, self.better = find_metric(self.metric)
             if not workdir:
@@ -65,7 +67,7 @@ class Validation(keras.callbacks.Callback):
         path = workdir and os.path.join(workdir, "features_validation.npz")
         self.context = Context(
             validation_view(data), settings.config,
-            anomaly_label=run.anomaly_label,
+            anomaly_label=run.data.anomaly_label,
             classifier_path=path)
         check(self.evaluators, self.context, model)
         self.path = workdir and os.path.join(workdir, workdirs.VALIDATION)
@@ -90,18 +92,18 @@ class Validation(keras.callbacks.Callback):
 
     def is_over(self) -> bool:
         """Whether patience is at its end."""
-        if not self.run.patience or not self.rows:
+        if not self.chosen.patience or not self.rows:
             return False
         better = self._improvements()
         since = sum(row["step"] > max(better, default=0) for row in self.rows)
-        return since >= self.run.patience
+        return since >= self.chosen.patience
 
     def on_train_begin(self, logs=None):
         self.rewind()  # A rollback begins anew.
 
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.step)
-        if step % self.run.evaluate_every:
+        if step % self.chosen.evaluate_every:
             return
         with averaging.averaged(self.model):
             fit_codes(self.model, self.data)

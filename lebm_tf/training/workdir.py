@@ -1,5 +1,6 @@
 """A work directory: one run, its configuration and its model."""
 
+import dataclasses
 import os
 from typing import Any, NamedTuple
 
@@ -9,9 +10,10 @@ import lebm_tf
 from lebm_tf import files, processor
 from lebm_tf.configuration import fields as configuration
 from lebm_tf.configuration.run import RunConfig
-from lebm_tf.datasets import DataSet, Vocabulary, load_dataset
+from lebm_tf.datasets import DataSet, Vocabulary
 from lebm_tf.datasets.images.anomaly_split import anomaly_split
 from lebm_tf.datasets.labelled import label_split
+from lebm_tf.datasets.loading import load as load_named
 from lebm_tf.datasets.sequences import properties
 from lebm_tf.datasets.validation_split import validation_split
 from lebm_tf.errors import InputError, nearest
@@ -25,15 +27,6 @@ CONFIG, CHECKPOINTS = "config.json", "checkpoints"
 PICTURES, METRICS = "pictures", "metrics.json"
 ROLLBACKS, BEST, VALIDATION = "rollbacks.json", "best", "validation.json"
 VOCABULARY = "vocabulary.json"
-
-# A run may go on with other values of these.
-_MAY_CHANGE = {"workdir", "data_dir", "train_steps", "log_every",
-               "checkpoint_every", "strategy", "replicas", "cluster",
-               "cluster_timeout", "cluster_selector", "cluster_workers",
-               "on_divergence", "max_rollbacks", "max_energy",
-               "max_energy_gap", "max_displacement", "max_gradient_norm",
-               "patience", "evaluators", "baseline", "prior_jit_compile",
-               "posterior_jit_compile"}
 
 
 class Run(NamedTuple):
@@ -58,31 +51,34 @@ def load_data(run: RunConfig, expected: DataSpec | None = None
     Raises:
         InputError: If it is not there, or not what was trained on.
     """
-    data = load_dataset(
-        run.dataset, data_dir=run.resolved_data_dir(),
-        image_size=run.image_size, crop=run.crop, max_length=run.max_length,
-        vocabulary_size=run.vocabulary_size,
-        invalid_smiles=run.invalid_smiles, trajectories=run.trajectories,
-        label_column=run.label_column)
-    if run.anomaly_label >= 0:
-        data = anomaly_split(data, run.anomaly_label)
-    if run.validation_fraction:
-        data = validation_split(data, run.validation_fraction)
-    if run.property:
-        data = properties.with_property(data, run.property)
-    if run.num_labels:
+    chosen = run.data
+    data = load_named(dataclasses.replace(
+        chosen, data_dir=chosen.resolved_data_dir()))
+    if chosen.anomaly_label >= 0:
+        data = anomaly_split(data, chosen.anomaly_label)
+    if chosen.validation_fraction:
+        data = validation_split(data, chosen.validation_fraction)
+    if chosen.property:
+        data = properties.with_property(data, chosen.property)
+    if chosen.num_labels:
         if not family_of(run).Config.learns_from_labels:
             raise InputError("num_labels must be 0 for the family "
                              f"{run.family}, which learns from no label, got "
-                             f"{run.num_labels}.")
+                             f"{chosen.num_labels}.")
         data = label_split(
-            data, run.num_labels, seed=run.label_seed,
-            stratified=run.label_stratified,
-            batch_size=run.labelled_batch_size or run.batch_size)
+            data, chosen.num_labels, seed=chosen.label_seed,
+            stratified=chosen.label_stratified,
+            batch_size=chosen.labelled_batch_size or run.batch_size)
     if expected is not None and DataSpec.of(data) != expected:
-        raise InputError(f"{run.dataset} must be what the run was trained on, "
-                         f"{expected}, got {DataSpec.of(data)}.")
+        raise InputError(f"{chosen.dataset} must be what the run was trained "
+                         f"on, {expected}, got {DataSpec.of(data)}.")
     return data
+
+
+def moved(run: RunConfig, data_dir: str) -> RunConfig:
+    """The run with its data in another folder; "" leaves it as it is."""
+    return dataclasses.replace(run, data=dataclasses.replace(
+        run.data, data_dir=data_dir or run.data.data_dir))
 
 
 def family_of(run: RunConfig):
@@ -258,10 +254,11 @@ def which(workdir: str, run: RunConfig, checkpoint: str = "") -> str:
     if checkpoint not in ("", "best", "last"):
         raise InputError("--checkpoint must be best or last, got "
                          f"{checkpoint!r}.")
-    if checkpoint == "best" and not run.early_stop:
+    if checkpoint == "best" and not run.validation.early_stop:
         raise InputError("--checkpoint must be last for a run without "
                          f"early_stop, got 'best' of {workdir}.")
-    return BEST if run.early_stop and checkpoint != "last" else CHECKPOINTS
+    return BEST if run.validation.early_stop and (
+        checkpoint != "last") else CHECKPOINTS
 
 
 def _check_same(workdir: str, old: Run, new: Run) -> None:
@@ -269,8 +266,6 @@ def _check_same(workdir: str, old: Run, new: Run) -> None:
     for name in ("run", "model", "data"):
         changed.update(configuration.differences(
             getattr(old, name), getattr(new, name)))
-    changed = {flag: values for flag, values in changed.items()
-               if flag not in _MAY_CHANGE}
     if changed:
         raise InputError(
             f"{workdir} belongs to another run; it differs in "

@@ -25,4 +25,4 @@ def test_both_rates_are_told(capsys):
 def test_a_wrong_flag_of_the_run_is_refused(capsys):
     code, said = call(capsys, "--flags_of_run=--length_pool=2")
     assert code == 2
-    assert "length_pool must be 1 for data that are no seq" in said.err
+    assert "length_pool must be left out for digits" in said.err

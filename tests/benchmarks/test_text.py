@@ -57,5 +57,5 @@ def test_its_flags_are_those_of_the_commands():
     for path in text.SETTINGS.values():
         for name, flags in text.SYSTEMS.items():
             run, model, _ = train.from_flagfile(path, *flags)
-            assert (run.dataset, model.is_amortized) == ("ptb", True)
+            assert (run.data.dataset, model.is_amortized) == ("ptb", True)
             assert model.learned_prior == (name == "learned prior")

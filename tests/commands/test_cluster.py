@@ -192,7 +192,8 @@ def test_the_manifest_starts_a_run_that_its_replicas_can_share():
     assert commands[0][:3] == ["python", "-m", "lebm_tf.train"]
     flagfile, *flags = commands[0][3:]
     run, *_ = lebm_tf.from_flagfile(flagfile.split("=")[1], *flags)
-    assert run.strategy == "multi_worker" and run.cluster == "tf_config"
+    assert run.devices.strategy == "multi_worker"
+    assert run.devices.cluster == "tf_config"
     assert run.batch_size % sum(
         spec["replicas"] for spec in specs.values()) == 0
 

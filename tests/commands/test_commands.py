@@ -187,8 +187,10 @@ def test_a_non_finite_value_stops_training_and_is_named(tmp_path):
     kernel = model.variables_of("energy")[0]
     kernel.assign(kernel * float("nan"))
     with pytest.raises(NonFiniteError, match=r"step 1: .*energy.*chains: "):
-        fitting.fit(model, data, 3, verbose=False, on_divergence="stop",
-                    workdir=str(tmp_path), log_every=1, checkpoint_every=1)
+        fitting.fit(model, data, lebm_tf.RunConfig(
+            train_steps=3, workdir=str(tmp_path), log_every=1,
+            checkpoint_every=1, divergence=lebm_tf.DivergenceConfig("stop")),
+            verbose=False)
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -214,13 +216,14 @@ def test_a_notebook_run_can_be_loaded_and_no_other_takes_its_place(tmp_path):
     data = lebm_tf.load_dataset("digits")
     path = str(tmp_path / "run")
     model = lebm_tf.build("image", config, data, batch_size=8, seed=3)
-    rows = lebm_tf.fit(model, data, 2, workdir=path, verbose=False)
+    run = lebm_tf.RunConfig(train_steps=2, workdir=path)
+    rows = lebm_tf.fit(model, data, run, verbose=False)
     assert rows[-1]["step"] == 2
     loaded = lebm_tf.load(path)
     np.testing.assert_array_equal(loaded.sample(5).x, model.sample(5).x)
     other = lebm_tf.build("image", config, data, batch_size=8, seed=4)
     with pytest.raises(lebm_tf.InputError, match=r"seed \(3 there, 4 now\)"):
-        lebm_tf.fit(other, data, 2, workdir=path, verbose=False)
+        lebm_tf.fit(other, data, run, verbose=False)
 
 
 def test_custom_networks_take_the_place_of_the_built_in_ones(tmp_path):
@@ -256,7 +259,8 @@ def test_custom_networks_take_the_place_of_the_built_in_ones(tmp_path):
     model = lebm_tf.build("image", config, data, **networks())
     before = [v.numpy() for part in model.parts
               for v in model.variables_of(part)]
-    lebm_tf.fit(model, data, 2, workdir=path, verbose=False)
+    lebm_tf.fit(model, data, lebm_tf.RunConfig(train_steps=2, workdir=path),
+                verbose=False)
     after = [v.numpy() for part in model.parts
              for v in model.variables_of(part)]
     assert sum(np.abs(a - b).max() > 0 for a, b in zip(before, after)) >= 5
@@ -270,7 +274,7 @@ def test_flagfiles_name_files_relative_to_themselves(tmp_path, monkeypatch):
     path = os.path.abspath("configs")
     monkeypatch.chdir(tmp_path)
     run, config, _ = lebm_tf.from_flagfile(f"{path}/image_mnist_anomaly.cfg")
-    assert (run.anomaly_label, config.latent_dim) == (9, 8)
+    assert (run.data.anomaly_label, config.latent_dim) == (9, 8)
     run, _, _ = lebm_tf.from_flagfile(f"{path}/quickstart.cfg")
     assert os.path.samefile(run.baseline, f"{path}/quickstart_vae.cfg")
 

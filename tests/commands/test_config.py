@@ -7,6 +7,7 @@ import pytest
 
 from lebm_tf import train
 from lebm_tf.configuration import command, fields
+from lebm_tf.configuration.data import DataConfig
 from lebm_tf.configuration.run import RunConfig
 from lebm_tf.errors import InputError
 from lebm_tf.families import FAMILIES, image
@@ -101,8 +102,8 @@ def test_differences_name_the_flags():
 
 def test_the_data_folder_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("LEBM_DATA_DIR", "/somewhere")
-    assert RunConfig().resolved_data_dir() == "/somewhere"
-    assert RunConfig(data_dir="/here").resolved_data_dir() == "/here"
+    assert DataConfig().resolved_data_dir() == "/somewhere"
+    assert DataConfig(data_dir="/here").resolved_data_dir() == "/here"
 
 
 def resolved(*argv):
@@ -113,7 +114,8 @@ def test_a_later_family_keeps_what_both_know_and_leaves_out_the_rest(capsys):
     run, model, _ = resolved(
         "--flagfile=configs/image_mnist.cfg", "--anomaly_label=9",
         "--family", "vae", "--kl_weight=2")
-    assert (run.family, run.dataset, run.anomaly_label) == ("vae", "mnist", 9)
+    assert (run.family, run.data.dataset) == ("vae", "mnist")
+    assert run.data.anomaly_label == 9
     assert (model.latent_dim, model.kl_weight) == (16, 2.0)
     assert model.generator.channels == (128, 64, 32)
     assert capsys.readouterr().out == (

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import lebm_tf
 from lebm_tf import precision, processor, train
-from lebm_tf.configuration.run import RunConfig
+from lebm_tf.configuration.run import DevicesConfig, RunConfig
 from lebm_tf.devices import strategies
 from lebm_tf.mcmc import replicas
 from lebm_tf.training import workdir as workdirs
@@ -20,12 +20,12 @@ SMOKE = "--flagfile=configs/smoke/image.cfg"
 
 
 def test_equal_flags_give_the_same_strategy():
-    run = RunConfig(strategy="mirrored", replicas=2)
+    run = RunConfig(devices=DevicesConfig("mirrored", 2))
     strategy = strategies.make(run)
     assert strategies.make(run) is strategy
     assert strategy.num_replicas_in_sync == 2
     assert strategies.make(RunConfig()) is tf.distribute.get_strategy()
-    alone = strategies.make(RunConfig(strategy="mirrored"))
+    alone = strategies.make(RunConfig(devices=DevicesConfig("mirrored")))
     assert alone.num_replicas_in_sync == 1  # No GPU here: one CPU.
 
 
@@ -34,7 +34,7 @@ def test_a_fresh_process_splits_its_cpu():
     result = subprocess.run(
         [sys.executable, "-c", "from lebm_tf.configuration import run; "
          "from lebm_tf.devices import strategies; "
-         "run = run.RunConfig(strategy='mirrored', replicas=4);"
+         "run = run.RunConfig(devices=run.DevicesConfig('mirrored', 4));"
          "print(strategies.make(run).num_replicas_in_sync)"],
         capture_output=True, text=True)
     assert result.stdout.strip() == "4", result.stderr

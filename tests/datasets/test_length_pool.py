@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf import train
+from lebm_tf.configuration.data import DataConfig
 from lebm_tf.datasets import (
     SequenceData, VectorData, Vocabulary, steps_per_epoch, train_batches)
 from lebm_tf.datasets.sequences.vocabulary import SPECIAL
@@ -87,14 +88,14 @@ def test_what_has_no_length_is_refused_before_anything_is_written(
     path = tmp_path / "run"
     assert call(train, "--flagfile=configs/smoke/image.cfg",
                 f"--workdir={path}", "--length_pool=4") == 2
-    assert ("length_pool must be 1 for data that are no sequences, got 4"
+    assert ("length_pool must be left out for digits, got 4"
             in capsys.readouterr().err)
     assert not path.exists()
 
 
 def test_a_pool_of_none_is_refused():
     with pytest.raises(ValueError, match="length_pool must be >= 1, got 0"):
-        train.RunConfig(length_pool=0)
+        DataConfig(length_pool=0)
     with pytest.raises(InputError, match="length_pool must be 1"):
         rows = np.ones([4, 2], np.float32)
         steps_per_epoch(VectorData("table", rows, rows), 2, length_pool=2)

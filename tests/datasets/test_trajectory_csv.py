@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from lebm_tf.configuration.data import TrajectoryOptions
 from lebm_tf.datasets.trajectories.loading import load_trajectories
-from lebm_tf.datasets.trajectories.options import TrajectoryOptions
 from lebm_tf.errors import InputError
 
 OPTIONS = TrajectoryOptions(past_length=3, future_length=2, unit="m",

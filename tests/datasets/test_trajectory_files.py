@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from lebm_tf.configuration.data import TrajectoryOptions
 from lebm_tf.datasets.trajectories.loading import load_trajectories
-from lebm_tf.datasets.trajectories.options import TrajectoryOptions
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.trajectories.baseline import constant_velocity
 from lebm_tf.evaluation.trajectories.metrics import minimum_errors

@@ -61,8 +61,8 @@ def test_every_way_to_infer_learns(way, text):
     data = load_dataset(f"text:{text}")
     config = sequence.SequenceConfig(**{**SMALL, **WAYS[way]})
     model = build("sequence", config, data, batch_size=10, seed=1)
-    history = lebm_tf.fit(model, data, 40, verbose=False, log_every=10,
-                          checkpoint_every=40)
+    history = lebm_tf.fit(model, data, lebm_tf.RunConfig(
+        train_steps=40, log_every=10, checkpoint_every=40), verbose=False)
     assert history[-1]["loss/nll"] < history[0]["loss/nll"] - 0.5
     samples = model.sample(3, 5)
     assert samples.x.shape == (3, data.shape[0]) and (

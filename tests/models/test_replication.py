@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.devices import strategies
 from lebm_tf.families import ChainConfig, build, image, rae, two_stage_vae, vae
@@ -191,8 +192,9 @@ def test_nothing_is_traced_again(on, pair, monkeypatch, tmp_path):
     with strategy.scope():
         model = build("vae", CASES["vae"][1], DATA, batch_size=BATCH)
     for last in (4, 7):
-        fitting.fit(model, DATA, last, workdir=str(tmp_path / "run"),
-                    log_every=1, checkpoint_every=2, verbose=False)
+        fitting.fit(model, DATA, RunConfig(
+            train_steps=last, workdir=str(tmp_path / "run"), log_every=1,
+            checkpoint_every=2), verbose=False)
     assert len(traces) == strategy.num_replicas_in_sync
     assert int(model.step) == 7
 
@@ -239,7 +241,8 @@ def test_a_run_of_two_replicas_is_loaded_without_any(pair, tmp_path):
         model = build("image", CASES["image, persistent"][1], DATA,
                       batch_size=BATCH)
     path = str(tmp_path / "run")
-    fitting.fit(model, DATA, 2, workdir=path, verbose=False)
+    fitting.fit(
+        model, DATA, RunConfig(train_steps=2, workdir=path), verbose=False)
     from lebm_tf.training import workdir
     loaded = workdir.load(path)
     np.testing.assert_allclose(

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import lebm_tf
 from lebm_tf import train
-from lebm_tf.configuration.run import RunConfig
+from lebm_tf.configuration.run import DivergenceConfig, RunConfig
 from lebm_tf.errors import DivergedError, NonFiniteError
 from lebm_tf.models import EnergyModel, OptimizerConfig, learning_rate
 from lebm_tf.training.divergence import MARGIN, Rollbacks, describe, excesses
@@ -40,7 +40,8 @@ LOGS = {"positive/energy": 3.0, "negative/energy": -4.0,
     ({"positive/energy": 1e30}, {"max_energy": 0.0, "max_energy_gap": 0.0},
      [])])
 def test_what_is_beyond_a_bound_is_named(changes, bounds, found):
-    assert excesses({**LOGS, **changes}, RunConfig(**bounds)) == found
+    assert excesses(
+        {**LOGS, **changes}, DivergenceConfig(**bounds)) == found
 
 
 def lively(**networks):
@@ -50,10 +51,11 @@ def lively(**networks):
                          **networks), data
 
 
-def fit(model, data, steps, **settings):
-    return lebm_tf.fit(model, data, steps, **{
-        "verbose": False, "log_every": 1, "checkpoint_every": 5,
-        "max_energy": 0.525, **settings})
+def fit(model, data, steps, workdir="", **bounds):
+    return lebm_tf.fit(model, data, RunConfig(
+        train_steps=steps, log_every=1, checkpoint_every=5, workdir=workdir,
+        divergence=DivergenceConfig(**{"max_energy": 0.525, **bounds})),
+        verbose=False)
 
 
 def test_a_run_that_diverges_goes_back_and_comes_to_its_end(

@@ -18,8 +18,9 @@ DATA = ImageData("noise", PIXELS[:30], PIXELS[30:])
 
 def fitted(path, train_steps=2):
     model = lebm_tf.build("rae", CONFIG, DATA, batch_size=10, seed=1)
-    fitting.fit(model, DATA, train_steps, workdir=str(path), log_every=1,
-                checkpoint_every=1, verbose=False)
+    fitting.fit(model, DATA, lebm_tf.RunConfig(
+        train_steps=train_steps, workdir=str(path), log_every=1,
+        checkpoint_every=1), verbose=False)
     return model
 
 

@@ -6,10 +6,10 @@ import os
 
 import numpy as np
 
+from lebm_tf.configuration.data import TrajectoryOptions
 from lebm_tf.datasets.trajectories.data import (
     PARTS, TrajectoryData, from_tracks)
 from lebm_tf.datasets.trajectories.files import cut_recording, joined
-from lebm_tf.datasets.trajectories.options import TrajectoryOptions
 from lebm_tf.datasets.trajectories.windows import Recording, most_common_step
 from lebm_tf.errors import InputError
 

@@ -6,12 +6,12 @@ from typing import Any, Mapping, NamedTuple
 import numpy as np
 
 from lebm_tf import kinds
+from lebm_tf.configuration.data import UNITS
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.trajectories.transforms import DATA_SCALES, normalised
 from lebm_tf.errors import InputError
 
 PARTS = ("train", "validation", "test")
-UNITS = ("px", "m")
 
 
 class Tracks(NamedTuple):

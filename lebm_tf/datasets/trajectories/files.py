@@ -4,10 +4,10 @@ import os
 
 import numpy as np
 
+from lebm_tf.configuration.data import TrajectoryOptions
 from lebm_tf.datasets.images.files import read_npz
 from lebm_tf.datasets.trajectories.data import (
     Tracks, TrajectoryData, concatenate, from_tracks)
-from lebm_tf.datasets.trajectories.options import TrajectoryOptions
 from lebm_tf.datasets.trajectories.windows import (
     NEIGHBOUR_DISTANCE, Cut, Recording, cut_windows, regrouped)
 from lebm_tf.errors import InputError

@@ -4,10 +4,10 @@ import dataclasses
 import difflib
 import os
 
+from lebm_tf.configuration.data import TrajectoryOptions
 from lebm_tf.datasets.trajectories.csv import load_csv
 from lebm_tf.datasets.trajectories.data import TrajectoryData
 from lebm_tf.datasets.trajectories.files import load_eth_ucy, load_sdd
-from lebm_tf.datasets.trajectories.options import TrajectoryOptions
 from lebm_tf.errors import InputError
 
 
