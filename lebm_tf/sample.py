@@ -155,7 +155,7 @@ def symbols(model, chosen: SampleConfig) -> np.ndarray | None:
     """
     if not chosen.label:
         return None
-    if not hasattr(model.prior, "num_symbols"):
+    if not model.prior.num_symbols:
         raise InputError("--label needs a prior with symbols, as of the family"
                          f" symbol_vector, got {chosen.label[0]}.")
     known = model.prior.num_symbols

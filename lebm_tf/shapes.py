@@ -9,7 +9,13 @@ import contextlib
 import threading
 from typing import Iterator
 
-_local = threading.local()
+
+class _Local(threading.local):
+    """Replicas are traced in threads of their own."""
+    fixed = False
+
+
+_local = _Local()
 
 
 @contextlib.contextmanager
@@ -25,4 +31,4 @@ def fixed() -> Iterator[None]:
 
 def are_fixed() -> bool:
     """Whether a graph is being built within `fixed`."""
-    return getattr(_local, "fixed", False)
+    return _local.fixed

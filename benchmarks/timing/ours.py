@@ -22,6 +22,7 @@ from lebm_tf.families import DataSpec, build  # noqa: E402
 from lebm_tf.families.image import ImageConfig  # noqa: E402
 from lebm_tf.mcmc import rng, run_chain  # noqa: E402
 from lebm_tf.models import answers  # noqa: E402
+from lebm_tf.samplers import Draws  # noqa: E402
 from lebm_tf.serving import ServingConfig, export_model  # noqa: E402
 
 _NUM_PICTURES = 1_000
@@ -114,7 +115,8 @@ class Chain(Ours):
         if task["kind"] == "prior":
             def draw(seed):
                 return model.generation.draw(
-                    model.negative_target({}), rows, {}, seed).position
+                    model.target("generation", {}), rows, Draws({}),
+                    seed).position
         else:
             x = tf.constant(pictures(setting).to_model(
                 pictures(setting).x_train[:rows]))
@@ -196,8 +198,9 @@ def known_step(setting: Setting) -> dict[str, np.ndarray]:
         -1, 1, (rows, *setting.shape)).astype(np.float32)
     batch, ends = {"x": tf.constant(x)}, {}
     for name, sampler, target in (
-            ("posterior", model.positive, model.positive_target(batch)),
-            ("prior", model.negative, model.negative_target(batch))):
+            (name, model.samplers[role], model.target(role, batch))
+            for name, role in (("posterior", "positive"),
+                               ("prior", "negative"))):
         start, noise = (arrays.setdefault(
             f"{kind}/{name}", numbers.standard_normal(
                 (*steps, rows, setting.latent_dim)).astype(np.float32))

@@ -1,8 +1,10 @@
 """Distributions, and the targets made of them."""
 
 from lebm_tf.densities.attribute import GaussianAttribute
+from lebm_tf.densities.contracts import Encoder, Likelihood, Prior
 from lebm_tf.densities.decoding import DecodingConfig
 from lebm_tf.densities.energy_prior import EnergyPrior
+from lebm_tf.densities.flat import Flat
 from lebm_tf.densities.gaussian import (
     ConditionalGaussian, PointEncoder, StandardNormal, kl_to_standard_normal,
     log_normal)
@@ -13,13 +15,16 @@ from lebm_tf.densities.likelihood import GaussianLikelihood
 from lebm_tf.densities.mixture import GaussianMixture
 from lebm_tf.densities.sequence import SequenceLikelihood
 from lebm_tf.densities.symbol_prior import SymbolPrior
-from lebm_tf.densities.targets import posterior_target, prior_target, tempered
+from lebm_tf.densities.targets import (
+    LadderTarget, Target, joint_target, posterior_target, prior_target,
+    tempered)
 from lebm_tf.densities.unigram import UnigramLikelihood
 
 __all__ = ["ClassifiedNormal", "ConditionalGaussian", "DecodingConfig",
-           "EnergyPrior", "GaussianAttribute", "GaussianLikelihood",
-           "GaussianMixture", "LabelledVAE", "LatentVAE", "PointEncoder",
-           "SequenceLikelihood", "StandardNormal", "SymbolPrior",
-           "TopDownGaussian", "UnigramLikelihood", "kl_to_standard_normal",
-           "log_normal",
-           "posterior_target", "prior_target", "tempered"]
+           "Encoder", "EnergyPrior", "Flat", "GaussianAttribute",
+           "GaussianLikelihood", "GaussianMixture", "LabelledVAE",
+           "LadderTarget", "LatentVAE", "Likelihood", "PointEncoder", "Prior",
+           "SequenceLikelihood", "StandardNormal", "SymbolPrior", "Target",
+           "TopDownGaussian", "UnigramLikelihood", "joint_target",
+           "kl_to_standard_normal", "log_normal", "posterior_target",
+           "prior_target", "tempered"]

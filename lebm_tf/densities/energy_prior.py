@@ -3,22 +3,26 @@
 import keras
 import tensorflow as tf
 
+from lebm_tf.densities.contracts import Prior
 from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc.kernel import Position
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class EnergyPrior(Nested, keras.Model):
+class EnergyPrior(Nested, Prior, keras.Model):
     """p(z) = exp(-E(z)) p0(z) / Z, or p(z | c) with E(z, c).
 
     Pang et al. 2020, arXiv:2006.08205, equation of the prior model. Z is
     unknown; `evaluation.likelihood` estimates it.
 
     Args:
-        base: Density p0 with `sample(num_samples, seed)` and `log_prob(z)`.
+        base: Density p0 with `sample(num_samples, seed)` and `log_prob(z)`;
+            `Flat`, where the energy is all there is.
         energy: Layer, z -> energies in nats [batch]; with a condition it is
             called as energy(z, condition).
     """
+
+    has_energy = True
 
     def __init__(self, base: keras.Model, energy: keras.layers.Layer,
                  **kwargs):
@@ -26,17 +30,18 @@ class EnergyPrior(Nested, keras.Model):
         self.base, self.energy_network = base, energy
         self.built = True
 
-    def energy(self, z: Position, condition=None) -> tf.Tensor:
+    def energy(self, z: Position, *, condition=None) -> tf.Tensor:
         """E(z), float [batch], in nats; low is probable."""
         arguments = () if condition is None else (condition,)
         return self.energy_network(z, *arguments)
 
-    def unnormalized_log_prob(self, z: Position, condition=None) -> tf.Tensor:
+    def unnormalized_log_prob(self, z: Position, *, condition=None
+                              ) -> tf.Tensor:
         """log p0(z) - E(z), float [batch]: log p(z) up to -log Z."""
-        return self.base.log_prob(z) - self.energy(z, condition)
+        return self.base.log_prob(z) - self.energy(z, condition=condition)
 
     def call(self, z, condition=None):
-        return self.unnormalized_log_prob(z, condition)
+        return self.unnormalized_log_prob(z, condition=condition)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from lebm_tf.densities.conditions import given
+from lebm_tf.densities.contracts import Encoder, Prior, given
 from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 
@@ -39,7 +39,7 @@ def kl_to_standard_normal(mean: tf.Tensor, log_scale: tf.Tensor) -> tf.Tensor:
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class StandardNormal(keras.Model):
+class StandardNormal(Prior, keras.Model):
     """p0(z) = N(0, I), the base of nearly every energy-based prior.
 
     Args:
@@ -82,7 +82,7 @@ class StandardNormal(keras.Model):
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class PointEncoder(Nested, keras.Model):
+class PointEncoder(Nested, Encoder, keras.Model):
     """q(z | x) = delta(z - mean(x)), an encoder without noise.
 
     Args:
@@ -94,16 +94,13 @@ class PointEncoder(Nested, keras.Model):
         self.network = network
         self.built = True
 
-    def parameters(self, x: tf.Tensor) -> tuple[tf.Tensor]:
+    def parameters(self, x: tf.Tensor, *, condition=None, seed=None
+                   ) -> tuple[tf.Tensor]:
         """(mean,), [batch, latent_dim]."""
         return (self.network(x),)
 
-    def sample(self, x: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
-        """The code of x, [batch, latent_dim]; the same for every seed."""
-        return self.network(x)
-
     def sample_from(self, mean: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
-        """The same where the mean is at hand."""
+        """The mean, the same for every seed."""
         return mean
 
     def call(self, x):
@@ -115,7 +112,7 @@ class PointEncoder(Nested, keras.Model):
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class ConditionalGaussian(Nested, keras.Model):
+class ConditionalGaussian(Nested, Encoder, keras.Model):
     """q(z | x) = N(mean(x), scale(x)^2), with both from a network.
 
     Args:
@@ -129,7 +126,7 @@ class ConditionalGaussian(Nested, keras.Model):
         self.network, self.is_conditional = network, is_conditional
         self.built = True
 
-    def parameters(self, x: tf.Tensor, condition=None, *,
+    def parameters(self, x: tf.Tensor, *, condition=None,
                    seed: rng.Seed | None = None
                    ) -> tuple[tf.Tensor, tf.Tensor]:
         """(mean, log_scale), each [batch, latent_dim].
@@ -139,6 +136,7 @@ class ConditionalGaussian(Nested, keras.Model):
             condition: Of a conditional network.
             seed: Of the network's dropout, if it has any; None for none.
         """
+        # A user's own network need not have any.
         rate = getattr(self.network, "dropout", 0.0)
         options = given(self, condition)
         if seed is not None and rate:
@@ -146,23 +144,19 @@ class ConditionalGaussian(Nested, keras.Model):
                 tf.shape(values), rate, rng.stream(seed, name), values.dtype)
         return self.network(x, **options)
 
-    def sample(self, x: tf.Tensor, seed: rng.Seed, condition=None
-               ) -> tf.Tensor:
-        """A reparameterized draw z = mean + scale e, [batch, latent_dim]."""
-        return self.sample_from(*self.parameters(x, condition), seed)
-
     def sample_from(self, mean: tf.Tensor, log_scale: tf.Tensor,
                     seed: rng.Seed) -> tf.Tensor:
-        """The same where the parameters are at hand."""
+        """A reparameterized draw z = mean + scale e, [batch, latent_dim]."""
         return mean + tf.exp(log_scale) * rng.normal_like(mean, seed)
 
-    def log_prob(self, z: tf.Tensor, x: tf.Tensor, condition=None
-                 ) -> tf.Tensor:
+    def log_prob(self, z: tf.Tensor, x: tf.Tensor, *, condition=None,
+                 seed: rng.Seed | None = None) -> tf.Tensor:
         """Normalized log density, [batch] in nats."""
-        return log_normal(z, *self.parameters(x, condition))
+        return log_normal(z, *self.parameters(
+            x, condition=condition, seed=seed))
 
     def call(self, x, condition=None):
-        return self.parameters(x, condition)
+        return self.parameters(x, condition=condition)
 
     def get_config(self):
         return {**super().get_config(),

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from lebm_tf.densities.contracts import Prior
 from lebm_tf.densities.gaussian import (
     ConditionalGaussian, StandardNormal, kl_to_standard_normal)
 from lebm_tf.densities.likelihood import GaussianLikelihood
@@ -13,7 +14,7 @@ from lebm_tf.mcmc import rng
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class LabelledVAE(Nested, keras.Model):
+class LabelledVAE(Nested, Prior, keras.Model):
     """p(y) p(u) p(z | y, u): y uniform, u ~ N(0, I), z Gaussian around h(y, u).
 
     The generative model M2 of Kingma et al. 2014, arXiv:1406.5298, of codes z
@@ -103,6 +104,8 @@ class ClassifiedNormal(Nested, StandardNormal):
     Args:
         density: Has `latent_dim` and `symbol_log_probs(z)`.
     """
+
+    tells_symbols = True
 
     def __init__(self, density: LabelledVAE, **kwargs):
         super().__init__(density.latent_dim, **kwargs)

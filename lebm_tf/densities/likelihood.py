@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from lebm_tf.densities.conditions import given
+from lebm_tf.densities.contracts import Likelihood, given
 from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
@@ -21,7 +21,7 @@ def _squared_norm(x):
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class GaussianLikelihood(Nested, keras.Model):
+class GaussianLikelihood(Nested, Likelihood, keras.Model):
     """p(x | z) = N(g(z), scale^2 I), for images and vectors.
 
     Args:
@@ -34,6 +34,8 @@ class GaussianLikelihood(Nested, keras.Model):
     Raises:
         ValueError: If `scale` is not positive.
     """
+
+    has_mean = has_distance = True
 
     def __init__(self, generator: keras.layers.Layer, scale: float,
                  learn_scale: bool = False, is_conditional: bool = False,
@@ -53,27 +55,25 @@ class GaussianLikelihood(Nested, keras.Model):
         """Standard deviation of every element, []."""
         return tf.exp(self.log_scale) if self.learn_scale else self.first_scale
 
-    has_distance = True  # |x - g(z)|.
-
-    def mean(self, z: Position, condition=None) -> tf.Tensor:
+    def mean(self, z: Position, *, condition=None) -> tf.Tensor:
         """g(z), float [batch, ...]."""
         return self.generator(z, **given(self, condition))
 
-    def sample(self, z: Position, seed: rng.Seed, condition=None
+    def sample(self, z: Position, seed: rng.Seed, *, condition=None
                ) -> tf.Tensor:
         """g(z) with observation noise, float [batch, ...]."""
-        mean = self.mean(z, condition)
+        mean = self.mean(z, condition=condition)
         return mean + self.scale * rng.normal_like(mean, seed)
 
-    def decode(self, z: Position, seed: rng.Seed, condition=None
+    def decode(self, z: Position, seed: rng.Seed, *, condition=None
                ) -> tf.Tensor:
         """What z stands for: g(z), the same for every seed."""
-        return self.mean(z, condition)
+        return self.mean(z, condition=condition)
 
-    def explain(self, x: tf.Tensor, z: Position, condition=None
+    def explain(self, x: tf.Tensor, z: Position, *, condition=None
                 ) -> tuple[tf.Tensor, tf.Tensor]:
         """(log p(x | z), |x - g(z)|^2), each float [batch]."""
-        error = self.squared_error(x, z, condition)
+        error = self.squared_error(x, z, condition=condition)
         return self.log_prob_of_error(error, x), error
 
     def read(self, x) -> tf.Tensor:
@@ -89,15 +89,16 @@ class GaussianLikelihood(Nested, keras.Model):
                 f"data.to_model(x), in [-1, 1]), got {x.dtype.name}.")
         return tf.cast(x, keras.config.floatx())
 
-    def squared_error(self, x: tf.Tensor, z: Position, condition=None
+    def squared_error(self, x: tf.Tensor, z: Position, *, condition=None
                       ) -> tf.Tensor:
         """|x - g(z)|^2, summed over the elements of x, float [batch]."""
-        return _squared_norm(x - self.mean(z, condition))
+        return _squared_norm(x - self.mean(z, condition=condition))
 
-    def log_prob(self, x: tf.Tensor, z: Position, condition=None
-                 ) -> tf.Tensor:
+    def log_prob(self, x: tf.Tensor, z: Position, *, condition=None,
+                 seed: rng.Seed | None = None) -> tf.Tensor:
         """Normalized log density, float [batch], in nats."""
-        return self.log_prob_of_error(self.squared_error(x, z, condition), x)
+        return self.log_prob_of_error(
+            self.squared_error(x, z, condition=condition), x)
 
     def log_prob_of_error(self, squared_error: tf.Tensor, x: tf.Tensor
                           ) -> tf.Tensor:
@@ -107,7 +108,7 @@ class GaussianLikelihood(Nested, keras.Model):
         return (-0.5 / self.scale**2) * squared_error - num_elements * constant
 
     def call(self, z, condition=None):
-        return self.mean(z, condition)
+        return self.mean(z, condition=condition)
 
     def get_config(self):
         return {**super().get_config(), "scale": self.first_scale,

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from lebm_tf import shapes
+from lebm_tf.densities.contracts import Likelihood
 from lebm_tf.densities.decoding import DecodingConfig, decode
 from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
@@ -14,7 +15,7 @@ from lebm_tf.token_ids import BEGIN, PAD
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class SequenceLikelihood(Nested, keras.Model):
+class SequenceLikelihood(Nested, Likelihood, keras.Model):
     """p(x | z) = prod_t p(x_t | x_<t, z), with the end as the last token.
 
     x is int32 [batch, length]: tokens, the end (3), then padding (0), which
@@ -30,7 +31,7 @@ class SequenceLikelihood(Nested, keras.Model):
         chain_dropout: Whether chains in training climb it with dropout.
     """
 
-    has_distance = False  # There is no mean to be distant from.
+    has_temperature = True
 
     def __init__(self, decoder: keras.layers.Layer, max_length: int,
                  decoding: DecodingConfig = DecodingConfig(),
@@ -77,7 +78,7 @@ class SequenceLikelihood(Nested, keras.Model):
         """What the decoder reads before each token: x, one step later."""
         return tf.concat([tf.fill(tf.shape(x[:, :1]), BEGIN), x[:, :-1]], 1)
 
-    def log_prob(self, x: tf.Tensor, z: Position,
+    def log_prob(self, x: tf.Tensor, z: Position, *, condition=None,
                  seed: rng.Seed | None = None) -> tf.Tensor:
         """log p(x | z), float32 [batch], in nats; arguments as above."""
         logs, where = self.token_log_probs(x, z, seed)
@@ -85,13 +86,14 @@ class SequenceLikelihood(Nested, keras.Model):
         return tf.tensor_scatter_nd_add(
             tf.zeros(tf.shape(x)[:1], logs.dtype), where[:, :1], logs)
 
-    def decode(self, z: Position, seed: rng.Seed,
+    def decode(self, z: Position, seed: rng.Seed, *, condition=None,
                temperature: tf.Tensor | None = None) -> tf.Tensor:
         """Sequences that z stands for, int32 [batch, max_length].
 
         Args:
             z: Latents, [batch, ...].
             seed: int32 [2], or [batch, 2]; of what `decoding` draws.
+            condition: Not looked at.
             temperature: > 0, float [] or [batch], in place of that of
                 `decoding`.
         """
@@ -104,12 +106,6 @@ class SequenceLikelihood(Nested, keras.Model):
             return self.decoder.logits(hidden), state
         return decode(step, self.decoder.start(z, self.max_length), rows,
                       self.max_length, self.decoding, seed, temperature)
-
-    def explain(self, x: tf.Tensor, z: Position
-                ) -> tuple[tf.Tensor, tf.Tensor]:
-        """(log p(x | z), NaN), each [batch]: there is no distance."""
-        log_prob = self.log_prob(x, z)
-        return log_prob, tf.fill(tf.shape(log_prob), float("nan"))
 
     def read(self, x) -> tf.Tensor:
         """Sequences as the model takes them, int32 [batch, length].

@@ -24,6 +24,8 @@ class SymbolPrior(EnergyPrior):
         energy: Layer F, z -> logits [batch, num_symbols].
     """
 
+    tells_symbols = True
+
     @property
     def num_symbols(self) -> int:
         """How many symbols there are."""
@@ -34,7 +36,7 @@ class SymbolPrior(EnergyPrior):
         """F(z), float [batch, num_symbols], in nats."""
         return self.energy_network(z)
 
-    def energy(self, z: Position, condition=None) -> tf.Tensor:
+    def energy(self, z: Position, *, condition=None) -> tf.Tensor:
         """E(z), or -F_y(z) where a symbol is given; float [batch], nats."""
         logits = self.logits(z)
         marginal = -tf.reduce_logsumexp(logits, axis=-1)

@@ -5,8 +5,7 @@ from typing import Any, Callable
 
 import tensorflow as tf
 
-from lebm_tf.densities.conditions import given
-from lebm_tf.mcmc.kernel import LogProbFn, Position
+from lebm_tf.mcmc.kernel import Position
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,52 +17,58 @@ class Target:
     Attributes:
         log_prob: (position, rows) -> [chains].
         rows: Nest of tensors [chains, ...].
+        is_rowwise: Whether a part of the chains may run alone.
+        condition: What the states are conditioned on, if anything.
     """
     log_prob: Callable[[Position, Any], tf.Tensor]
     rows: Any = ()
+    is_rowwise: bool = True
+    condition: Any = None
 
     def __call__(self, position: Position) -> tf.Tensor:
         """[chains], in nats, up to a constant."""
         return self.log_prob(position, self.rows)
 
 
+def _rows(condition):
+    return () if condition is None else (condition,)  # None is no nest.
+
+
+def _condition(rows):
+    return rows[0] if rows else None
+
+
 def prior_target(prior: Any, condition=None) -> Target:
     """z -> log p(z) up to a constant, [batch].
 
     Args:
-        prior: An `EnergyPrior`, or a base with a normalized `log_prob`.
+        prior: A `Prior`.
         condition: What the prior is conditioned on, if anything.
     """
-    if hasattr(prior, "unnormalized_log_prob"):
-        return Target(lambda z, rows: prior.unnormalized_log_prob(z, *rows),
-                      () if condition is None else (condition,))
-    return Target(lambda z, rows: prior.log_prob(z))
+    return Target(
+        lambda z, rows: prior.unnormalized_log_prob(
+            z, condition=_condition(rows)), _rows(condition),
+        condition=condition)
 
 
 def posterior_target(prior: Any, likelihood: Any, x: Any, condition=None,
-                     dropout_seed=None) -> LogProbFn:
+                     dropout_seed=None) -> Target:
     """z -> log p(z) + log p(x | z) up to a constant, [batch].
 
     Sums over the elements of x: an average would weaken the likelihood by
     their number. A seed of dropout, int32 [2], is for likelihoods that have
-    it; the same mask serves all moves.
+    it; the same mask serves all moves, and is drawn for all rows at once.
     """
-    log_prior = prior_target(prior, condition)
-    if dropout_seed is not None:
-        # Masks are drawn for all rows at once.
-        return lambda z: log_prior(z) + likelihood.log_prob(
-            x, z, dropout_seed, **given(likelihood, condition))
-
     def log_prob(z, rows):
-        x, conditions = rows  # None is no nest.
-        condition = conditions[0] if conditions else None
-        return (prior_target(prior, condition)(z)
-                + likelihood.log_prob(x, z, **given(likelihood, condition)))
-    return Target(log_prob, (x, () if condition is None else (condition,)))
+        x, condition = rows[0], _condition(rows[1])
+        return (prior.unnormalized_log_prob(z, condition=condition)
+                + likelihood.log_prob(
+                    x, z, condition=condition, seed=dropout_seed))
+    return Target(log_prob, (x, _rows(condition)), dropout_seed is None,
+                  condition)
 
 
-def joint_target(target: LogProbFn, density: Any, value: tf.Tensor
-                 ) -> LogProbFn:
+def joint_target(target: Target, density: Any, value: tf.Tensor) -> Target:
     """The target, times p(value | z).
 
     Args:
@@ -71,24 +76,40 @@ def joint_target(target: LogProbFn, density: Any, value: tf.Tensor
         density: With `log_prob(value, z)`, [batch].
         value: [batch, ...].
     """
-    if not isinstance(target, Target):
-        return lambda z: target(z) + density.log_prob(value, z)
-
     def log_prob(z, rows):
         rows, value = rows
         return target.log_prob(z, rows) + density.log_prob(value, z)
-    return Target(log_prob, (target.rows, value))
+    return dataclasses.replace(
+        target, log_prob=log_prob, rows=(target.rows, value))
 
 
-def tempered(target: LogProbFn, temperature: float | tf.Tensor) -> LogProbFn:
+@dataclasses.dataclass(frozen=True)
+class LadderTarget:
+    """The targets of a ladder of levels, for `samplers.Ladder`.
+
+    Attributes:
+        at: (level, int32 []; start of its chain) -> `Target`.
+    """
+    at: Callable[[tf.Tensor, Position], Target]
+
+    def __call__(self, level: tf.Tensor, start: Position) -> Target:
+        """The target of a level."""
+        return self.at(level, start)
+
+
+def tempered(target: Target | LadderTarget, temperature: float | tf.Tensor
+             ) -> Target | LadderTarget:
     """The target at a temperature T > 0, [] or [batch]: log p / T."""
-    if not isinstance(target, Target):
-        return lambda z: target(z) / temperature
-    if not getattr(getattr(temperature, "shape", None), "rank", 0):
-        return Target(lambda z, rows: target.log_prob(z, rows) / temperature,
-                      target.rows)
+    if isinstance(target, LadderTarget):
+        return LadderTarget(lambda level, start: tempered(
+            target(level, start), temperature))
+    if not tf.is_tensor(temperature) or not temperature.shape.rank:
+        return dataclasses.replace(
+            target, log_prob=lambda z, rows: target.log_prob(z, rows)
+            / temperature)
 
     def log_prob(z, rows):
         rows, temperature = rows
         return target.log_prob(z, rows) / temperature
-    return Target(log_prob, (target.rows, temperature))
+    return dataclasses.replace(
+        target, log_prob=log_prob, rows=(target.rows, temperature))

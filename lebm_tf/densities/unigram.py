@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.densities.contracts import Likelihood
 from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.kernel import Position
@@ -15,7 +16,7 @@ _EPSILON = 1e-3
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class UnigramLikelihood(Nested, keras.Model):
+class UnigramLikelihood(Nested, Likelihood, keras.Model):
     """log p(x | z) = sum_v x_v log softmax_v(h(z) + b), x counts of words.
 
     h are the generator's outputs normalized by their mean and variance over
@@ -37,7 +38,7 @@ class UnigramLikelihood(Nested, keras.Model):
         ValueError: If an argument is out of range.
     """
 
-    has_distance = False
+    has_mean = True
 
     def __init__(self, generator: keras.layers.Layer, num_words: int,
                  average_decay: float = 0.999, **kwargs):
@@ -89,31 +90,27 @@ class UnigramLikelihood(Nested, keras.Model):
                 tf.stop_gradient(new) - old))
         return mean, variance
 
-    def log_prob(self, x: tf.Tensor, z: Position,
+    def log_prob(self, x: tf.Tensor, z: Position, *, condition=None,
                  seed: rng.Seed | None = None) -> tf.Tensor:
         """log p(x | z), float [batch], in nats.
 
         Args:
             x: Counts, float [batch, num_words].
             z: Latents, [batch, ...].
+            condition: Not looked at.
             seed: Given in training, see above; nothing is drawn from it.
         """
         logs = tf.nn.log_softmax(self.logits(z, training=seed is not None))
         return tf.reduce_sum(tf.cast(x, logs.dtype) * logs, axis=-1)
 
-    def mean(self, z: Position) -> tf.Tensor:
+    def mean(self, z: Position, *, condition=None) -> tf.Tensor:
         """How likely each word is, float [batch, num_words]; sums to 1."""
         return tf.nn.softmax(self.logits(z))
 
-    def decode(self, z: Position, seed: rng.Seed) -> tf.Tensor:
+    def decode(self, z: Position, seed: rng.Seed, *, condition=None
+               ) -> tf.Tensor:
         """As `mean`; nothing is drawn."""
         return self.mean(z)
-
-    def explain(self, x: tf.Tensor, z: Position
-                ) -> tuple[tf.Tensor, tf.Tensor]:
-        """(log p(x | z), NaN), each [batch]: there is no distance."""
-        log_prob = self.log_prob(x, z)
-        return log_prob, tf.fill(tf.shape(log_prob), float("nan"))
 
     def read(self, x) -> tf.Tensor:
         """Counts as the model takes them, float [batch, num_words].

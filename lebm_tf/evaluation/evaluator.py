@@ -11,7 +11,6 @@ import tensorflow as tf
 from lebm_tf import kinds
 from lebm_tf.datasets import DataSet
 from lebm_tf.errors import InputError
-from lebm_tf.mcmc import rng
 from lebm_tf.ranges import Checked, PositiveInt
 
 Metric = tuple[str, float | int | str]
@@ -132,10 +131,9 @@ class Evaluator(Checked, abc.ABC):
 
 def has_energy(model: Any) -> bool:
     """Whether the prior is tilted by an energy, not just a base."""
-    return hasattr(model.prior, "energy")
+    return model.has_energy
 
 
 def num_layers(model: Any) -> int:
     """How many layers of latents a model has."""
-    return len(tf.nest.flatten(model.generation.initializer.start(
-        1, {}, rng.make_seed(0))))
+    return len(tf.nest.flatten(model.generation.latents()))

@@ -8,8 +8,8 @@ import dataclasses
 
 import keras
 
-from lebm_tf.densities import (
-    ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
+from lebm_tf.densities import EnergyPrior, GaussianLikelihood, StandardNormal
+from lebm_tf.families import starts
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
     compiled, sampler)
@@ -20,7 +20,6 @@ from lebm_tf.objectives import (
     squared_error)
 from lebm_tf.ranges import (
     NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt)
-from lebm_tf.samplers import ChainBank, FromBase, FromEncoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,38 +111,26 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
         "generator": Objective(("generator",), {"generator": squared_error})}
     configs = {"energy": config.energy_optimizer,
                "generator": config.generator_optimizer}
-    inferred = FromBase(base)
-    if config.posterior.start == "encoder":
-        encoder = ConditionalGaussian(encoder or config.encoder.beside(
-            config.generator).make(latent_dim, data.shape, seed + 2))
-        parts["encoder"], inferred = encoder, FromEncoder(encoder)
+    priors = starts.of_prior(config.prior, base, config.prior_bank_size,
+                             batch_size, seed + 3)
+    posteriors = starts.of_posterior(
+        config.posterior, base, data, seed + 4, encoder,
+        lambda: config.encoder.beside(config.generator).make(
+            latent_dim, data.shape, seed + 2))
+    if posteriors.encoder is not None:
+        parts["encoder"] = posteriors.encoder
         objectives["encoder"] = Objective(
             ("encoder",), {"encoder": encoder_teaching})
         configs["encoder"] = config.encoder_optimizer
-    elif encoder is not None:
-        raise ValueError("an encoder needs posterior_start=encoder, got "
-                         f"{config.posterior.start!r}.")
-    banks = {}
-    if config.prior.start == "bank":
-        if config.prior_bank_size < batch_size:
-            raise ValueError(
-                "prior_bank_size must be at least the batch_size of "
-                f"{batch_size}, got {config.prior_bank_size}.")
-        banks["prior"] = ChainBank(
-            base, config.prior_bank_size, seed + 3,
-            restart_prob=config.prior.restart_prob)
-    if config.posterior.start == "bank":
-        banks["posterior"] = ChainBank(
-            base, data.num_train, seed + 4, by_example=True,
-            restart_prob=config.posterior.restart_prob)
     model = EnergyModel(
-        prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
-        objectives=objectives, banks=tuple(banks.values()), seed=seed,
-        positive=sampler(config.posterior,
-                         banks.get("posterior", inferred)),
-        negative=sampler(config.prior, banks.get("prior", FromBase(base))),
-        generation=sampler(config.prior, FromBase(base),
-                           config.generation_steps),
-        inference=sampler(config.posterior, inferred,
-                          config.inference_steps))
+        prior=prior, likelihood=likelihood, encoder=posteriors.encoder,
+        parts=parts, objectives=objectives, seed=seed,
+        banks=(*priors.banks, *posteriors.banks),
+        roles={
+            "positive": sampler(config.posterior, posteriors.training),
+            "negative": sampler(config.prior, priors.training),
+            "generation": sampler(config.prior, priors.fresh,
+                                  config.generation_steps),
+            "inference": sampler(config.posterior, posteriors.fresh,
+                                 config.inference_steps)})
     return compiled(model, configs, data, batch_size)

@@ -86,7 +86,7 @@ def build(config: M1M2Config, data: DataSpec, *, batch_size: int = 100,
         VectorMLP(width, symbols, units, seed=seed + 5))
     model = EnergyModel(
         prior=ClassifiedNormal(second), likelihood=likelihood,
-        encoder=encoder, seed=seed, positive=Encoded(encoder),
+        encoder=encoder, seed=seed,
         parts={"generator": likelihood, "encoder": encoder, "second": second},
         objectives={
             "bound": Objective(("generator", "encoder"), {
@@ -97,6 +97,7 @@ def build(config: M1M2Config, data: DataSpec, *, batch_size: int = 100,
                 "classification": SymbolCrossEntropy(encoded_draw)}, {
                     "labelled": data.num_labels / data.num_train,
                     "classification": config.labelled_weight})},
-        generation=ShortRun(FromBase(second), Langevin(1.0), 0))
+        roles={"positive": Encoded(encoder),
+               "generation": ShortRun(FromBase(second), Langevin(1.0), 0)})
     return compiled(model, {part: getattr(config, f"{part}_optimizer")
                             for part in model.parts}, data, batch_size)

@@ -102,7 +102,8 @@ def build(config: RAEConfig, data: DataSpec, *, batch_size: int = 100,
         parts={"generator": likelihood, "encoder": encoder}, fitted=(prior,),
         objectives={"autoencoder": Objective(
             ("generator", "encoder"), terms, weights)},
-        positive=Encoded(encoder), seed=seed,
-        generation=ShortRun(FromBase(prior), Langevin(1.0), 0))
+        seed=seed, roles={
+            "positive": Encoded(encoder),
+            "generation": ShortRun(FromBase(prior), Langevin(1.0), 0)})
     return compiled(model, {part: getattr(config, f"{part}_optimizer")
                             for part in model.parts}, data, batch_size)

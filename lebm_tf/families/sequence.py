@@ -14,8 +14,8 @@ from typing import Annotated
 import keras
 
 from lebm_tf.densities import (
-    ConditionalGaussian, DecodingConfig, EnergyPrior, SequenceLikelihood,
-    StandardNormal)
+    DecodingConfig, EnergyPrior, SequenceLikelihood, StandardNormal)
+from lebm_tf.families import starts
 from lebm_tf.families.components import (
     AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
@@ -33,7 +33,7 @@ from lebm_tf.objectives import (
 from lebm_tf.ranges import (
     Checked, Interval, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat,
     PositiveInt)
-from lebm_tf.samplers import ChainBank, Encoded, FromBase, FromEncoder, ShortRun
+from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,21 +224,14 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
             ("energy",), {"energy": energy_contrast})
     elif energy is not None:
         raise ValueError("an energy needs learned_prior, got none.")
-    inferred, banks = FromBase(base), ()
-    if config.posterior.start == "encoder":
-        encoder = ConditionalGaussian(encoder or RecurrentEncoder(
-            data.num_tokens, latent_dim, seed=seed + 2,
-            **dataclasses.asdict(config.encoder)))
-        parts["encoder"], inferred = encoder, FromEncoder(encoder)
+    posteriors = starts.of_posterior(
+        config.posterior, base, data, seed + 4, encoder,
+        lambda: RecurrentEncoder(data.num_tokens, latent_dim, seed=seed + 2,
+                                 **dataclasses.asdict(config.encoder)))
+    encoder = posteriors.encoder
+    if encoder is not None:
+        parts["encoder"] = encoder
         optimizers["encoder"] = config.encoder_optimizer
-    elif encoder is not None:
-        raise ValueError("an encoder needs posterior_start=encoder, got "
-                         f"{config.posterior.start!r}.")
-    start = inferred
-    if config.posterior.start == "bank":
-        start = ChainBank(base, data.num_train, seed + 4, by_example=True,
-                          restart_prob=config.posterior.restart_prob)
-        banks = (start,)
     attribute = None
     if data.has_attributes:
         parts["attribute"] = attribute = config.attribute.make(
@@ -250,15 +243,17 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
         config.learned_prior) else ShortRun(
             FromBase(base), Langevin(1.0), 0)
     amortized = config.is_amortized
+    roles = {"positive": Encoded(encoder) if amortized else sampler(
+                 config.posterior, posteriors.training),
+             "generation": chains,
+             "inference": Encoded(encoder) if amortized else sampler(
+                 config.posterior, posteriors.fresh, config.inference_steps)}
+    if config.learned_prior:
+        roles["negative"] = chains
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
-        attribute=attribute, objectives=objectives, banks=banks, seed=seed,
-        generation=chains,
-        negative=chains if config.learned_prior else None,
-        positive=Encoded(encoder) if amortized else sampler(
-            config.posterior, start),
-        inference=Encoded(encoder) if amortized else sampler(
-            config.posterior, inferred, config.inference_steps))
+        attribute=attribute, objectives=objectives, roles=roles,
+        banks=posteriors.banks, seed=seed)
     return compiled(model, {part: optimizers[part] for part in parts}, data,
                     batch_size)
 

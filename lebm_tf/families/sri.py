@@ -97,10 +97,12 @@ def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
     model = EnergyModel(
         prior=prior, likelihood=likelihood, parts=parts, banks=bank,
         objectives=objectives, seed=seed,
-        positive=sampler(config.posterior, *bank or (fresh,)),
-        inference=sampler(config.posterior, fresh, config.inference_steps),
-        # No energy to follow: a draw of the prior is a chain of no moves.
-        generation=ShortRun(fresh, Langevin(1.0), 0))
+        roles={
+            "positive": sampler(config.posterior, *bank or (fresh,)),
+            "inference": sampler(
+                config.posterior, fresh, config.inference_steps),
+            # No energy to follow: a draw of the prior is a chain of no moves.
+            "generation": ShortRun(fresh, Langevin(1.0), 0)})
     return compiled(model, dict.fromkeys(parts, config.generator_optimizer),
                     data, batch_size)
 

@@ -12,9 +12,8 @@ from typing import Annotated
 
 import keras
 
-from lebm_tf.densities import (
-    ConditionalGaussian, DecodingConfig, StandardNormal, SymbolPrior,
-    posterior_target)
+from lebm_tf.densities import DecodingConfig, StandardNormal, SymbolPrior
+from lebm_tf.families import starts
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
     compiled, sampler)
@@ -23,9 +22,7 @@ from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig, ResidualConfig,
     make_encoder, make_likelihood)
 from lebm_tf.kinds import IMAGE, VECTOR
-from lebm_tf.mcmc import rng
-from lebm_tf.mcmc.kernel import num_chains
-from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.models import TARGETS, EnergyModel, OptimizerConfig, Role
 from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (
     Annealed, MaskedKL, Objective, SymbolCrossEntropy, drawn_code,
@@ -34,7 +31,7 @@ from lebm_tf.objectives import (
     symbol_information)
 from lebm_tf.ranges import (
     Ge, NonNegativeFloat, NonNegativeInt, OrZero, PositiveFloat, PositiveInt)
-from lebm_tf.samplers import Encoded, FromBase, FromEncoder
+from lebm_tf.samplers import Encoded, FromBase
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,19 +136,12 @@ class SymbolVectorConfig(FamilyConfig):
             not self.posterior.num_steps)
 
 
-class LabelledChains(EnergyModel):
-    """Chains for the labelled rows too: they climb p(z | x, y)."""
-
-    def draw(self, batch, seed, *, reparameterized=False):
-        """As `EnergyModel.draw`; puts "labelled_z" into the batch."""
-        draws = super().draw(batch, seed, reparameterized=reparameterized)
-        if reparameterized or "labelled_x" not in batch:
-            return draws
-        x, y = batch["labelled_x"], batch["labelled_y"]
-        drawn = self.positive.draw(
-            posterior_target(self.prior, self.likelihood, x, y),
-            num_chains(x), {"x": x}, rng.stream(seed, "labelled"))
-        return draws._replace(batch={**batch, "labelled_z": drawn.position})
+def labelled(batch):
+    """The labelled rows of a batch, with their symbols as condition, so that
+    chains climb p(z | x, y); None without any."""
+    if "labelled_x" not in batch:
+        return None
+    return {"x": batch["labelled_x"], "condition": batch["labelled_y"]}
 
 
 Config = SymbolVectorConfig
@@ -194,27 +184,30 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
     parts = {"energy": prior.energy_network, "generator": likelihood}
     optimizers = {"energy": config.energy_optimizer,
                   "generator": config.generator_optimizer}
-    inferred = FromBase(base)
-    if config.posterior.start == "encoder":
-        encoder = ConditionalGaussian(
-            encoder or make_encoder(config, data, seed + 2))
-        parts["encoder"], inferred = encoder, FromEncoder(encoder)
+    posteriors = starts.of_posterior(
+        config.posterior, base, data, seed + 3, encoder,
+        lambda: make_encoder(config, data, seed + 2))
+    encoder, inferred = posteriors.encoder, posteriors.fresh
+    if encoder is not None:
+        parts["encoder"] = encoder
         optimizers["encoder"] = config.encoder_optimizer
-    elif encoder is not None:
-        raise ValueError("an encoder needs posterior_start=encoder, got "
-                         f"{config.posterior.start!r}.")
     if config.labels_only:
         del parts["generator"]
     chains = sampler(config.prior, FromBase(base))
     amortized, learns = config.is_amortized, not config.labels_only
-    model = (EnergyModel if amortized else LabelledChains)(
+    roles = {"generation": chains,
+             "inference": Encoded(encoder) if amortized else sampler(
+                 config.posterior, inferred, config.inference_steps)}
+    if learns:
+        roles["positive"] = Encoded(encoder, has_dropout=True) if (
+            amortized) else sampler(config.posterior, inferred)
+        roles["negative"] = chains
+    if not amortized:
+        roles["labelled"] = Role(
+            roles["positive"], TARGETS["positive"], labelled)
+    model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
-        objectives=_objectives(config, data), seed=seed, generation=chains,
-        negative=chains if learns else None,
-        positive=(Encoded(encoder, has_dropout=True) if amortized else
-                  sampler(config.posterior, inferred)) if learns else None,
-        inference=Encoded(encoder) if amortized else sampler(
-            config.posterior, inferred, config.inference_steps))
+        objectives=_objectives(config, data), roles=roles, seed=seed)
     return compiled(model, {part: optimizers[part] for part in parts}, data,
                     batch_size)
 

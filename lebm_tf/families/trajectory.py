@@ -13,6 +13,7 @@ import keras
 
 from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
+from lebm_tf.families import starts
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
@@ -27,7 +28,7 @@ from lebm_tf.objectives import (
 from lebm_tf.ranges import (
     Checked, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat,
     PositiveInt)
-from lebm_tf.samplers import ChainBank, Encoded, FromBase
+from lebm_tf.samplers import Encoded
 
 KL_REDUCTIONS = {"sum": summed_gaussian_kl, "mean": gaussian_kl}
 
@@ -160,15 +161,8 @@ def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
         is_conditional=True)
     likelihood = GaussianLikelihood(
         forecaster, config.likelihood_scale, is_conditional=True)
-    start, banks = FromBase(base), ()
-    if config.prior.start == "bank":
-        if config.prior_bank_size < batch_size:
-            raise ValueError(
-                "prior_bank_size must be at least the batch_size of "
-                f"{batch_size}, got {config.prior_bank_size}.")
-        start = ChainBank(base, config.prior_bank_size, seed + 3,
-                          restart_prob=config.prior.restart_prob)
-        banks = (start,)
+    priors = starts.of_prior(config.prior, base, config.prior_bank_size,
+                             batch_size, seed + 3)
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, context=context,
         parts={"energy": prior.energy_network,
@@ -176,10 +170,11 @@ def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
         objectives={
             "energy": Objective(("energy",), {"energy": energy_contrast}),
             "forecast": _forecast(config, future_length)},
-        positive=Encoded(encoder), negative=sampler(config.prior, start),
-        generation=sampler(config.prior, FromBase(base),
-                           config.generation_steps),
-        banks=banks, seed=seed)
+        roles={"positive": Encoded(encoder),
+               "negative": sampler(config.prior, priors.training),
+               "generation": sampler(config.prior, priors.fresh,
+                                     config.generation_steps)},
+        banks=priors.banks, seed=seed)
     model.inference_batch = INFERENCE_BATCH
     return compiled(model, {"energy": config.energy_optimizer,
                             "forecaster": config.forecaster_optimizer}, data,

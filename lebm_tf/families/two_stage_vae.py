@@ -85,7 +85,8 @@ def build(config: TwoStageVAEConfig, data: DataSpec, *, batch_size: int = 100,
         objectives={
             "bound": Objective(("generator", "encoder"), first),
             "second": Objective(("second",), {"second": SecondBound(second)})},
-        positive=Encoded(encoder), seed=seed,
-        generation=ShortRun(FromBase(second), Langevin(1.0), 0))
+        seed=seed, roles={
+            "positive": Encoded(encoder),
+            "generation": ShortRun(FromBase(second), Langevin(1.0), 0)})
     return compiled(model, {part: getattr(config, f"{part}_optimizer")
                             for part in model.parts}, data, batch_size)

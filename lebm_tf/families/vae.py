@@ -64,9 +64,10 @@ def build(config: VAEConfig, data: DataSpec, *, batch_size: int = 100,
     model = EnergyModel(
         prior=base, likelihood=likelihood, encoder=encoder,
         parts={"generator": likelihood, "encoder": encoder},
-        objectives={"bound": bound}, positive=Encoded(encoder), seed=seed,
+        objectives={"bound": bound}, seed=seed,
         # No energy to follow: a draw of the prior is a chain of no moves.
-        generation=ShortRun(FromBase(base), Langevin(1.0), 0))
+        roles={"positive": Encoded(encoder),
+               "generation": ShortRun(FromBase(base), Langevin(1.0), 0)})
     return compiled(model, {"generator": config.generator_optimizer,
                             "encoder": config.encoder_optimizer}, data,
                     batch_size)

@@ -5,12 +5,13 @@ from typing import Any, Callable
 import tensorflow as tf
 
 from lebm_tf.mcmc import rng
-from lebm_tf.mcmc.kernel import Kernel, LogProbFn, Position, State
+from lebm_tf.mcmc.kernel import Kernel, LogProbFn, Position, State, StepSize
 
 
 def run_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
               num_steps: int | tf.Tensor, seed: rng.Seed,
-              noise: Position | None = None) -> State:
+              noise: Position | None = None,
+              step_size: StepSize | None = None) -> State:
     """Runs independent chains and keeps the last state only.
 
     Memory does not grow with `num_steps`. Call it outside the tape that
@@ -26,24 +27,27 @@ def run_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
         seed: int32 [2]. Move k uses `fold_in(seed, k)`.
         noise: Numbers to use in place of drawn ones, the nest of `position`
             with an axis [num_steps] in front.
+        step_size: In place of the kernel's own.
 
     Returns:
         The state after the last move.
     """
-    state = kernel.init(log_prob_fn, position)
-    return _advance(kernel, log_prob_fn, state, 0, num_steps, seed, noise)
+    state = kernel.init(log_prob_fn, position, step_size)
+    return _advance(kernel, log_prob_fn, state, 0, num_steps, seed, noise,
+                    step_size)
 
 
 def trace_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
                 num_steps: int, seed: rng.Seed,
-                trace_fn: Callable[[State], Any], every: int = 1
-                ) -> tuple[State, Any]:
+                trace_fn: Callable[[State], Any], every: int = 1,
+                step_size: StepSize | None = None) -> tuple[State, Any]:
     """Runs chains as `run_chain` does, move for move, and records them.
 
     Args:
         kernel, log_prob_fn, position, num_steps, seed: As in `run_chain`.
         trace_fn: State -> nest of tensors to record.
         every: Moves between two records, a divisor of `num_steps`.
+        step_size: In place of the kernel's own.
 
     Returns:
         The last state, and the records stacked along a new first axis of
@@ -56,7 +60,7 @@ def trace_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
         raise ValueError(f"every must be >= 1 and divide num_steps, got "
                          f"{every} and {num_steps}.")
     num_records = num_steps // every + 1
-    state = kernel.init(log_prob_fn, position)
+    state = kernel.init(log_prob_fn, position, step_size)
     first = trace_fn(state)
     records = tf.nest.map_structure(
         lambda leaf: tf.TensorArray(
@@ -65,7 +69,8 @@ def trace_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
 
     def body(k, state, records):
         state = _advance(
-            kernel, log_prob_fn, state, (k - 1) * every, every, seed)
+            kernel, log_prob_fn, state, (k - 1) * every, every, seed,
+            step_size=step_size)
         values = tf.nest.flatten(trace_fn(state))
         arrays = [array.write(k, value) for array, value in
                   zip(tf.nest.flatten(records), values)]
@@ -77,7 +82,8 @@ def trace_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
     return state, tf.nest.map_structure(lambda array: array.stack(), records)
 
 
-def _advance(kernel, log_prob_fn, state, first, count, seed, noise=None):
+def _advance(kernel, log_prob_fn, state, first, count, seed, noise=None,
+             step_size=None):
     """Moves `first` .. `first + count - 1` of a chain."""
     own = tf.is_tensor(count) and count.shape.rank == 1
     longest = tf.reduce_max(count) if own else count
@@ -85,10 +91,10 @@ def _advance(kernel, log_prob_fn, state, first, count, seed, noise=None):
     def body(k, state):
         if noise is not None:
             moved = kernel.step(log_prob_fn, state, None, tf.nest.map_structure(
-                lambda leaf: leaf[k], noise))
+                lambda leaf: leaf[k], noise), step_size)
         else:
-            moved = kernel.step(
-                log_prob_fn, state, rng.fold_in(seed, first + k))
+            moved = kernel.step(log_prob_fn, state, rng.fold_in(
+                seed, first + k), step_size=step_size)
         return k + 1, _where(k < count, moved, state) if own else moved
 
     # Not a Python loop over tf.range: `fit` turns AutoGraph off.

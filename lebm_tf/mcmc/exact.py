@@ -5,14 +5,14 @@ replicas means other noise, of the same distribution.
 """
 
 import dataclasses
-import math
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability.python.internal import unnest
 
 from lebm_tf.mcmc import rng
-from lebm_tf.mcmc.kernel import LogProbFn, Position, State, norm
+from lebm_tf.mcmc.kernel import (
+    LogProbFn, Position, State, StepSize, check_step_size, like_leaves, norm)
 
 # TFP offers no public way to the innermost results; setup.cfg pins 0.25.
 _innermost = unnest.get_innermost
@@ -23,12 +23,10 @@ class _TfpKernel:
 
     is_calibrated = True
     is_rowwise = False  # Chains share their step size.
+    takes_noise = False
 
     def __post_init__(self):
-        if not self.step_size > 0:
-            raise ValueError(f"step_size must be > 0, got {self.step_size}.")
-        if math.isinf(self.step_size):
-            raise ValueError("step_size must be finite, got inf.")
+        check_step_size(self.step_size)
         if not self.num_adaptation_steps >= 0:
             raise ValueError("num_adaptation_steps must be >= 0, got "
                              f"{self.num_adaptation_steps}.")
@@ -36,13 +34,16 @@ class _TfpKernel:
             raise ValueError("target_accept_prob must lie in (0, 1), got "
                              f"{self.target_accept_prob}.")
 
-    def _inner(self, target):
+    def _inner(self, target, step_size):
         raise TypeError(f"{type(self).__name__} must define _inner.")
 
-    def _kernel(self, log_prob_fn: LogProbFn, position: Position):
+    def _kernel(self, log_prob_fn: LogProbFn, position: Position,
+                step_size: StepSize | None):
         def target(*parts):
             return log_prob_fn(tf.nest.pack_sequence_as(position, parts))
-        kernel = self._inner(target)
+        sizes = like_leaves(self.step_size if step_size is None else step_size,
+                            position)
+        kernel = self._inner(target, sizes if len(sizes) > 1 else sizes[0])
         if self.num_adaptation_steps:
             kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
                 kernel, self.num_adaptation_steps,
@@ -56,19 +57,22 @@ class _TfpKernel:
             position, _innermost(results, "target_log_prob"),
             norm(list(gradient)), tf.exp(tf.minimum(log_ratio, 0.0)), results)
 
-    def init(self, log_prob_fn: LogProbFn, position: Position) -> State:
+    def init(self, log_prob_fn: LogProbFn, position: Position,
+             step_size: StepSize | None = None) -> State:
         """Evaluates the target and its gradient at `position`."""
-        kernel = self._kernel(log_prob_fn, position)
+        kernel = self._kernel(log_prob_fn, position, step_size)
         return self._state(
             position, kernel.bootstrap_results(tf.nest.flatten(position)))
 
     def step(self, log_prob_fn: LogProbFn, state: State, seed: rng.Seed,
-             noise: Position | None = None) -> State:
-        """Moves every chain once; noise can't be injected."""
+             noise: Position | None = None,
+             step_size: StepSize | None = None) -> State:
+        """Moves every chain once; noise can't be injected. Adaptation begins
+        at the step size that `init` was given."""
         if noise is not None:
             raise ValueError(
                 f"{type(self).__name__} draws its own noise; got noise.")
-        kernel = self._kernel(log_prob_fn, state.position)
+        kernel = self._kernel(log_prob_fn, state.position, step_size)
         parts, results = kernel.one_step(
             tf.nest.flatten(state.position), state.memory,
             seed=rng.of_replica(seed))
@@ -88,7 +92,7 @@ class Hmc(_TfpKernel):
             drop them. Some hundred are needed to come near the target.
         target_accept_prob: What the tuning aims at.
     """
-    step_size: float
+    step_size: StepSize
     num_leapfrog_steps: int = 10
     num_adaptation_steps: int = 0
     target_accept_prob: float = 0.75
@@ -99,9 +103,9 @@ class Hmc(_TfpKernel):
             raise ValueError("num_leapfrog_steps must be >= 1, got "
                              f"{self.num_leapfrog_steps}.")
 
-    def _inner(self, target):
+    def _inner(self, target, step_size):
         return tfp.mcmc.HamiltonianMonteCarlo(
-            target, self.step_size, self.num_leapfrog_steps)
+            target, step_size, self.num_leapfrog_steps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,12 +120,12 @@ class Mala(_TfpKernel):
         step_size: Step s > 0, in units of z, as in `Langevin`.
         num_adaptation_steps, target_accept_prob: As in `Hmc`.
     """
-    step_size: float
+    step_size: StepSize
     num_adaptation_steps: int = 0
     target_accept_prob: float = 0.574
 
-    def _inner(self, target):
-        return tfp.mcmc.HamiltonianMonteCarlo(target, self.step_size, 1)
+    def _inner(self, target, step_size):
+        return tfp.mcmc.HamiltonianMonteCarlo(target, step_size, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +137,7 @@ class Nuts(_TfpKernel):
         max_tree_depth: A move costs up to 2^depth - 1 gradients.
         num_adaptation_steps, target_accept_prob: As in `Hmc`.
     """
-    step_size: float
+    step_size: StepSize
     max_tree_depth: int = 6
     num_adaptation_steps: int = 0
     target_accept_prob: float = 0.8
@@ -144,6 +148,6 @@ class Nuts(_TfpKernel):
             raise ValueError(
                 f"max_tree_depth must be >= 1, got {self.max_tree_depth}.")
 
-    def _inner(self, target):
+    def _inner(self, target, step_size):
         return tfp.mcmc.NoUTurnSampler(
-            target, self.step_size, max_tree_depth=self.max_tree_depth)
+            target, step_size, max_tree_depth=self.max_tree_depth)

@@ -1,5 +1,6 @@
 """What a kernel is: two pure functions on a target given at every call."""
 
+import math
 from typing import Any, Callable, NamedTuple, Protocol
 
 import tensorflow as tf
@@ -7,6 +8,9 @@ import tensorflow as tf
 from lebm_tf.mcmc.rng import Seed
 
 Position = Any  # A nest of tensors, each [chains, ...].
+# A number or tensor [], one for each chain, [chains], or a nest of these as
+# the position is one: a scale for each layer of latents, say.
+StepSize = Any
 LogProbFn = Callable[[Position], tf.Tensor]  # Position -> [chains], in nats.
 
 
@@ -38,16 +42,56 @@ class Kernel(Protocol):
             distribution. Likelihood estimates refuse kernels where it is not.
         is_rowwise: Whether a part of the chains moves as it does among all,
             and `State` holds nothing but numbers of each.
+        takes_noise: Whether its noise can be given, so that every chain may
+            have a seed of its own.
+        step_size: Of calls that give none.
     """
     is_calibrated: bool
     is_rowwise: bool
+    takes_noise: bool
+    step_size: StepSize
 
-    def init(self, log_prob_fn: LogProbFn, position: Position) -> State:
+    def init(self, log_prob_fn: LogProbFn, position: Position,
+             step_size: StepSize | None = None) -> State:
         """The state before the first move."""
 
     def step(self, log_prob_fn: LogProbFn, state: State, seed: Seed,
-             noise: Position | None = None) -> State:
+             noise: Position | None = None,
+             step_size: StepSize | None = None) -> State:
         """Moves every chain once; equal seeds give equal moves."""
+
+
+def check_step_size(step_size: StepSize) -> None:
+    """Raises ValueError unless all numbers of a step size are in range."""
+    for number in tf.nest.flatten(step_size):
+        if tf.is_tensor(number):
+            continue
+        if not number > 0:
+            raise ValueError(f"step_size must be > 0, got {number}.")
+        if math.isinf(number):
+            raise ValueError("step_size must be finite, got inf.")
+
+
+def like_leaves(step_size: StepSize, position: Position) -> list:
+    """A step size for every leaf of a position, shaped to be multiplied.
+
+    Python numbers stay what they are; those of each chain get the axes of the
+    leaf.
+
+    Raises:
+        ValueError: If it is a nest of another structure.
+    """
+    leaves = tf.nest.flatten(position)
+    sizes = [step_size] * len(leaves)
+    if tf.nest.is_nested(step_size):
+        sizes = tf.nest.flatten(step_size)
+        if len(sizes) != len(leaves):
+            raise ValueError(
+                f"step_size must be one, or one for each of {len(leaves)} "
+                f"parts of the position, got {len(sizes)}.")
+    return [tf.reshape(size, [-1] + [1] * (leaf.shape.rank - 1))
+            if tf.is_tensor(size) and size.shape.rank == 1 else size
+            for size, leaf in zip(sizes, leaves)]
 
 
 def value_and_gradient(log_prob_fn: LogProbFn, position: Position

@@ -1,13 +1,13 @@
 """Unadjusted Langevin dynamics, the short-run sampler of the field."""
 
 import dataclasses
-import math
 
 import tensorflow as tf
 
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import (
-    LogProbFn, Position, State, initial_state, norm, value_and_gradient)
+    LogProbFn, Position, State, StepSize, check_step_size, initial_state,
+    like_leaves, norm, value_and_gradient)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,32 +19,33 @@ class Langevin:
     makes the same proposal and removes the bias.
 
     Attributes:
-        step_size: Step s > 0, in units of z. (TFP calls s^2 the step size.)
+        step_size: Step s > 0, in units of z (TFP calls s^2 the step size): a
+            number, or a nest of numbers as z is a nest of tensors.
         noise_scale: Factor >= 0 on e; 1 samples p, 0 climbs to a mode.
 
     Raises:
         ValueError: If either is out of range.
     """
-    step_size: float
+    step_size: StepSize
     noise_scale: float = 1.0
     is_calibrated = False
     is_rowwise = True
+    takes_noise = True
 
     def __post_init__(self):
-        if not self.step_size > 0:
-            raise ValueError(f"step_size must be > 0, got {self.step_size}.")
-        if math.isinf(self.step_size):
-            raise ValueError("step_size must be finite, got inf.")
+        check_step_size(self.step_size)
         if not self.noise_scale >= 0:
             raise ValueError(
                 f"noise_scale must be >= 0, got {self.noise_scale}.")
 
-    def init(self, log_prob_fn: LogProbFn, position: Position) -> State:
+    def init(self, log_prob_fn: LogProbFn, position: Position,
+             step_size: StepSize | None = None) -> State:
         """The state before the first move; evaluates nothing."""
         return initial_state(position)
 
     def step(self, log_prob_fn: LogProbFn, state: State, seed: rng.Seed,
-             noise: Position | None = None) -> State:
+             noise: Position | None = None,
+             step_size: StepSize | None = None) -> State:
         """Moves every chain once.
 
         Args:
@@ -52,15 +53,19 @@ class Langevin:
             state: Where the chains are.
             seed: int32 [2]; not used when `noise` is given.
             noise: The e of the equation, if it is not to be drawn.
+            step_size: In place of the kernel's own; also [chains].
         """
         log_prob, gradient = value_and_gradient(log_prob_fn, state.position)
-        drift = 0.5 * self.step_size**2
+        sizes = tf.nest.pack_sequence_as(state.position, like_leaves(
+            self.step_size if step_size is None else step_size,
+            state.position))
         position = tf.nest.map_structure(
-            lambda z, g: z + drift * g, state.position, gradient)
+            lambda z, g, s: z + 0.5 * s**2 * g, state.position, gradient,
+            sizes)
         if self.noise_scale > 0:
             if noise is None:
                 noise = rng.normal_like(position, seed)
-            scale = self.step_size * self.noise_scale
             position = tf.nest.map_structure(
-                lambda z, e: z + scale * e, position, noise)
+                lambda z, e, s: z + s * self.noise_scale * e, position, noise,
+                sizes)
         return State(position, log_prob, norm(gradient), state.accept_prob)

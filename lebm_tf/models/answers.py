@@ -4,16 +4,14 @@ servers.
 Seeds are int32 [2], or [rows, 2] and then row i depends on its own seed alone.
 """
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from lebm_tf import precision
-from lebm_tf.densities.conditions import given
 from lebm_tf.densities.targets import prior_target, tempered
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
+from lebm_tf.samplers import Draws
 
 
 class Samples(NamedTuple):
@@ -68,14 +66,28 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
     batch = {} if condition is None else {"condition": condition}
     if attribute is not None:
         batch["attribute"] = attribute
-    target = tempered(model.generation_target(batch), temperature)
-    z = _draw(model, model.generation, target, num_samples, batch, seed,
-              num_steps)
+    z = _draw(model, "generation", num_samples, batch, seed, num_steps,
+              temperature)
+    x = decode(model, z, rng.stream(seed, "x"), condition=condition,
+               token_temperature=token_temperature)
+    return Samples(x, z, model.energy(z, condition))
+
+
+def decode(model, z: Position, seed: rng.Seed, *, condition=None,
+           token_temperature=None) -> Any:
+    """What z stands for; z itself without a likelihood.
+
+    Args:
+        model: An `EnergyModel`.
+        z: Latents, nest of [batch, ...].
+        seed: Of what is drawn.
+        condition, token_temperature: As in `sample`.
+    """
+    if model.likelihood is None:
+        return z
     heat = {} if token_temperature is None else {
         "temperature": token_temperature}
-    x = model.likelihood.decode(z, rng.stream(seed, "x"), **heat, **given(
-        model.likelihood, condition))
-    return Samples(x, z, model.energy(z, condition))
+    return model.likelihood.decode(z, seed, condition=condition, **heat)
 
 
 def infer(model, x, seed: rng.Seed, *, num_steps=None, condition=None
@@ -91,8 +103,7 @@ def infer(model, x, seed: rng.Seed, *, num_steps=None, condition=None
     batch = {"x": x} if condition is None else {
         "x": x, "condition": condition}
     rows = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
-    return _draw(model, model.inference, model.positive_target(batch), rows,
-                 batch, seed, num_steps)
+    return _draw(model, "inference", rows, batch, seed, num_steps)
 
 
 def score(model, x, seed: rng.Seed, *, num_steps=None, condition=None
@@ -100,7 +111,7 @@ def score(model, x, seed: rng.Seed, *, num_steps=None, condition=None
     """The parts of log p(x, z) at one posterior draw; arguments of `infer`."""
     z = infer(model, x, seed, num_steps=num_steps, condition=condition)
     log_likelihood, error = model.likelihood.explain(
-        x, z, **given(model.likelihood, condition))
+        x, z, condition=condition)
     energy = model.energy(z, condition)
     log_prior = prior_target(model.prior, condition)(z)
     return Score(log_likelihood + log_prior, log_likelihood, error, energy,
@@ -113,11 +124,16 @@ def line(start: Position, end: Position, fraction) -> Position:
         lambda a, b: (1 - fraction) * a + fraction * b, start, end)
 
 
-def _draw(model, sampler, target, num_rows, batch, seed, num_steps):
-    options = {}
+def _draw(model, name, num_rows, batch, seed, num_steps, temperature=None):
+    role, draws, options = model.roles[name], Draws(batch), {}
+    sampler, target = role.sampler, None
     if tf.is_tensor(num_steps):
         options["num_steps"] = num_steps
-    elif num_steps is not None:
-        sampler = dataclasses.replace(sampler, num_steps=num_steps)
-    with precision.kernels_cast_once(model.prior, model.likelihood):
-        return sampler.draw(target, num_rows, batch, seed, **options).position
+    elif num_steps is not None and num_steps != sampler.num_steps:
+        sampler = sampler.with_steps(num_steps)
+    if sampler.climbs:
+        target = role.target(model, draws)
+        if temperature is not None:
+            target = tempered(target, temperature)
+    with model.kernels_cast_once(role):
+        return sampler.draw(target, num_rows, draws, seed, **options).position

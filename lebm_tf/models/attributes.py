@@ -1,14 +1,12 @@
 """What one does with a model that learned a number or symbols beside x."""
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position, num_chains
 from lebm_tf.models.batching import in_batches
-from lebm_tf.samplers.initializer import FromBatch
+from lebm_tf.samplers import Draws
 
 
 class AttributeInference:
@@ -28,13 +26,12 @@ class AttributeInference:
             ValueError: If the model learned no y.
         """
         self._needs_attribute()
-        sampler = dataclasses.replace(
-            self.generation, initializer=FromBatch(), num_steps=num_steps)
+        sampler = self.generation.continued().with_steps(num_steps)
 
         def run(seed, attribute, z):
-            batch = {"start": z, "attribute": attribute}
-            return sampler.draw(self.generation_target(batch), num_chains(z),
-                                batch, seed).position
+            draws = Draws({"start": z, "attribute": attribute})
+            target = self.target("generation", draws.batch)
+            return sampler.draw(target, num_chains(z), draws, seed).position
         step = self._compiled(f"climb/{num_steps}", run)
         leaf = tf.nest.flatten(z)[0]
         return in_batches(

@@ -7,6 +7,8 @@ hold both; training goes on from the weights, all else looks at the averages.
 import contextlib
 from typing import Any, Iterator
 
+from lebm_tf.models import optimization
+
 # Not a plain attribute: TensorFlow would look into it for variables.
 _KEPT = "_weights_before_averages"
 
@@ -15,7 +17,7 @@ def _averages(model: Any) -> list[tuple[Any, Any]]:
     """(variable, its average) of the parts that have averages."""
     found = []
     for part, optimizer in model.optimizers.items():
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        optimizer = optimization.unscaled(optimizer)
         if optimizer.use_ema:
             found += zip(model.variables_of(part),
                          optimizer._model_variables_moving_average)

@@ -1,41 +1,45 @@
 """The one model that is trained: draw, then losses, then update."""
 
+import contextlib
 from typing import Any, Mapping
 
 import keras
 import tensorflow as tf
 
 from lebm_tf import precision
-from lebm_tf.densities.targets import (
-    joint_target, posterior_target, prior_target)
 from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.diagnostics import displacement
-from lebm_tf.mcmc.kernel import num_chains
-from lebm_tf.models import naming, optimization, replication
+from lebm_tf.models import checks, naming, optimization, replication
+from lebm_tf.models.copies import MovingCopy
 from lebm_tf.models.inference import LatentInference
-from lebm_tf.objectives.objective import Draws, Objective
-from lebm_tf.samplers.short_run import Draw, ShortRun
+from lebm_tf.models.roles import ANSWERS, Role, resolved
+from lebm_tf.objectives.objective import Objective
+from lebm_tf.samplers import Draw, Draws, Sampler
 
 
 class EnergyModel(LatentInference, keras.Model):
     """p(x, z) = p(z) p(x | z), learned by maximum likelihood.
 
-    One step draws states that fit the data (positive) and states of the model
-    (negative) with the parameters as they are, then every objective updates
-    its parts. Families choose the pieces; none overrides `train_step`.
+    One step draws the states of every role with the parameters as they are,
+    "positive" ones that fit the data and "negative" ones of the model among
+    them, then every objective updates its parts. Families choose the pieces;
+    none overrides `train_step`.
 
     All randomness is a function of (seed, step, stream), so a run repeats
     exactly, and the only thing to save besides variables is `step`.
 
     Args:
-        prior: Density of z: `EnergyPrior`, or a base with `log_prob`.
-        likelihood: Density of x given z.
         parts: Name -> layer or tuple of layers that an optimizer trains.
         objectives: Name -> `Objective`.
-        positive: Sampler of positive states, or None.
-        negative: Sampler of negative states, or None.
-        generation: Sampler behind `sample`; `negative` if not given.
-        inference: Sampler behind `infer`; `positive` if not given.
+        roles: Name -> `Role`, or a sampler where the role's target is that of
+            `roles.TARGETS`. They are drawn in this order, so that a role may
+            look at the states of those before it. "generation" and
+            "inference" are not drawn in training: they stand behind `sample`
+            and `infer`; "negative" and "positive" stand in for them.
+        prior: Density p(z), a `densities.Prior`; None where every role has
+            its own.
+        likelihood: Density p(x | z), a `densities.Likelihood`; None where
+            states are observations.
         encoder: Density q(z | x), where a family has one.
         context: Layer that makes of what is given (batch["given"]: the pasts
             of agents, say, of which some see each other) the condition that
@@ -44,38 +48,40 @@ class EnergyModel(LatentInference, keras.Model):
             the condition is batch["condition"], if anything.
         attribute: Density p(y | z) of a number y, where a family has one;
             batches that hold it as "attribute" then shape the posterior too.
+        updates: Part -> how often a step updates it, if not once. What is
+            drawn on the tape is drawn again each time; all else stays.
+        copies: Name -> `MovingCopy`, which follow after every step.
         banks: Chain banks to checkpoint.
         fitted: Densities with `fit(codes, seed, step)`, such as
             `densities.GaussianMixture`, which learn when training is over.
         seed: Seed of the run, any int.
 
     Raises:
-        ValueError: If parts and objectives do not match, or there is nothing
-            to generate or infer with.
+        ValueError: If parts and objectives do not match, or a role has
+            nothing to climb.
     """
 
-    def __init__(self, *, prior: keras.Model, likelihood: keras.Model,
-                 parts: Mapping[str, Any], objectives: Mapping[str, Objective],
-                 positive=None, negative=None,
-                 generation: ShortRun | None = None, inference=None,
+    def __init__(self, *, parts: Mapping[str, Any],
+                 objectives: Mapping[str, Objective],
+                 roles: Mapping[str, Role | Sampler],
+                 prior: keras.Model | None = None,
+                 likelihood: keras.Model | None = None,
                  encoder: keras.Model | None = None,
                  context: keras.layers.Layer | None = None,
-                 attribute: keras.Model | None = None, banks=(), fitted=(),
-                 seed: int = 0, **kwargs):
+                 attribute: keras.Model | None = None,
+                 updates: Mapping[str, int] | None = None,
+                 copies: Mapping[str, MovingCopy] | None = None,
+                 banks=(), fitted=(), seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         self.prior, self.likelihood, self.encoder = prior, likelihood, encoder
-        self.attribute = attribute
+        self.attribute, self.context = attribute, context
         self.parts = {name: part if isinstance(part, (tuple, list)) else
                       (part,) for name, part in parts.items()}
         self.objectives = dict(objectives)
-        _check_objectives(self.parts, self.objectives)
-        self.context = context
-        self.positive, self.negative = positive, negative
-        self.generation = generation or negative
-        self.inference = inference or positive
-        if self.generation is None or self.inference is None:
-            raise ValueError("a model needs a sampler for generation and one "
-                             "for inference, got None.")
+        self.updates, self.copies = dict(updates or {}), dict(copies or {})
+        checks.objectives_fit(self.parts, self.objectives)
+        checks.updates_fit(self.parts, self.updates)
+        self.roles = resolved(roles)
         self.banks, self.fitted, self.seed = list(banks), list(fitted), seed
         # An own counter: an optimizer's stands still when a step is skipped.
         self.step = replication.Counter(name="step")
@@ -85,6 +91,22 @@ class EnergyModel(LatentInference, keras.Model):
         self.rows = []  # The history, kept by `fit`.
         self.built = True
         naming.number_layers(self)
+
+    @property
+    def samplers(self) -> dict[str, Sampler]:
+        """Role -> sampler."""
+        return {name: role.sampler for name, role in self.roles.items()}
+
+    def target(self, role: str, batch: Mapping[str, Any],
+               seed: rng.Seed | None = None):
+        """What the chains of a role climb, position -> [chains].
+
+        Args:
+            role: Of `roles`.
+            batch: With what the role looks at.
+            seed: Of the step in training; None else.
+        """
+        return self.roles[role].target(self, Draws(batch, {}, seed))
 
     def variables_of(self, part: str) -> list:
         """The trainable variables of a part, those that its layers share
@@ -140,89 +162,100 @@ class EnergyModel(LatentInference, keras.Model):
 
     _maybe_symbolic_build = _symbolic_build
 
-    def positive_target(self, batch: Mapping[str, Any],
-                        seed: rng.Seed | None = None):
-        """What positive chains climb: the posterior; the seed is that of a
-        training step, for a likelihood with dropout in chains."""
-        if not getattr(self.likelihood, "chain_dropout", False):
-            seed = None
-        return self._with_attribute(posterior_target(
-            self.prior, self.likelihood, batch["x"], batch.get("condition"),
-            seed), batch)
-
-    def negative_target(self, batch: Mapping[str, Any]):
-        """What negative chains climb: the prior."""
-        return prior_target(self.prior, batch.get("condition"))
-
     def conditioned(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
         """The batch with its condition as densities take it."""
         if self.context is None:
             return batch
         return {**batch, "condition": self.context(batch["given"])}
 
-    def generation_target(self, batch: Mapping[str, Any]):
-        """What chains that draw samples climb: the prior, p(z | y) where
-        there is a y, as "attribute"."""
-        return self._with_attribute(self.negative_target(batch), batch)
+    def draw(self, batch: Mapping[str, Any], seed: rng.Seed,
+             tape: tf.GradientTape | None = None) -> Draws:
+        """Draws the states of every role of training, one after the other.
 
-    def _with_attribute(self, target, batch):
-        """The target, times p(y | z) where there are both."""
-        if self.attribute is None or "attribute" not in batch:
-            return target
-        return joint_target(target, self.attribute, batch["attribute"])
-
-    def draw(self, batch: Mapping[str, Any], seed: rng.Seed, *,
-             reparameterized: bool = False) -> Draws:
-        """Draws the states that need no gradient of parameters, or, with
-        `reparameterized`, those that do.
-
-        The one method that a family of other data may extend: what it puts
-        into `Draws.batch` (a noise level, a noisier neighbour) is what the
-        second call and the objectives see.
+        Args:
+            batch: The data.
+            seed: Of the step.
+            tape: Records what is reparameterized, and nothing else.
         """
-        return Draws(batch, *(
-            self._draw(name, batch, seed)
-            if getattr(self, name) is not None and
-            getattr(self, name).is_reparameterized == reparameterized else None
-            for name in ("positive", "negative")), seed)
+        return self._draw_roles(Draws(self.conditioned(batch), {}, seed), tape)
 
-    def _draw(self, name, batch, seed) -> Draw:
-        target = self.negative_target(batch) if name == "negative" else (
-            self.positive_target(batch, rng.stream(seed, "chain_dropout")))
-        with precision.kernels_cast_once(self.prior, self.likelihood):
-            return getattr(self, name).draw(
-                target, num_chains(batch["x"]), batch, rng.stream(seed, name))
+    def _draw_roles(self, draws, tape):
+        """The draws with the states of those roles that it lacks."""
+        for name, role in self.roles.items():
+            if name in ANSWERS or name in draws.states:
+                continue
+            batch = draws.batch if role.view is None else role.view(
+                draws.batch)
+            if batch is None:
+                continue
+            recorded = tape is None or role.sampler.is_reparameterized
+            with contextlib.nullcontext() if recorded else (
+                    tape.stop_recording()):
+                drawn = self._draw(name, role, draws._replace(batch=batch))
+            draws = draws.with_states(**{name: drawn})
+        return draws
+
+    def _draw(self, name, role, draws) -> Draw:
+        target = role.target(self, draws) if role.sampler.climbs else None
+        with self.kernels_cast_once(role):
+            return role.sampler.draw(
+                target, draws.num_rows, draws, rng.stream(draws.seed, name))
+
+    def kernels_cast_once(self, role: Role):
+        """A scope in which the networks of a role's chains are cast once."""
+        densities = (role.prior or self.prior, self.likelihood)
+        return precision.kernels_cast_once(*(
+            density for density in densities if density is not None))
 
     def train_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-        """One update of every part; returns what to log."""
+        """One step of every part; returns what to log."""
         run = rng.retry(rng.make_seed(self.seed), self.rollbacks)
         seed = rng.fold_in(run, self.step)
-        # Outside the tape.
-        chains = self.draw(self.conditioned(batch), seed)
-        logs = self.statistics(chains)
         with tf.GradientTape(persistent=True) as tape:
-            encoded = self.draw(self.conditioned(chains.batch), seed,
-                                reparameterized=True)
-            draws = encoded._replace(
-                positive=chains.positive or encoded.positive,
-                negative=chains.negative or encoded.negative)
-            losses = {name: objective(self, draws)
-                      for name, objective in self.objectives.items()}
-        logs.update(self.statistics(encoded))
-        gradients = self._gradients(tape, losses)
-        for part, optimizer in self.optimizers.items():
-            logs.update({f"{name}/{part}": value for name, value in
-                         optimization.apply(
-                             optimizer, replicas.total(gradients[part]),
-                             self.variables_of(part)).items()})
+            draws = self.draw(batch, seed, tape)
+            losses = self._values_of(draws, self.objectives)
+        logs = self.statistics(draws)
+        logs.update(self._update(tape, losses, list(self.optimizers)))
+        for again in range(1, max(self.updates.values(), default=1)):
+            self._update_again(draws, again)
         for _, terms in losses.values():
             logs.update({f"loss/{name}": value
                          for name, value in terms.items()})
         self.step.assign_add(1)
+        for copy in self.copies.values():
+            copy.follow(self.step)
         return logs
 
-    def _gradients(self, tape, losses):
-        """Part -> the gradients of all objectives that train it, summed.
+    def _values_of(self, draws, names):
+        return {name: self.objectives[name](self, draws) for name in names}
+
+    def _update_again(self, draws, again):
+        """Another update of the parts that ask for it, on the same draws."""
+        parts = [part for part, count in self.updates.items() if count > again]
+        kept = {name: draw for name, draw in draws.states.items()
+                if not self.roles[name].sampler.is_reparameterized}
+        draws = draws._replace(
+            states=kept, seed=rng.fold_in(rng.stream(draws.seed, "again"),
+                                          again))
+        with tf.GradientTape(persistent=True) as tape:
+            losses = self._values_of(self._draw_roles(draws, tape), [
+                name for name, objective in self.objectives.items()
+                if set(parts) & set(objective.parts)])
+        self._update(tape, losses, parts)
+
+    def _update(self, tape, losses, parts):
+        """Updates parts by their losses; returns what to log."""
+        gradients, logs = self._gradients(tape, losses, parts), {}
+        for part in parts:
+            logs.update({f"{name}/{part}": value for name, value in
+                         optimization.apply(
+                             self.optimizers[part],
+                             replicas.total(gradients[part]),
+                             self.variables_of(part)).items()})
+        return logs
+
+    def _gradients(self, tape, losses, parts):
+        """Part -> the gradients of all losses that train it, summed.
 
         Terms average over the rows of a replica, so the sum of a replica's
         share over all replicas is the gradient for the whole batch. Parts
@@ -230,11 +263,12 @@ class EnergyModel(LatentInference, keras.Model):
         both run, as TensorFlow does not see that loops are the same.
         """
         groups = {}
-        for part, optimizer in self.optimizers.items():
-            alone = optimization.has_loss_scale(optimizer) and part
+        for part in parts:
+            alone = optimization.has_loss_scale(
+                self.optimizers[part]) and part
             groups.setdefault((alone, *(
-                name for name, objective in self.objectives.items()
-                if part in objective.parts)), []).append(part)
+                name for name in losses
+                if part in self.objectives[name].parts)), []).append(part)
         gradients = {}
         for (_, *names), parts in groups.items():
             # Not their sum: an addition made after the tape is not on it.
@@ -247,40 +281,19 @@ class EnergyModel(LatentInference, keras.Model):
         return gradients
 
     def statistics(self, draws: Draws) -> dict[str, tf.Tensor]:
-        """Of every chain: energy, displacement, gradient, acceptance."""
+        """Of every role: energy, displacement, gradient, acceptance."""
         logs = {}
-        condition = draws.batch.get("condition")
-        for name, draw in zip(("positive", "negative"), draws[1:]):
-            if draw is None:
-                continue
-            state = draw.state
+        for name, draw in draws.states.items():
+            prior, state = self.roles[name].prior or self.prior, draw.state
+            if self.roles[name].view is not None:
+                continue  # Its rows are others than those of the mask.
             values = {"displacement": displacement(
                           draw.start, state.position),
                       "gradient_norm": state.gradient_norm,
                       "accept_prob": state.accept_prob}
-            if hasattr(self.prior, "energy"):
-                values["energy"] = self.energy(state.position, condition)
+            if prior is not None and prior.has_energy:
+                values["energy"] = prior.energy(
+                    state.position, condition=draws.condition(name))
             logs.update({f"{name}/{key}": draws.mean(value)
                          for key, value in values.items()})
         return logs
-
-
-def _check_objectives(parts: Mapping[str, Any],
-                      objectives: Mapping[str, Objective]) -> None:
-    """Raises ValueError unless every part learns, and every term is named."""
-    for name, objective in objectives.items():
-        unknown = set(objective.parts) - set(parts)
-        if unknown:
-            raise ValueError(
-                f"objective {name!r} must name parts among "
-                f"{', '.join(parts)}, got {', '.join(unknown)}.")
-    idle = set(parts) - {part for objective in objectives.values()
-                         for part in objective.parts}
-    if idle:
-        raise ValueError("every part must have an objective, got none for "
-                         f"{', '.join(sorted(idle))}.")
-    terms = [term for objective in objectives.values()
-             for term in objective.terms]
-    if len(terms) != len(set(terms)):
-        raise ValueError("terms of all objectives must have different names, "
-                         f"got {', '.join(terms)}.")

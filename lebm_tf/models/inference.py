@@ -7,14 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc import rng
-from lebm_tf.mcmc.chain import trace_chain
 from lebm_tf.mcmc.kernel import Position
 from lebm_tf.models import answers
 from lebm_tf.models.answers import Samples, Score
 from lebm_tf.models.attributes import AttributeInference
 from lebm_tf.models.batching import in_batches
+from lebm_tf.samplers import Draws, Sampler
 
 
 class Transition(NamedTuple):
@@ -73,11 +72,11 @@ class LatentInference(AttributeInference):
             raise ValueError(f"temperature must be > 0, got {temperature}.")
         if num_steps is not None and num_steps < 0:
             raise ValueError(f"num_steps must be >= 0, got {num_steps}.")
-        if num_steps and not hasattr(self.prior, "energy"):
+        if num_steps and not self.has_energy:
             raise ValueError("num_steps needs a prior with an energy to climb,"
                              f" got {num_steps} for a base alone.")
-        if token_temperature is not None and (
-                self.likelihood.has_distance or not token_temperature > 0):
+        if token_temperature is not None and not (
+                self._is_drawn() and token_temperature > 0):
             raise ValueError("token_temperature must be > 0, and of sequences,"
                              f" got {token_temperature}.")
         if attribute is not None:
@@ -134,12 +133,11 @@ class LatentInference(AttributeInference):
         """What z stands for: g(z), float32 [batch, ...], or tokens, int32
         [batch, length], drawn with the seed, and a temperature > 0 if given."""
         self._check_condition(condition)
-        heat = {} if token_temperature is None else {
-            "temperature": token_temperature}
         step = self._compiled(
             f"decode/{token_temperature}",
-            lambda seed, z, condition=None: self.likelihood.decode(
-                z, seed, **heat, **given(self.likelihood, condition)))
+            lambda seed, z, condition=None: answers.decode(
+                self, z, seed, condition=condition,
+                token_temperature=token_temperature))
         inputs = (z,) if condition is None else (z, condition)
         return in_batches(
             lambda seed, rows, *inputs: step(rng.stream(seed, "x"), *inputs),
@@ -215,21 +213,21 @@ class LatentInference(AttributeInference):
             raise ValueError(f"num_chains must be >= 1, got {num_chains}.")
         if num_steps is None:
             num_steps = self.generation.num_steps
-        target = self.negative_target({})
         # One seed for all records: what changes is z.
         shown = rng.stream(rng.make_seed(seed), "x")
 
-        def trace(state):
-            return (self.likelihood.decode(state.position, shown),
-                    state.position,
-                    self.energy(state.position), target(state.position))
+        def trace(state, target):
+            z = state.position
+            return (answers.decode(self, z, shown), z,
+                    self.energy(z, target.condition), target(z))
 
         def run(seed):
-            sampler = self.generation
-            start = sampler.initializer.start(
-                num_chains, {}, rng.stream(seed, "start"))
-            return trace_chain(sampler.kernel, target, start, num_steps,
-                               rng.stream(seed, "chain"), trace, every)[1]
+            start = self.generation.start(
+                num_chains, Draws({}), rng.stream(seed, "start"))
+            return self.generation.trace(
+                self.target("generation", {}), start,
+                rng.stream(seed, "chain"), trace, num_steps=num_steps,
+                every=every)
         step = self._compiled(f"transition/{num_chains}/{every}/{num_steps}",
                               run)
         records = step(rng.stream(rng.fold_in(rng.make_seed(seed), 0),
@@ -239,20 +237,51 @@ class LatentInference(AttributeInference):
 
     def energy(self, z: Position, condition=None) -> tf.Tensor:
         """E(z), float [batch], in nats; 0 without an energy."""
-        if hasattr(self.prior, "energy"):
-            return self.prior.energy(z, condition)
-        leaf = tf.nest.flatten(z)[0]
-        return tf.zeros(tf.shape(leaf)[:1], leaf.dtype)
+        prior = self.roles["generation"].prior or self.prior
+        return prior.energy(z, condition=condition)
+
+    @property
+    def generation(self) -> Sampler:
+        """The sampler behind `sample`.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        return self._sampler("generation")
+
+    @property
+    def inference(self) -> Sampler:
+        """The sampler behind `infer`.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        return self._sampler("inference")
+
+    def _sampler(self, role):
+        if role not in self.roles:
+            raise ValueError(f"{role} needs a model with such a role, got one "
+                             f"with {', '.join(self.roles)}.")
+        return self.roles[role].sampler
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether samples climb an energy."""
+        prior = self.roles["generation"].prior or self.prior
+        return prior is not None and prior.has_energy
+
+    def _is_drawn(self):
+        return self.likelihood is not None and self.likelihood.has_temperature
 
     def _inference_steps(self, num_steps):
-        if num_steps is not None and self.inference.is_reparameterized:
+        if num_steps is not None and not self.inference.climbs:
             raise ValueError(
                 f"num_steps needs a posterior chain, got {num_steps} for a "
                 "model whose posterior is an encoder.")
         return num_steps
 
     def _check_condition(self, condition):
-        if getattr(self, "context", None) is not None and condition is None:
+        if self.context is not None and condition is None:
             raise ValueError("condition must be what the model's context made "
                              "of what is given, got None.")
 

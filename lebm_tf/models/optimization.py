@@ -82,6 +82,13 @@ def has_loss_scale(optimizer: keras.optimizers.Optimizer) -> bool:
     return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
+def unscaled(optimizer: keras.optimizers.Optimizer
+             ) -> keras.optimizers.Optimizer:
+    """The optimizer itself, where one of scaled gradients lies around it."""
+    return optimizer.inner_optimizer if has_loss_scale(optimizer) else (
+        optimizer)
+
+
 def expect_totals(optimizer: keras.optimizers.Optimizer) -> None:
     """Makes an optimizer take gradients that are summed over replicas.
 
@@ -89,8 +96,7 @@ def expect_totals(optimizer: keras.optimizers.Optimizer) -> None:
     overflows on the first replica: clipping then depends on the number of
     replicas, and an overflow on another one ends in the weights unseen.
     """
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    inner._all_reduce_sum_gradients = lambda pairs: pairs
+    unscaled(optimizer)._all_reduce_sum_gradients = lambda pairs: pairs
 
 
 def loss_scale(optimizer: keras.optimizers.Optimizer):
@@ -135,17 +141,16 @@ def slow_down(optimizers: Mapping[str, keras.optimizers.Optimizer],
     """
     chosen = [part for part in optimizers if part.startswith("energy")]
     for part in chosen or optimizers:
-        inner = getattr(optimizers[part], "inner_optimizer", optimizers[part])
-        inner.rate_factor = lambda: tf.pow(
+        unscaled(optimizers[part]).rate_factor = lambda: tf.pow(
             0.5, tf.cast(rollbacks, tf.float32))
 
 
 def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
-    """The learning rate of the next step."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    factor = getattr(inner, "rate_factor", None)
+    """The learning rate of the next step, of an `Adam`."""
+    inner = unscaled(optimizer)
     rate = float(tf.convert_to_tensor(inner.learning_rate))
-    return rate * (float(factor()) if factor else 1.0)
+    return rate if inner.rate_factor is None else (
+        rate * float(inner.rate_factor()))
 
 
 class Adam(keras.optimizers.Adam):

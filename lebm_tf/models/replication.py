@@ -63,6 +63,21 @@ def train_function(train_step: Callable, strategy: tf.distribute.Strategy,
     return steps
 
 
+def assign(pairs: list) -> None:
+    """Gives variables new values, within a step of one replica or of several.
+
+    Args:
+        pairs: (Keras's variable, value), equal on all replicas.
+    """
+    def update(strategy, values):
+        for (variable, _), value in zip(pairs, values):
+            strategy.extended.update(
+                variable.value, lambda kept, new: kept.assign(new),
+                args=(value,), group=False)
+    tf.distribute.get_replica_context().merge_call(
+        update, args=([value for _, value in pairs],))
+
+
 def broadcast(variables: list, strategy: tf.distribute.Strategy) -> None:
     """Gives every worker the values that the first one has.
 

@@ -2,15 +2,16 @@
 
 from lebm_tf.objectives.annealing import Annealed
 from lebm_tf.objectives.contrastive import (
-    energy_contrast, energy_magnitude, prior_contrast)
+    EnergyContrast, energy_contrast, energy_magnitude, prior_contrast)
 from lebm_tf.objectives.forecasting import (
     consistency_error, future_error, plan_error, with_forecast)
-from lebm_tf.objectives.objective import Draws, Objective, Term
+from lebm_tf.objectives.objective import Objective, Term
 from lebm_tf.objectives.reconstruction import (
     dropped_negative_log_likelihood, negative_log_likelihood,
     negative_log_prior, squared_error)
 from lebm_tf.objectives.regularization import (
     gradient_penalty, latent_penalty, weight_penalty)
+from lebm_tf.objectives.roles import OnRoles
 from lebm_tf.objectives.symbols import (
     LabelledBound, SymbolCrossEntropy, UnlabelledBound, drawn_code,
     encoded_draw, encoded_mean, symbol_information)
@@ -20,11 +21,11 @@ from lebm_tf.objectives.variational import (
     FreeBits, FreeNats, MaskedKL, SecondBound, encoded_energy, gaussian_kl,
     kl_to_prior, summed_gaussian_kl)
 
-__all__ = ["Annealed", "Draws", "FreeBits", "FreeNats", "LabelledBound",
-           "MaskedKL", "Objective", "SecondBound", "SymbolCrossEntropy", "Term",
-           "UnlabelledBound", "attribute_negative_log_likelihood",
-           "consistency_error", "drawn_code",
-           "dropped_negative_log_likelihood", "encoded_draw",
+__all__ = ["Annealed", "EnergyContrast", "FreeBits", "FreeNats",
+           "LabelledBound", "MaskedKL", "Objective", "OnRoles", "SecondBound",
+           "SymbolCrossEntropy", "Term", "UnlabelledBound",
+           "attribute_negative_log_likelihood", "consistency_error",
+           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
            "encoded_energy", "encoded_mean", "encoder_teaching",
            "energy_contrast", "energy_magnitude", "future_error",
            "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",

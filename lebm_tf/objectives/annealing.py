@@ -5,7 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from lebm_tf.objectives.objective import Draws, Term
+from lebm_tf.objectives.objective import Term
+from lebm_tf.samplers.draws import Draws
 
 
 @dataclasses.dataclass(frozen=True)

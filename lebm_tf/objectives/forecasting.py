@@ -8,30 +8,30 @@ from typing import Any
 
 import tensorflow as tf
 
-from lebm_tf.objectives.objective import Draws
+from lebm_tf.samplers.draws import Draws
 
 
 def with_forecast(model: Any, draws: Draws) -> Draws:
     """The draws with what the positive states stand for, as "forecast"."""
     forecast = model.likelihood.generator.forecast(
-        draws.positive_position, draws.batch["condition"])
-    return draws._replace(batch={**draws.batch, "forecast": forecast})
+        draws.positive.position, draws.batch["condition"])
+    return draws._replace(shared={**draws.shared, "forecast": forecast})
 
 
 def plan_error(model: Any, draws: Draws) -> tf.Tensor:
     """Mean squared distance of the plan from the true one."""
     truth = model.likelihood.generator.plan_of(draws.batch["x"])
-    return _error(draws, truth, draws.batch["forecast"].plan)
+    return _error(draws, truth, draws.shared["forecast"].plan)
 
 
 def future_error(model: Any, draws: Draws) -> tf.Tensor:
     """Mean squared distance of the predicted future from the true one."""
-    return _error(draws, draws.batch["x"], draws.batch["forecast"].future)
+    return _error(draws, draws.batch["x"], draws.shared["forecast"].future)
 
 
 def consistency_error(model: Any, draws: Draws) -> tf.Tensor:
     """Mean squared distance of the plan from the future predicted along it."""
-    plan, future = draws.batch["forecast"]
+    plan, future = draws.shared["forecast"]
     return _error(draws, plan, model.likelihood.generator.plan_of(future))
 
 

@@ -1,54 +1,11 @@
 """Who learns from what."""
 
 import dataclasses
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Callable, Mapping
 
 import tensorflow as tf
 
-from lebm_tf.mcmc import rng
-from lebm_tf.mcmc.kernel import Position
-from lebm_tf.samplers.short_run import Draw
-
-
-class Draws(NamedTuple):
-    """All that one training step looks at.
-
-    Attributes:
-        batch: The data: "x", and "index", "y", "condition" where they exist;
-            and "mask", float [rows], 1 for rows that count and 0 for those
-            that only fill a batch up.
-        positive: States that fit the data, or None.
-        negative: States of the model, or None.
-        seed: Of the step, int32 [2], for terms that draw something more; each
-            takes an own stream of it.
-    """
-    batch: Mapping[str, Any]
-    positive: Draw | None
-    negative: Draw | None
-    seed: rng.Seed | None = None
-
-    @property
-    def positive_position(self) -> Position:
-        return self.positive.position
-
-    @property
-    def negative_position(self) -> Position:
-        return self.negative.position
-
-    def mean(self, values: tf.Tensor) -> tf.Tensor:
-        """The mean over the rows that count, [...] of [rows, ...]."""
-        mask = self.batch.get("mask")
-        if mask is None:
-            return tf.reduce_mean(values, 0)
-        return self.sum(values) / tf.cast(tf.reduce_sum(mask), values.dtype)
-
-    def sum(self, values: tf.Tensor) -> tf.Tensor:
-        """The sum over the rows that count, [...] of [rows, ...]."""
-        mask = self.batch.get("mask")
-        if mask is None:
-            return tf.reduce_sum(values, 0)
-        return tf.tensordot(tf.cast(mask, values.dtype), values, 1)
-
+from lebm_tf.samplers.draws import Draws
 
 Term = Callable[[Any, Draws], tf.Tensor]  # (model, draws) -> scalar.
 

@@ -4,9 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from lebm_tf.densities.conditions import given
 from lebm_tf.mcmc import rng
-from lebm_tf.objectives.objective import Draws
+from lebm_tf.samplers.draws import Draws
 
 
 def squared_error(model: Any, draws: Draws) -> tf.Tensor:
@@ -16,15 +15,15 @@ def squared_error(model: Any, draws: Draws) -> tf.Tensor:
     the missing factor immaterial up to its epsilon.
     """
     return draws.mean(model.likelihood.squared_error(
-        draws.batch["x"], draws.positive_position,
-        **given(model.likelihood, draws.batch.get("condition"))))
+        draws.batch["x"], draws.positive.position,
+        condition=draws.batch.get("condition")))
 
 
 def negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
     """mean over the batch of -log p(x | z+), normalized, in nats."""
     return -draws.mean(model.likelihood.log_prob(
-        draws.batch["x"], draws.positive_position,
-        **given(model.likelihood, draws.batch.get("condition"))))
+        draws.batch["x"], draws.positive.position,
+        condition=draws.batch.get("condition")))
 
 
 def dropped_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
@@ -33,9 +32,9 @@ def dropped_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
     Chains climb the likelihood without dropout.
     """
     return -draws.mean(model.likelihood.log_prob(
-        draws.batch["x"], draws.positive_position,
+        draws.batch["x"], draws.positive.position,
         seed=rng.stream(draws.seed, "dropout"),
-        **given(model.likelihood, draws.batch.get("condition"))))
+        condition=draws.batch.get("condition")))
 
 
 def negative_log_prior(model: Any, draws: Draws) -> tf.Tensor:
@@ -44,4 +43,4 @@ def negative_log_prior(model: Any, draws: Draws) -> tf.Tensor:
     The layers of a generator with several learn from it as the last does from
     the data: each is fitted to the positive state of the one below it.
     """
-    return -draws.mean(model.prior.log_prob(draws.positive_position))
+    return -draws.mean(model.prior.log_prob(draws.positive.position))

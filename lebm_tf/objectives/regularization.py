@@ -5,12 +5,12 @@ from typing import Any
 import tensorflow as tf
 
 from lebm_tf.mcmc import rng
-from lebm_tf.objectives.objective import Draws
+from lebm_tf.samplers.draws import Draws
 
 
 def latent_penalty(model: Any, draws: Draws) -> tf.Tensor:
     """mean over the batch of |z+|^2 / 2: codes stay near the origin."""
-    z = draws.positive_position
+    z = draws.positive.position
     return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(z), axis=-1))
 
 
@@ -32,7 +32,7 @@ def gradient_penalty(model: Any, draws: Draws) -> tf.Tensor:
     |J^T e|^2 with one e ~ N(0, I) an example, whose mean over e it is: the
     whole Jacobian would cost a pass for every latent.
     """
-    z = draws.positive_position
+    z = draws.positive.position
     with tf.GradientTape() as tape:
         tape.watch(z)
         mean = model.likelihood.mean(z)

@@ -6,7 +6,7 @@ from typing import Any, Callable
 import tensorflow as tf
 
 from lebm_tf.mcmc import replicas, rng
-from lebm_tf.objectives.objective import Draws
+from lebm_tf.samplers.draws import Draws
 
 _SMALLEST = 1e-15  # In the logarithm of a mean probability, as published.
 
@@ -35,7 +35,8 @@ def encoded_mean(model: Any, draws: Draws) -> tf.Tensor:
     Pang and Wu 2021, arXiv:2108.11556.
     """
     return model.encoder.parameters(
-        draws.batch["labelled_x"], rng.stream(draws.seed, "labelled"))[0]
+        draws.batch["labelled_x"],
+        seed=rng.stream(draws.seed, "labelled"))[0]
 
 
 def drawn_code(model: Any, draws: Draws) -> tf.Tensor:
@@ -44,7 +45,7 @@ def drawn_code(model: Any, draws: Draws) -> tf.Tensor:
     With `energy_contrast` this is the gradient of log p(x, y), since
     F_y(z) = log sum_y exp F_y(z) + log p(y | z).
     """
-    return draws.batch["labelled_z"]
+    return draws.states["labelled"].position
 
 
 def encoded_draw(model: Any, draws: Draws) -> tf.Tensor:
@@ -81,7 +82,7 @@ class UnlabelledBound:
 
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
         return -tf.reduce_mean(self.density.unlabelled_bound(
-            tf.stop_gradient(draws.positive_position),
+            tf.stop_gradient(draws.positive.position),
             rng.stream(draws.seed, "second")))
 
 
@@ -91,7 +92,7 @@ def symbol_information(model: Any, draws: Draws) -> tf.Tensor:
     H(mean of p(y | z)) - mean of H(p(y | z)) over the batch, of all replicas
     together; Pang and Wu 2021, arXiv:2108.11556.
     """
-    logs = model.prior.symbol_log_probs(draws.positive_position)
+    logs = model.prior.symbol_log_probs(draws.positive.position)
     # Of one replica, so that averages over replicas give the whole.
     inner = tf.reduce_mean(tf.reduce_sum(tf.exp(logs) * logs, axis=-1))
     mean, = replicas.total([

@@ -4,14 +4,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from lebm_tf.densities.conditions import given
-from lebm_tf.objectives.objective import Draws
+from lebm_tf.samplers.draws import Draws
 
 
 def attribute_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
     """mean of -log p(y | z+), in nats; y is batch["attribute"]."""
     return -tf.reduce_mean(model.attribute.log_prob(
-        draws.batch["attribute"], draws.positive_position))
+        draws.batch["attribute"], draws.positive.position))
 
 
 def encoder_teaching(model: Any, draws: Draws) -> tf.Tensor:
@@ -19,7 +18,7 @@ def encoder_teaching(model: Any, draws: Draws) -> tf.Tensor:
 
     Minimizes KL(chain || q); the refined states are constants.
     """
-    z = tf.nest.map_structure(tf.stop_gradient, draws.positive_position)
+    z = tf.nest.map_structure(tf.stop_gradient, draws.positive.position)
     return -draws.mean(model.encoder.log_prob(
         z, draws.batch["x"],
-        **given(model.encoder, draws.batch.get("condition"))))
+        condition=draws.batch.get("condition")))

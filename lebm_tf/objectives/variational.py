@@ -8,7 +8,7 @@ import tensorflow as tf
 from lebm_tf.densities.gaussian import kl_to_standard_normal, log_normal
 from lebm_tf.densities.targets import prior_target
 from lebm_tf.mcmc import rng
-from lebm_tf.objectives.objective import Draws
+from lebm_tf.samplers.draws import Draws
 
 
 def gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
@@ -77,7 +77,7 @@ def encoded_energy(model: Any, draws: Draws) -> tf.Tensor:
     arXiv:2108.11556.
     """
     return draws.mean(model.prior.energy(
-        draws.positive_position, draws.batch.get("condition")))
+        draws.positive.position, condition=draws.condition("positive")))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,10 +101,10 @@ class FreeNats:
 
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
         cost = gaussian_kl(model, draws)
-        if self.with_energy and hasattr(model.prior, "energy"):
+        if self.with_energy and model.prior.has_energy:
             cost += encoded_energy(model, draws) - tf.reduce_mean(
-                model.prior.energy(draws.negative_position,
-                                   draws.batch.get("condition")))
+                model.prior.energy(draws.negative.position,
+                                   condition=draws.condition("negative")))
         return tf.maximum(cost, self.level)
 
 
@@ -115,8 +115,8 @@ def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:
     reparameterized draw an example; exact up to log Z, which does not depend
     on the encoder.
     """
-    z = draws.positive_position
-    log_prior = prior_target(model.prior, draws.batch.get("condition"))
+    z = draws.positive.position
+    log_prior = prior_target(model.prior, draws.condition("positive"))
     return draws.mean(
         log_normal(z, *draws.positive.encoded) - log_prior(z))
 
@@ -134,6 +134,6 @@ class SecondBound:
     density: Any
 
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
-        z = tf.stop_gradient(draws.positive_position)
+        z = tf.stop_gradient(draws.positive.position)
         seed = rng.stream(draws.seed, "second")
         return -tf.reduce_mean(self.density.evidence_bound(z, seed))

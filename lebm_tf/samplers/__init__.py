@@ -1,10 +1,15 @@
 """How states are drawn: where chains start, and for how long they run."""
 
 from lebm_tf.samplers.chain_bank import ChainBank
+from lebm_tf.samplers.draws import Draw, Draws
+from lebm_tf.samplers.encoded import Encoded
+from lebm_tf.samplers.from_data import FromData
 from lebm_tf.samplers.initializer import (
-    FromBase, FromBatch, FromEncoder, Initializer)
-from lebm_tf.samplers.short_run import Draw, Encoded, ShortRun
+    FromBase, FromBatch, FromEncoder, FromRole, Initializer)
+from lebm_tf.samplers.ladder import Ladder
+from lebm_tf.samplers.sampler import Sampler
+from lebm_tf.samplers.short_run import ShortRun
 
-__all__ = ["ChainBank", "Draw", "Encoded", "FromBase", "FromBatch",
-           "FromEncoder",
-           "Initializer", "ShortRun"]
+__all__ = ["ChainBank", "Draw", "Draws", "Encoded", "FromBase", "FromBatch",
+           "FromData", "FromEncoder", "FromRole", "Initializer", "Ladder",
+           "Sampler", "ShortRun"]

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from lebm_tf.mcmc import replicas, rng
+from lebm_tf.samplers.draws import Draws
 
 
 class ChainBank(keras.layers.Layer):
@@ -49,18 +50,18 @@ class ChainBank(keras.layers.Layer):
         self.structure = tf.nest.map_structure(lambda _: 0, first)
         self.built = True
 
-    def rows(self, num_chains, batch, seed: rng.Seed) -> tf.Tensor:
+    def rows(self, num_chains, draws: Draws, seed: rng.Seed) -> tf.Tensor:
         """Which chains of the bank a batch uses, int64 [num_chains]."""
         if self.by_example:
-            return batch["index"]
+            return draws.batch["index"]
         if isinstance(num_chains, int) and num_chains > self.size:
             raise ValueError(f"the bank must hold at least the {num_chains} "
                              f"chains of a batch, got size {self.size}.")
         return rng.permutation(rng.row_index(num_chains),
                                rng.stream(seed, "rows"), self.size)
 
-    def start(self, num_chains, batch, seed):
-        rows = self.rows(num_chains, batch, seed)
+    def start(self, num_chains, draws, seed):
+        rows = self.rows(num_chains, draws, seed)
         kept = [tf.gather(v.value, rows) for v in self.positions]
         if self.restart_prob > 0:
             fresh = tf.nest.flatten(
@@ -72,11 +73,11 @@ class ChainBank(keras.layers.Layer):
                 for old, new in zip(kept, fresh)]
         return tf.nest.pack_sequence_as(self.structure, kept)
 
-    def update(self, batch, position, seed):
+    def update(self, draws, position, seed):
         leaves = tf.nest.flatten(position)
         # Every replica keeps the whole bank, so all take note of all chains.
         rows = replicas.gather(
-            self.rows(tf.shape(leaves[0])[0], batch, seed))
+            self.rows(tf.shape(leaves[0])[0], draws, seed))
         for variable, leaf in zip(self.positions, leaves):
             variable.value.scatter_update(
                 tf.IndexedSlices(replicas.gather(leaf), rows))

@@ -4,8 +4,10 @@ import os
 
 import tensorflow as tf
 
+from lebm_tf.densities.targets import Target
 from lebm_tf.mcmc import chain, replicas, rng
-from lebm_tf.mcmc.kernel import Kernel, LogProbFn, Position, State, num_chains
+from lebm_tf.mcmc.kernel import (
+    Kernel, LogProbFn, Position, State, StepSize, num_chains)
 
 SETTINGS = ("auto", "on", "off")
 # Fewer moves do not earn back the seconds that compiling takes.
@@ -55,7 +57,8 @@ def wanted(setting: str, target: LogProbFn, start: Position, num_steps: int
 
 
 def run_chain(kernel: Kernel, target: LogProbFn, position: Position,
-              num_steps: int | tf.Tensor, seed: rng.Seed) -> State:
+              num_steps: int | tf.Tensor, seed: rng.Seed,
+              step_size: StepSize | None = None) -> State:
     """`mcmc.run_chain`, compiled by XLA, with numbers of `rng.counted_rows`.
 
     On a CPU XLA leaves most of a small network to one core. So chains that
@@ -64,27 +67,33 @@ def run_chain(kernel: Kernel, target: LogProbFn, position: Position,
 
     Args:
         kernel: What moves the chains.
-        target: Position -> [chains]; only a `densities.targets.Target`, whose
-            rows can be split, runs on more than one core.
+        target: Position -> [chains]; only a `densities.Target`, whose rows
+            can be split, runs on more than one core.
         position: Where chains start, nest of [chains, ...].
         num_steps: Of all chains, or int32 [chains].
         seed: int32 [2].
+        step_size: In place of the kernel's own.
     """
     count = num_chains(position)
     own = tf.is_tensor(num_steps) and num_steps.shape.rank == 1
-    rows = (position, getattr(target, "rows", ()), num_steps if own else ())
+    own_sizes = any(tf.is_tensor(leaf) and leaf.shape.rank == 1
+                    for leaf in tf.nest.flatten(step_size))
+    can_split = isinstance(target, Target) and target.is_rowwise
+    rows = (position, target.rows if can_split else (),
+            num_steps if own else (), step_size if own_sizes else ())
 
     @tf.function(jit_compile=True, autograph=False)
     def run(first, seed, rows):
-        position, of_target, steps = rows
-        log_prob_fn = target if not hasattr(target, "rows") else (
+        position, of_target, steps, sizes = rows
+        log_prob_fn = target if not can_split else (
             lambda z: target.log_prob(z, of_target))
         with rng.counted_rows(first):
-            return chain.run_chain(kernel, log_prob_fn, position, steps if own
-                                   else num_steps, seed)
+            return chain.run_chain(
+                kernel, log_prob_fn, position, steps if own else num_steps,
+                seed, step_size=sizes if own_sizes else step_size)
 
     parts = num_parts(count) if (
-        kernel.is_rowwise and hasattr(target, "rows")) else 1
+        kernel.is_rowwise and can_split) else 1
     first = rng.row_index(count)[0] if replicas.count() > 1 else 0
     states = [run(first + i * count // parts, seed, part)
               for i, part in enumerate(_split(rows, parts))]

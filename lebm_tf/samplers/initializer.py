@@ -2,22 +2,23 @@
 in nothing else."""
 
 import dataclasses
-from typing import Any, Mapping, Protocol
+from typing import Any, Protocol
 
-from lebm_tf.densities.conditions import given
+import tensorflow as tf
+
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
+from lebm_tf.samplers.draws import Draws
 
 
 class Initializer(Protocol):
-    """(number of chains, batch, seed) -> starting position."""
+    """(number of chains, draws, seed) -> starting position."""
 
-    def start(self, num_chains, batch: Mapping[str, Any], seed: rng.Seed
-              ) -> Position:
+    def start(self, num_chains, draws: Draws, seed: rng.Seed) -> Position:
         """Positions [num_chains, ...] to start from."""
 
-    def update(self, batch: Mapping[str, Any], position: Position,
-               seed: rng.Seed) -> None:
+    def update(self, draws: Draws, position: Position, seed: rng.Seed
+               ) -> None:
         """Takes note of where the chains ended; `seed` is that of `start`."""
 
 
@@ -30,10 +31,10 @@ class FromBase:
     """
     base: Any
 
-    def start(self, num_chains, batch, seed):
+    def start(self, num_chains, draws, seed):
         return self.base.sample(num_chains, seed)
 
-    def update(self, batch, position, seed):
+    def update(self, draws, position, seed):
         pass
 
 
@@ -41,10 +42,10 @@ class FromBase:
 class FromBatch:
     """Goes on from the positions that a batch holds as "start"."""
 
-    def start(self, num_chains, batch, seed):
-        return batch["start"]
+    def start(self, num_chains, draws, seed):
+        return draws.batch["start"]
 
-    def update(self, batch, position, seed):
+    def update(self, draws, position, seed):
         pass
 
 
@@ -53,13 +54,36 @@ class FromEncoder:
     """Draws from q(z | x), so that a few steps suffice: the warm start.
 
     Attributes:
-        encoder: Density with `sample(x, seed)`.
+        encoder: Density with `sample(x, seed, condition=None)`.
     """
     encoder: Any
 
-    def start(self, num_chains, batch, seed):
+    def start(self, num_chains, draws, seed):
         return self.encoder.sample(
-            batch["x"], seed, **given(self.encoder, batch.get("condition")))
+            draws.batch["x"], seed, condition=draws.batch.get("condition"))
 
-    def update(self, batch, position, seed):
+    def update(self, draws, position, seed):
+        pass
+
+
+@dataclasses.dataclass(frozen=True)
+class FromRole:
+    """Goes on where another role of the same step ended, or where it began:
+    the refinement of a learned start, a chain beside its data.
+
+    No gradient comes back through it.
+
+    Attributes:
+        role: Drawn before.
+        at_start: Whether to take its start.
+    """
+    role: str
+    at_start: bool = False
+
+    def start(self, num_chains, draws, seed):
+        draw = draws.states[self.role]
+        return tf.nest.map_structure(
+            tf.stop_gradient, draw.start if self.at_start else draw.position)
+
+    def update(self, draws, position, seed):
         pass

@@ -1,40 +1,22 @@
-"""Samplers: how a state is drawn."""
+"""Chains of a fixed length."""
 
 import dataclasses
-from typing import Any, Mapping, NamedTuple
+from typing import Callable
 
 import tensorflow as tf
 
-from lebm_tf.densities.conditions import given
-from lebm_tf.mcmc import rng
-from lebm_tf.mcmc.chain import run_chain
-from lebm_tf.mcmc.kernel import (
-    Kernel, LogProbFn, Position, State, initial_state)
+from lebm_tf.mcmc import Mala, rng
+from lebm_tf.mcmc.chain import run_chain, trace_chain
+from lebm_tf.mcmc.kernel import Kernel, StepSize
 from lebm_tf.samplers import compilation
-from lebm_tf.samplers.initializer import Initializer
-
-
-class Draw(NamedTuple):
-    """States and where they came from.
-
-    Attributes:
-        start: Positions before the first move, nest of [chains, ...].
-        state: The state after the last move.
-        encoded: What an encoder said of q(z | x), (mean, log_scale), where
-            the draw is one of its; kept so that a KL term need not ask again.
-    """
-    start: Position
-    state: State
-    encoded: tuple = ()
-
-    @property
-    def position(self) -> Position:
-        """Positions after the last move, nest of [chains, ...]."""
-        return self.state.position
+from lebm_tf.samplers.alone import run_chains_alone
+from lebm_tf.samplers.draws import Draw, Draws
+from lebm_tf.samplers.initializer import FromBatch, Initializer
+from lebm_tf.samplers.sampler import Sampler
 
 
 @dataclasses.dataclass(frozen=True)
-class ShortRun:
+class ShortRun(Sampler):
     """A fixed number of moves from an initializer: p_K, not p.
 
     Nijkamp et al. 2019, arXiv:1904.09770. What is learned with a short run
@@ -47,6 +29,8 @@ class ShortRun:
         jit_compile: Whether XLA compiles the chains: on, off or auto, as in
             `compilation`, also in how they are split. Other noise for the
             same seed.
+        step_size: (draws) -> step size of these chains, [chains] say, where
+            that of the kernel is not theirs.
 
     Raises:
         ValueError: If `num_steps` is negative, or `jit_compile` unknown.
@@ -55,73 +39,56 @@ class ShortRun:
     kernel: Kernel
     num_steps: int
     jit_compile: str = "off"
-    is_reparameterized = False
+    step_size: Callable[[Draws], StepSize] | None = None
+    has_own_steps = True
 
     def __post_init__(self):
         if self.num_steps < 0:
             raise ValueError(f"num_steps must be >= 0, got {self.num_steps}.")
         compilation.setting(self.jit_compile)
 
-    def draw(self, target: LogProbFn, num_chains, batch: Mapping[str, Any],
-             seed: rng.Seed, num_steps: tf.Tensor | None = None) -> Draw:
-        """Starts the chains and runs them.
+    def start(self, num_chains, draws, seed):
+        return self.initializer.start(num_chains, draws, seed)
 
-        Args:
-            target: Position -> [chains].
-            num_chains: How many, int or int32 [].
-            batch: What initializers may look at: "x", "index", ...
-            seed: int32 [2]; or [num_chains, 2], and then chain i depends on
-                its own seed alone. That takes a kernel whose noise can be
-                given, and num_steps times the memory of a position.
-            num_steps: int32 [num_chains], moves of each chain if not as
-                the sampler has them.
-        """
-        longest = self.num_steps if num_steps is None else tf.reduce_max(
-            num_steps)
+    def draw(self, target, num_chains, draws, seed, num_steps=None):
+        """As `Sampler.draw`. A seed a row takes num_steps times the memory of
+        a position, or, with a kernel whose noise can't be given, runs every
+        chain alone."""
         first, moves = rng.stream(seed, "start"), rng.stream(seed, "chain")
-        start = self.initializer.start(num_chains, batch, first)
-        noise = None
-        if seed.shape.rank == 2:
-            noise = rng.normal_steps(start, moves, longest)
-
-        steps = longest if num_steps is None else num_steps
-        if noise is None and compilation.wanted(
-                compilation.setting(self.jit_compile), target, start,
-                self.num_steps):
-            state = compilation.run_chain(
-                self.kernel, target, start, steps, moves)
+        start = self.start(num_chains, draws, first)
+        steps = self.num_steps if num_steps is None else num_steps
+        step_size = None if self.step_size is None else self.step_size(draws)
+        run = compilation.run_chain if seed.shape.rank == 1 and (
+            compilation.wanted(compilation.setting(self.jit_compile), target,
+                               start, self.num_steps)) else run_chain
+        if seed.shape.rank == 1:
+            state = run(self.kernel, target, start, steps, moves,
+                        step_size=step_size)
+        elif self.kernel.takes_noise:
+            noise = rng.normal_steps(start, moves, self.num_steps if (
+                num_steps is None) else tf.reduce_max(num_steps))
+            state = run_chain(self.kernel, target, start, steps, moves, noise,
+                              step_size)
         else:
-            state = run_chain(self.kernel, target, start, steps, moves, noise)
-        self.initializer.update(batch, state.position, first)
+            state = run_chains_alone(self.kernel, target, start, steps, moves,
+                                     step_size)
+        self.initializer.update(draws, state.position, first)
         return Draw(start, state)
 
+    def trace(self, target, start, seed, trace_fn, *, num_steps=None,
+              every=1):
+        return trace_chain(
+            self.kernel, target, start, self.num_steps if num_steps is None
+            else num_steps, seed, lambda state: trace_fn(state, target),
+            every)[1]
 
-@dataclasses.dataclass(frozen=True)
-class Encoded:
-    """One reparameterized draw of an encoder: no chain at all.
+    def with_steps(self, num_steps):
+        return dataclasses.replace(self, num_steps=num_steps)
 
-    The draw carries gradients to the encoder, so `EnergyModel` makes it
-    inside the tape, after the chains.
+    def continued(self):
+        return dataclasses.replace(self, initializer=FromBatch())
 
-    Attributes:
-        encoder: Density with `parameters(x)` and `sample_from`, such as
-            `densities.ConditionalGaussian`.
-        has_dropout: Whether its network leaves out a part of its values, as
-            in training.
-    """
-    encoder: Any
-    has_dropout: bool = False
-    is_reparameterized = True
-
-    def draw(self, target: LogProbFn, num_chains, batch: Mapping[str, Any],
-             seed: rng.Seed) -> Draw:
-        """Encodes batch["x"]; the target is not looked at."""
-        dropped = {"seed": rng.stream(seed, "dropout")} if (
-            self.has_dropout) else {}
-        encoded = self.encoder.parameters(batch["x"], **dropped, **given(
-            self.encoder, batch.get("condition")))
-        position = self.encoder.sample_from(
-            *encoded, rng.stream(seed, "start"))
-        constant = tf.nest.map_structure(tf.stop_gradient, position)
-        state = initial_state(constant)._replace(position=position)
-        return Draw(constant, state, encoded)
+    def calibrated(self, num_adaptation_steps):
+        """Metropolis-adjusted Langevin moves of the same step size."""
+        return dataclasses.replace(self, kernel=Mala(
+            self.kernel.step_size, num_adaptation_steps=num_adaptation_steps))

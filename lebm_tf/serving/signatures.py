@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from lebm_tf.densities import UnigramLikelihood
 from lebm_tf.errors import InputError
-from lebm_tf.mcmc import Langevin, rng
+from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel, answers
+from lebm_tf.models.roles import ANSWERS
 from lebm_tf.serving import blocks, pictures, symbols
 from lebm_tf.serving.config import ServingConfig
 from lebm_tf.serving.rows import STATUS, Field, by_row
@@ -83,32 +84,34 @@ class Servable:
 
     def __init__(self, model: EnergyModel, shape: tuple[int, ...],
                  config: ServingConfig = ServingConfig()):
-        if self.needs_mean and not hasattr(model.likelihood, "mean"):
+        if self.needs_mean and model.likelihood is not None and (
+                not model.likelihood.has_mean):
             raise InputError(
                 "this export needs a likelihood with a mean, as of pictures, "
                 "or the vocabulary of sequences, got one of tokens without.")
-        for sampler in (model.generation, model.inference):
-            kernel = getattr(sampler, "kernel", None)
-            if kernel is not None and not isinstance(kernel, Langevin):
-                raise InputError(
-                    "export needs chains of the kernel langevin, got "
-                    f"{type(kernel).__name__.lower()}.")
+        for role in set(ANSWERS) & set(model.roles):
+            sampler = model.roles[role].sampler
+            if sampler.row_seeds_need():
+                raise InputError(f"export needs {sampler.row_seeds_need()}.")
         self._model, self.config, self.shape = model, config, tuple(shape)
         # A variable, so that the graphs that `blocks.choose` tries are those
         # that are saved.
         self.blocks = tf.Variable(
             sorted(config.row_blocks) or blocks.UNCHECKED, trainable=False,
             dtype=tf.int64, shape=[None], name="blocks")
-        start = model.generation.initializer.start(1, {}, rng.make_seed(0))
-        self.structure = tf.nest.map_structure(lambda _: 0, start)
-        leaves = tf.nest.flatten(start)
-        names = ["z"] if len(leaves) == 1 else [
-            f"z{i + 1}" for i in range(len(leaves))]
+        latents = model.generation.latents()
+        self.structure = tf.nest.map_structure(lambda _: 0, latents)
+        leaves = tf.nest.flatten(latents)
+        # Without a likelihood what is drawn is an observation.
+        stem = "z" if model.likelihood is not None else "x"
+        names = [stem] if len(leaves) == 1 else [
+            f"{stem}{i + 1}" for i in range(len(leaves))]
         self.latents = {name: Field(
             leaf.dtype, tuple(leaf.shape[1:]), "Latent variables.")
             for name, leaf in zip(names, leaves)}
         self.scores = {name: field for name, field in SCORES.items() if (
-            name != "squared_error" or model.likelihood.has_distance)}
+            name != "squared_error" or model.likelihood is None
+            or model.likelihood.has_distance)}
         self.signatures = self._signatures()
 
     def save(self, path: str) -> None:
@@ -135,8 +138,13 @@ class Servable:
         (meaning, inputs, outputs, what computes) of all signatures."""
         seed, x, z = {"seed": SEED}, {"x": self._x(True)}, self.latents
         draw = {**seed, **self._exposed(self._model.generation, True)}
-        steps = self._exposed(self._model.inference, False)
         mean, energy = {"x": self._x(False)}, {"energy": ENERGY}
+        if self._model.likelihood is None:
+            return draw, {}, {
+                "sample": ("Draws of the model.", draw, {**z, **energy},
+                           self.sample),
+                "energy": ("E(x).", z, energy, self._energy)}
+        steps = self._exposed(self._model.inference, False)
         points = self.config.num_points
         made = {
             "sample": ("Draws of the learned prior, and g of them.",
@@ -193,8 +201,8 @@ class Servable:
     def _exposed(self, sampler, is_prior):
         """What a request chooses of a sampler's chain, or of tokens."""
         config, fields = self.config, {}
-        if not (getattr(sampler, "is_reparameterized", False) or (
-                is_prior and not hasattr(self._model.prior, "energy"))):
+        if sampler.climbs and sampler.has_own_steps and (
+                not is_prior or self._model.has_energy):
             fields["num_steps"] = Field(
                 tf.int32, (), f"Moves of the chain; {sampler.num_steps} as "
                 "trained.", 0, config.max_steps,
@@ -227,7 +235,8 @@ class Servable:
             temperature=config.temperature if temperature is None
             else temperature, token_temperature=token_temperature,
             condition=condition)
-        return {"x": drawn.x, **self._named(drawn.z), "energy": drawn.energy}
+        return {**self._named(drawn.z), "energy": drawn.energy, **(
+            {} if self._model.likelihood is None else {"x": drawn.x})}
 
     def _sample_png(self, **inputs):
         drawn = self.sample(**inputs)
@@ -278,7 +287,7 @@ def answering_layers(model: EnergyModel) -> list:
     """The layers that answer, without optimizers and banks."""
     layers = [layer for part in model.parts.values() for layer in part]
     layers += [*model.fitted, model.prior, model.likelihood, model.encoder,
-               model.context]
+               model.context, *(role.prior for role in model.roles.values())]
     return [layer for layer in layers if layer is not None]
 
 

@@ -18,7 +18,7 @@ def signatures(model, seed: dict, x: dict, sampled: dict,
         sampled: Outputs of its draws.
         sample: `Servable.sample`.
     """
-    if not hasattr(model.prior, "num_symbols"):
+    if not model.prior.num_symbols:
         return {}
     num_symbols = model.prior.num_symbols
     label = {"label": Field(

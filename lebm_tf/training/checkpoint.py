@@ -158,6 +158,8 @@ def items(model: EnergyModel) -> dict:
         found[f"bank_{i}"] = bank.variables
     for i, density in enumerate(model.fitted):
         found[f"fitted_{i}"] = density.variables
+    for name, copy in model.copies.items():
+        found[f"copy_{name}"] = copy.layer.variables
     return found
 
 

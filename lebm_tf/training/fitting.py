@@ -137,7 +137,7 @@ def _limit(run) -> int:
 
 def _fit(model, data, run, folder, validation, verbose):
     averaging.remove(model)
-    if hasattr(model.likelihood, "adapt"):
+    if model.likelihood is not None:
         model.likelihood.adapt(data)
     with cluster.watched(model.distribute_strategy):
         checkpoints = _train(model, data, run, folder, validation, verbose)

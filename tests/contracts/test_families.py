@@ -19,11 +19,16 @@ from lebm_tf.families import (
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig)
+from lebm_tf.mcmc import Mala, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.models.roles import ANSWERS
+from lebm_tf.samplers import Draws
 from lebm_tf.serving import ServingConfig, export_model
 from lebm_tf.training.checkpoint import items
 from tests import oracles
-from tests.families import encoded, two_layer
+from tests.families import (
+    encoded, noise_ladder, refined, three_layers, translation, transport,
+    two_layer)
 
 DATA = DataSpec((8, 8, 3), num_train=12)
 RANDOM = np.random.default_rng(0)
@@ -48,6 +53,8 @@ PATHS = [{"x": tf.constant(RANDOM.normal(size=[4, 3, 2]), tf.float32),
                     "group": tf.constant([2, 5, 2, last], tf.int64)},
           "mask": tf.constant([1.0, 1.0, 1.0, last >= 0]),
           "index": batch["index"]} for last, batch in zip((7, -1), BATCHES)]
+DOMAINS = [{"x": {"a": batch["x"], "b": tf.reverse(batch["x"], [1])},
+            "index": batch["index"]} for batch in BATCHES]
 SMALL = {"latent_dim": 3, "generator": GeneratorConfig(4, (4,)),
          "encoder": EncoderConfig((4,))}
 IMAGE = image.ImageConfig(
@@ -140,6 +147,11 @@ CASES = {
         kl_weight=0.5)),
     "two layers": (two_layer, two_layer.TwoLayerConfig()),
     "encoded": (encoded, encoded.EncodedConfig()),
+    "three layers": (three_layers, three_layers.ThreeLayersConfig()),
+    "noise ladder": (noise_ladder, noise_ladder.NoiseLadderConfig()),
+    "translation": (translation, translation.TranslationConfig()),
+    "refined": (refined, refined.RefinedConfig()),
+    "transport": (transport, transport.TransportConfig()),
 }
 # What the family learns from, where not pictures without labels.
 SPECS = {
@@ -168,9 +180,16 @@ def is_trajectory(name):
     return CASES[name][0] is trajectory
 
 
+def infers(name):
+    """Whether there is a z of every x."""
+    return CASES[name][0] not in (noise_ladder, translation)
+
+
 def batches_of(name):
     if is_trajectory(name):
         return PATHS
+    if name == "translation":
+        return DOMAINS
     spec = spec_of(name)
     batches = TOKENS if spec.num_tokens else (
         BATCHES if len(spec.shape) == 3 else COUNTS)
@@ -182,11 +201,14 @@ def batches_of(name):
 
 
 def x_of(name):
-    return np.concatenate([batch["x"] for batch in batches_of(name)])[:6]
+    batches = BATCHES if name == "translation" else batches_of(name)
+    return np.concatenate([batch["x"] for batch in batches])[:6]
 
 
 def conditions(model, num_rows):
     """What a conditional model must be told beside the rest."""
+    if "data_a" in model.roles:
+        return {"condition": x_of("image")[:num_rows]}
     if model.context is None:
         return {}
     given = tf.nest.map_structure(
@@ -313,14 +335,14 @@ def test_every_part_learns(name):
 @each_case
 def test_chains_report_how_they_fared(name):
     model, (logs, _), *_ = fitted(name)
-    for kind in ("positive", "negative"):
-        sampler = getattr(model, kind)
-        if sampler is None or sampler.is_reparameterized:
+    for kind, role in model.roles.items():
+        if kind in ANSWERS or not role.sampler.climbs or role.view:
             continue
         assert logs[f"{kind}/displacement"] > 0
         assert logs[f"{kind}/gradient_norm"] > 0
         assert 0 < logs[f"{kind}/accept_prob"] <= 1
-        assert (f"{kind}/energy" in logs) == hasattr(model.prior, "energy")
+        prior = role.prior or model.prior
+        assert (f"{kind}/energy" in logs) == prior.has_energy
 
 
 @each_case
@@ -369,9 +391,10 @@ def test_every_number_of_a_part_is_saved_without_its_optimizer(
              if not key.startswith("optimizer")}
     path = tf.train.Checkpoint(**parts).save(str(tmp_path / "model"))
     saved = [key for key, _ in tf.train.list_variables(path)
-             if key.startswith(("part", "bank"))]
+             if key.startswith(("part", "bank", "copy"))]
     layers = [*model.banks, *(layer for part in model.parts.values()
-                              for layer in part)]
+                              for layer in part),
+              *(copy.layer for copy in model.copies.values())]
     # What two layers share is saved once.
     assert len(saved) == len({id(variable) for layer in layers
                               for variable in layer.variables})
@@ -417,7 +440,8 @@ def test_answers_depend_on_the_seed_and_row_i_only_on_its_input(name):
     asks = (lambda n, seed: model.sample(n, seed, **conditions(model, n)),
             *(lambda n, seed, ask=ask: ask(
                 x[:n], seed, **conditions(model, n))
-              for ask in (model.infer, model.reconstruct, model.score)))
+              for ask in (model.infer, model.reconstruct, model.score)
+              if infers(name)))
     for ask in asks:
         longer = ask(6, 1)
         oracles.assert_nests_equal(ask(6, 1), longer)
@@ -425,7 +449,7 @@ def test_answers_depend_on_the_seed_and_row_i_only_on_its_input(name):
             oracles.assert_nests_equal(
                 ask(length, 1), tf.nest.map_structure(
                     lambda leaf: leaf[:length], longer))
-        if name.startswith("rae") and ask is not asks[0]:
+        if ask is not asks[0] and name.startswith(("rae", "transport")):
             continue  # An encoder without noise.
         other = tf.nest.flatten(ask(6, 2))
         assert any(np.any(a != b) for a, b in zip(
@@ -437,6 +461,10 @@ def test_what_is_inferred_has_a_row_for_each_observation(name):
     model = fitted(name)[0]
     x = x_of(name)
     condition = conditions(model, 6)
+    if not infers(name):
+        with pytest.raises(ValueError, match="inference needs a model with"):
+            model.infer(x, **condition)
+        return
     z = model.infer(x, **condition)
     tf.nest.assert_same_structure(
         z, model.sample(1, **conditions(model, 1)).z)
@@ -456,8 +484,8 @@ ALIKE = {"symbol, labels only", "image, persistent", "abp", "rae, gradient",
 
 @pytest.mark.parametrize("name", [
     pytest.param(name, marks=[pytest.mark.long] if name in ALIKE else [])
-    for name in sorted(CASES) if name != "image, exact"
-    and len(spec_of(name).shape) == 3])
+    for name in sorted(CASES) if len(spec_of(name).shape) == 3
+    and name != "translation"])  # Takes a picture as condition.
 def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
     """Reloaded without this library's code; every row with its own seed."""
     model = build(name)
@@ -466,6 +494,13 @@ def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
             check_rows=0, warmup=False))).signatures
     drawn = served["serving_default"](
         seed=tf.constant([5, 1, 9], tf.int64))
+    alone = served["sample"](seed=tf.constant([9], tf.int64))
+    for key in drawn:
+        np.testing.assert_array_equal(alone[key][0], drawn[key][2])
+    if not infers(name):
+        np.testing.assert_allclose(
+            drawn["energy"], model.energy(drawn["x"]), atol=1e-5)
+        return
     codes = {key: drawn[key] for key in drawn if key.startswith("z")}
     leaves = [codes[key] for key in sorted(codes)]
     z = tf.nest.pack_sequence_as(model.sample(1).z, leaves)
@@ -473,9 +508,6 @@ def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
     np.testing.assert_allclose(drawn["energy"], model.energy(z), atol=1e-5)
     np.testing.assert_allclose(
         served["decode"](**codes)["x"], drawn["x"], atol=1e-6)
-    alone = served["sample"](seed=tf.constant([9], tf.int64))
-    for key in drawn:
-        np.testing.assert_array_equal(alone[key][0], drawn[key][2])
     again = served["reconstruct"](
         x=x_of("image")[:2], seed=tf.constant([3, 4], tf.int64))["x"]
     assert again.shape == (2, 8, 8, 3)
@@ -492,6 +524,61 @@ def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
 
 
 def test_chains_that_cannot_be_seeded_by_row_are_refused(tmp_path):
-    with pytest.raises(InputError, match="kernel langevin, got mala"):
-        export_model(build("image, exact"), str(tmp_path), DATA.shape)
+    model = build("noise ladder")
+    role = model.roles["generation"]
+    model.roles["generation"] = dataclasses.replace(
+        role, sampler=dataclasses.replace(role.sampler, kernel=Mala(0.1)))
+    with pytest.raises(InputError, match="ladder of the kernel langevin, got "
+                                         "mala"):
+        export_model(model, str(tmp_path), DATA.shape)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_ladder_records_its_way_down():
+    model = build("noise ladder")
+    ladder = model.generation
+    start = ladder.start(3, Draws({}), rng.make_seed(1))
+    records = ladder.trace(
+        model.target("generation", {}), start, rng.make_seed(2),
+        lambda state, target: (state.position, target.condition))
+    assert records[0].shape == (ladder.num_steps + 1, 3, 8, 8, 3)
+    np.testing.assert_array_equal(records[0][0], start)
+    np.testing.assert_array_equal(
+        records[1][:, 0], [3, *np.repeat([3, 2, 1, 0], 3)])
+    drawn = ladder.draw(
+        model.target("generation", {}), 3, Draws({}), rng.make_seed(5))
+    again = ladder.trace(
+        model.target("generation", {}), drawn.start,
+        rng.stream(rng.make_seed(5), "chain"),
+        lambda state, target: state.position)
+    np.testing.assert_allclose(again[-1], drawn.position, rtol=1e-6)
+
+
+def test_a_copy_follows_and_updates_are_counted():
+    model = build("refined")
+    copied, followed = (
+        lambda: model.copies["target"].layer.variables[0].numpy(),
+        lambda: model.encoder.variables[0].numpy())
+    first = followed()
+    np.testing.assert_array_equal(copied(), first)
+    model.train_step(batches_of("refined")[0])  # Not yet: every second step.
+    np.testing.assert_array_equal(copied(), first)
+    model.train_step(batches_of("refined")[1])
+    np.testing.assert_allclose(
+        copied(), 0.5 * (first + followed()), rtol=1e-6)
+    made = {part: int(optimizer.iterations)
+            for part, optimizer in model.optimizers.items()}
+    assert made == {"energy": 2, "generator": 2, "encoder": 6}
+
+
+def test_a_proposal_and_its_refinement_both_reach_the_losses():
+    model = build("refined")
+    with tf.GradientTape(persistent=True) as tape:
+        draws = model.draw(batches_of("refined")[0], rng.make_seed(1), tape)
+        proposal, refined = (tf.reduce_sum(draws.states[role].position)
+                             for role in ("proposal", "positive"))
+    np.testing.assert_array_equal(
+        draws.states["positive"].start, draws.states["proposal"].position)
+    weights = model.variables_of("encoder")
+    assert all(g is not None for g in tape.gradient(proposal, weights))
+    assert all(g is None for g in tape.gradient(refined, weights))

@@ -11,8 +11,8 @@ from lebm_tf.densities import GaussianLikelihood, LatentVAE
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state
 from lebm_tf.networks import VectorMLP
-from lebm_tf.objectives import Draws, SecondBound
-from lebm_tf.samplers import Draw
+from lebm_tf.objectives import SecondBound
+from lebm_tf.samplers import Draw, Draws
 from tests import oracles
 
 SLOPES, SHIFT, SCALE = np.array([0.5, 2.0]), np.array([1.0, -1.0]), 0.6
@@ -58,7 +58,7 @@ def test_the_first_stage_learns_nothing_from_the_second():
         tape.watch(z)
         draw = Draw(z, initial_state(z))
         loss = SecondBound(density)(None, Draws(
-            {}, draw, None, rng.make_seed(4)))
+            {}, {"positive": draw}, rng.make_seed(4)))
     assert tape.gradient(loss, z) is None
     gradients = tape.gradient(loss, density.trainable_variables)
     assert all(gradient is not None for gradient in gradients)

@@ -38,7 +38,7 @@ def test_the_marginal_is_the_mixture_of_its_symbols():
 
 def test_a_symbol_is_a_condition_and_minus_one_is_none():
     prior, z = linear_prior(), tf.constant([[0.3, 1.0]] * 3)
-    energy = prior.energy(z, tf.constant([2, -1, 0]))
+    energy = prior.energy(z, condition=tf.constant([2, -1, 0]))
     logits = prior.logits(z)[0].numpy()
     np.testing.assert_allclose(
         energy, [-logits[2], -np.log(np.exp(logits).sum()), -logits[0]],

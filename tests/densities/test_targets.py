@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf.densities import (
-    EnergyPrior, GaussianLikelihood, StandardNormal, log_normal,
+    EnergyPrior, GaussianLikelihood, StandardNormal, Target, log_normal,
     posterior_target, prior_target, tempered)
 from lebm_tf.mcmc import Langevin, Mala, rng, run_chain
 from tests import oracles
@@ -94,7 +94,8 @@ def test_a_condition_reaches_the_energy():
     z, c = tf.constant([[0.3, -1.0]]), tf.constant([[1.0, 1.0]])
     x = tf.constant(X[None], tf.float32)
     expected = 0.5 * FACTOR * (0.7**2 + 2.0**2)
-    np.testing.assert_allclose(prior.energy(z, c), [expected], rtol=1e-5)
+    np.testing.assert_allclose(
+        prior.energy(z, condition=c), [expected], rtol=1e-5)
     free = prior.base.log_prob(z)
     np.testing.assert_allclose(
         prior_target(prior, c)(z), free - expected, rtol=1e-5)
@@ -104,7 +105,7 @@ def test_a_condition_reaches_the_energy():
 
 
 def test_a_temperature_divides_the_target():
-    hot = tempered(oracles.standard_normal, 2.0)
+    hot = tempered(Target(lambda z, rows: oracles.standard_normal(z)), 2.0)
     np.testing.assert_allclose(hot(tf.constant([[2.0]])), [-1.0])
 
 

@@ -46,8 +46,8 @@ def build(config: EncodedConfig, data: DataSpec, *, batch_size: int = 4,
                 ("generator", "encoder"),
                 {"reconstruction": negative_log_likelihood}),
             "kl": Objective(("encoder",), {"kl": kl_to_prior})},
-        positive=Encoded(encoder),
-        negative=ShortRun(FromBase(base), Langevin(0.4), 3))
+        roles={"positive": Encoded(encoder),
+               "negative": ShortRun(FromBase(base), Langevin(0.4), 3)})
     steps = data.num_train // batch_size
     model.compile({part: config.optimizer.make(steps)
                    for part in model.parts})

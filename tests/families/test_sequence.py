@@ -151,11 +151,10 @@ def test_the_energy_of_free_nats_is_that_to_the_learned_prior(text):
             free_nats=level), data, batch_size=10, seed=1)
         term = model.objectives["bound"].terms["kl"].term
         draws = model.draw({"x": x}, rng.make_seed(3))
-        inside = model.draw({"x": x}, rng.make_seed(3), reparameterized=True)
-        terms[level] = term(model, draws._replace(positive=inside.positive))
-        expected = (kl_to_standard_normal(*inside.positive.encoded)
-                    + model.energy(inside.positive_position)
-                    - model.energy(draws.negative_position))
+        terms[level] = term(model, draws)
+        expected = (kl_to_standard_normal(*draws.positive.encoded)
+                    + model.energy(draws.positive.position)
+                    - model.energy(draws.negative.position))
         if level < 1:
             assert float(terms[level]) == pytest.approx(
                 float(tf.reduce_mean(expected)), rel=1e-4)
@@ -172,7 +171,7 @@ def test_dropout_in_chains_is_that_of_the_step_and_never_of_new_data(text):
             **SMALL, posterior=posterior, chain_dropout=chain_dropout), data,
             batch_size=10, seed=1)
         ends[chain_dropout] = [
-            model.draw({"x": x}, rng.make_seed(seed)).positive_position
+            model.draw({"x": x}, rng.make_seed(seed)).positive.position
             for seed in (3, 3)] + [model.infer(x, 5)]
     np.testing.assert_array_equal(*ends[True][:2])
     assert abs(ends[True][0] - ends[False][0]).numpy().max() > 1e-5

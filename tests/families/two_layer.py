@@ -35,13 +35,13 @@ class IndependentStart:
     """Every layer from its own N(0, I), as in the authors' code."""
     latent_dims: tuple
 
-    def start(self, num_chains, batch, seed):
+    def start(self, num_chains, draws, seed):
         return tuple(
             rng.normal([num_chains, width], rng.fold_in(seed, i),
                        keras.config.floatx())
             for i, width in enumerate(self.latent_dims))
 
-    def update(self, batch, position, seed):
+    def update(self, draws, position, seed):
         pass
 
 
@@ -89,8 +89,10 @@ def build(config: TwoLayerConfig, data: DataSpec, *, batch_size: int = 4,
             "base": Objective(("base",), {"base": prior_contrast}),
             "generator": Objective(
                 ("generator",), {"generator": negative_log_likelihood})},
-        positive=ShortRun(start, Langevin(0.1), config.posterior_steps),
-        negative=ShortRun(start, Langevin(0.4), config.prior_steps))
+        roles={"positive": ShortRun(start, Langevin(0.1),
+                                    config.posterior_steps),
+               "negative": ShortRun(start, Langevin(0.4),
+                                    config.prior_steps)})
     steps = data.num_train // batch_size
     model.compile({
         "energy_1": config.energy_optimizer.make(steps),

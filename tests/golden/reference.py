@@ -1,5 +1,6 @@
 """How the reference files are read, and how their weights map to ours."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -7,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.mcmc import run_chain
-from lebm_tf.samplers import Draw
+from lebm_tf.samplers import Draw, Sampler
 
 RELATIVE = 1e-11
 UPDATE = 1e-9  # Absolute, of (w1 - w) / learning rate.
@@ -43,24 +44,33 @@ class Reference:
         return [matrix, self.arrays[f"{prefix}/{layer}.bias"]]
 
 
-class Injected:
+class Injected(Sampler):
     """A sampler whose start and noise are given; counts as a short run."""
-    is_reparameterized = False
 
-    def __init__(self, kernel, start, noise):
-        self.kernel, self.start, self.noise = kernel, start, noise
+    def __init__(self, kernel, first, noise):
+        self.kernel, self.first, self.noise = kernel, first, noise
         self.num_steps = len(tf.nest.flatten(noise)[0])
 
-    def draw(self, target, num_chains, batch, seed):
-        return Draw(self.start, run_chain(
-            self.kernel, target, self.start, self.num_steps, seed,
+    def start(self, num_chains, draws, seed):
+        return self.first
+
+    def draw(self, target, num_chains, draws, seed, num_steps=None):
+        return Draw(self.first, run_chain(
+            self.kernel, target, self.first, self.num_steps, seed,
             self.noise))
 
     def positions(self, target, seed):
         """Where the chains are after 0, 1, ... moves."""
-        return [run_chain(self.kernel, target, self.start, k, seed,
+        return [run_chain(self.kernel, target, self.first, k, seed,
                           self.noise).position
                 for k in range(self.num_steps + 1)]
+
+
+def inject(model, **samplers):
+    """Gives roles of a model other samplers."""
+    for role, sampler in samplers.items():
+        model.roles[role] = dataclasses.replace(
+            model.roles[role], sampler=sampler)
 
 
 def assert_close(value, expected, tolerance: float = RELATIVE):

@@ -13,7 +13,7 @@ from lebm_tf.models import OptimizerConfig
 from tests import oracles
 from tests.families import two_layer
 from tests.golden.reference import (
-    Injected, Reference, assert_close, assert_gradients, assert_updates)
+    Injected, Reference, assert_close, assert_gradients, assert_updates, inject)
 
 JOINT, SEED = Reference("joint_ebm"), rng.make_seed(0)
 X = JOINT["x"]
@@ -73,7 +73,7 @@ def make_model():
         DataSpec((32, 32, 3), 5), batch_size=5)
     for _, name, layer in layers(model):
         layer.set_weights(read("w", name))
-    model.positive, model.negative = chains("post"), chains("prior")
+    inject(model, positive=chains("post"), negative=chains("prior"))
     return model
 
 
@@ -96,8 +96,8 @@ def joint_model():
 
 def targets(model):
     batch = {"x": tf.constant(X)}
-    return {"post": model.positive_target(batch),
-            "prior": model.negative_target(batch)}
+    return {"post": model.target("positive", batch),
+            "prior": model.target("negative", batch)}
 
 
 each_chain = pytest.mark.parametrize("name", ["post", "prior"])
@@ -164,14 +164,15 @@ def test_losses_are_theirs_or_sums_of_theirs():
     assert_close(losses["energy"], both)
     # Our contrast of the whole prior holds what does not train the base too.
     top = [tf.reduce_mean(model.prior.base.log_prob_of_layers(
-        draw.position)[1]) for draw in draws[1:3]]
+        draw.position)[1]) for draw in (
+            draws.positive, draws.negative)]
     assert_close(losses["base"], JOINT["loss_g2"] + both + np.asarray(
         top[1] - top[0]))
     # Theirs leaves out the normalizing constant of the likelihood.
     constant = X[0].size * math.log(
         JOINT.config["sigma"] * math.sqrt(2 * math.pi))
     assert_close(losses["generator"], JOINT["loss_g1"] + constant)
-    assert_close(model.likelihood.mean(draws.positive_position),
+    assert_close(model.likelihood.mean(draws.positive.position),
                  JOINT["x_hat_post_K"])
 
 

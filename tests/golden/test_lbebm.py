@@ -11,10 +11,10 @@ from lebm_tf.families import ChainConfig, DataSpec, EnergyConfig, trajectory
 from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.mcmc.kernel import initial_state
 from lebm_tf.models import OptimizerConfig
-from lebm_tf.samplers import Draw
+from lebm_tf.samplers import Draw, Encoded
 from tests import oracles
 from tests.golden.reference import (
-    Injected, Reference, assert_close, assert_gradients)
+    Injected, Reference, assert_close, assert_gradients, inject)
 
 REFERENCE = Reference("lbebm")
 LBEBM, CONFIG, SEED = REFERENCE.arrays, REFERENCE.config, rng.make_seed(0)
@@ -34,16 +34,16 @@ def double_precision():
     lbebm_model.cache_clear()
 
 
-class InjectedCode:
+class InjectedCode(Encoded):
     """An encoder's draw whose noise is given."""
-    is_reparameterized = True
 
     def __init__(self, encoder, noise):
-        self.encoder, self.noise = encoder, tf.constant(noise)
+        super().__init__(encoder)
+        object.__setattr__(self, "noise", tf.constant(noise))
 
-    def draw(self, target, num_chains, batch, seed):
+    def draw(self, target, num_chains, draws, seed, num_steps=None):
         mean, log_scale = self.encoder.parameters(
-            batch["x"], batch["condition"])
+            draws.batch["x"], condition=draws.batch["condition"])
         position = mean + tf.exp(log_scale) * self.noise
         state = initial_state(tf.stop_gradient(position))
         return Draw(position, state._replace(position=position),
@@ -114,11 +114,11 @@ def make_model(name, **changes):
             layer.set_weights([
                 sign * array for array in REFERENCE.weights("weights",
                                                             theirs)])
-    model.positive = InjectedCode(
-        model.encoder, LBEBM[f"{name}/noise/posterior"])
-    model.negative = Injected(
-        model.negative.kernel, tf.constant(LBEBM[f"{name}/langevin/start"]),
-        tf.constant(LBEBM[f"{name}/noise/langevin"]))
+    inject(model, positive=InjectedCode(
+        model.encoder, LBEBM[f"{name}/noise/posterior"]), negative=Injected(
+            model.samplers["negative"].kernel,
+            tf.constant(LBEBM[f"{name}/langevin/start"]),
+            tf.constant(LBEBM[f"{name}/noise/langevin"])))
     return model
 
 
@@ -166,7 +166,8 @@ def test_features_and_social_pooling_are_theirs():
 def test_context_plan_and_future_are_theirs(name):
     model, batch, _ = drawn(name)
     assert_close(batch["condition"]["pooled"], LBEBM[f"{name}/context"])
-    mean, log_scale = model.encoder.parameters(batch["x"], batch["condition"])
+    mean, log_scale = model.encoder.parameters(
+        batch["x"], condition=batch["condition"])
     assert_close(mean, LBEBM[f"{name}/out/mu"])
     assert_close(2.0 * log_scale, LBEBM[f"{name}/out/logvar"])
     plan, future = model.likelihood.generator.forecast(
@@ -183,10 +184,10 @@ def test_energies_potentials_and_their_gradients(name, where):
     z = tf.constant(LBEBM[f"{name}/z_posterior"] if where == "posterior" else
                     LBEBM[f"{name}/langevin/{where}"])
     energy, gradient = value_and_gradient(
-        lambda z: model.prior.energy(z, batch["condition"]), z)
+        lambda z: model.prior.energy(z, condition=batch["condition"]), z)
     assert_close(energy, LBEBM[f"{name}/energy/{where}"])
     assert_close(gradient, LBEBM[f"{name}/energy_grad/{where}"])
-    value, gradient = value_and_gradient(model.negative_target(batch), z)
+    value, gradient = value_and_gradient(model.target("negative", batch), z)
     assert_close(-gradient, LBEBM[f"{name}/potential_grad/{where}"])
     constant = value + LBEBM[f"{name}/potential/{where}"]
     np.testing.assert_allclose(constant, np.full(len(z), constant[0]),
@@ -196,17 +197,16 @@ def test_energies_potentials_and_their_gradients(name, where):
 @each_pass
 def test_chains_move_for_move(name):
     model, batch, _ = drawn(name)
-    positions = model.negative.positions(model.negative_target(batch), SEED)
+    positions = model.samplers["negative"].positions(
+        model.target("negative", batch), SEED)
     assert_close(tf.stack(positions), LBEBM[f"{name}/langevin/trajectory"])
 
 
 @each_pass
 def test_losses_are_theirs(name):
-    model, batch, chains = drawn(name)
-    both = model.draw(batch, SEED, reparameterized=True)._replace(
-        negative=chains.negative)
-    total, terms = model.objectives["forecast"](model, both)
-    contrast, _ = model.objectives["energy"](model, both)
+    model, batch, draws = drawn(name)
+    total, terms = model.objectives["forecast"](model, draws)
+    contrast, _ = model.objectives["energy"](model, draws)
     theirs = {key: LBEBM[f"{name}/loss/{key}"] for key in (
         "plan_mse", "future_mse", "subgoal_mse", "kl", "contrastive",
         "total")}
@@ -224,8 +224,7 @@ def test_the_mean_reduction_is_the_sum_a_row():
     kl = []
     for reduction in ("sum", "mean"):
         model = make_model("sdd", kl_reduction=reduction)
-        draws = model.draw(model.conditioned(batch), SEED,
-                           reparameterized=True)
+        draws = model.draw(batch, SEED)
         kl.append(model.objectives["forecast"](model, draws)[1]["kl"])
     assert_close(kl[1] * len(batch["x"]), kl[0].numpy())
 
@@ -243,9 +242,11 @@ def test_rows_that_fill_a_batch_up_count_for_nothing():
 
     def twice(array, axis):
         return tf.concat([array, array], axis)
-    model.positive.noise = twice(model.positive.noise, 0)
-    model.negative.start = twice(model.negative.start, 0)
-    model.negative.noise = twice(model.negative.noise, 1)
+    encoded, chains = (model.samplers[role]
+                       for role in ("positive", "negative"))
+    inject(model, positive=InjectedCode(
+        encoded.encoder, twice(encoded.noise, 0)), negative=Injected(
+            chains.kernel, twice(chains.first, 0), twice(chains.noise, 1)))
     logs = model.train_step(filled)
     for ours, theirs, factor in (
             ("plan", "plan_mse", 8), ("future", "future_mse", 24),
@@ -259,9 +260,7 @@ def test_rows_that_fill_a_batch_up_count_for_nothing():
 def test_gradients_of_all_parameters_are_theirs(name):
     model, _, chains = drawn(name)
     with tf.GradientTape(persistent=True) as tape:
-        draws = model.draw(model.conditioned(batch_of(name)), SEED,
-                           reparameterized=True)._replace(
-                               negative=chains.negative)
+        draws = model.draw(batch_of(name), SEED, tape)
         losses = {key: objective(model, draws)[0]
                   for key, objective in model.objectives.items()}
     for part, loss in (("forecaster", "forecast"), ("energy", "energy")):
@@ -303,14 +302,15 @@ def test_predictions_of_their_test_are_theirs():
             LBEBM["sdd/test/noise/langevin"], LBEBM["sdd/test/z"]):
         chain = Injected(kernel, tf.constant(CONFIG["e_init_sig"] * start),
                          tf.constant(noise))
-        target = model.negative_target({"condition": condition})
+        target = model.target("negative", {"condition": condition})
         found = chain.draw(target, len(xy), {}, SEED).position
         assert_close(found, z)
         forecast = model.likelihood.generator.forecast(
             found, condition, "plain")
         plans.append(forecast.plan)
         futures.append(forecast.future)
-        assert_close(model.likelihood.decode(found, SEED, condition),
+        assert_close(model.likelihood.decode(
+            found, SEED, condition=condition),
                      forecast.future.numpy())
     plans, futures = np.stack(plans, 1), np.stack(futures, 1)
     assert_close(np.swapaxes(plans.reshape(*plans.shape[:2], -1), 0, 1),

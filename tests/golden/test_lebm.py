@@ -12,7 +12,7 @@ from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.models import OptimizerConfig
 from tests import oracles
 from tests.golden.reference import (
-    Injected, Reference, assert_close, assert_gradients, assert_updates)
+    Injected, Reference, assert_close, assert_gradients, assert_updates, inject)
 
 LEBM, SEED = Reference("lebm"), rng.make_seed(0)
 X = LEBM["x"]
@@ -61,11 +61,11 @@ def make_model():
         DataSpec((32, 32, 3), 5), batch_size=5)
     for _, name, layer in layers(model):
         layer.set_weights(read("w", name))
-    model.positive, model.negative = (
-        Injected(sampler.kernel, tf.constant(LEBM[f"z_{name}_0"]),
-                 tf.constant(LEBM[f"noise_{name}"]))
-        for name, sampler in (("post", model.positive),
-                              ("prior", model.negative)))
+    inject(model, **{
+        role: Injected(model.samplers[role].kernel,
+                       tf.constant(LEBM[f"z_{name}_0"]),
+                       tf.constant(LEBM[f"noise_{name}"]))
+        for role, name in (("positive", "post"), ("negative", "prior"))})
     return model
 
 
@@ -77,8 +77,8 @@ def lebm_model():
 
 def targets(model):
     batch = {"x": tf.constant(X)}
-    return {"post": model.positive_target(batch),
-            "prior": model.negative_target(batch)}
+    return {"post": model.target("positive", batch),
+            "prior": model.target("negative", batch)}
 
 
 @pytest.mark.parametrize("name", ["post", "prior"])
@@ -116,9 +116,9 @@ def test_targets_are_minus_their_potentials_up_to_a_constant(name):
                                                 ("_noisefree", 0.0)])
 def test_chains_move_for_move(name, ending, noise_scale):
     model = lebm_model()
-    sampler = model.positive if name == "post" else model.negative
+    sampler = model.samplers["positive" if name == "post" else "negative"]
     chain = Injected(Langevin(sampler.kernel.step_size, noise_scale),
-                     sampler.start, sampler.noise)
+                     sampler.first, sampler.noise)
     positions = chain.positions(targets(model)[name], SEED)
     assert_close(tf.stack(positions), LEBM[f"traj_{name}{ending}"])
     if not ending:
@@ -134,7 +134,7 @@ def test_losses_and_their_gradients():
                   for name, objective in model.objectives.items()}
     assert_close(losses["energy"], LEBM["loss_e"])
     assert_close(losses["generator"], LEBM["loss_g"])
-    assert_close(model.likelihood.mean(draws.positive_position),
+    assert_close(model.likelihood.mean(draws.positive.position),
                  LEBM["x_hat_post_K"])
     for part in ("energy", "generator"):
         assert_gradients(

@@ -16,8 +16,7 @@ from lebm_tf.families import ChainConfig, DataSpec, EnergyConfig, symbol_vector
 from lebm_tf.families.observations import DenseConfig
 from lebm_tf.mcmc import Langevin, rng, run_chain, value_and_gradient
 from lebm_tf.networks import VectorMLP
-from lebm_tf.objectives import Draws
-from lebm_tf.samplers import Draw
+from lebm_tf.samplers import Draw, Draws
 from tests import oracles
 from tests.golden.reference import (
     Injected, Reference, assert_close, assert_gradients)
@@ -80,9 +79,10 @@ def draws(model):
         {"x": tf.constant(NEWS["x"]),
          "labelled_x": tf.constant(NEWS["labelled_x"][rows]),
          "labelled_y": tf.constant(NEWS["labelled_y"][rows])},
-        Draw(z, types.SimpleNamespace(position=z), (mean, log_scale)),
-        Draw(None, types.SimpleNamespace(position=tf.constant(
-            NEWS["langevin/trajectory"][-1])), ()), SEED)
+        {"positive": Draw(z, types.SimpleNamespace(position=z),
+                          (mean, log_scale)),
+         "negative": Draw(None, types.SimpleNamespace(position=tf.constant(
+             NEWS["langevin/trajectory"][-1])))}, SEED)
 
 
 def losses(model, batch):
@@ -93,7 +93,7 @@ def losses(model, batch):
         positive = batch.positive._replace(
             state=types.SimpleNamespace(position=z),
             encoded=(mean, log_scale))
-        found = {name: objective(model, batch._replace(positive=positive))
+        found = {name: objective(model, batch.with_states(positive=positive))
                  for name, objective in model.objectives.items()}
     return found, tape
 
@@ -101,9 +101,9 @@ def losses(model, batch):
 def test_the_encoder_and_the_logits_say_what_theirs_say(model, draws):
     assert_close(draws.positive.encoded[0], NEWS["posterior/mean"])
     assert_close(2 * draws.positive.encoded[1], NEWS["posterior/logvar"])
-    for name, z in (("posterior", draws.positive_position),
+    for name, z in (("posterior", draws.positive.position),
                     ("prior_start", tf.constant(NEWS["noise/prior_start"])),
-                    ("prior_end", draws.negative_position)):
+                    ("prior_end", draws.negative.position)):
         assert_close(model.prior.logits(z), NEWS[f"symbol/logits/{name}"])
         assert_close(model.prior.symbol_log_probs(z),
                      NEWS[f"symbol/log_posterior/{name}"])
@@ -116,13 +116,13 @@ def test_prior_chains_go_their_way(model):
     chains = Injected(
         Langevin(C["e_l_step_size"]), tf.constant(NEWS["noise/prior_start"]),
         tf.constant(NEWS["noise/langevin"]))
-    assert_close(tf.stack(chains.positions(model.negative_target({}), SEED)),
+    assert_close(tf.stack(chains.positions(model.target("negative", {}), SEED)),
                  NEWS["langevin/trajectory"])
 
 
 def test_chains_of_a_symbol_go_their_way(model):
-    target = model.negative_target(
-        {"condition": tf.constant(NEWS["langevin/conditional_y"])})
+    target = model.target(
+        "negative", {"condition": tf.constant(NEWS["langevin/conditional_y"])})
     end = run_chain(
         Langevin(C["e_l_step_size"]), target,
         tf.constant(NEWS["noise/prior_start"]), C["e_l_steps"], SEED,
@@ -145,7 +145,7 @@ def test_every_loss_is_theirs(model, draws):
                  NEWS["loss/ebm_total"])
     # Sums over words and documents, one by one.
     assert_close(-model.likelihood.log_prob(
-        draws.batch["x"], draws.positive_position, SEED),
+        draws.batch["x"], draws.positive.position, seed=SEED),
         NEWS["loss/per_document_nll"])
 
 

@@ -16,9 +16,9 @@ from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.mcmc.kernel import value_and_gradient
 from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (
-    Annealed, Draws, MaskedKL, encoded_energy, energy_contrast, gaussian_kl,
+    Annealed, MaskedKL, encoded_energy, energy_contrast, gaussian_kl,
     symbol_information)
-from lebm_tf.samplers import Draw
+from lebm_tf.samplers import Draw, Draws
 from tests import oracles
 from tests.golden.reference import Injected, Reference, assert_close
 
@@ -45,8 +45,9 @@ def drawn(position, encoded=()):
 def draws():
     encoded = tf.constant(TEXT["posterior/mean"]), tf.constant(
         0.5 * TEXT["posterior/logvar"])
-    return Draws({}, drawn(tf.constant(TEXT["posterior/z"]), encoded),
-                 drawn(tf.constant(TEXT["langevin/trajectory"][-1])))
+    return Draws({}, {
+        "positive": drawn(tf.constant(TEXT["posterior/z"]), encoded),
+        "negative": drawn(tf.constant(TEXT["langevin/trajectory"][-1]))})
 
 
 def test_symbols_are_told_as_theirs(model):

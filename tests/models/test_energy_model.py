@@ -36,14 +36,14 @@ def make_model(objectives=None, seed=0, rate=0.1, **changes):
         "generator": Objective(("generator",), {"fit": squared_error})}
     if any("encoder" in o.parts for o in objectives.values()):
         parts["encoder"] = encoder
-    arguments = {
+    roles = {
         "positive": ShortRun(FromBase(base), Langevin(0.2), 3),
         "negative": ShortRun(FromBase(base), Langevin(0.4), 4), **changes}
-    if arguments["positive"] == "encoded":
-        arguments["positive"] = Encoded(encoder)
+    if roles["positive"] == "encoded":
+        roles["positive"] = Encoded(encoder)
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
-        objectives=objectives, seed=seed, **arguments)
+        objectives=objectives, seed=seed, roles=roles)
     model.compile({part: keras.optimizers.SGD(rate) for part in parts})
     return model
 
@@ -59,8 +59,8 @@ def test_the_energy_descends_the_contrast_of_its_own_chains():
     batch = {"x": tf.constant(X)}
     draws = model.draw(batch, rng.fold_in(rng.make_seed(0), 0))
     gradient = 0.5 * np.mean(
-        np.sum(draws.positive_position**2, -1)
-        - np.sum(draws.negative_position**2, -1))
+        np.sum(draws.positive.position**2, -1)
+        - np.sum(draws.negative.position**2, -1))
     logs = model.train_step(batch)
     np.testing.assert_allclose(
         values(model)["energy"][0], 0.5 - 0.1 * gradient, rtol=1e-5)
@@ -106,7 +106,7 @@ def test_the_generator_descends_the_error_at_its_own_chains():
     model = make_model()
     batch = {"x": tf.constant(X)}
     z = np.asarray(model.draw(
-        batch, rng.fold_in(rng.make_seed(0), 0)).positive_position)
+        batch, rng.fold_in(rng.make_seed(0), 0)).positive.position)
     gradient = 2 * z.T @ (z @ WEIGHT.astype(np.float32) - X) / len(X)
     model.train_step(batch)
     np.testing.assert_allclose(
@@ -201,7 +201,8 @@ def test_a_short_run_of_a_trained_model_finds_the_data():
         prior=base, likelihood=likelihood, parts={"generator": likelihood},
         objectives={"generator": Objective(
             ("generator",), {"fit": negative_log_likelihood})},
-        positive=chains, generation=ShortRun(FromBase(base), Langevin(1.), 0))
+        roles={"positive": chains, "generation": ShortRun(
+            FromBase(base), Langevin(1.), 0)})
     model.compile({"generator": keras.optimizers.SGD(0.03)})
     step = tf.function(model.train_step)
     weights = []
@@ -219,10 +220,8 @@ def test_a_short_run_of_a_trained_model_finds_the_data():
 @pytest.mark.parametrize("changes,message", [
     ({"objectives": {"a": Objective(("enrgy",), {"a": squared_error})}},
      "objective 'a' must name parts among energy, generator, got enrgy."),
-    ({"positive": None}, "a model needs a sampler for generation and one for "
-     "inference, got None."),
-    ({"negative": None}, "a model needs a sampler for generation and one for "
-     "inference, got None.")])
+    ({"other": ShortRun(FromBase(StandardNormal(2)), Langevin(0.2), 3)},
+     "role 'other' must have a target to climb, got none.")])
 def test_pieces_that_do_not_fit_are_refused(changes, message):
     with oracles.raises(ValueError, message):
         make_model(**changes)

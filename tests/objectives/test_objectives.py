@@ -11,10 +11,9 @@ from lebm_tf.densities import (
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state
 from lebm_tf.objectives import (
-    Draws, Objective, encoder_teaching, energy_contrast, energy_magnitude,
-    gaussian_kl, kl_to_prior, negative_log_likelihood, prior_contrast,
-    squared_error)
-from lebm_tf.samplers import Draw, Encoded
+    Objective, encoder_teaching, energy_contrast, energy_magnitude, gaussian_kl,
+    kl_to_prior, negative_log_likelihood, prior_contrast, squared_error)
+from lebm_tf.samplers import Draw, Draws, Encoded
 from tests import oracles
 
 tfd = tfp.distributions
@@ -42,7 +41,14 @@ def make_model(factor=FACTOR):
 
 X, POSITIVE, NEGATIVE = numbers(ROWS, 3), numbers(ROWS, 2, seed=1), \
     numbers(ROWS, 2, seed=2)
-DRAWS = Draws({"x": X}, draw_at(POSITIVE), draw_at(NEGATIVE))
+DRAWS = Draws({"x": X}, {"positive": draw_at(POSITIVE),
+                         "negative": draw_at(NEGATIVE)})
+
+
+def encoded_draws(model, x, seed):
+    draws = Draws({"x": x})
+    return draws.with_states(positive=Encoded(model.encoder).draw(
+        None, len(x), draws, rng.make_seed(seed)))
 
 
 def posterior(model):
@@ -100,7 +106,7 @@ def test_the_gaussian_kl_is_that_of_tfp():
     expected = tfd.kl_divergence(
         posterior(model), tfd.MultivariateNormalDiag(tf.zeros(2)))
     np.testing.assert_allclose(
-        gaussian_kl(model, DRAWS._replace(positive=DRAWS.positive._replace(
+        gaussian_kl(model, DRAWS.with_states(positive=DRAWS.positive._replace(
             encoded=model.encoder.parameters(X)))), np.mean(expected),
         rtol=1e-5)
 
@@ -109,13 +115,12 @@ def test_the_sampled_kl_averages_to_the_closed_form():
     """KL(q || N(0, 1/(1 + c))) - log Z with Z = (1 + c)^(-d/2)."""
     model, rows = make_model(), 4000
     x = tf.tile(X, [rows, 1])
-    draws = Draws({"x": x}, Encoded(model.encoder).draw(
-        None, ROWS * rows, {"x": x}, rng.make_seed(0)), None)
+    draws = encoded_draws(model, x, 0)
     exact = np.mean(tfd.kl_divergence(posterior(model), tfd.
                     MultivariateNormalDiag(tf.zeros(2), tf.fill(
                         [2], (1 + FACTOR)**-0.5))))
     constant = np.log(1 + FACTOR)  # -log Z for d = 2.
-    z = draws.positive_position
+    z = draws.positive.position
     terms = model.encoder.log_prob(z, x) \
         - model.prior.unnormalized_log_prob(z)
     error = np.std(terms) / (ROWS * rows)**0.5
@@ -132,8 +137,7 @@ def test_the_gradient_of_the_sampled_kl_is_that_of_the_closed_form():
     sampled, exact = [], []
     for repeat in range(repeats):
         with tf.GradientTape(persistent=True) as tape:
-            draws = Draws({"x": x}, Encoded(model.encoder).draw(
-                None, ROWS * rows, {"x": x}, rng.make_seed(repeat)), None)
+            draws = encoded_draws(model, x, repeat)
             values = kl_to_prior(model, draws), gaussian_kl(model, draws)
         for found, value in zip((sampled, exact), values):
             found.append(np.concatenate([np.reshape(slope, -1) for slope in
@@ -154,7 +158,7 @@ def test_teaching_does_not_move_the_states():
     model, z = make_model(), tf.Variable(POSITIVE)
     with tf.GradientTape() as tape:
         loss = encoder_teaching(
-            model, DRAWS._replace(positive=draw_at(1.0 * z)))
+            model, DRAWS.with_states(positive=draw_at(1.0 * z)))
     assert tape.gradient(loss, z) is None
 
 

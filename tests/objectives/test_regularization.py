@@ -8,9 +8,8 @@ import tensorflow as tf
 from lebm_tf.densities import GaussianLikelihood
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state
-from lebm_tf.objectives import (
-    Draws, gradient_penalty, latent_penalty, weight_penalty)
-from lebm_tf.samplers import Draw
+from lebm_tf.objectives import gradient_penalty, latent_penalty, weight_penalty
+from lebm_tf.samplers import Draw, Draws
 from tests import oracles
 
 WEIGHT = np.linspace(-1.0, 2.0, 6).reshape(2, 3)
@@ -20,7 +19,8 @@ MODEL = types.SimpleNamespace(likelihood=GaussianLikelihood(
 
 def draws(num):
     z = tf.tile(tf.constant([[3.0, 4.0]]), [num, 1])
-    return Draws({}, Draw(z, initial_state(z)), None, rng.make_seed(5))
+    return Draws({}, {"positive": Draw(z, initial_state(z))},
+                 rng.make_seed(5))
 
 
 def test_codes_and_weights_are_penalized_by_their_squares():

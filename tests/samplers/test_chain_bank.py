@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from lebm_tf.densities import StandardNormal
 from lebm_tf.mcmc import rng
-from lebm_tf.samplers import ChainBank, FromBase
+from lebm_tf.samplers import ChainBank, Draws, FromBase
 from tests import oracles
 
 SEED = rng.make_seed(1)
@@ -37,7 +37,7 @@ def test_a_bank_starts_as_draws_of_the_base():
 def test_an_example_gets_its_own_chain_and_gives_it_back():
     bank = ChainBank(BASE, 6, by_example=True)
     before = positions(bank)
-    batch = {"index": tf.constant([4, 1], tf.int64)}
+    batch = Draws({"index": tf.constant([4, 1], tf.int64)})
     start = bank.start(2, batch, SEED)
     np.testing.assert_array_equal(start, before[[4, 1]])
     bank.update(batch, start + 10.0, SEED)
@@ -51,10 +51,10 @@ def test_an_example_gets_its_own_chain_and_gives_it_back():
 def test_a_prior_batch_gets_distinct_chains_and_gives_back_the_same():
     bank = ChainBank(BASE, 9)
     before = positions(bank)
-    start = np.asarray(bank.start(5, {}, SEED))
+    start = np.asarray(bank.start(5, Draws({}), SEED))
     rows = [int(np.flatnonzero((before == z).all(1))[0]) for z in start]
     assert len(set(rows)) == 5
-    bank.update({}, tf.constant(start + 10.0), SEED)
+    bank.update(Draws({}), tf.constant(start + 10.0), SEED)
     expected = before.copy()
     expected[rows] += 10.0
     np.testing.assert_array_equal(positions(bank), expected)
@@ -63,15 +63,15 @@ def test_a_prior_batch_gets_distinct_chains_and_gives_back_the_same():
 def test_in_the_long_run_every_chain_of_the_bank_is_used():
     bank = ChainBank(BASE, 9)
     rows = {int(row) for i in range(30)
-            for row in bank.rows(3, {}, rng.make_seed(i))}
+            for row in bank.rows(3, Draws({}), rng.make_seed(i))}
     assert rows == set(range(9))
 
 
 def test_a_bank_that_always_restarts_gives_fresh_draws_of_the_base():
     """Also after an update, and with the seed of the batch."""
     bank = ChainBank(BASE, 6, restart_prob=1.0)
-    bank.update({}, 100.0 + tf.zeros([6, 2]), SEED)
-    fresh = bank.start(4, {}, SEED)
+    bank.update(Draws({}), 100.0 + tf.zeros([6, 2]), SEED)
+    fresh = bank.start(4, Draws({}), SEED)
     assert np.max(np.abs(fresh)) < 10
     np.testing.assert_array_equal(
         fresh, BASE.sample(4, rng.stream(SEED, "fresh")))
@@ -79,8 +79,8 @@ def test_a_bank_that_always_restarts_gives_fresh_draws_of_the_base():
 
 def test_chains_restart_as_often_as_told():
     bank = ChainBank(BASE, 20_000, restart_prob=0.2)
-    bank.update({}, 100.0 + tf.zeros([20_000, 2]), SEED)
-    start = np.asarray(bank.start(20_000, {}, rng.make_seed(2)))
+    bank.update(Draws({}), 100.0 + tf.zeros([20_000, 2]), SEED)
+    start = np.asarray(bank.start(20_000, Draws({}), rng.make_seed(2)))
     restarted = np.all(start < 50.0, axis=1)
     assert np.all(restarted == np.any(start < 50.0, axis=1))
     error = (0.2 * 0.8 / 20_000)**0.5
@@ -89,7 +89,7 @@ def test_chains_restart_as_often_as_told():
 
 def test_a_bank_keeps_nests():
     bank = ChainBank(NestedBase(), 5, by_example=True, restart_prob=0.5)
-    batch = {"index": tf.constant([3, 0], tf.int64)}
+    batch = Draws({"index": tf.constant([3, 0], tf.int64)})
     start = tf.function(lambda: bank.start(2, batch, SEED))()
     tf.nest.assert_same_structure(start, NestedBase().sample(2, SEED))
     assert start["map"].shape == (2, 2, 1)
@@ -103,8 +103,8 @@ def test_a_bank_keeps_nests():
 
 def test_the_variables_of_a_bank_are_its_chains(tmp_path):
     bank = ChainBank(BASE, 5)
-    bank.update({}, tf.constant(np.arange(10.0).reshape(5, 2), tf.float32),
-                SEED)
+    bank.update(Draws({}), tf.constant(
+        np.arange(10.0).reshape(5, 2), tf.float32), SEED)
     path = tf.train.Checkpoint(bank=bank.variables).save(
         str(tmp_path / "bank"))
     twin = ChainBank(BASE, 5, seed=9)
@@ -118,9 +118,9 @@ def test_a_bank_trains_nothing():
 
 def test_a_short_run_from_the_base_starts_there_every_time():
     start = FromBase(BASE)
-    first = start.start(3, {}, SEED)
-    start.update({}, first + 1.0, SEED)
-    np.testing.assert_array_equal(start.start(3, {}, SEED), first)
+    first = start.start(3, Draws({}), SEED)
+    start.update(Draws({}), first + 1.0, SEED)
+    np.testing.assert_array_equal(start.start(3, Draws({}), SEED), first)
 
 
 @pytest.mark.parametrize("arguments,message", [
@@ -135,4 +135,4 @@ def test_a_bad_value_is_refused_with_its_message(arguments, message):
 def test_a_batch_larger_than_the_bank_is_refused():
     with oracles.raises(ValueError, "the bank must hold at least the 4 chains "
                         "of a batch, got size 3."):
-        ChainBank(BASE, 3).start(4, {}, SEED)
+        ChainBank(BASE, 3).start(4, Draws({}), SEED)

@@ -10,7 +10,7 @@ from lebm_tf.densities import (
 from lebm_tf.families import ChainConfig
 from lebm_tf.mcmc import Langevin, Mala, rng
 from lebm_tf.networks import DeconvGenerator, EnergyMLP
-from lebm_tf.samplers import FromBase, ShortRun, compilation
+from lebm_tf.samplers import Draws, FromBase, ShortRun, compilation
 from tests import oracles
 
 BASE = StandardNormal(3)
@@ -55,7 +55,7 @@ def test_a_setting_has_the_last_word(setting):
 def test_a_draw_is_compiled_as_set(setting, compiled):
     sampler = ShortRun(FromBase(BASE), Langevin(0.4), 20, setting)
     draw = tf.function(lambda: sampler.draw(
-        prior_target(PRIOR), 2, {}, rng.make_seed(0)).position)
+        prior_target(PRIOR), 2, Draws({}), rng.make_seed(0)).position)
     graph = draw.get_concrete_function().graph.as_graph_def()
     assert any(function.attr["_XlaMustCompile"].b
                for function in graph.library.function) == compiled
@@ -121,7 +121,7 @@ def test_parts_are_of_equal_size_and_worth_a_core(monkeypatch):
 def test_a_compiled_chain_keeps_its_distribution(kernel):
     sampler = ShortRun(FromBase(BASE), kernel, 20, "on")
     draw = tf.function(lambda: sampler.draw(
-        prior_target(BASE), 20_000, {}, rng.make_seed(5)).position)()
+        prior_target(BASE), 20_000, Draws({}), rng.make_seed(5)).position)()
     variance = 1.0
     if isinstance(kernel, Langevin):
         law = oracles.langevin_law(*[oracles.Gaussian(

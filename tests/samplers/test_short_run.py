@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from lebm_tf.densities import ConditionalGaussian, StandardNormal
 from lebm_tf.mcmc import Langevin, Mala, rng, run_chain
-from lebm_tf.samplers import ChainBank, Encoded, FromBase, FromEncoder, ShortRun
+from lebm_tf.samplers import (
+    ChainBank, Draws, Encoded, FromBase, FromEncoder, ShortRun)
 from tests import oracles
 
 SEED = rng.make_seed(6)
@@ -21,7 +22,7 @@ def encoder():
 
 def test_a_short_run_starts_at_its_initializer_and_runs_its_kernel():
     sampler = ShortRun(FromBase(BASE), Langevin(0.4), 3)
-    draw = sampler.draw(oracles.CORRELATED.log_prob, 5, {}, SEED)
+    draw = sampler.draw(oracles.CORRELATED.log_prob, 5, Draws({}), SEED)
     start = BASE.sample(5, rng.stream(SEED, "start"))
     end = run_chain(Langevin(0.4), oracles.CORRELATED.log_prob, start, 3,
                     rng.stream(SEED, "chain"))
@@ -32,7 +33,7 @@ def test_a_short_run_starts_at_its_initializer_and_runs_its_kernel():
 def test_a_compiled_chain_makes_the_same_noise_free_moves():
     sampler = ShortRun(FromBase(BASE), Langevin(0.4, noise_scale=0.0), 5)
     plain, compiled = (tf.function(lambda s=s: s.draw(
-        oracles.CORRELATED.log_prob, 5, {}, SEED).position)() for s in
+        oracles.CORRELATED.log_prob, 5, Draws({}), SEED).position)() for s in
         (sampler, dataclasses.replace(sampler, jit_compile=True)))
     np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
     assert np.all(np.not_equal(plain, BASE.sample(
@@ -42,15 +43,15 @@ def test_a_compiled_chain_makes_the_same_noise_free_moves():
 def test_a_persistent_chain_goes_on_where_it_stopped():
     bank = ChainBank(BASE, 5)
     sampler = ShortRun(bank, Langevin(0.4), 3)
-    first = sampler.draw(oracles.standard_normal, 5, {}, SEED)
-    second = sampler.draw(oracles.standard_normal, 5, {}, SEED)
+    first = sampler.draw(oracles.standard_normal, 5, Draws({}), SEED)
+    second = sampler.draw(oracles.standard_normal, 5, Draws({}), SEED)
     np.testing.assert_array_equal(second.start, first.position)
 
 
 def test_a_warm_start_is_a_draw_of_the_encoder():
     q = encoder()
     sampler = ShortRun(FromEncoder(q), Langevin(0.4), 0)
-    draw = sampler.draw(oracles.standard_normal, 5, {"x": X}, SEED)
+    draw = sampler.draw(oracles.standard_normal, 5, Draws({"x": X}), SEED)
     np.testing.assert_array_equal(
         draw.position, q.sample(X, rng.stream(SEED, "start")))
 
@@ -58,7 +59,7 @@ def test_a_warm_start_is_a_draw_of_the_encoder():
 def test_an_encoded_draw_carries_gradients_to_the_encoder_only_by_its_end():
     q = encoder()
     with tf.GradientTape(persistent=True) as tape:
-        draw = Encoded(q).draw(None, 5, {"x": X}, SEED)
+        draw = Encoded(q).draw(None, 5, Draws({"x": X}), SEED)
         end, start = (tf.reduce_sum(z) for z in (draw.position, draw.start))
     np.testing.assert_array_equal(draw.position, draw.start)
     assert all(g is not None for g in tape.gradient(
@@ -78,7 +79,7 @@ def test_with_a_seed_for_every_row_a_chain_depends_on_its_own_alone():
 
     @tf.function
     def draw(seeds):
-        return sampler.draw(oracles.standard_normal, seeds.shape[0], {},
+        return sampler.draw(oracles.standard_normal, seeds.shape[0], Draws({}),
                             seeds).position
     whole = np.asarray(draw(seeds))
     assert len(np.unique(whole)) == whole.size
@@ -89,7 +90,7 @@ def test_with_a_seed_for_every_row_a_chain_depends_on_its_own_alone():
 def test_seeds_for_every_row_need_a_kernel_that_takes_noise():
     sampler = ShortRun(FromBase(BASE), Mala(0.4), 4)
     with oracles.raises(ValueError, "Mala draws its own noise; got noise."):
-        sampler.draw(oracles.standard_normal, 2, {},
+        sampler.draw(oracles.standard_normal, 2, Draws({}),
                      rng.make_seed(tf.constant([1, 2])))
 
 

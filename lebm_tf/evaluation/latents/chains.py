@@ -7,14 +7,13 @@ from typing import Annotated, Any, Iterator, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.densities import prior_target
 from lebm_tf.evaluation import plots
 from lebm_tf.evaluation.evaluator import (
     UNCONDITIONAL, Better, Context, Evaluator, Metric)
 from lebm_tf.kinds import IMAGE
-from lebm_tf.mcmc import (
-    Kernel, Mala, displacement, effective_sample_size, r_hat, rng, trace_chain)
+from lebm_tf.mcmc import displacement, effective_sample_size, r_hat, rng
 from lebm_tf.ranges import Ge, PositiveInt
+from lebm_tf.samplers import Draws, Sampler
 
 _NUM_RECORDS = 500
 _NUM_ROWS, _NUM_COLUMNS = 6, 11
@@ -82,15 +81,15 @@ class ChainsEvaluator(Evaluator):
         """
         sampler = model.generation
         seed = rng.stream(rng.make_seed(context.config.seed), "chains")
-        start = sampler.initializer.start(
-            self.num_chains, {}, rng.stream(seed, "start"))
+        start = sampler.start(
+            self.num_chains, Draws({}), rng.stream(seed, "start"))
         trained = max(1, sampler.num_steps)
         # The long run repeats the short one: same kernel, start and noise.
         moves = rng.stream(seed, "long")
-        short = _trace(model, sampler.kernel, start, 2 * trained, 1, moves)
+        short = _trace(model, sampler, start, 2 * trained, 1, moves)
         every = max(1, -(-self.num_steps // _NUM_RECORDS))
         num_steps = -(-self.num_steps // every) * every
-        long = _trace(model, sampler.kernel, start, num_steps, every, moves)
+        long = _trace(model, sampler, start, num_steps, every, moves)
         end = _at(short, trained)
         yield "chains/num_chains", self.num_chains
         yield "chains/num_steps", sampler.num_steps
@@ -102,25 +101,23 @@ class ChainsEvaluator(Evaluator):
         yield "chains/long_num_steps", num_steps
         yield from _stationary("long", long)
         mala = _trace(
-            model, Mala(getattr(sampler.kernel, "step_size", 0.1),
-                        num_adaptation_steps=_MALA_STEPS // 2),
-            end, _MALA_STEPS, 1, rng.stream(seed, "mala"))
+            model, sampler.calibrated(_MALA_STEPS // 2), end, _MALA_STEPS, 1,
+            rng.stream(seed, "mala"))
         yield from _stationary("mala", mala)
         if context.directory and context.data.kind == IMAGE:
             _draw(model, context, "transition.png", short, trained, False)
             _draw(model, context, "long_run.png", long, trained, True)
 
 
-def _trace(model: Any, kernel: Kernel, start, num_steps: int, every: int,
+def _trace(model: Any, sampler: Sampler, start, num_steps: int, every: int,
            seed: rng.Seed) -> Trace:
-    target = prior_target(model.prior)
+    def record(state, target):
+        return (state.position, model.energy(
+            state.position, target.condition), state.accept_prob)
 
-    def record(state):
-        return (state.position, model.energy(state.position),
-                state.accept_prob)
-
-    _, records = tf.function(lambda seed: trace_chain(
-        kernel, target, start, num_steps, seed, record, every))(seed)
+    records = tf.function(lambda seed: sampler.trace(
+        model.target("generation", {}), start, seed, record,
+        num_steps=num_steps, every=every))(seed)
     return Trace(np.arange(0, num_steps + 1, every),
                  *tf.nest.map_structure(np.asarray, records))
 

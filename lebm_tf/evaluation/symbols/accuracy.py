@@ -40,7 +40,7 @@ class SymbolsEvaluator(Evaluator):
         if context.data.y_test is None:
             raise InputError("evaluator symbols needs held-out labels, "
                              f"{context.data.name} has none.")
-        if not hasattr(model.prior, "symbol_log_probs"):
+        if not model.prior.tells_symbols:
             raise InputError("evaluator symbols needs a prior with symbols, "
                              f"got a {type(model.prior).__name__}.")
 
@@ -74,7 +74,7 @@ class SymbolsEvaluator(Evaluator):
             labels, clusters, config.seed)
         yield "symbols/num_used", len(np.unique(clusters))
         yield "symbols/num_examples", len(labels)
-        if context.directory and hasattr(model.prior, "num_symbols"):
+        if context.directory and model.prior.num_symbols:
             file = reports.write(model, context)
             if file:
                 yield "symbols/draws", file

@@ -1,0 +1,149 @@
+"""What densities owe. One signature for all: the variable, what it is given,
+then by name a condition and a seed.
+
+A density that is not conditional does not look at a condition: a prior may
+have one, a class say, that its likelihood has not.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import Position, num_chains
+
+
+class Prior:
+    """p(z), of which a model learns the energy or all: a mixin of densities.
+
+    Attributes:
+        has_energy: Whether chains have an energy to climb; without one, draws
+            are those of `sample`.
+        num_symbols: How many symbols it can be conditioned on.
+        tells_symbols: Whether there is p(y | z), see `symbol_log_probs`.
+    """
+    has_energy = False
+    num_symbols = 0
+    tells_symbols = False
+
+    def sample(self, num_samples, seed: rng.Seed) -> Position:
+        """Draws z, nest of [num_samples, ...], without a chain."""
+        raise NotImplementedError(f"{type(self).__name__} needs chains.")
+
+    def log_prob(self, z: Position) -> tf.Tensor:
+        """Normalized log density, float [batch], in nats."""
+        raise NotImplementedError(f"{type(self).__name__} has no normalized "
+                                  "density.")
+
+    def unnormalized_log_prob(self, z: Position, *, condition: Any = None
+                              ) -> tf.Tensor:
+        """The same up to a constant: what chains climb."""
+        return self.log_prob(z)
+
+    def energy(self, z: Position, *, condition: Any = None) -> tf.Tensor:
+        """E(z), float [batch], in nats: how much less probable than under the
+        base; 0 without an energy."""
+        leaf = tf.nest.flatten(z)[0]
+        return tf.zeros([num_chains(z)], leaf.dtype)
+
+    def symbol_log_probs(self, z: Position) -> tf.Tensor:
+        """log p(y | z), float [batch, num_symbols]."""
+        raise NotImplementedError(f"{type(self).__name__} tells no symbols.")
+
+
+class Likelihood:
+    """p(x | z): a mixin of densities.
+
+    Attributes:
+        is_conditional: Whether it looks at a condition.
+        has_mean: Whether there is a `mean(z)`.
+        has_distance: Whether x has a distance to it, |x - g(z)|.
+        has_temperature: Whether `decode` draws, at a temperature.
+        chain_dropout: Whether chains in training climb it with dropout.
+    """
+    is_conditional = False
+    has_mean = False
+    has_distance = False
+    has_temperature = False
+    chain_dropout = False
+
+    def log_prob(self, x: tf.Tensor, z: Position, *, condition: Any = None,
+                 seed: rng.Seed | None = None) -> tf.Tensor:
+        """Normalized log density, float [batch], in nats.
+
+        Args:
+            x: Observations, [batch, ...].
+            z: Latents, nest of [batch, ...].
+            condition: Nest of [batch, ...], of a conditional one.
+            seed: Of dropout, in training; None else.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no density.")
+
+    def decode(self, z: Position, seed: rng.Seed, *, condition: Any = None
+               ) -> tf.Tensor:
+        """What z stands for, [batch, ...].
+
+        Args:
+            z: Latents, nest of [batch, ...].
+            seed: Of what is drawn, int32 [2] or [batch, 2].
+            condition: As in `log_prob`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} decodes nothing.")
+
+    def explain(self, x: tf.Tensor, z: Position, *, condition: Any = None
+                ) -> tuple[tf.Tensor, tf.Tensor]:
+        """(log p(x | z), |x - g(z)|^2), each float [batch]; NaN where there is
+        no distance."""
+        log_prob = self.log_prob(x, z, condition=condition)
+        return log_prob, tf.fill(tf.shape(log_prob), float("nan"))
+
+    def read(self, x: Any) -> tf.Tensor:
+        """Observations as the model takes them.
+
+        Raises:
+            ValueError: If they are none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} reads nothing.")
+
+    def adapt(self, data: Any) -> None:
+        """Takes from a data set what it needs before training, if anything."""
+
+
+class Encoder:
+    """q(z | x): a mixin of densities.
+
+    Attributes:
+        is_conditional: Whether it looks at a condition.
+    """
+    is_conditional = False
+
+    def parameters(self, x: tf.Tensor, *, condition: Any = None,
+                   seed: rng.Seed | None = None) -> tuple[tf.Tensor, ...]:
+        """What makes q(z | x), each [batch, ...].
+
+        Args:
+            x: Observations, [batch, ...].
+            condition: Of a conditional one.
+            seed: Of dropout; None for none.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no parameters.")
+
+    def sample_from(self, *parameters_and_seed) -> Position:
+        """A draw, where the parameters are at hand."""
+        raise NotImplementedError(f"{type(self).__name__} draws nothing.")
+
+    def sample(self, x: tf.Tensor, seed: rng.Seed, *, condition: Any = None
+               ) -> Position:
+        """A reparameterized draw z, nest of [batch, ...]."""
+        return self.sample_from(
+            *self.parameters(x, condition=condition), seed)
+
+    def log_prob(self, z: Position, x: tf.Tensor, *, condition: Any = None,
+                 seed: rng.Seed | None = None) -> tf.Tensor:
+        """Normalized log density, float [batch], in nats."""
+        raise NotImplementedError(f"{type(self).__name__} has no density.")
+
+
+def given(density: Any, condition: Any) -> dict[str, Any]:
+    """The argument of a conditional density's network, which no other has."""
+    return {"condition": condition} if density.is_conditional else {}

@@ -1,0 +1,37 @@
+"""Whether the pieces of a model fit each other."""
+
+from typing import Any, Mapping
+
+from lebm_tf.objectives.objective import Objective
+
+
+def updates_fit(parts: Mapping[str, Any], updates: Mapping[str, int]
+                ) -> None:
+    """Raises ValueError unless they are of parts, and at least one."""
+    for part, count in updates.items():
+        if part not in parts:
+            raise ValueError(f"updates must name parts among "
+                             f"{', '.join(parts)}, got {part}.")
+        if count < 1:
+            raise ValueError(f"updates must be >= 1, got {count} of {part}.")
+
+
+def objectives_fit(parts: Mapping[str, Any],
+                   objectives: Mapping[str, Objective]) -> None:
+    """Raises ValueError unless every part learns, and every term is named."""
+    for name, objective in objectives.items():
+        unknown = set(objective.parts) - set(parts)
+        if unknown:
+            raise ValueError(
+                f"objective {name!r} must name parts among "
+                f"{', '.join(parts)}, got {', '.join(unknown)}.")
+    idle = set(parts) - {part for objective in objectives.values()
+                         for part in objective.parts}
+    if idle:
+        raise ValueError("every part must have an objective, got none for "
+                         f"{', '.join(sorted(idle))}.")
+    terms = [term for objective in objectives.values()
+             for term in objective.terms]
+    if len(terms) != len(set(terms)):
+        raise ValueError("terms of all objectives must have different names, "
+                         f"got {', '.join(terms)}.")
