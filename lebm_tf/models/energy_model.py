@@ -81,7 +81,7 @@ class EnergyModel(LatentInference, keras.Model):
         self.updates, self.copies = dict(updates or {}), dict(copies or {})
         checks.objectives_fit(self.parts, self.objectives)
         checks.updates_fit(self.parts, self.updates)
-        self.roles = resolved(roles)
+        self.roles = resolved(roles, likelihood is not None)
         self.banks, self.fitted, self.seed = list(banks), list(fitted), seed
         # An own counter: an optimizer's stands still when a step is skipped.
         self.step = replication.Counter(name="step")

@@ -242,20 +242,12 @@ class LatentInference(AttributeInference):
 
     @property
     def generation(self) -> Sampler:
-        """The sampler behind `sample`.
-
-        Raises:
-            ValueError: If there is none.
-        """
+        """The sampler behind `sample`; ValueError if there is none."""
         return self._sampler("generation")
 
     @property
     def inference(self) -> Sampler:
-        """The sampler behind `infer`.
-
-        Raises:
-            ValueError: If there is none.
-        """
+        """The sampler behind `infer`; ValueError if there is none."""
         return self._sampler("inference")
 
     def _sampler(self, role):
@@ -274,7 +266,8 @@ class LatentInference(AttributeInference):
         return self.likelihood is not None and self.likelihood.has_temperature
 
     def _inference_steps(self, num_steps):
-        if num_steps is not None and not self.inference.climbs:
+        sampler = self.inference
+        if num_steps is not None and not sampler.climbs:
             raise ValueError(
                 f"num_steps needs a posterior chain, got {num_steps} for a "
                 "model whose posterior is an encoder.")

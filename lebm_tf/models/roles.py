@@ -63,9 +63,14 @@ TARGETS = {"positive": posterior, "inference": posterior, "negative": prior,
            "generation": attributed_prior}
 
 
-def resolved(roles: Mapping[str, Role | Sampler]) -> dict[str, Role]:
+def resolved(roles: Mapping[str, Role | Sampler], has_latents: bool
+             ) -> dict[str, Role]:
     """Every role with a target, generation and inference among them if there
     are roles to take their places.
+
+    Args:
+        roles: As of `EnergyModel`.
+        has_latents: Whether positive states are inferred from observations.
 
     Raises:
         ValueError: If a role that climbs has no target.
@@ -73,6 +78,8 @@ def resolved(roles: Mapping[str, Role | Sampler]) -> dict[str, Role]:
     found = {name: role if isinstance(role, Role) else Role(role)
              for name, role in roles.items()}
     for answer, training in zip(ANSWERS, ("negative", "positive")):
+        if answer == "inference" and not has_latents:
+            continue
         if answer not in found and training in found:
             found[answer] = dataclasses.replace(
                 found[training], target=found[training].target

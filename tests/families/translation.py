@@ -29,7 +29,7 @@ class PixelEnergy(keras.layers.Layer):
         super().__init__(**kwargs)
         self.network, self.built = network, True
 
-    def call(self, x):
+    def call(self, x, condition=None):  # That of the chains' start.
         return self.network(tf.reshape(x, [-1, x.shape[1] * x.shape[2]
                                            * x.shape[3]]))
 
