@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.densities import ConditionalGaussian, StandardNormal
+from lebm_tf.densities import (
+    ConditionalGaussian, StandardNormal, prior_target, tempered)
 from lebm_tf.mcmc import Langevin, Mala, rng, run_chain
 from lebm_tf.samplers import (
     ChainBank, Draws, Encoded, FromBase, FromEncoder, ShortRun)
@@ -87,11 +88,22 @@ def test_with_a_seed_for_every_row_a_chain_depends_on_its_own_alone():
         draw(tf.gather(seeds, [3, 1])), whole[[3, 1]], rtol=1e-6)
 
 
-def test_seeds_for_every_row_need_a_kernel_that_takes_noise():
+def test_a_kernel_that_draws_for_all_runs_every_row_alone():
+    """Row i from seed i alone; temperatures and numbers of moves too."""
     sampler = ShortRun(FromBase(BASE), Mala(0.4), 4)
-    with oracles.raises(ValueError, "Mala draws its own noise; got noise."):
-        sampler.draw(oracles.standard_normal, 2, Draws({}),
-                     rng.make_seed(tf.constant([1, 2])))
+    heats, steps = tf.constant([1.0, 2.0, 0.5]), tf.constant([4, 1, 2])
+    seeds = rng.make_seed(tf.range(3, dtype=tf.int64))
+
+    @tf.function(autograph=False)
+    def draw(rows):
+        target = tempered(prior_target(BASE), tf.gather(heats, rows))
+        return sampler.draw(target, len(rows), Draws({}),
+                            tf.gather(seeds, rows),
+                            tf.gather(steps, rows)).position
+    whole = np.asarray(draw([0, 1, 2]))
+    assert len(np.unique(whole)) == whole.size
+    np.testing.assert_allclose(draw([2, 0]), whole[[2, 0]], rtol=1e-6)
+    assert not ShortRun(FromBase(BASE), Mala(0.4), 4).row_seeds_need()
 
 
 def test_moves_cannot_be_negative():
