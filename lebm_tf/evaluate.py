@@ -22,7 +22,7 @@ from lebm_tf.evaluation import (  # noqa: E402
     EVALUATORS, Context, Evaluator, Settings, check, evaluate, settings)
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.ranges import Checked  # noqa: E402
-from lebm_tf.training import workdir as workdirs  # noqa: E402
+from lebm_tf.training import plugins, workdir as workdirs  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,4 +157,5 @@ def all_fields() -> list[fields.Field]:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, all_fields()))
+    sys.exit(command.run(
+        main, __doc__, all_fields, load_plugins=plugins.load))

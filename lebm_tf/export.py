@@ -22,7 +22,7 @@ from lebm_tf.kinds import SEQUENCE  # noqa: E402
 from lebm_tf.ranges import Checked, OneOf  # noqa: E402
 from lebm_tf.serving import (  # noqa: E402
     ServingConfig, export_hlo, export_model, model_card)
-from lebm_tf.training import workdir as workdirs  # noqa: E402
+from lebm_tf.training import plugins, workdir as workdirs  # noqa: E402
 
 FORMATS = ("saved_model", "hlo")
 
@@ -99,4 +99,5 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, all_fields()))
+    sys.exit(command.run(
+        main, __doc__, all_fields, load_plugins=plugins.load))

@@ -36,7 +36,7 @@ from lebm_tf.evaluation.trajectories import forecasts  # noqa: E402
 from lebm_tf.files import atomic_path  # noqa: E402
 from lebm_tf.ranges import (  # noqa: E402
     Checked, Ge, Gt, OrZero, PositiveFloat, PositiveInt)
-from lebm_tf.training import workdir as workdirs  # noqa: E402
+from lebm_tf.training import plugins, workdir as workdirs  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,4 +265,6 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, fields.fields(SampleConfig)))
+    sys.exit(command.run(
+        main, __doc__, fields.fields(SampleConfig),
+        load_plugins=plugins.load))

@@ -30,10 +30,10 @@ from lebm_tf.datasets.sequences import properties  # noqa: E402
 from lebm_tf.datasets.sequences.vocabulary import padded  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation.molecules.metrics import canonical  # noqa: E402
-from lebm_tf.families import build, sequence  # noqa: E402
+from lebm_tf.families import build, custom, sequence  # noqa: E402
 from lebm_tf.kinds import SEQUENCE  # noqa: E402
 from lebm_tf.objectives import Annealed  # noqa: E402
-from lebm_tf.training import workdir as workdirs  # noqa: E402
+from lebm_tf.training import plugins, workdir as workdirs  # noqa: E402
 from lebm_tf.training.fitting import fit  # noqa: E402
 
 ROUNDS, RESULTS = "rounds", "shift.json"
@@ -142,13 +142,15 @@ class Shift:
                                    has_attributes=True)
         model = build("sequence", self._config(int(old.step)), spec,
                       batch_size=chosen.batch_size, seed=chosen.seed,
-                      precision=run.precision)
+                      precision=run.precision,
+                      **custom.restored(base.networks, chosen.workdir))
         for part in set(old.parts) - {"attribute"}:
             for new, known in zip(model.variables_of(part),
                                   old.variables_of(part), strict=True):
                 new.assign(known)
         workdirs.write(chosen.output, workdirs.Run(
-            run, model.recipe.config, spec, base.evaluation), self.vocabulary)
+            run, model.recipe.config, spec, base.evaluation, base.networks),
+            self.vocabulary)
         return model, run
 
     def _config(self, step):
@@ -261,4 +263,6 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, fields.fields(ShiftConfig)))
+    sys.exit(command.run(
+        main, __doc__, fields.fields(ShiftConfig),
+        load_plugins=plugins.load))

@@ -30,7 +30,8 @@ from lebm_tf.evaluation import (  # noqa: E402
 from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
 from lebm_tf.kinds import IMAGE, SEQUENCE, TRAJECTORY  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
-from lebm_tf.training import divergence, workdir as workdirs  # noqa: E402
+from lebm_tf.training import (  # noqa: E402
+    divergence, plugins, workdir as workdirs)
 from lebm_tf.training.fitting import prepared  # noqa: E402
 
 
@@ -78,8 +79,9 @@ def from_flagfile(path: str, *flags: str):
         path: The flagfile.
         *flags: Further flags, as "--latent_dim=8".
     """
-    return resolve(command.parse(
-        all_fields(), ["", f"--flagfile={path}", *flags]))
+    argv = ["", *command.expand([f"--flagfile={path}", *flags])]
+    plugins.load(command.plugins_of(argv))
+    return resolve(command.parse([*all_fields(), command.PLUGINS], argv))
 
 
 def train(run: RunConfig, model_config, settings: Settings) -> dict:
@@ -235,4 +237,5 @@ def main(values) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main, __doc__, all_fields()))
+    sys.exit(command.run(
+        main, __doc__, all_fields, load_plugins=plugins.load))

@@ -16,6 +16,11 @@ from absl import flags, logging
 from lebm_tf.configuration import fields as configuration
 from lebm_tf.errors import ClusterError, InputError, NonFiniteError, nearest
 
+Fields = Callable[[], Sequence[configuration.Field]]
+PLUGINS = configuration.Field(
+    "plugins", ("plugins",), tuple[str, ...],
+    "Modules to import first, as my_package.my_module: they may bring "
+    "families, evaluators, data sets and networks of their own.", ())
 _NAME_FILES = ("flagfile", "baseline")
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS,
                 errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,
@@ -23,15 +28,18 @@ _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS,
 
 
 def run(main: Callable[[flags.FlagValues], None], description: str,
-        fields: Sequence[configuration.Field],
-        argv: Sequence[str] | None = None) -> int:
+        fields: Sequence[configuration.Field] | Fields,
+        argv: Sequence[str] | None = None,
+        load_plugins: Callable[[Sequence[str]], None] | None = None) -> int:
     """Parses flags, calls `main` with them, and turns errors into one line.
 
     Args:
         main: Does the work; gets the parsed flags.
         description: What --help says first.
-        fields: The flags that the command knows.
+        fields: The flags that the command knows, or what gives them.
         argv: The command line; `sys.argv` if not given.
+        load_plugins: Imports the modules of --plugins, which may bring
+            further flags; None for a command without.
 
     Returns:
         The exit code.
@@ -41,7 +49,13 @@ def run(main: Callable[[flags.FlagValues], None], description: str,
     warnings.filterwarnings("ignore", category=UserWarning, module="keras")
     logging.set_verbosity(logging.WARNING)
     try:
-        values = parse(fields, sys.argv if argv is None else argv)
+        argv = sys.argv if argv is None else argv
+        argv = [argv[0], *expand(argv[1:])]
+        if load_plugins is not None:
+            load_plugins(plugins_of(argv))
+        fields = [*(fields() if callable(fields) else fields),
+                  *([PLUGINS] if load_plugins else [])]
+        values = parse(fields, argv)
         if values["help"].value:
             say(description.strip() + "\n\n" + _help(fields))
             return 0
@@ -83,6 +97,21 @@ def parse(fields: Sequence[configuration.Field], argv: Sequence[str]
     if rest:
         raise InputError(f"expected flags only, got {rest[0]!r}.")
     return values
+
+
+def plugins_of(argv: Sequence[str]) -> list[str]:
+    """The modules that --plugins names, in order.
+
+    Args:
+        argv: Flags, without flagfiles.
+    """
+    words, found = list(argv), []
+    for i, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name.lstrip("-") == PLUGINS.flag and name.startswith("-"):
+            value = value if equals else "".join(words[i + 1:i + 2])
+            found += [part.strip() for part in value.split(",")]
+    return [name for name in found if name]
 
 
 def expand(argv: Sequence[str], folder: str = "", seen: tuple = ()

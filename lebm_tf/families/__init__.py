@@ -56,8 +56,9 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
         model.set_loss_scale(loss_scale)
     except ValueError as error:
         raise InputError(str(error)) from error
-    model.recipe = Recipe(family, config, spec, batch_size, seed, precision,
-                          loss_scale)
+    model.recipe = Recipe(
+        family, config, spec, batch_size, seed, precision, loss_scale,
+        {name: layer for name, layer in networks.items() if layer is not None})
     return model
 
 

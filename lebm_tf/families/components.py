@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Annotated, Any, Mapping, NamedTuple
 
+import keras
+
 from lebm_tf.densities import GaussianAttribute
 from lebm_tf.densities.attribute import OUTPUTS
 from lebm_tf.families.data import DataSpec
@@ -31,6 +33,7 @@ class Recipe(NamedTuple):
         seed: Of initial weights and chains.
         precision: What the networks compute in, as Keras names it.
         loss_scale: First factor on gradients of mixed_float16.
+        networks: Name -> layer, of those that took the place of built-in ones.
     """
     family: str
     config: Any
@@ -39,6 +42,7 @@ class Recipe(NamedTuple):
     seed: int
     precision: str
     loss_scale: float
+    networks: Mapping[str, keras.layers.Layer] = {}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lebm_tf.datasets import DataSet, train_batches
 from lebm_tf.devices import cluster
 from lebm_tf.errors import DivergedError, InputError
 from lebm_tf.evaluation import Settings
-from lebm_tf.families import DataSpec
+from lebm_tf.families import DataSpec, custom
 from lebm_tf.models import EnergyModel, averaging
 from lebm_tf.training import callbacks, following, workdir as workdirs
 from lebm_tf.training.checkpoint import Checkpoints
@@ -81,7 +81,9 @@ def prepared(model: EnergyModel, data: DataSet, run: RunConfig,
         folder = ""
         if run.workdir:
             recipe = model.recipe
-            resolved = workdirs.Run(run, recipe.config, recipe.data, evaluation)
+            resolved = workdirs.Run(
+                run, recipe.config, recipe.data, evaluation,
+                custom.serialized(recipe.networks))
             workdirs.check(run.workdir, resolved)
             stack.enter_context(locked(run.workdir))
             workdirs.write(run.workdir, resolved, data.vocabulary)

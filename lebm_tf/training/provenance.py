@@ -86,7 +86,8 @@ def listed(changed: dict) -> str:
 def _plain(recipe: Recipe) -> dict[str, Any]:
     """A recipe as JSON types."""
     values = {name: dataclasses.asdict(value) if dataclasses.is_dataclass(
-        value) else value for name, value in recipe._asdict().items()}
+        value) else value for name, value in recipe._asdict().items()
+        if name != "networks"}  # Those are kept in config.json.
     return json.loads(json.dumps(values))
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import Any, NamedTuple
+from typing import Any, Mapping, NamedTuple
 
 from absl import logging
 
@@ -18,7 +18,7 @@ from lebm_tf.datasets.sequences import properties
 from lebm_tf.datasets.validation_split import validation_split
 from lebm_tf.errors import InputError, nearest
 from lebm_tf.evaluation import Settings, settings
-from lebm_tf.families import FAMILIES, DataSpec, build
+from lebm_tf.families import FAMILIES, DataSpec, build, custom
 from lebm_tf.models import EnergyModel, averaging
 from lebm_tf.training import checkpoint as checkpoints, provenance
 from lebm_tf.training.locking import LOCK
@@ -37,11 +37,13 @@ class Run(NamedTuple):
         model: The family's configuration.
         data: What the data look like.
         evaluation: How to measure it, if not told otherwise.
+        networks: Configurations of a user's own, as of `custom.serialized`.
     """
     run: RunConfig
     model: Any
     data: DataSpec
     evaluation: Settings = Settings()
+    networks: Mapping[str, Any] = {}
 
 
 def load_data(run: RunConfig, expected: DataSpec | None = None
@@ -95,12 +97,26 @@ def family_of(run: RunConfig):
 
 
 def build_run(resolved: Run, **networks) -> EnergyModel:
-    """The compiled model of a run; `networks` as of `families.build`.
+    """The compiled model of a run, with its own networks if it has any.
+
+    Args:
+        resolved: The run.
+        **networks: Layers in place of those that it keeps, of the same
+            configurations.
 
     Raises:
-        InputError: If the model does not fit the data.
+        InputError: If the model does not fit the data, or its networks are
+            not of imported classes, or others.
     """
     run = resolved.run
+    changed = networks and custom.differing(
+        resolved.networks, custom.serialized(networks))
+    if changed:
+        raise InputError(
+            f"the network {changed[0]!r} must be what the run was built with, "
+            "got another.")
+    networks = networks or custom.restored(
+        resolved.networks, run.workdir or CONFIG)
     return build(run.family, resolved.model, resolved.data,
                  batch_size=run.batch_size, seed=run.seed,
                  precision=run.precision, loss_scale=run.loss_scale,
@@ -160,7 +176,8 @@ def write(workdir: str, resolved: Run,
         "run": configuration.to_dict(resolved.run),
         "model": configuration.to_dict(resolved.model),
         "data": configuration.to_dict(resolved.data),
-        "evaluation": settings.to_dict(resolved.evaluation)})
+        "evaluation": settings.to_dict(resolved.evaluation),
+        "networks": resolved.networks})
 
 
 def read(workdir: str) -> Run:
@@ -182,11 +199,12 @@ def read(workdir: str) -> Run:
         data = DataSpec(**{**saved["data"],
                            "shape": tuple(saved["data"]["shape"])})
         evaluation = settings.from_dict(saved["evaluation"])
+        networks = dict(saved["networks"])
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError,
             ValueError) as error:
         raise InputError(f"{path} is not the configuration of a run: "
                          f"{error}") from error
-    return Run(run, model, data, evaluation)
+    return Run(run, model, data, evaluation, networks)
 
 
 def is_classifier(resolved: Run) -> bool:
@@ -228,7 +246,7 @@ def load(workdir: str, checkpoint: str = "", **networks) -> EnergyModel:
         workdir: Where `train` kept it.
         checkpoint: "best" by the run's early_stop, or "last"; best where the
             run kept one if not given.
-        **networks: The custom networks it was built with, if any.
+        **networks: Layers in place of those that it keeps, if any.
 
     Raises:
         InputError: If there is no run or no such checkpoint.
@@ -266,6 +284,8 @@ def _check_same(workdir: str, old: Run, new: Run) -> None:
     for name in ("run", "model", "data"):
         changed.update(configuration.differences(
             getattr(old, name), getattr(new, name)))
+    changed.update({name: ("one network", "another") for name in
+                    custom.differing(old.networks, new.networks)})
     if changed:
         raise InputError(
             f"{workdir} belongs to another run; it differs in "

@@ -4,19 +4,18 @@ import pytest
 
 from lebm_tf import evaluate, export, sample, shift, train
 from lebm_tf.configuration import command, fields
+from lebm_tf.training import plugins
 
 _FIELDS = {
-    train: train.all_fields(),
-    evaluate: evaluate.all_fields(),
+    train: train.all_fields, evaluate: evaluate.all_fields,
     sample: fields.fields(sample.SampleConfig),
-    export: export.all_fields(),
-    shift: fields.fields(shift.ShiftConfig)}
+    export: export.all_fields, shift: fields.fields(shift.ShiftConfig)}
 
 
 def call(module, *argv) -> int:
     """Runs a command in this process, as its __main__ does."""
     return command.run(module.main, module.__doc__, _FIELDS[module],
-                       [module.__name__, *argv])
+                       [module.__name__, *argv], plugins.load)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import os
 import re
 
 from PIL import Image
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -224,50 +223,6 @@ def test_a_notebook_run_can_be_loaded_and_no_other_takes_its_place(tmp_path):
     other = lebm_tf.build("image", config, data, batch_size=8, seed=4)
     with pytest.raises(lebm_tf.InputError, match=r"seed \(3 there, 4 now\)"):
         lebm_tf.fit(other, data, run, verbose=False)
-
-
-def test_custom_networks_take_the_place_of_the_built_in_ones(tmp_path):
-    config = lebm_tf.ImageConfig(
-        latent_dim=3, generator=lebm_tf.GeneratorConfig(channels=(8,)),
-        posterior=lebm_tf.ChainConfig(2, 0.1, start="encoder"),
-        prior=lebm_tf.ChainConfig(2, 0.4))
-
-    class Plain(keras.layers.Layer):
-        """A dense layer to any shape."""
-
-        def __init__(self, fan_in, *shape):
-            super().__init__()
-            self.shape, self.dense = shape, keras.layers.Dense(
-                int(np.prod(shape)))
-            self.dense.build((None, fan_in))
-            self.built = True
-
-        def call(self, x):
-            x = self.dense(tf.reshape(x, [-1, self.dense.kernel.shape[0]]))
-            return tf.reshape(x, [-1, *self.shape])
-
-    class Both(Plain):
-        """The same, split into (mean, log_scale)."""
-
-        def call(self, x):
-            return tuple(tf.split(super().call(x), 2, axis=-1))
-
-    def networks():
-        return {"energy": Plain(3), "generator": Plain(3, 8, 8, 1),
-                "encoder": Both(64, 6)}
-    data, path = lebm_tf.load_dataset("digits"), str(tmp_path / "run")
-    model = lebm_tf.build("image", config, data, **networks())
-    before = [v.numpy() for part in model.parts
-              for v in model.variables_of(part)]
-    lebm_tf.fit(model, data, lebm_tf.RunConfig(train_steps=2, workdir=path),
-                verbose=False)
-    after = [v.numpy() for part in model.parts
-             for v in model.variables_of(part)]
-    assert sum(np.abs(a - b).max() > 0 for a, b in zip(before, after)) >= 5
-    loaded = lebm_tf.load(path, **networks())
-    np.testing.assert_array_equal(loaded.sample(5).x, model.sample(5).x)
-    with pytest.raises(lebm_tf.InputError, match="can't be read into this"):
-        lebm_tf.load(path)
 
 
 def test_flagfiles_name_files_relative_to_themselves(tmp_path, monkeypatch):

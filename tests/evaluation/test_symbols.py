@@ -60,7 +60,7 @@ def test_calibration_error_by_hand():
 
 class Model:
     """Knows the answer from the first number of x."""
-    prior = types.SimpleNamespace(symbol_log_probs=None)
+    prior = types.SimpleNamespace(tells_symbols=True, num_symbols=0)
 
     def classify(self, x, seed, num_draws):
         right = np.asarray(x)[:, 0] > 0
@@ -88,7 +88,8 @@ def test_what_is_measured_with_and_without_labels():
 
 
 def test_a_model_without_symbols_is_refused():
-    model = types.SimpleNamespace(prior=types.SimpleNamespace())
+    model = types.SimpleNamespace(prior=types.SimpleNamespace(
+        tells_symbols=False))
     with pytest.raises(InputError, match="needs a prior with symbols"):
         evaluate(model, Context(data()), ["symbols"])
     bare = VectorData("table", data().x_train, data().x_test)

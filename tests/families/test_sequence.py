@@ -211,7 +211,9 @@ def test_what_does_not_fit_is_said():
     with pytest.raises(InputError, match="needs sequences of tokens, got imag"):
         build("sequence", sequence.SequenceConfig(), images)
     with pytest.raises(ValueError, match="free_bits must be 0 with free_nats"):
-        sequence.SequenceConfig(free_bits=1.0, free_nats=1.0)
+        sequence.SequenceConfig(
+            free_bits=1.0, free_nats=1.0,
+            posterior=ChainConfig(num_steps=0, start="encoder"))
     with pytest.raises(ValueError, match="kl_weight must be > 0, got 0.0"):
         sequence.SequenceConfig(kl_weight=0.0)
     with pytest.raises(ValueError, match="prior_start must be base"):

@@ -1,0 +1,116 @@
+"""A user's own networks, kept so that the same ones are built again.
+
+What is kept is the configuration of a Keras layer, data and no code: classes
+come from Keras, or from modules that registered them and were imported before.
+"""
+
+import json
+from typing import Any, Iterator, Mapping
+
+import keras
+
+from lebm_tf.errors import InputError
+
+
+def serialized(networks: Mapping[str, keras.layers.Layer]) -> dict[str, Any]:
+    """Name -> configuration of the layer, as JSON types.
+
+    Args:
+        networks: Name -> layer, as `families.build` takes them.
+
+    Raises:
+        InputError: If a layer can't be made again from its configuration.
+    """
+    return {name: _serialized(name, layer)
+            for name, layer in networks.items()}
+
+
+def restored(networks: Mapping[str, Any], where: str
+             ) -> dict[str, keras.layers.Layer]:
+    """The layers of configurations.
+
+    Args:
+        networks: What `serialized` gave.
+        where: Where it was kept, for messages.
+
+    Raises:
+        InputError: If a class was not imported, or the layer can't be made.
+    """
+    return {name: _restored(name, config, where)
+            for name, config in networks.items()}
+
+
+def differing(kept: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """Names of those that differ in more than names of layers, in order.
+
+    Args:
+        kept, given: Of `serialized`.
+    """
+    return sorted(name for name in {*kept, *given} if _unnamed(
+        kept.get(name)) != _unnamed(given.get(name)))
+
+
+def _serialized(name, layer):
+    try:
+        config = json.loads(json.dumps(
+            keras.saving.serialize_keras_object(layer)))
+        _check_classes(config)
+        keras.saving.deserialize_keras_object(config)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise InputError(
+            f"the network {name!r} must be one that Keras can make again from "
+            "its configuration, to be kept in a work directory: give "
+            f"{type(layer).__name__} a get_config, and decorate it with "
+            "@keras.saving.register_keras_serializable(package=...); got "
+            f"{_first_line(error)}") from error
+    return config
+
+
+def _restored(name, config, where):
+    try:
+        _check_classes(config)
+        return keras.saving.deserialize_keras_object(config)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{where}: the network {name!r} must be of classes that were "
+            f"imported before, got {_first_line(error)}") from error
+
+
+def _check_classes(config) -> None:
+    """Raises ValueError unless every class is one of Keras, or registered:
+    Keras itself would import any module that a configuration names."""
+    known = keras.saving.get_custom_objects()
+    for module, name, registered in _classes(config):
+        if name == "__lambda__":
+            raise ValueError("a Lambda, whose code is not kept.")
+        is_keras = module.partition(".")[0] in ("keras", "builtins")
+        if not is_keras and registered not in known:
+            raise ValueError(f"{registered or name} of the module {module}, "
+                             "which nothing registered.")
+
+
+def _classes(config) -> Iterator[tuple[str, str, str]]:
+    """(module, class, registered name) of all objects in a configuration."""
+    if isinstance(config, list):
+        for item in config:
+            yield from _classes(item)
+    elif isinstance(config, dict):
+        if "class_name" in config and config["class_name"] != "__tuple__":
+            yield (config.get("module") or "", config["class_name"],
+                   config.get("registered_name") or "")
+        for value in config.values():
+            yield from _classes(value)
+
+
+def _unnamed(config):
+    """A configuration without names of layers, which Keras counts up."""
+    if isinstance(config, list):
+        return [_unnamed(item) for item in config]
+    if isinstance(config, dict):
+        return {key: _unnamed(value) for key, value in config.items()
+                if key != "name"}
+    return config
+
+
+def _first_line(error) -> str:
+    return " ".join(str(error).split())[:300]

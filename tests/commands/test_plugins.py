@@ -1,0 +1,100 @@
+"""What users bring in modules of their own."""
+
+import json
+import pathlib
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from lebm_tf import evaluate, sample, train
+from lebm_tf.training import plugins
+from tests.commands.conftest import call
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "docs" / "examples"
+DOCUMENT = EXAMPLES.parent / "extending.md"
+
+
+@pytest.fixture(autouse=True)
+def apart(monkeypatch, tmp_path):
+    """Nothing stays registered, or imported; modules lie in tmp_path."""
+    before = {what: dict(known) for what, known in plugins.REGISTRIES.items()}
+    modules = set(sys.modules)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    for what, known in plugins.REGISTRIES.items():
+        known.clear()
+        known.update(before[what])
+    for name in set(sys.modules) - modules:
+        if name.startswith(("ring", "mine")):
+            del sys.modules[name]
+
+
+def test_the_example_trains_measures_and_samples(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    workdir = f"--workdir={tmp_path}/run"
+    assert not call(train, "--plugins=ring", "--family=ring",
+                    "--dataset=ring", "--train_steps=20", "--batch_size=50",
+                    "--evaluation_ring_num_samples=20", workdir)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert 0 < metrics["ring/radius_error"] < 5
+    assert not call(evaluate, "--plugins", "ring", workdir,
+                    "--evaluators=ring")
+    assert not call(sample, "--plugins=ring", workdir, "--num_samples=3",
+                    f"--output={tmp_path}/ring.npz")
+    with np.load(tmp_path / "ring.npz") as arrays:
+        assert arrays["x"].shape == (3, 2)
+
+
+def test_the_document_says_what_runs(monkeypatch, tmp_path):
+    """Its Python block, and that its command lines are the example's."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    block = re.search(r"```python\n(.*?)```", text, re.S)[1]
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "mine_document"}
+    exec(compile(block, "extending.md", "exec"), names)
+    assert isinstance(names["again"].prior.energy_network, names["Quartic"])
+
+
+@pytest.mark.parametrize("code, said", [
+    (None, "--plugins must name modules that Python finds, got 'mine'."),
+    ("import nowhere_at_all", "--plugins: mine must be a module that can be "
+     "imported, got ModuleNotFoundError: No module named 'nowhere_at_all'"),
+    ("raise RuntimeError('no luck')", "--plugins: mine must be a module that "
+     "can be imported, got RuntimeError: no luck"),
+    ("from lebm_tf.families import FAMILIES, vae\nFAMILIES['image'] = vae",
+     "--plugins: mine must register names of its own, got the family image, "
+     "which exists."),
+    ("from lebm_tf.evaluation import EVALUATORS\n"
+     "EVALUATORS['chains'] = EVALUATORS['codes']",
+     "--plugins: mine must register names of its own, got the evaluator "
+     "chains, which exists.")])
+def test_a_plugin_that_does_not_fit_is_refused(
+        tmp_path, refused, code, said):
+    if code is not None:
+        (tmp_path / "mine.py").write_text(code + "\n")
+    assert said in refused(train, "--plugins=mine",
+                           "--flagfile=configs/smoke/image.cfg",
+                           f"--workdir={tmp_path}/run")
+    assert not (tmp_path / "run").exists()
+    before = dict(plugins.REGISTRIES["family"])
+    assert before["image"].__name__ == "lebm_tf.families.image"
+
+
+def test_a_flagfile_may_name_plugins(tmp_path, refused):
+    (tmp_path / "a.cfg").write_text("--plugins=mine_too\n")
+    assert "got 'mine_too'" in refused(train, f"--flagfile={tmp_path}/a.cfg")
+
+
+def test_without_its_plugin_a_run_is_not_loaded(
+        monkeypatch, tmp_path, refused):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    workdir = f"--workdir={tmp_path}/run"
+    assert not call(train, "--plugins=ring", "--family=ring",
+                    "--dataset=ring", "--train_steps=2", "--batch_size=50",
+                    workdir)
+    for known in plugins.REGISTRIES.values():
+        known.pop("ring")
+    assert "--family must be one of" in refused(
+        sample, workdir, f"--output={tmp_path}/x.npz")
