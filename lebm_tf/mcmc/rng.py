@@ -25,7 +25,7 @@ from lebm_tf.mcmc import philox, replicas
 # i of all that is drawn depends on seed i alone. Serving uses the second.
 Seed = tf.Tensor
 
-_ALGORITHM = "philox"  # threefry fails outside XLA on a CPU.
+_words = tf.raw_ops.StatelessRandomUniformFullIntV2
 
 # Numbers that a processor computes at once, at most. What is left over at the
 # end of an array is computed one by one, and rounded otherwise.
@@ -58,11 +58,10 @@ def fold_in(seed: Seed, data: int | tf.Tensor) -> Seed:
     """
     if seed.shape.rank == 2:
         return philox.fold_in(seed, _int64(data))
-    folded = tf.random.experimental.stateless_fold_in(
-        seed, _int64(data), alg=_ALGORITHM)
+    data = _int64(data)
+    first = philox.drawn(_words, [], seed, tf.int64)
     # TensorFlow answers in the type of `data`; TFP takes int32 only.
-    return tf.random.stateless_uniform(
-        [2], folded, None, None, tf.int32, alg=_ALGORITHM)
+    return philox.drawn(_words, [2], tf.stack([first, data]), tf.int32)
 
 
 def retry(seed: Seed, attempt: tf.Tensor) -> Seed:
@@ -138,9 +137,9 @@ def normal(shape, seed: Seed, dtype=None) -> tf.Tensor:
         words = tf.bitcast(_counted_words(shape, seed), tf.int32)
         return tf.cast(_normals(tf.bitwise.right_shift(words, 8)),
                        dtype or tf.float32)
-    return _own_rows(
-        lambda full: tf.random.stateless_normal(
-            full, seed, dtype=dtype or tf.float32, alg=_ALGORITHM), shape)
+    return _own_rows(lambda full: philox.drawn(
+        tf.raw_ops.StatelessRandomNormalV2, full, seed, dtype or tf.float32),
+        shape)
 
 
 def uniform(shape, seed: Seed, dtype=None) -> tf.Tensor:
@@ -150,9 +149,9 @@ def uniform(shape, seed: Seed, dtype=None) -> tf.Tensor:
             _counted_words(shape, seed), tf.constant(8, tf.uint32))
         return tf.cast(tf.cast(words, tf.float32) * 2.0**-24,
                        dtype or tf.float32)
-    return _own_rows(
-        lambda full: tf.random.stateless_uniform(
-            full, seed, dtype=dtype or tf.float32, alg=_ALGORITHM), shape)
+    return _own_rows(lambda full: philox.drawn(
+        tf.raw_ops.StatelessRandomUniformV2, full, seed, dtype or tf.float32),
+        shape)
 
 
 def dropout_mask(shape, rate: float, seed: Seed, dtype=None) -> tf.Tensor:
@@ -191,8 +190,7 @@ def normal_rows(shape, seeds: Seed, dtype=tf.float32) -> tf.Tensor:
     filled = size + -size % _PACKET
 
     def draw(seed):
-        bits = tf.random.stateless_uniform(
-            [filled], seed, None, None, tf.int32, alg=_ALGORITHM)
+        bits = philox.drawn(_words, [filled], seed, tf.int32)
         normals = _normals(tf.bitwise.right_shift(bits, 8))
         return tf.cast(tf.reshape(normals[:size], shape), dtype)
 
