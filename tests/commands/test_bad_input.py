@@ -243,7 +243,7 @@ def test_a_changed_data_set_is_refused(refused, workdir, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(workdir, copy)
     saved = json.loads((copy / "config.json").read_text())
-    saved["run"]["image_size"] = 16
+    saved["run"]["data"]["image_size"] = 16
     (copy / "config.json").write_text(json.dumps(saved))
     assert "must be what the run was trained on" in refused(
         evaluate, f"--workdir={copy}")

@@ -67,7 +67,7 @@ def test_what_is_served_draws_and_tells_symbols(run, tmp_path):
     asked = {"seed": tf.constant([5, 6], tf.int64)}
     drawn = served["sample_label"](label=tf.constant([1, 8]), **asked)
     np.testing.assert_allclose(drawn["energy"], model.prior.energy(
-        drawn["z"], tf.constant([1, 8])), atol=1e-5)
+        drawn["z"], condition=tf.constant([1, 8])), atol=1e-5)
     bad = served["sample_label"](label=tf.constant([1, 10]), **asked)
     assert bad["status"][1] == b"label must lie in [0, 9], got 10."
     np.testing.assert_array_equal(bad["x"][0], drawn["x"][0])
