@@ -88,5 +88,5 @@ def build(config: TwoStageVAEConfig, data: DataSpec, *, batch_size: int = 100,
         seed=seed, roles={
             "positive": Encoded(encoder),
             "generation": ShortRun(FromBase(second), Langevin(1.0), 0)})
-    return compiled(model, {part: getattr(config, f"{part}_optimizer")
+    return compiled(model, {part: vars(config)[f"{part}_optimizer"]
                             for part in model.parts}, data, batch_size)

@@ -44,11 +44,13 @@ class Kernel(Protocol):
             and `State` holds nothing but numbers of each.
         takes_noise: Whether its noise can be given, so that every chain may
             have a seed of its own.
+        num_adaptation_steps: First moves that tune the step size; 0 if none.
         step_size: Of calls that give none.
     """
     is_calibrated: bool
     is_rowwise: bool
     takes_noise: bool
+    num_adaptation_steps: int
     step_size: StepSize
 
     def init(self, log_prob_fn: LogProbFn, position: Position,

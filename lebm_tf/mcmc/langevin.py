@@ -31,6 +31,7 @@ class Langevin:
     is_calibrated = False
     is_rowwise = True
     takes_noise = True
+    num_adaptation_steps = 0
 
     def __post_init__(self):
         check_step_size(self.step_size)

@@ -32,9 +32,9 @@ class Annealed:
 
     def __post_init__(self):
         for name in ("hold_steps", "warmup_steps", "cycle_steps"):
-            if getattr(self, name) < 0:
+            if vars(self)[name] < 0:
                 raise ValueError(
-                    f"{name} must be >= 0, got {getattr(self, name)}.")
+                    f"{name} must be >= 0, got {vars(self)[name]}.")
 
     def factor(self, step: tf.Tensor) -> tf.Tensor:
         """The factor at a step, float32 [] in [0, 1]."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf import mcmc
 from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts, State, rng, run_chain
 from tests import oracles
 
@@ -126,3 +127,42 @@ def test_any_nest_keeps_its_structure_under_langevin(start):
     for old, new in zip(tf.nest.flatten(start), tf.nest.flatten(end)):
         assert (new.shape, new.dtype) == (old.shape, old.dtype)
         assert np.all(np.asarray(new) != 0.0)
+
+
+def test_every_kernel_is_in_the_list():
+    assert {kind for kind in vars(mcmc).values() if isinstance(kind, type)
+            and hasattr(kind, "step") and kind is not mcmc.Kernel} == {
+                type(kernel) for kernel, _ in KERNELS}
+
+
+@each_kernel
+def test_a_step_size_may_be_given_by_call_in_any_form(kernel):
+    """Its own as a number, one a chain or one a part is the same; another
+    moves otherwise, each chain and each part by its own."""
+    start = position()
+    own, small = kernel.step_size, 1e-6
+
+    def end(step_size):
+        return tf.function(lambda: run_chain(
+            kernel, oracles.standard_normal, start, 2, rng.make_seed(0),
+            step_size=step_size))().position
+    plain = end(None)
+    forms = (own, tf.fill([4], own), {"map": own, "vectors": (own,)})
+    for form in forms:
+        for a, b in zip(tf.nest.flatten(end(form)), tf.nest.flatten(plain)):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    parts = end({"map": small, "vectors": (own,)})
+    assert np.abs(parts["map"] - start["map"]).max() < 1e-4
+    assert np.abs(parts["vectors"][0] - start["vectors"][0]).max() > 1e-2
+    if kernel.num_adaptation_steps:
+        return  # Tuned for all chains together.
+    chains = end(tf.constant([small, own, own, own]))
+    moved = np.abs(chains["vectors"][0] - start["vectors"][0]).max(-1)
+    assert moved[0] < 1e-4 and moved[1:].max() > 1e-2
+
+
+def test_a_step_size_of_another_structure_is_refused():
+    with oracles.raises(ValueError, "step_size must be one, or one for each "
+                        "of 2 parts of the position, got 3."):
+        run_chain(Langevin((0.1, 0.2, 0.3)), oracles.standard_normal,
+                  position(), 1, rng.make_seed(0))

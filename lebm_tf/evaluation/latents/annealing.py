@@ -165,7 +165,7 @@ def check_calibrated(kernel: Kernel) -> None:
     if not kernel.is_calibrated:
         raise ValueError("a likelihood estimate needs a calibrated kernel, "
                          f"got {type(kernel).__name__}.")
-    if getattr(kernel, "num_adaptation_steps", 0):
+    if kernel.num_adaptation_steps:
         raise ValueError(
             "a likelihood estimate needs a kernel with num_adaptation_steps "
             f"0, got {kernel.num_adaptation_steps}.")
