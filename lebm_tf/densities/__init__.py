@@ -1,7 +1,7 @@
 """Distributions, and the targets made of them."""
 
 from lebm_tf.densities.attribute import GaussianAttribute
-from lebm_tf.densities.contracts import Encoder, Likelihood, Prior
+from lebm_tf.densities.contracts import Base, Encoder, Likelihood, Prior
 from lebm_tf.densities.decoding import DecodingConfig
 from lebm_tf.densities.energy_prior import EnergyPrior
 from lebm_tf.densities.flat import Flat
@@ -20,7 +20,7 @@ from lebm_tf.densities.targets import (
     tempered)
 from lebm_tf.densities.unigram import UnigramLikelihood
 
-__all__ = ["ClassifiedNormal", "ConditionalGaussian", "DecodingConfig",
+__all__ = ["Base", "ClassifiedNormal", "ConditionalGaussian", "DecodingConfig",
            "Encoder", "EnergyPrior", "Flat", "GaussianAttribute",
            "GaussianLikelihood", "GaussianMixture", "LabelledVAE",
            "LadderTarget", "LatentVAE", "Likelihood", "PointEncoder", "Prior",

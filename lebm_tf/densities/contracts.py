@@ -5,6 +5,7 @@ A density that is not conditional does not look at a condition: a prior may
 have one, a class say, that its likelihood has not.
 """
 
+import abc
 from typing import Any
 
 import tensorflow as tf
@@ -13,32 +14,24 @@ from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position, num_chains
 
 
-class Prior:
+class Prior(abc.ABC):
     """p(z), of which a model learns the energy or all: a mixin of densities.
 
     Attributes:
         has_energy: Whether chains have an energy to climb; without one, draws
-            are those of `sample`.
+            are those of its base.
         num_symbols: How many symbols it can be conditioned on.
-        tells_symbols: Whether there is p(y | z), see `symbol_log_probs`.
+        tells_symbols: Whether there is p(y | z): then `symbol_log_probs(z)` is
+            log p(y | z), float [batch, num_symbols].
     """
     has_energy = False
     num_symbols = 0
     tells_symbols = False
 
-    def sample(self, num_samples, seed: rng.Seed) -> Position:
-        """Draws z, nest of [num_samples, ...], without a chain."""
-        raise NotImplementedError(f"{type(self).__name__} needs chains.")
-
-    def log_prob(self, z: Position) -> tf.Tensor:
-        """Normalized log density, float [batch], in nats."""
-        raise NotImplementedError(f"{type(self).__name__} has no normalized "
-                                  "density.")
-
+    @abc.abstractmethod
     def unnormalized_log_prob(self, z: Position, *, condition: Any = None
                               ) -> tf.Tensor:
-        """The same up to a constant: what chains climb."""
-        return self.log_prob(z)
+        """log p(z) up to a constant, float [batch]: what chains climb."""
 
     def energy(self, z: Position, *, condition: Any = None) -> tf.Tensor:
         """E(z), float [batch], in nats: how much less probable than under the
@@ -46,12 +39,25 @@ class Prior:
         leaf = tf.nest.flatten(z)[0]
         return tf.zeros([num_chains(z)], leaf.dtype)
 
-    def symbol_log_probs(self, z: Position) -> tf.Tensor:
-        """log p(y | z), float [batch, num_symbols]."""
-        raise NotImplementedError(f"{type(self).__name__} tells no symbols.")
+
+class Base(Prior):
+    """A prior that is normalized and drawn from without a chain: p0."""
+
+    @abc.abstractmethod
+    def sample(self, num_samples, seed: rng.Seed) -> Position:
+        """Draws z, nest of [num_samples, ...]."""
+
+    @abc.abstractmethod
+    def log_prob(self, z: Position) -> tf.Tensor:
+        """Normalized log density, float [batch], in nats."""
+
+    def unnormalized_log_prob(self, z: Position, *, condition: Any = None
+                              ) -> tf.Tensor:
+        """The same: it has no condition."""
+        return self.log_prob(z)
 
 
-class Likelihood:
+class Likelihood(abc.ABC):
     """p(x | z): a mixin of densities.
 
     Attributes:
@@ -67,6 +73,7 @@ class Likelihood:
     has_temperature = False
     chain_dropout = False
 
+    @abc.abstractmethod
     def log_prob(self, x: tf.Tensor, z: Position, *, condition: Any = None,
                  seed: rng.Seed | None = None) -> tf.Tensor:
         """Normalized log density, float [batch], in nats.
@@ -77,8 +84,8 @@ class Likelihood:
             condition: Nest of [batch, ...], of a conditional one.
             seed: Of dropout, in training; None else.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no density.")
 
+    @abc.abstractmethod
     def decode(self, z: Position, seed: rng.Seed, *, condition: Any = None
                ) -> tf.Tensor:
         """What z stands for, [batch, ...].
@@ -88,7 +95,14 @@ class Likelihood:
             seed: Of what is drawn, int32 [2] or [batch, 2].
             condition: As in `log_prob`.
         """
-        raise NotImplementedError(f"{type(self).__name__} decodes nothing.")
+
+    @abc.abstractmethod
+    def read(self, x: Any) -> tf.Tensor:
+        """Observations as the model takes them.
+
+        Raises:
+            ValueError: If they are none.
+        """
 
     def explain(self, x: tf.Tensor, z: Position, *, condition: Any = None
                 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -97,26 +111,20 @@ class Likelihood:
         log_prob = self.log_prob(x, z, condition=condition)
         return log_prob, tf.fill(tf.shape(log_prob), float("nan"))
 
-    def read(self, x: Any) -> tf.Tensor:
-        """Observations as the model takes them.
-
-        Raises:
-            ValueError: If they are none.
-        """
-        raise NotImplementedError(f"{type(self).__name__} reads nothing.")
-
     def adapt(self, data: Any) -> None:
         """Takes from a data set what it needs before training, if anything."""
 
 
-class Encoder:
-    """q(z | x): a mixin of densities.
+class Encoder(abc.ABC):
+    """q(z | x): a mixin of densities. One with a density besides has
+    `log_prob(z, x, *, condition=None, seed=None)`, float [batch], in nats.
 
     Attributes:
         is_conditional: Whether it looks at a condition.
     """
     is_conditional = False
 
+    @abc.abstractmethod
     def parameters(self, x: tf.Tensor, *, condition: Any = None,
                    seed: rng.Seed | None = None) -> tuple[tf.Tensor, ...]:
         """What makes q(z | x), each [batch, ...].
@@ -126,22 +134,16 @@ class Encoder:
             condition: Of a conditional one.
             seed: Of dropout; None for none.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no parameters.")
 
+    @abc.abstractmethod
     def sample_from(self, *parameters_and_seed) -> Position:
         """A draw, where the parameters are at hand."""
-        raise NotImplementedError(f"{type(self).__name__} draws nothing.")
 
     def sample(self, x: tf.Tensor, seed: rng.Seed, *, condition: Any = None
                ) -> Position:
         """A reparameterized draw z, nest of [batch, ...]."""
         return self.sample_from(
             *self.parameters(x, condition=condition), seed)
-
-    def log_prob(self, z: Position, x: tf.Tensor, *, condition: Any = None,
-                 seed: rng.Seed | None = None) -> tf.Tensor:
-        """Normalized log density, float [batch], in nats."""
-        raise NotImplementedError(f"{type(self).__name__} has no density.")
 
 
 def given(density: Any, condition: Any) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class DecodingConfig(Checked):
             that a search of beam_width finds).
         temperature: Of sample; probabilities are to the power of its inverse.
         top_k: sample chooses among as many most probable tokens; 0 for all.
-        beam_width: Of beam. """
+        beam_width: Of beam.
+    """
     method: Annotated[str, OneOf(METHODS)] = "sample"
     temperature: PositiveFloat = 1.0
     top_k: NonNegativeInt = 0

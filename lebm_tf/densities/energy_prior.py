@@ -16,8 +16,8 @@ class EnergyPrior(Nested, Prior, keras.Model):
     unknown; `evaluation.likelihood` estimates it.
 
     Args:
-        base: Density p0 with `sample(num_samples, seed)` and `log_prob(z)`;
-            `Flat`, where the energy is all there is.
+        base: Density p0, a `Base`; or `Flat`, where the energy is all there
+            is.
         energy: Layer, z -> energies in nats [batch]; with a condition it is
             called as energy(z, condition).
     """
@@ -38,7 +38,8 @@ class EnergyPrior(Nested, Prior, keras.Model):
     def unnormalized_log_prob(self, z: Position, *, condition=None
                               ) -> tf.Tensor:
         """log p0(z) - E(z), float [batch]: log p(z) up to -log Z."""
-        return self.base.log_prob(z) - self.energy(z, condition=condition)
+        return self.base.unnormalized_log_prob(z) - self.energy(
+            z, condition=condition)
 
     def call(self, z, condition=None):
         return self.unnormalized_log_prob(z, condition=condition)

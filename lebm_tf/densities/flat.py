@@ -19,9 +19,10 @@ class Flat(Prior, keras.Model):
         super().__init__(**kwargs)
         self.built = True
 
-    def log_prob(self, z: Position) -> tf.Tensor:
+    def unnormalized_log_prob(self, z: Position, *, condition=None
+                              ) -> tf.Tensor:
         """0, float [batch]."""
         return tf.zeros([num_chains(z)], tf.nest.flatten(z)[0].dtype)
 
     def call(self, z):
-        return self.log_prob(z)
+        return self.unnormalized_log_prob(z)

@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from lebm_tf.densities.contracts import Encoder, Prior, given
+from lebm_tf.densities.contracts import Base, Encoder, given
 from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 
@@ -39,7 +39,7 @@ def kl_to_standard_normal(mean: tf.Tensor, log_scale: tf.Tensor) -> tf.Tensor:
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class StandardNormal(Prior, keras.Model):
+class StandardNormal(Base, keras.Model):
     """p0(z) = N(0, I), the base of nearly every energy-based prior.
 
     Args:

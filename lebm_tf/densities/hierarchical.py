@@ -3,14 +3,14 @@
 import keras
 import tensorflow as tf
 
-from lebm_tf.densities.contracts import Prior
+from lebm_tf.densities.contracts import Base
 from lebm_tf.densities.gaussian import log_normal
 from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class TopDownGaussian(Nested, Prior, keras.Model):
+class TopDownGaussian(Nested, Base, keras.Model):
     """p(z) = N(zL; 0, t^2) prod_i N(zi; mean_i(zi+1), scale_i(zi+1)^2).
 
     A nest (z1, ..., zL), z1 next to the data. Cui et al. 2023,

@@ -5,7 +5,6 @@ import math
 import keras
 import tensorflow as tf
 
-from lebm_tf.densities.contracts import Prior
 from lebm_tf.densities.gaussian import (
     ConditionalGaussian, StandardNormal, kl_to_standard_normal)
 from lebm_tf.densities.likelihood import GaussianLikelihood
@@ -14,7 +13,7 @@ from lebm_tf.mcmc import rng
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class LabelledVAE(Nested, Prior, keras.Model):
+class LabelledVAE(Nested, keras.Model):
     """p(y) p(u) p(z | y, u): y uniform, u ~ N(0, I), z Gaussian around h(y, u).
 
     The generative model M2 of Kingma et al. 2014, arXiv:1406.5298, of codes z

@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from lebm_tf.densities.contracts import Prior
 from lebm_tf.densities.gaussian import (
     ConditionalGaussian, StandardNormal, kl_to_standard_normal)
 from lebm_tf.densities.likelihood import GaussianLikelihood
@@ -12,7 +11,7 @@ from lebm_tf.mcmc import rng
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class LatentVAE(Nested, Prior, keras.Model):
+class LatentVAE(Nested, keras.Model):
     """p(z) = int N(z; h(u), scale^2 I) N(u; 0, I) du, with a learned scale.
 
     The second stage of Dai and Wipf 2019, arXiv:1903.05789: u is as wide as z,

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn import mixture
 import tensorflow as tf
 
-from lebm_tf.densities.contracts import Prior
+from lebm_tf.densities.contracts import Base
 from lebm_tf.mcmc import rng
 
 _LOG_TWO_PI = math.log(2.0 * math.pi)
@@ -15,7 +15,7 @@ _FLOOR = 1e-6  # Added to variances, in squared units of z.
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class GaussianMixture(Prior, keras.Model):
+class GaussianMixture(Base, keras.Model):
     """p(z) = sum_k w_k N(z; mean_k, root_k root_k^T), N(0, I) until fitted.
 
     The density of codes of Ghosh et al. 2020, arXiv:1903.12436: one Gaussian

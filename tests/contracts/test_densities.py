@@ -86,7 +86,7 @@ DENSITIES = {
 # density, or of other things than vectors, have tests of their own besides.
 TOKENS = tf.constant([[4, 5, 3, 0], [6, 3, 0, 0]])
 CLASSES = {
-    Flat: (Flat, lambda d: d.log_prob(Z)),
+    Flat: (Flat, lambda d: d.unnormalized_log_prob(Z)),
     StandardNormal: (lambda: StandardNormal(3, 0.5), lambda d: d.log_prob(Z)),
     PointEncoder: (lambda: PointEncoder(VectorMLP(4, 3, (5,))),
                    lambda d: d.parameters(X)[0]),
