@@ -29,7 +29,6 @@ from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.datasets import Vocabulary, to_uint8  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation import pictures  # noqa: E402
-from lebm_tf.evaluation.evaluator import has_energy  # noqa: E402
 from lebm_tf.evaluation.molecules import (  # noqa: E402
     pictures as molecule_pictures, samples as molecule_samples)
 from lebm_tf.evaluation.trajectories import forecasts  # noqa: E402
@@ -241,7 +240,7 @@ def main(values) -> None:
     attribute = read_attribute(chosen.attribute, resolved.run)
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
     steps = None if chosen.num_steps < 0 else chosen.num_steps
-    if steps and not has_energy(model):
+    if steps and not model.has_energy:
         raise InputError("--num_steps needs a prior with an energy to climb, "
                          f"got {steps} for the base alone.")
     if kind == kinds.TRAJECTORY:

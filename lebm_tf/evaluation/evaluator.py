@@ -6,8 +6,6 @@ import enum
 import fnmatch
 from typing import Any, ClassVar, Iterator, Mapping
 
-import tensorflow as tf
-
 from lebm_tf import kinds
 from lebm_tf.datasets import DataSet
 from lebm_tf.errors import InputError
@@ -114,12 +112,12 @@ class Evaluator(Checked, abc.ABC):
         if self.needs_directory and not context.directory:
             raise InputError(f"evaluator {self.name} needs a directory to "
                              "write to, got none.")
-        if self.needs_energy and not has_energy(model):
+        if self.needs_energy and not model.has_energy:
             raise InputError(f"evaluator {self.name} needs a prior with an "
                              f"energy, got {type(model.prior).__name__}.")
-        if self.needs_one_layer and num_layers(model) > 1:
+        if self.needs_one_layer and model.num_layers > 1:
             raise InputError(f"evaluator {self.name} needs one layer of "
-                             f"latents, got {num_layers(model)}.")
+                             f"latents, got {model.num_layers}.")
 
     def better(self, metric: str) -> Better | None:
         """Which way a metric is better; None if it yields none such."""
@@ -127,13 +125,3 @@ class Evaluator(Checked, abc.ABC):
             return self.metrics[metric]
         return next((better for pattern, better in self.metrics.items()
                      if fnmatch.fnmatchcase(metric, pattern)), None)
-
-
-def has_energy(model: Any) -> bool:
-    """Whether the prior is tilted by an energy, not just a base."""
-    return model.has_energy
-
-
-def num_layers(model: Any) -> int:
-    """How many layers of latents a model has."""
-    return len(tf.nest.flatten(model.generation.latents()))

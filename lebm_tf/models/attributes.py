@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.mcmc import rng
-from lebm_tf.mcmc.kernel import Position, num_chains
+from lebm_tf.mcmc.kernel import Position, initial_state, num_chains
 from lebm_tf.models.batching import in_batches
-from lebm_tf.samplers import Draws
+from lebm_tf.samplers import Draw, Draws
 
 
 class AttributeInference:
@@ -26,10 +26,11 @@ class AttributeInference:
             ValueError: If the model learned no y.
         """
         self._needs_attribute()
-        sampler = self.generation.continued().with_steps(num_steps)
+        sampler = self.generation.continued("before").with_steps(num_steps)
 
         def run(seed, attribute, z):
-            draws = Draws({"start": z, "attribute": attribute})
+            draws = Draws({"attribute": attribute},
+                          {"before": Draw(z, initial_state(z))})
             target = self.target("generation", draws.batch)
             return sampler.draw(target, num_chains(z), draws, seed).position
         step = self._compiled(f"climb/{num_steps}", run)

@@ -76,7 +76,8 @@ class LatentInference(AttributeInference):
             raise ValueError("num_steps needs a prior with an energy to climb,"
                              f" got {num_steps} for a base alone.")
         if token_temperature is not None and not (
-                self._is_drawn() and token_temperature > 0):
+                self.likelihood is not None and token_temperature > 0
+                and self.likelihood.has_temperature):
             raise ValueError("token_temperature must be > 0, and of sequences,"
                              f" got {token_temperature}.")
         if attribute is not None:
@@ -237,8 +238,12 @@ class LatentInference(AttributeInference):
 
     def energy(self, z: Position, condition=None) -> tf.Tensor:
         """E(z), float [batch], in nats; 0 without an energy."""
-        prior = self.roles["generation"].prior or self.prior
-        return prior.energy(z, condition=condition)
+        return self._prior.energy(z, condition=condition)
+
+    @property
+    def num_layers(self) -> int:
+        """How many layers of latents there are."""
+        return len(tf.nest.flatten(self.generation.latents()))
 
     @property
     def generation(self) -> Sampler:
@@ -259,11 +264,11 @@ class LatentInference(AttributeInference):
     @property
     def has_energy(self) -> bool:
         """Whether samples climb an energy."""
-        prior = self.roles["generation"].prior or self.prior
-        return prior is not None and prior.has_energy
+        return self._prior.has_energy
 
-    def _is_drawn(self):
-        return self.likelihood is not None and self.likelihood.has_temperature
+    @property
+    def _prior(self):  # That of samples.
+        return self.roles["generation"].prior or self.prior
 
     def _inference_steps(self, num_steps):
         sampler = self.inference

@@ -5,11 +5,11 @@ from lebm_tf.samplers.draws import Draw, Draws
 from lebm_tf.samplers.encoded import Encoded
 from lebm_tf.samplers.from_data import FromData
 from lebm_tf.samplers.initializer import (
-    FromBase, FromBatch, FromEncoder, FromRole, Initializer)
+    FromBase, FromEncoder, FromRole, Initializer)
 from lebm_tf.samplers.ladder import Ladder
 from lebm_tf.samplers.sampler import Sampler
 from lebm_tf.samplers.short_run import ShortRun
 
-__all__ = ["ChainBank", "Draw", "Draws", "Encoded", "FromBase", "FromBatch",
+__all__ = ["ChainBank", "Draw", "Draws", "Encoded", "FromBase",
            "FromData", "FromEncoder", "FromRole", "Initializer", "Ladder",
            "Sampler", "ShortRun"]

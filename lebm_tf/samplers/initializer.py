@@ -39,17 +39,6 @@ class FromBase:
 
 
 @dataclasses.dataclass(frozen=True)
-class FromBatch:
-    """Goes on from the positions that a batch holds as "start"."""
-
-    def start(self, num_chains, draws, seed):
-        return draws.batch["start"]
-
-    def update(self, draws, position, seed):
-        pass
-
-
-@dataclasses.dataclass(frozen=True)
 class FromEncoder:
     """Draws from q(z | x), so that a few steps suffice: the warm start.
 

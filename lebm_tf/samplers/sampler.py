@@ -90,8 +90,8 @@ class Sampler(abc.ABC):
         raise ValueError(f"num_steps needs a chain, got {num_steps} for "
                          f"{type(self).__name__}.")
 
-    def continued(self) -> "Sampler":
-        """The same chains, going on from the batch's "start".
+    def continued(self, role: str) -> "Sampler":
+        """The same chains, going on where those of a role ended.
 
         Raises:
             ValueError: If it makes none.

@@ -11,7 +11,7 @@ from lebm_tf.mcmc.kernel import Kernel, StepSize
 from lebm_tf.samplers import compilation
 from lebm_tf.samplers.alone import run_chains_alone
 from lebm_tf.samplers.draws import Draw, Draws
-from lebm_tf.samplers.initializer import FromBatch, Initializer
+from lebm_tf.samplers.initializer import FromRole, Initializer
 from lebm_tf.samplers.sampler import Sampler
 
 
@@ -85,8 +85,8 @@ class ShortRun(Sampler):
     def with_steps(self, num_steps):
         return dataclasses.replace(self, num_steps=num_steps)
 
-    def continued(self):
-        return dataclasses.replace(self, initializer=FromBatch())
+    def continued(self, role):
+        return dataclasses.replace(self, initializer=FromRole(role))
 
     def calibrated(self, num_adaptation_steps):
         """Metropolis-adjusted Langevin moves of the same step size."""

@@ -15,7 +15,6 @@ from lebm_tf.evaluation import (
     EVALUATORS, AnomalyEvaluator, Context, EvaluationConfig, FrechetEvaluator,
     LikelihoodEvaluator, SentencesEvaluator, TrajectoriesEvaluator,
     check as check_inputs, evaluate)
-from lebm_tf.evaluation.evaluator import has_energy
 from lebm_tf.evaluation.images.frechet import frechet_distance
 from tests.evaluation.conftest import SMALL
 from tests.oracles import raises, undeclared
@@ -138,7 +137,7 @@ def test_codes_are_compared_with_the_prior_and_with_the_base(
 
 
 def test_chains_need_an_energy(vae_model, context):
-    assert not has_energy(vae_model)
+    assert not vae_model.has_energy
     with raises(InputError, "evaluator chains needs a prior with an energy, "
                 "got StandardNormal."):
         evaluate(vae_model, context, ["chains"])

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Iterator
 
 import numpy as np
 
-from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, has_energy)
+from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.evaluation.images import features
 from lebm_tf.evaluation.images.features import FEATURES
 from lebm_tf.kinds import IMAGE
@@ -79,7 +78,7 @@ class FrechetEvaluator(Evaluator):
         reference = extract(parts[extract.reference])
         compared = {"samples": lambda: model.sample(
             self.num_samples, config.seed).x}
-        if has_energy(model):
+        if model.has_energy:
             compared["base_samples"] = lambda: model.sample(
                 self.num_samples, config.seed, num_steps=0).x
         compared["reconstructions"] = lambda: model.reconstruct(

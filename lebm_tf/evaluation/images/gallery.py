@@ -8,7 +8,7 @@ import numpy as np
 
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import pictures
-from lebm_tf.evaluation.evaluator import Context, Evaluator, Metric, has_energy
+from lebm_tf.evaluation.evaluator import Context, Evaluator, Metric
 from lebm_tf.evaluation.images.reconstruction import write_picture
 from lebm_tf.kinds import IMAGE
 
@@ -50,7 +50,7 @@ def _samples(model, context):
     real = context.data.x_test[:_NUM_SAMPLES]
     panels = [("held-out pictures", real)]
     steps = model.generation.num_steps
-    if has_energy(model):
+    if model.has_energy:
         panels += [
             (f"samples of the learned prior, {steps} steps",
              model.sample(_NUM_SAMPLES, seed).x),

@@ -8,8 +8,7 @@ from typing import Any, Iterator
 import numpy as np
 
 from lebm_tf.evaluation import pictures
-from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, has_energy)
+from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.kinds import IMAGE, VECTOR
 
 _NUM_SHOWN = 36
@@ -43,7 +42,7 @@ class ReconstructionEvaluator(Evaluator):
         yield "reconstruction/mse", float(error.mean())
         yield "reconstruction/mse_standard_error", standard_error(error)
         yield "reconstruction/mse_largest", float(error.max())
-        if has_energy(model):
+        if model.has_energy:
             yield "reconstruction/energy", float(score.energy.mean())
             yield "reconstruction/energy_scale", float(score.energy.std())
         yield "reconstruction/num_images", len(x)

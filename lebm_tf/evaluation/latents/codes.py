@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.evaluation.evaluator import (
-    UNCONDITIONAL, Better, Context, Evaluator, Metric, has_energy)
+    UNCONDITIONAL, Better, Context, Evaluator, Metric)
 from lebm_tf.evaluation.images.frechet import frechet_distance
 from lebm_tf.ranges import Ge
 
@@ -62,7 +62,7 @@ class CodesEvaluator(Evaluator):
             yield f"codes/{name}_variance_smallest", float(variances[0])
             yield f"codes/{name}_variance_largest", float(variances[-1])
         yield "codes/frechet_prior", frechet_distance(prior, posterior)
-        if has_energy(model):
+        if model.has_energy:
             base = _flat(model.sample(len(x), config.seed, num_steps=0).z)
             yield "codes/frechet_base", frechet_distance(base, posterior)
         yield "codes/num_codes", len(x)

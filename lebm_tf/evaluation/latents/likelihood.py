@@ -11,7 +11,7 @@ import tensorflow as tf
 from lebm_tf.densities import posterior_target, prior_target
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import (
-    UNCONDITIONAL, Better, Context, Evaluator, Metric, has_energy)
+    UNCONDITIONAL, Better, Context, Evaluator, Metric)
 from lebm_tf.evaluation.latents import annealing
 from lebm_tf.evaluation.latents.annealing import Estimate, log_mean_exp
 from lebm_tf.evaluation.text.sequences import perplexity
@@ -97,7 +97,7 @@ class LikelihoodEvaluator(Evaluator):
         seed = rng.stream(
             rng.make_seed(context.config.seed), "likelihood")
         log_z = Estimate(np.zeros(()), np.zeros(()), np.full((), np.inf))
-        if has_energy(model):
+        if model.has_energy:
             log_z = yield from self._log_z(
                 model, context.config.seed, seed)
         x = np.asarray(context.data.to_model(

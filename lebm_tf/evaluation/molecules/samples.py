@@ -7,8 +7,7 @@ from typing import Annotated, Any, Iterator
 from lebm_tf.chemistry import properties
 from lebm_tf.chemistry.smiles import parse, rdkit
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, has_energy)
+from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.evaluation.molecules import pictures
 from lebm_tf.evaluation.molecules.metrics import Molecules, measure
 from lebm_tf.files import atomic_path
@@ -72,7 +71,7 @@ class MoleculesEvaluator(Evaluator):
         heat = self.token_temperature or None
         drawn = {"samples": texts(model.sample(
             self.num_samples, config.seed, token_temperature=heat).x)}
-        if has_energy(model):
+        if model.has_energy:
             drawn["base_samples"] = texts(model.sample(
                 self.num_samples, config.seed, num_steps=0,
                 token_temperature=heat).x)

@@ -24,8 +24,7 @@ import numpy as np
 
 from lebm_tf import token_ids
 from lebm_tf.evaluation import weights
-from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, has_energy)
+from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.evaluation.text import language_model, tokens
 from lebm_tf.evaluation.text.language_model import (
     LanguageModel, LanguageModelConfig, Score)
@@ -88,7 +87,7 @@ class PerplexityEvaluator(Evaluator):
         real = Sentences(train, validation, data.x_test, data.num_tokens)
         num = self.num_samples or len(train)
         samples = {"samples": model.sample(num, config.seed).x}
-        if has_energy(model):
+        if model.has_energy:
             samples["base_samples"] = model.sample(
                 num, config.seed, num_steps=0).x
         for name, rows in {"real": data.x_test, **samples}.items():

@@ -9,8 +9,7 @@ import unicodedata
 import numpy as np
 
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, has_energy)
+from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.files import atomic_path
 from lebm_tf.kinds import SEQUENCE
 from lebm_tf.ranges import Ge, MinLen, NonNegativeInt
@@ -74,7 +73,7 @@ class SentencesEvaluator(Evaluator):
             prior chains after K moves, in nats.
         """
         config, texts = context.config, context.data.vocabulary.texts
-        if has_energy(model):
+        if model.has_energy:
             every = math.gcd(*self.transition_steps)
             found = model.transition(
                 self.num_chains, self.transition_steps[-1], every,

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Iterator
 
 import numpy as np
 
-from lebm_tf.evaluation.evaluator import (
-    Better, Context, Evaluator, Metric, has_energy)
+from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.evaluation.images.reconstruction import standard_error
 from lebm_tf.files import atomic_path
 from lebm_tf.kinds import SEQUENCE
@@ -60,10 +59,10 @@ class SequencesEvaluator(Evaluator):
         yield "sequences/num_sequences", len(x)
         yield "sequences/num_tokens", num_tokens
         yield "sequences/num_draws", config.num_draws
-        if has_energy(model):
+        if model.has_energy:
             yield "sequences/energy", float(score.energy.mean())
         drawn = {"samples": model.sample(self.num_samples, config.seed).x}
-        if has_energy(model):
+        if model.has_energy:
             drawn["base_samples"] = model.sample(
                 self.num_samples, config.seed, num_steps=0).x
         for name, tokens in drawn.items():
