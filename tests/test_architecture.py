@@ -100,7 +100,13 @@ def test_modules_import_each_other_in_no_circle():
                     and other != name and files[other].name != "__init__.py"}
              for name, path in files.items()
              if path.name != "__init__.py"}
-    list(graphlib.TopologicalSorter(graph).static_order())
+    sorter, sorted_files = graphlib.TopologicalSorter(graph), ()
+    try:
+        sorted_files = tuple(sorter.static_order())
+    except graphlib.CycleError as error:
+        circle = " -> ".join(error.args[1])
+        pytest.fail(f"modules import each other in a circle: {circle}")
+    assert set(sorted_files) == set(graph)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
