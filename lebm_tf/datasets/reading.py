@@ -50,3 +50,18 @@ def met(counts: Mapping[str, int]) -> str:
     text = ", ".join(f"{name} {count:,}"
                      for name, count in counts.items() if count)
     return f" (met: {text})" if text else ""
+
+
+def check_finite(values: np.ndarray, what: str) -> None:
+    """Raises InputError, with the first place, unless all are finite.
+
+    Args:
+        values: Floats of any shape.
+        what: Their name, which opens the message.
+    """
+    finite = np.isfinite(values)
+    if not finite.all():
+        first = np.unravel_index(np.argmin(finite), values.shape)
+        raise InputError(
+            f"{what} must be finite, got {np.sum(~finite)} NaN or infinite of "
+            f"{finite.size} values, first at {[int(i) for i in first]}.")

@@ -9,6 +9,7 @@ import tensorflow as tf
 from lebm_tf import kinds
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.labelled import Labelled
+from lebm_tf.datasets.reading import check_finite
 from lebm_tf.errors import InputError
 
 # float32 rounding of x / 127.5 - 1 may leave [-1, 1] by this much.
@@ -140,13 +141,7 @@ def check_labels(labels: np.ndarray, num_images: int, what: str) -> None:
 
 def _check_values(images: np.ndarray, what: str) -> None:
     """Raises InputError unless all floats are finite and in [-1, 1]."""
-    finite = np.isfinite(images)
-    if not finite.all():
-        first = np.unravel_index(np.argmin(finite), images.shape)
-        raise InputError(
-            f"{what} must be finite, got {finite.size - finite.sum()} NaN or "
-            f"infinite of {finite.size} values, first at "
-            f"{[int(i) for i in first]}.")
+    check_finite(images, what)
     low, high = images.min(), images.max()
     if max(-low, high) > 1.0 + _RANGE_TOLERANCE:
         raise InputError(

@@ -8,6 +8,7 @@ import numpy as np
 from lebm_tf import kinds
 from lebm_tf.configuration.data import UNITS
 from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.reading import check_finite
 from lebm_tf.datasets.trajectories.transforms import DATA_SCALES, normalised
 from lebm_tf.errors import InputError
 
@@ -223,13 +224,7 @@ def _check_tracks(tracks: Tracks, name: str, part: str) -> None:
                              f"{list(values.shape)}.")
         if not len(values):
             raise InputError(f"{what} must hold at least one agent, got none.")
-        finite = np.isfinite(values)
-        if not finite.all():
-            first = np.unravel_index(np.argmin(finite), values.shape)
-            raise InputError(
-                f"{what} must be finite, got {np.sum(~finite)} NaN or "
-                f"infinite of {finite.size} values, first at "
-                f"{[int(i) for i in first]}.")
+        check_finite(values, what)
     for column, values in tracks._asdict().items():
         if len(values) != num_rows or column not in ("past", "future") and (
                 values.ndim != 1):
