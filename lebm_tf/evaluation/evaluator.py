@@ -75,6 +75,7 @@ class Evaluator(Checked, abc.ABC):
             exact one goes before, then the first that matches. Any that is
             better LOWER or HIGHER can stop a run early.
         kinds: Kinds of data that it measures, of `lebm_tf.kinds`.
+        min_examples: Fewest held-out examples.
         needs_energy: Whether the prior must have an energy.
         needs_one_layer: Whether latents must be of one layer.
         needs_directory: Whether it has nothing to do without a directory.
@@ -82,6 +83,7 @@ class Evaluator(Checked, abc.ABC):
     name: ClassVar[str]
     metrics: ClassVar[Mapping[str, Better]]
     kinds: ClassVar[tuple[str, ...]]
+    min_examples: ClassVar[int] = 1
     needs_energy: ClassVar[bool] = False
     needs_one_layer: ClassVar[bool] = False
     needs_directory: ClassVar[bool] = False
@@ -109,6 +111,11 @@ class Evaluator(Checked, abc.ABC):
             wanted = " or ".join(kinds.KINDS[kind] for kind in self.kinds)
             raise InputError(f"evaluator {self.name} needs {wanted}, got "
                              f"{kinds.KINDS[data.kind]}, {data.name}.")
+        if len(data.x_test) < self.min_examples:
+            raise InputError(
+                f"evaluator {self.name} needs at least {self.min_examples} "
+                f"held-out {kinds.KINDS[data.kind]}, {data.name} has "
+                f"{len(data.x_test)}.")
         if self.needs_directory and not context.directory:
             raise InputError(f"evaluator {self.name} needs a directory to "
                              "write to, got none.")

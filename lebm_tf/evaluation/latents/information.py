@@ -33,6 +33,7 @@ class LatentsEvaluator(Evaluator):
     name = "latents"
     kinds = UNCONDITIONAL
     needs_one_layer = True
+    min_examples = 2
     metrics = {
         "latents/active_units": Better.HIGHER,
         "latents/latent_dim": Better.NEITHER,
@@ -44,16 +45,13 @@ class LatentsEvaluator(Evaluator):
         "latents/num_draws": Better.NEITHER}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises if draws or examples are too few."""
+        """Besides, raises if draws are too few."""
         super().check(context, model)
-        num_draws, num = context.config.num_draws, len(context.data.x_test)
+        num_draws = context.config.num_draws
         if num_draws < 2 and not model.inference.is_reparameterized:
             raise InputError(
                 "evaluator latents needs num_draws >= 2 to fit posteriors of "
                 f"chains, got {num_draws}.")
-        if num < 2:
-            raise InputError("evaluator latents needs at least 2 held-out "
-                             f"examples, got {num}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """How much the codes of held-out data say about them.
