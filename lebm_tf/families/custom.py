@@ -58,9 +58,9 @@ def _serialized(name, layer):
         keras.saving.deserialize_keras_object(config)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise InputError(
-            f"the network {name!r} must be one that Keras can make again from "
-            "its configuration, to be kept in a work directory: give "
-            f"{type(layer).__name__} a get_config, and decorate it with "
+            f"the network {name!r}, a {type(layer).__name__}, must be one that "
+            "Keras can make again from its configuration, to be kept in a work "
+            "directory: classes with a get_config, decorated with "
             "@keras.saving.register_keras_serializable(package=...); got "
             f"{_first_line(error)}") from error
     return config

@@ -126,9 +126,10 @@ def test_another_network_with_the_same_shapes_is_no_silent_wrong_model(
 @pytest.mark.parametrize("network, said", [
     (Unregistered(3, ()), "Unregistered of the module .* which nothing "
                           "registered"),
-    (WithoutConfig(2.0), "give WithoutConfig a get_config"),
+    (WithoutConfig(2.0), "a WithoutConfig, must be one that Keras can make "
+                         "again"),
     (keras.Sequential([keras.layers.Lambda(lambda z: z[:, 0])]),
-     "Lambda")])
+     "got a Lambda, whose code is not kept")])
 def test_what_cannot_be_built_again_is_refused_before_training(
         digits, tmp_path, network, said):
     with pytest.raises(lebm_tf.InputError, match=said):
