@@ -201,14 +201,14 @@ def summary(run: RunConfig, metrics: dict) -> str:
     workdir = shlex.quote(run.workdir)
     resolved = workdirs.read(run.workdir)
     ending = {SEQUENCE: "txt", IMAGE: "png"}.get(resolved.data.kind, "npz")
-    drawn = "" if workdirs.is_classifier(resolved) else f"""
+    drawn = "" if resolved.model.is_classifier else f"""
   python -m lebm_tf.sample --workdir={workdir} --num_samples=64 \
 --seed=7 --output=samples.{ending}
   python -m lebm_tf.export --workdir={workdir} --output=models/my_model"""
     measure = "likelihood"
     if resolved.data.kind == TRAJECTORY:
         measure = "trajectories --evaluation_trajectories_num_paths=50"
-    elif workdirs.is_classifier(resolved):
+    elif resolved.model.is_classifier:
         measure = "symbols"
     why = "".join(f"\n  {value}" for name, value in metrics.items()
                   if name.startswith("training/rollback_"))

@@ -81,7 +81,8 @@ class Checkpoints:
                               f"model: {_one_line(error)}")
                 continue
             for message in unread:
-                logging.warning("%s", message)
+                logging.warning("%s; that of step %d is taken instead.",
+                                message, step)
             return int(self.model.step)
         if unread:
             raise InputError(unread[0])

@@ -71,10 +71,15 @@ def load_data(run: RunConfig, expected: DataSpec | None = None
             data, chosen.num_labels, seed=chosen.label_seed,
             stratified=chosen.label_stratified,
             batch_size=chosen.labelled_batch_size or run.batch_size)
-    if expected is not None and DataSpec.of(data) != expected:
-        raise InputError(f"{chosen.dataset} must be what the run was trained "
-                         f"on, {expected}, got {DataSpec.of(data)}.")
+    if expected is not None:
+        _check_spec(chosen.dataset, DataSpec.of(data), expected)
     return data
+
+
+def _check_spec(name, found: DataSpec, expected: DataSpec) -> None:
+    if found != expected:
+        raise InputError(f"{name} must be what the run was trained on, "
+                         f"{expected}, got {found}.")
 
 
 def moved(run: RunConfig, data_dir: str) -> RunConfig:
@@ -207,18 +212,13 @@ def read(workdir: str) -> Run:
     return Run(run, model, data, evaluation, networks)
 
 
-def is_classifier(resolved: Run) -> bool:
-    """Whether a run learned a classifier alone, and no p(x | z)."""
-    return resolved.model.is_classifier
-
-
 def check_generates(workdir: str, resolved: Run) -> None:
     """Refuses a run that learned a classifier alone.
 
     Raises:
         InputError: If it did.
     """
-    if is_classifier(resolved):
+    if resolved.model.is_classifier:
         raise InputError("--workdir must hold a run that learned to generate, "
                          f"got one with --labels_only: {workdir}.")
 
@@ -239,19 +239,25 @@ def read_vocabulary(workdir: str) -> Vocabulary:
             f"{path} is not a vocabulary: {error}") from error
 
 
-def load(workdir: str, checkpoint: str = "", **networks) -> EnergyModel:
+def load(workdir: str, checkpoint: str = "", data: DataSet | None = None,
+         **networks) -> EnergyModel:
     """The trained model of a work directory.
 
     Args:
         workdir: Where `train` kept it.
         checkpoint: "best" by the run's early_stop, or "last"; best where the
             run kept one if not given.
+        data: What the model is to be used on, where no file holds it; it must
+            look like what it was trained on.
         **networks: Layers in place of those that it keeps, if any.
 
     Raises:
-        InputError: If there is no run or no such checkpoint.
+        InputError: If there is no run or no such checkpoint, or the data look
+            otherwise.
     """
     resolved = read(workdir)
+    if data is not None:
+        _check_spec(data.name, DataSpec.of(data), resolved.data)
     folder = os.path.join(workdir, which(workdir, resolved.run, checkpoint))
     if not any(checkpoints.steps(folder)):  # Step 0 is untrained.
         raise InputError(
