@@ -1,4 +1,4 @@
-"""A plugin: a data set, an evaluator and a family with an energy of its own.
+"""A plugin: a data set, an evaluator, a density, an energy and a family.
 
     cd docs/examples
     python -m lebm_tf.train --plugins=ring --family=ring --dataset=ring \
@@ -8,6 +8,7 @@ Every command that reads the run takes --plugins=ring as well.
 """
 
 import dataclasses
+import math
 import types
 
 import keras
@@ -17,7 +18,8 @@ import tensorflow as tf
 from lebm_tf import kinds
 from lebm_tf.datasets import VectorData
 from lebm_tf.datasets.loading import LOADERS, Loader
-from lebm_tf.densities import EnergyPrior, GaussianLikelihood, StandardNormal
+from lebm_tf.densities import EnergyPrior, Likelihood, StandardNormal
+from lebm_tf.densities.nested import Nested
 from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.evaluation.evaluator import Better, Evaluator
 from lebm_tf.families import FAMILIES
@@ -81,13 +83,50 @@ class Quartic(keras.layers.Layer):
         return self.factor * tf.square(tf.reduce_sum(tf.square(z), -1))
 
 
+@keras.saving.register_keras_serializable(package="ring")
+class Laplace(Nested, Likelihood, keras.Model):
+    """p(x | z), each number Laplace about g(z): heavier tails than a Gaussian.
+
+    Args:
+        generator: Layer g, z -> [batch, width].
+        scale: Mean of |x - g(z)|, > 0.
+    """
+
+    has_mean = True
+
+    def __init__(self, generator, scale, **kwargs):
+        super().__init__(**kwargs)
+        self.generator, self.scale, self.built = generator, scale, True
+
+    def mean(self, z, *, condition=None):
+        """g(z), float [batch, width]."""
+        return self.generator(z)
+
+    def log_prob(self, x, z, *, condition=None, seed=None):
+        error = tf.abs(x - self.mean(z)) / self.scale
+        return -tf.reduce_sum(error + math.log(2.0 * self.scale), -1)
+
+    def decode(self, z, seed, *, condition=None):
+        return self.mean(z)
+
+    def read(self, x):
+        return tf.cast(x, keras.config.floatx())
+
+    def call(self, z):
+        return self.mean(z)
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale, "generator":
+                keras.saving.serialize_keras_object(self.generator)}
+
+
 @dataclasses.dataclass(frozen=True)
 class RingConfig(FamilyConfig):
     """A quartic energy under a small generator.
 
     Attributes:
         latent_dim: Width of z.
-        scale: Standard deviation of x given z.
+        scale: Mean distance of a number of x from its mean.
         hidden_units: Widths of the generator's hidden layers.
         chains: Both kinds of chains.
         optimizer: Learns all.
@@ -103,7 +142,7 @@ def build(config, data, *, batch_size=100, seed=0, energy=None):
     """Assembles and compiles the model."""
     base = StandardNormal(config.latent_dim)
     prior = EnergyPrior(base, energy or Quartic())
-    likelihood = GaussianLikelihood(VectorMLP(
+    likelihood = Laplace(VectorMLP(
         config.latent_dim, data.shape[0], config.hidden_units, seed=seed),
         config.scale)
     chains = sampler(config.chains, FromBase(base))
