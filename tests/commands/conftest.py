@@ -12,6 +12,12 @@ _FIELDS = {
     export: export.all_fields, shift: fields.fields(shift.ShiftConfig)}
 
 
+def fields_of(module) -> list:
+    """The fields whose flags a command has now."""
+    fields_ = _FIELDS[module]
+    return list(fields_() if callable(fields_) else fields_)
+
+
 def call(module, *argv) -> int:
     """Runs a command in this process, as its __main__ does."""
     return command.run(module.main, module.__doc__, _FIELDS[module],

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from lebm_tf import evaluate, sample, train
+from lebm_tf.configuration import command
 from lebm_tf.training import plugins
-from tests.commands.conftest import call
+from tests.commands.conftest import call, fields_of
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "docs" / "examples"
 DOCUMENT = EXAMPLES.parent / "extending.md"
@@ -55,6 +56,20 @@ def test_the_document_says_what_runs(monkeypatch, tmp_path):
     names = {"__name__": "mine_document"}
     exec(compile(block, "extending.md", "exec"), names)
     assert isinstance(names["again"].prior.energy_network, names["Quartic"])
+
+
+def test_its_command_lines_parse(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    plugins.load(["ring"])
+    lines = re.findall(r"^python -m lebm_tf\.(\w+) (.*--plugins.*)$",
+                       DOCUMENT.read_text(encoding="utf-8"), re.M)
+    assert [name for name, _ in lines] == ["train", "sample"]
+    for name, flags in lines:
+        module = {"train": train, "sample": sample}[name]
+        values = command.parse(
+            [*fields_of(module), command.PLUGINS], ["", *flags.split()])
+        if module is train:
+            train.resolve(values)
 
 
 @pytest.mark.parametrize("code, said", [

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf import datasets, kinds
+from lebm_tf.configuration.data import TrajectoryOptions
 from lebm_tf.datasets import (
     DATASETS, SEQUENCES, TRAJECTORIES, DataSet, load_dataset, steps_per_epoch,
     train_batches, validation_split)
@@ -131,7 +132,7 @@ CASES = {
     "miniboone": miniboone, "csv:FILE": vectors, "csv:FILE of paths": paths,
     "sdd": drones, **{name: scene(name) for name in FOLDS}}
 OPTIONS = {"csv:FILE": {"label_column": "kind"}, "csv:FILE of paths": {
-    "trajectories": datasets.TrajectoryOptions(unit="m")}}
+    "trajectories": TrajectoryOptions(unit="m")}}
 
 
 def test_every_name_is_in_the_list():
@@ -200,7 +201,7 @@ def test_a_part_of_it_serves_to_choose_by(name, loaded):
     if split.x_validation is None:
         if split.kind == kinds.TRAJECTORY:
             split = dataclasses.replace(split, origin={
-                "trajectories": datasets.TrajectoryOptions(
+                "trajectories": TrajectoryOptions(
                     validation_by="time")})
         split = validation_split(split, 0.4)
     train, _, validation = split.parts()

@@ -17,7 +17,8 @@ def build():
         2, 4, (3,), seed=1, name="mine_7"), 0.5)
     chains = ShortRun(FromBase(prior.base), Langevin(0.1), 2)
     return EnergyModel(
-        prior=prior, likelihood=likelihood, positive=chains, negative=chains,
+        prior=prior, likelihood=likelihood,
+        roles={"positive": chains, "negative": chains},
         parts={"energy": prior.energy_network, "generator": likelihood},
         objectives={
             "energy": Objective(("energy",), {"energy": energy_contrast}),

@@ -202,7 +202,7 @@ def test_the_card_tells_of_the_data_the_calls_and_the_limits(exported):
      "max_temperature must be >= min_temperature, got 0.01 and 0.1."),
     ({"exposed": ("steps",)},
      "exposed must be among num_steps, temperature, token_temperature, got "
-     "'steps'.")])
+     "'steps' (nearest: num_steps).")])
 def test_settings_out_of_range_are_refused(wrong, message):
     with oracles.raises(ValueError, message):
         ServingConfig(**wrong)
