@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 import time
+from typing import Sequence
 
 from lebm_tf.configuration import startup
 
@@ -171,8 +172,9 @@ def train_baseline(run: RunConfig, settings: Settings) -> dict:
     return {f"baseline/{name}": value for name, value in metrics.items()}
 
 
-def summary(run: RunConfig, metrics: dict) -> str:
-    """The main figures, and what to do next."""
+def summary(run: RunConfig, metrics: dict, modules: Sequence[str] = ()
+            ) -> str:
+    """The main figures, and what to do next, with --plugins=modules if any."""
     lines = [(f"{label} ({name})", metrics[name]) for label, name in (
         ("Frechet distance, samples", "frechet/samples"),
         ("  same generator, base p0 alone", "frechet/base_samples"),
@@ -198,13 +200,14 @@ def summary(run: RunConfig, metrics: dict) -> str:
     width = max(len(label) for label, _ in lines) if lines else 0
     figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
                         for label, value in lines)
-    workdir = shlex.quote(run.workdir)
+    named = f"--plugins={shlex.quote(','.join(modules))} " if modules else ""
+    workdir = named + f"--workdir={shlex.quote(run.workdir)}"
     resolved = workdirs.read(run.workdir)
     ending = {SEQUENCE: "txt", IMAGE: "png"}.get(resolved.data.kind, "npz")
     drawn = "" if resolved.model.is_classifier else f"""
-  python -m lebm_tf.sample --workdir={workdir} --num_samples=64 \
+  python -m lebm_tf.sample {workdir} --num_samples=64 \
 --seed=7 --output=samples.{ending}
-  python -m lebm_tf.export --workdir={workdir} --output=models/my_model"""
+  python -m lebm_tf.export {workdir} --output=models/my_model"""
     measure = "likelihood"
     if resolved.data.kind == TRAJECTORY:
         measure = "trajectories --evaluation_trajectories_num_paths=50"
@@ -217,7 +220,7 @@ def summary(run: RunConfig, metrics: dict) -> str:
 
 All figures: {run.workdir}/metrics.json; pictures: {run.workdir}/pictures
 Next:
-  python -m lebm_tf.evaluate --workdir={workdir} --evaluators={measure}\
+  python -m lebm_tf.evaluate {workdir} --evaluators={measure}\
 {drawn}"""
 
 
@@ -233,7 +236,7 @@ def main(values) -> None:
     if cluster.is_chief(strategies.make(run)):
         if baseline:
             metrics = merge_metrics(run.workdir, baseline)
-        command.say(summary(run, metrics))
+        command.say(summary(run, metrics, values["plugins"].value))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     cd docs/examples
     python -m lebm_tf.train --plugins=ring --family=ring --dataset=ring \
-        --train_steps=500 --evaluators=ring --workdir=runs/ring
+        --train_steps=2000 --evaluators=ring --workdir=runs/ring
 
 Every command that reads the run takes --plugins=ring as well.
 """
@@ -134,8 +134,8 @@ class RingConfig(FamilyConfig):
     latent_dim: PositiveInt = 2
     scale: PositiveFloat = 0.1
     hidden_units: tuple[PositiveInt, ...] = (32,)
-    chains: ChainConfig = ChainConfig(num_steps=10, step_size=0.1)
-    optimizer: OptimizerConfig = OptimizerConfig(learning_rate=1e-3)
+    chains: ChainConfig = ChainConfig(num_steps=20, step_size=0.1)
+    optimizer: OptimizerConfig = OptimizerConfig(learning_rate=3e-3)
 
 
 def build(config, data, *, batch_size=100, seed=0, energy=None):

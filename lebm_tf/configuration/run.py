@@ -38,6 +38,12 @@ class DevicesConfig(Checked):
     cluster_workers: PositiveInt = 1
 
     def validate(self):
+        if self.strategy != "multi_worker":
+            self.leave_out("cluster", "cluster_timeout",
+                           reason="without strategy=multi_worker")
+        if self.cluster != "kubernetes":
+            self.leave_out("cluster_selector", "cluster_workers",
+                           reason="without cluster=kubernetes")
         if self.replicas > 1 and self.strategy != "mirrored":
             raise ValueError(f"replicas must be 0 with strategy "
                              f"{self.strategy}, got {self.replicas}.")

@@ -14,6 +14,7 @@ from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
     compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
+from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
     Objective, encoder_teaching, energy_contrast, energy_magnitude,
@@ -69,6 +70,8 @@ class ImageConfig(FamilyConfig):
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
                              "'encoder': a prior sees no image.")
+        if self.prior.start != "bank":
+            self.leave_out("prior_bank_size", reason="without prior_start=bank")
 
 
 Config = ImageConfig
@@ -95,11 +98,14 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
         ValueError: If the built-in generator can't make the images, or the
             bank holds less than a batch.
     """
+    seeds = rng.seeds(seed)
     latent_dim = config.latent_dim
     base = StandardNormal(latent_dim)
-    prior = EnergyPrior(base, energy or config.energy.make(latent_dim, seed))
+    prior = EnergyPrior(base, energy or config.energy.make(
+        latent_dim, seeds("energy")))
     likelihood = GaussianLikelihood(
-        generator or config.generator.make(latent_dim, data.shape, seed + 1),
+        generator or config.generator.make(
+            latent_dim, data.shape, seeds("generator")),
         config.likelihood_scale)
     parts = {"energy": prior.energy_network, "generator": likelihood}
     contrast, weights = {"energy": energy_contrast}, {}
@@ -112,11 +118,11 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
     configs = {"energy": config.energy_optimizer,
                "generator": config.generator_optimizer}
     priors = starts.of_prior(config.prior, base, config.prior_bank_size,
-                             batch_size, seed + 3)
+                             batch_size, seeds("prior_bank"))
     posteriors = starts.of_posterior(
-        config.posterior, base, data, seed + 4, encoder,
+        config.posterior, base, data, seeds("posterior_bank"), encoder,
         lambda: config.encoder.beside(config.generator).make(
-            latent_dim, data.shape, seed + 2))
+            latent_dim, data.shape, seeds("encoder")))
     if posteriors.encoder is not None:
         parts["encoder"] = posteriors.encoder
         objectives["encoder"] = Objective(

@@ -16,7 +16,7 @@ from lebm_tf.families.components import (
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.data import check_kind
 from lebm_tf.kinds import IMAGE
-from lebm_tf.mcmc import Langevin
+from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (
@@ -68,22 +68,25 @@ def build(config: M1M2Config, data: DataSpec, *, batch_size: int = 100,
     Raises:
         ValueError: If the data are no images, or have no labels.
     """
+    seeds = rng.seeds(seed)
     check_kind("m1_m2", data, IMAGE)
     if not data.num_labels:
         raise ValueError("the family m1_m2 needs num_labels >= 1, got 0.")
     width, units = config.latent_dim, config.second_hidden_units
     symbols = data.num_classes
     likelihood = GaussianLikelihood(
-        generator or config.generator.make(width, data.shape, seed + 1),
+        generator or config.generator.make(
+            width, data.shape, seeds("generator")),
         config.likelihood_scale)
     encoder = ConditionalGaussian(encoder or config.image_encoder.beside(
-        config.generator).make(width, data.shape, seed + 2))
+        config.generator).make(width, data.shape, seeds("encoder")))
     second = LabelledVAE(
         width, symbols,
-        VectorMLP(width + symbols, width, units, seed=seed + 3),
+        VectorMLP(width + symbols, width, units,
+                  seed=seeds("second_generator")),
         VectorMLP(width + symbols, width, units, num_outputs=2,
-                  seed=seed + 4),
-        VectorMLP(width, symbols, units, seed=seed + 5))
+                  seed=seeds("second_encoder")),
+        VectorMLP(width, symbols, units, seed=seeds("classifier")))
     model = EnergyModel(
         prior=ClassifiedNormal(second), likelihood=likelihood,
         encoder=encoder, seed=seed,

@@ -87,7 +87,8 @@ def make_likelihood(config, data: DataSpec, seed: int,
 
     Args:
         config: Has latent_dim, likelihood_scale, generator (of images),
-            dense_generator, decoder, decoding and max_length.
+            dense_generator, decoder, decoding and
+            max_sample_length.
         data: What the data look like.
         seed: Of initial weights.
         generator: Layer in place of the built-in network.
@@ -98,7 +99,8 @@ def make_likelihood(config, data: DataSpec, seed: int,
             data.num_tokens, config.latent_dim, seed=seed,
             **dataclasses.asdict(config.decoder))
         return SequenceLikelihood(
-            network, config.max_length or data.shape[0], config.decoding)
+            network, config.max_sample_length or data.shape[0],
+            config.decoding)
     if kind == IMAGE:
         network = generator or config.generator.make(
             config.latent_dim, data.shape, seed)

@@ -18,7 +18,7 @@ from lebm_tf.densities import GaussianLikelihood, GaussianMixture, PointEncoder
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.families.config import FamilyConfig
-from lebm_tf.mcmc import Langevin
+from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
     Objective, gradient_penalty, latent_penalty, squared_error, weight_penalty)
@@ -80,6 +80,7 @@ def build(config: RAEConfig, data: DataSpec, *, batch_size: int = 100,
         ValueError: If the built-in generator can't make the images, or there
             are fewer training examples than components of the mixture.
     """
+    seeds = rng.seeds(seed)
     if config.mixture_components > data.num_train:
         raise ValueError(
             "mixture_components must be at most the number of training "
@@ -87,11 +88,11 @@ def build(config: RAEConfig, data: DataSpec, *, batch_size: int = 100,
     prior = GaussianMixture(config.latent_dim, config.mixture_components)
     likelihood = GaussianLikelihood(
         generator or config.generator.make(
-            config.latent_dim, data.shape, seed + 1),
+            config.latent_dim, data.shape, seeds("generator")),
         config.likelihood_scale)
     encoder = PointEncoder(encoder or config.encoder.beside(
         config.generator).make(
-            config.latent_dim, data.shape, seed + 2, has_scale=False))
+            config.latent_dim, data.shape, seeds("encoder"), has_scale=False))
     terms = {"reconstruction": squared_error, "latent": latent_penalty}
     weights = {"latent": config.latent_weight}
     if config.decoder_penalty != "none":

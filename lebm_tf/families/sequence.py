@@ -21,7 +21,7 @@ from lebm_tf.families.components import (
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.data import check_kind
 from lebm_tf.kinds import SEQUENCE
-from lebm_tf.mcmc import Langevin
+from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     RecurrentDecoder, RecurrentEncoder, TransformerDecoder)
@@ -108,8 +108,8 @@ class SequenceConfig(FamilyConfig):
             posterior_num_steps.
         chain_dropout: Whether posterior chains climb with the dropout of the
             decoder in training, one mask a step (public code sri_text).
-        max_length: Most tokens of a sample, its end among them; 0 takes the
-            longest sequence of the data.
+        max_sample_length: Most tokens of a sample, its end among them; 0
+            takes the longest sequence of the data.
         decoding: How samples are read off p(x | z).
         energy: The energy network.
         decoder: The decoder.
@@ -137,7 +137,7 @@ class SequenceConfig(FamilyConfig):
     posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.5)
     inference_steps: NonNegativeInt = 0
     chain_dropout: bool = False
-    max_length: NonNegativeInt = 0
+    max_sample_length: NonNegativeInt = 0
     decoding: DecodingConfig = DecodingConfig()
     energy: EnergyConfig = EnergyConfig()
     decoder: DecoderConfig = DecoderConfig()
@@ -204,20 +204,21 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
         ValueError: If the data are no sequences, or a part is given that the
             configuration leaves out.
     """
+    seeds = rng.seeds(seed)
     check_kind("sequence", data, SEQUENCE)
     latent_dim = config.latent_dim
     prior = base = StandardNormal(latent_dim)
     likelihood = SequenceLikelihood(
         decoder or config.decoder.make(
-            data.num_tokens, latent_dim, seed + 1),
-        config.max_length or data.shape[0], config.decoding,
+            data.num_tokens, latent_dim, seeds("decoder")),
+        config.max_sample_length or data.shape[0], config.decoding,
         config.chain_dropout)
     parts = {"decoder": likelihood}
     optimizers = {"decoder": config.decoder_optimizer}
     objectives = {}
     if config.learned_prior:
         prior = EnergyPrior(base, energy or config.energy.make(
-            latent_dim, seed))
+            latent_dim, seeds("energy")))
         parts["energy"] = prior.energy_network
         optimizers["energy"] = config.energy_optimizer
         objectives["energy"] = Objective(
@@ -225,8 +226,9 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     elif energy is not None:
         raise ValueError("an energy needs learned_prior, got none.")
     posteriors = starts.of_posterior(
-        config.posterior, base, data, seed + 4, encoder,
-        lambda: RecurrentEncoder(data.num_tokens, latent_dim, seed=seed + 2,
+        config.posterior, base, data, seeds("posterior_bank"), encoder,
+        lambda: RecurrentEncoder(data.num_tokens, latent_dim,
+                                 seed=seeds("encoder"),
                                  **dataclasses.asdict(config.encoder)))
     encoder = posteriors.encoder
     if encoder is not None:
@@ -235,7 +237,7 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     attribute = None
     if data.has_attributes:
         parts["attribute"] = attribute = config.attribute.make(
-            latent_dim, seed + 3)
+            latent_dim, seeds("attribute"))
         optimizers["attribute"] = config.attribute_optimizer
     objectives.update(_reconstruction(config, data.has_attributes))
     # Without an energy a draw of the prior is a chain of no moves.

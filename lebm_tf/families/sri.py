@@ -24,7 +24,7 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, GeneratorConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
-from lebm_tf.mcmc import Langevin
+from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import FirstLayer, VectorMLP
 from lebm_tf.objectives import Objective, negative_log_prior, squared_error
@@ -75,11 +75,13 @@ def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
           seed: int = 0, generator: keras.layers.Layer | None = None
           ) -> EnergyModel:
     """Assembles and compiles the model; arguments as of `image.build`."""
+    seeds = rng.seeds(seed)
     generator = generator or config.generator.make(
-        config.latent_dim, data.shape, seed + 1)
+        config.latent_dim, data.shape, seeds("generator"))
     prior = StandardNormal(config.latent_dim)
     if config.num_layers > 1:
-        prior, generator = _layers(config, seed + 2), FirstLayer(generator)
+        prior = _layers(config, seeds("prior"))
+        generator = FirstLayer(generator)
     likelihood = GaussianLikelihood(generator, config.likelihood_scale)
     parts = {"generator": likelihood}
     objectives = {
@@ -91,7 +93,8 @@ def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
     bank = ()
     if config.posterior.start == "bank":
         # The seed that the image family gives its bank of posterior chains.
-        bank = (ChainBank(prior, data.num_train, seed + 4, by_example=True,
+        bank = (ChainBank(prior, data.num_train, seeds("posterior_bank"),
+                          by_example=True,
                           restart_prob=config.posterior.restart_prob),)
     fresh = FromBase(prior)
     model = EnergyModel(
@@ -112,5 +115,5 @@ def _layers(config: SRIConfig, seed: int) -> TopDownGaussian:
     width = config.latent_dim
     return TopDownGaussian(
         [VectorMLP(width, width, config.layer_hidden_units, num_outputs=2,
-                   seed=seed + layer)
+                   seed=rng.named(seed, "layer", layer))
          for layer in range(config.num_layers - 1)], width)

@@ -22,6 +22,7 @@ from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig, ResidualConfig,
     make_encoder, make_likelihood)
 from lebm_tf.kinds import IMAGE, VECTOR
+from lebm_tf.mcmc import rng
 from lebm_tf.models import TARGETS, EnergyModel, OptimizerConfig, Role
 from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (
@@ -67,8 +68,8 @@ class SymbolVectorConfig(FamilyConfig):
         dense_encoder: q(z | x) of vectors and counts of words.
         decoder: p(x | z) of sequences.
         sequence_encoder: q(z | x) of sequences.
-        max_length: Most tokens of a sampled sequence; 0 takes the longest of
-            the data.
+        max_sample_length: Most tokens of a sampled sequence; 0 takes the
+            longest of the data.
         decoding: How sequences are read off p(x | z).
         energy_optimizer: Learns F.
         generator_optimizer: Learns p(x | z).
@@ -97,7 +98,7 @@ class SymbolVectorConfig(FamilyConfig):
     dense_encoder: DenseConfig = DenseConfig((2000, 2000), "relu", 0.5)
     decoder: RecurrentDecoderConfig = RecurrentDecoderConfig()
     sequence_encoder: RecurrentConfig = RecurrentConfig()
-    max_length: NonNegativeInt = 0
+    max_sample_length: NonNegativeInt = 0
     decoding: DecodingConfig = DecodingConfig()
     energy_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-5, beta_1=0.9, epoch_decay=0.998, weight_decay=1e-3)
@@ -169,6 +170,7 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
         ValueError: If the number of symbols is not known or too small, or
             there are no labels to learn from alone.
     """
+    seeds = rng.seeds(seed)
     num_symbols = config.num_symbols or data.num_classes
     if num_symbols < max(2, data.num_classes if data.num_labels else 2):
         raise ValueError(
@@ -179,14 +181,14 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
     base = StandardNormal(config.latent_dim)
     prior = SymbolPrior(base, energy or VectorMLP(
         config.latent_dim, num_symbols, config.energy.hidden_units, 1,
-        config.energy.activation, seed))
-    likelihood = make_likelihood(config, data, seed + 1, generator)
+        config.energy.activation, seeds("energy")))
+    likelihood = make_likelihood(config, data, seeds("generator"), generator)
     parts = {"energy": prior.energy_network, "generator": likelihood}
     optimizers = {"energy": config.energy_optimizer,
                   "generator": config.generator_optimizer}
     posteriors = starts.of_posterior(
-        config.posterior, base, data, seed + 3, encoder,
-        lambda: make_encoder(config, data, seed + 2))
+        config.posterior, base, data, seeds("posterior_bank"), encoder,
+        lambda: make_encoder(config, data, seeds("encoder")))
     encoder, inferred = posteriors.encoder, posteriors.fresh
     if encoder is not None:
         parts["encoder"] = encoder

@@ -19,6 +19,7 @@ from lebm_tf.families.components import (
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.data import check_kind
 from lebm_tf.kinds import TRAJECTORY
+from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     ContextEnergy, Forecaster, PlanEncoder, SocialContext)
@@ -112,6 +113,8 @@ class TrajectoryConfig(FamilyConfig):
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
                              "'encoder': a prior sees no future.")
+        if self.prior.start != "bank":
+            self.leave_out("prior_bank_size", reason="without prior_start=bank")
 
 
 Config = TrajectoryConfig
@@ -140,6 +143,7 @@ def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
         ValueError: If the data are no trajectories, the plan does not end
             with the future, or the bank holds less than a batch.
     """
+    seeds = rng.seeds(seed)
     check_kind("trajectory", data, TRAJECTORY)
     future_length = data.shape[0]
     if not config.plan_steps or config.plan_steps[-1] != future_length - 1:
@@ -148,21 +152,22 @@ def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
     widths, nets = (config.latent_dim, config.feature_dim), config.forecast
     base = StandardNormal(config.latent_dim, config.base_scale)
     prior = EnergyPrior(base, energy or ContextEnergy(
-        *widths, config.energy.hidden_units, config.energy.activation, seed))
+        *widths, config.energy.hidden_units, config.energy.activation,
+        seeds("energy")))
     context = context or SocialContext(
         data.past_length, config.feature_dim, nets.past_units,
-        config.num_pools, nets.pooling_dim, nets.pooling_units, seed + 10)
+        config.num_pools, nets.pooling_dim, nets.pooling_units, seeds("scene"))
     forecaster = forecaster or Forecaster(
         *widths, future_length, config.plan_steps, nets.plan_units,
         nets.decoder_units, nets.predictor_units, config.predict_from,
-        seed + 20)
+        seeds("forecaster"))
     encoder = ConditionalGaussian(encoder or PlanEncoder(
-        forecaster, *widths, nets.encoder_units, seed + 30),
+        forecaster, *widths, nets.encoder_units, seeds("encoder")),
         is_conditional=True)
     likelihood = GaussianLikelihood(
         forecaster, config.likelihood_scale, is_conditional=True)
     priors = starts.of_prior(config.prior, base, config.prior_bank_size,
-                             batch_size, seed + 3)
+                             batch_size, seeds("prior_bank"))
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, context=context,
         parts={"energy": prior.energy_network,

@@ -22,7 +22,7 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.families.config import FamilyConfig
-from lebm_tf.mcmc import Langevin
+from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (
@@ -68,15 +68,18 @@ def build(config: TwoStageVAEConfig, data: DataSpec, *, batch_size: int = 100,
           seed: int = 0, generator: keras.layers.Layer | None = None,
           encoder: keras.layers.Layer | None = None) -> EnergyModel:
     """Assembles and compiles the model; arguments as of `image.build`."""
+    seeds = rng.seeds(seed)
     width, units = config.latent_dim, config.second_hidden_units
     likelihood = GaussianLikelihood(
-        generator or config.generator.make(width, data.shape, seed + 1),
+        generator or config.generator.make(
+            width, data.shape, seeds("generator")),
         config.likelihood_scale, learn_scale=True)
     encoder = ConditionalGaussian(encoder or config.encoder.beside(
-        config.generator).make(width, data.shape, seed + 2))
+        config.generator).make(width, data.shape, seeds("encoder")))
     second = LatentVAE(
-        width, VectorMLP(width, width, units, seed=seed + 3),
-        VectorMLP(width, width, units, num_outputs=2, seed=seed + 4),
+        width, VectorMLP(width, width, units, seed=seeds("second_generator")),
+        VectorMLP(width, width, units, num_outputs=2,
+                  seed=seeds("second_encoder")),
         config.second_scale)
     first = {"reconstruction": negative_log_likelihood, "kl": gaussian_kl}
     model = EnergyModel(

@@ -13,7 +13,7 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.families.config import FamilyConfig
-from lebm_tf.mcmc import Langevin
+from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import Objective, gaussian_kl, negative_log_likelihood
 from lebm_tf.ranges import PositiveFloat, PositiveInt
@@ -50,13 +50,15 @@ def build(config: VAEConfig, data: DataSpec, *, batch_size: int = 100,
           seed: int = 0, generator: keras.layers.Layer | None = None,
           encoder: keras.layers.Layer | None = None) -> EnergyModel:
     """Assembles and compiles the model; arguments as of `image.build`."""
+    seeds = rng.seeds(seed)
     base = StandardNormal(config.latent_dim)
     likelihood = GaussianLikelihood(
         generator or config.generator.make(
-            config.latent_dim, data.shape, seed + 1),
+            config.latent_dim, data.shape, seeds("generator")),
         config.likelihood_scale)
     encoder = ConditionalGaussian(encoder or config.encoder.beside(
-        config.generator).make(config.latent_dim, data.shape, seed + 2))
+        config.generator).make(
+            config.latent_dim, data.shape, seeds("encoder")))
     bound = Objective(
         ("generator", "encoder"),
         {"reconstruction": negative_log_likelihood, "kl": gaussian_kl},

@@ -12,9 +12,10 @@ replicas. Within `counted_rows` a row's numbers are had without the others.
 """
 
 import contextlib
+import functools
 import hashlib
 import threading
-from typing import Any
+from typing import Any, Callable
 import zlib
 
 import tensorflow as tf
@@ -80,19 +81,16 @@ def stream(seed: Seed, name: str) -> Seed:
 
 
 def named(seed: int, name: str, index: int = 0) -> int:
-    """Another run seed for a named purpose, an int in [0, 2^31).
-
-    For what takes an int, as `EnergyModel.infer`. `seed + i` would be the seed
-    of a neighbouring run.
-
-    Args:
-        seed: Any int.
-        name: The purpose.
-        index: Which one of several, any int.
-    """
+    """Another run seed for a named purpose, and one of several of it, an int
+    in [0, 2^31). `seed + i` would be that of a neighbouring run."""
     text = f"{seed}/{name}/{index}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(),
                           "little") >> 1
+
+
+def seeds(seed: int) -> Callable[[str], int]:
+    """name -> `named(seed, name)`."""
+    return functools.partial(named, seed)
 
 
 def of_replica(seed: Seed) -> Seed:

@@ -60,7 +60,7 @@ def text(tmp_path_factory):
 def test_every_way_to_infer_learns(way, text):
     data = load_dataset(f"text:{text}")
     config = sequence.SequenceConfig(**{**SMALL, **WAYS[way]})
-    model = build("sequence", config, data, batch_size=10, seed=1)
+    model = build("sequence", config, data, batch_size=10, seed=3)
     history = lebm_tf.fit(model, data, lebm_tf.RunConfig(
         train_steps=40, log_every=10, checkpoint_every=40), verbose=False)
     assert history[-1]["loss/nll"] < history[0]["loss/nll"] - 0.5
@@ -148,7 +148,7 @@ def test_the_energy_of_free_nats_is_that_to_the_learned_prior(text):
     for level in (1e-9, 1e3):
         model = build("sequence", sequence.SequenceConfig(
             **SMALL, posterior=ChainConfig(num_steps=0, start="encoder"),
-            free_nats=level), data, batch_size=10, seed=1)
+            free_nats=level), data, batch_size=10, seed=3)
         term = model.objectives["bound"].terms["kl"].term
         draws = model.draw({"x": x}, rng.make_seed(3))
         terms[level] = term(model, draws)
@@ -169,7 +169,7 @@ def test_dropout_in_chains_is_that_of_the_step_and_never_of_new_data(text):
     for chain_dropout in (False, True):
         model = build("sequence", sequence.SequenceConfig(
             **SMALL, posterior=posterior, chain_dropout=chain_dropout), data,
-            batch_size=10, seed=1)
+            batch_size=10, seed=3)
         ends[chain_dropout] = [
             model.draw({"x": x}, rng.make_seed(seed)).positive.position
             for seed in (3, 3)] + [model.infer(x, 5)]

@@ -37,6 +37,7 @@ CASES = {
         IMAGE, posterior=ChainConfig(2, 0.1, start="encoder"))),
     "image, persistent": (image, dataclasses.replace(
         IMAGE, prior=ChainConfig(3, 0.4, start="bank", restart_prob=0.3),
+        prior_bank_size=9,
         posterior=ChainConfig(2, 0.1, start="bank"))),
     "vae": (vae, vae.VAEConfig(
         **contract.SMALL, generator_optimizer=CLIPPED,

@@ -56,7 +56,7 @@ def servables():
         build("symbol_vector", config, data, batch_size=4), SHAPE,
         ServingConfig(num_points=3))
     config = trajectory.TrajectoryConfig(
-        latent_dim=16, prior=PRIOR, energy=ENERGY, prior_bank_size=9,
+        latent_dim=16, prior=PRIOR, energy=ENERGY,
         plan_steps=(3, 7, 11), num_pools=2)
     yield "trajectory", PathServable(
         build("trajectory", config, WALKS, batch_size=4), WALKS.shape,
