@@ -1,6 +1,7 @@
 """How much faster the input pipeline is than the training step.
 
-    python -m benchmarks.pipeline [--flagfile_of_run=configs/quickstart.cfg]
+    python -m benchmarks.pipeline \\
+        [--flagfile_of_run=configs/quickstart_joint.cfg]
         [--flags_of_run=--batch_size=50,--precision=mixed_bfloat16]
 
 Reads batches as fast as they come, then trains on them, and says how many of
@@ -32,7 +33,7 @@ class PipelineBenchmark(Checked):
         flags_of_run: Further flags of it.
         num_batches: Batches to read.
         num_steps: Steps to train. """
-    flagfile_of_run: str = "configs/quickstart.cfg"
+    flagfile_of_run: str = "configs/quickstart_joint.cfg"
     flags_of_run: tuple[str, ...] = ()
     num_batches: PositiveInt = 1_000
     num_steps: PositiveInt = 50

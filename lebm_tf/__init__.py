@@ -18,7 +18,7 @@ from lebm_tf import processor
 processor.prefer_onednn()  # TensorFlow asks when it loads, and never again.
 
 _WHERE = {
-    "ChainConfig": "lebm_tf.families",
+    "BaseConfig": "lebm_tf.families", "ChainConfig": "lebm_tf.families",
     "Context": "lebm_tf.evaluation",
     "DataConfig": "lebm_tf.configuration.data",
     "DataSpec": "lebm_tf.families",

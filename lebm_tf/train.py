@@ -28,11 +28,11 @@ from lebm_tf.evaluate import (  # noqa: E402
     check_names, measure, merge_metrics, plan)
 from lebm_tf.evaluation import (  # noqa: E402
     Settings, settings as evaluation, training_curves)
-from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
+from lebm_tf.families import FAMILIES, DataSpec, custom  # noqa: E402
 from lebm_tf.kinds import IMAGE, SEQUENCE, TRAJECTORY  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.training import (  # noqa: E402
-    divergence, plugins, workdir as workdirs)
+    backbones, divergence, plugins, workdir as workdirs)
 from lebm_tf.training.fitting import prepared  # noqa: E402
 
 
@@ -95,16 +95,25 @@ def train(run: RunConfig, model_config, settings: Settings) -> dict:
     data = workdirs.load_data(run)
     # Refuses what no batch can be.
     steps_per_epoch(data, run.batch_size, run.data.length_pool)
-    resolved = workdirs.Run(run, model_config, DataSpec.of(data), settings)
+    networks, beside = {}, {}
+    if run.backbone:
+        beside = _beside(run, workdirs.BACKBONE, settings)
+        networks = backbones.networks(
+            run.backbone if os.path.isdir(run.backbone) else
+            os.path.join(run.workdir, workdirs.BACKBONE),
+            model_config, data)
+    resolved = workdirs.Run(run, model_config, DataSpec.of(data), settings,
+                            custom.serialized(networks))
     with cluster.watched(strategy), strategy.scope():
-        model = workdirs.build_run(resolved)
+        model = workdirs.build_run(resolved, **networks)
     planned = plan(model, data, resolved, (), settings, run.workdir)
     with prepared(model, data, run, settings) as training:
         if not cluster.is_chief(strategy):
             training()
             return {}
         command.say(introduction(run, data, model))
-        return _train(run, resolved, model, training, planned)
+        metrics = _train(run, resolved, model, training, planned)
+    return merge_metrics(run.workdir, beside) if beside else metrics
 
 
 def with_precision(run: RunConfig) -> RunConfig:
@@ -164,12 +173,23 @@ def introduction(run: RunConfig, data: DataSet, model: EnergyModel) -> str:
 
 def train_baseline(run: RunConfig, settings: Settings) -> dict:
     """Trains the baseline of a run on the same data; returns its metrics."""
-    other, model_config, _ = from_flagfile(run.baseline)
+    return _beside(run, "baseline", settings)
+
+
+def _beside(run, name, settings):
+    """Trains the run whose flagfile is a setting of another one, on the same
+    data; returns its metrics. A work directory is left as it is."""
+    if not os.path.isfile(getattr(run, name)):
+        return {}
+    other, model_config, _ = from_flagfile(getattr(run, name))
+    own = {"train_steps": other.train_steps,
+           "batch_size": other.batch_size} if (
+        name == workdirs.BACKBONE) else {}
     other = dataclasses.replace(
-        fields.shared(run, other), baseline="",
-        workdir=os.path.join(run.workdir, "baseline"))
+        fields.shared(run, other), baseline="", **own,
+        workdir=os.path.join(run.workdir, name))
     metrics = train(other, model_config, settings)
-    return {f"baseline/{name}": value for name, value in metrics.items()}
+    return {f"{name}/{key}": value for key, value in metrics.items()}
 
 
 def summary(run: RunConfig, metrics: dict, modules: Sequence[str] = ()
@@ -179,12 +199,14 @@ def summary(run: RunConfig, metrics: dict, modules: Sequence[str] = ()
         ("Frechet distance, samples", "frechet/samples"),
         ("  same generator, base p0 alone", "frechet/base_samples"),
         ("  baseline", "baseline/frechet/samples"),
+        ("  backbone with its own prior", "backbone/frechet/samples"),
         ("  real training images", "frechet/real"),
         ("Mean squared error of reconstructions", "reconstruction/mse"),
         ("Area under the precision-recall curve", "anomaly/auprc"),
         ("Accuracy of held-out symbols", "symbols/accuracy"),
         ("Rollbacks after divergence", "training/rollbacks"),
         ("Seconds of training", "training/seconds"),
+        ("  backbone, before them", "backbone/training/seconds"),
         ("  baseline", "baseline/training/seconds"),
         ("Nats of a reconstructed sequence", "sequences/reconstruction_nll"),
         ("  perplexity of a token", "sequences/reconstruction_perplexity"),
@@ -227,8 +249,9 @@ Next:
 def main(values) -> None:
     """Trains, with its baseline if there is one."""
     run, model_config, settings = resolve(values)
-    if run.baseline:
-        from_flagfile(run.baseline)  # Refuse it before, not after training.
+    for flagfile in (run.baseline, run.backbone):
+        if flagfile and not os.path.isdir(flagfile):
+            from_flagfile(flagfile)  # Refuse it before, not after training.
     strategies.make(run)  # Before TensorFlow starts.
     run = with_precision(run)
     metrics = train(run, model_config, settings)

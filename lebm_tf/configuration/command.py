@@ -21,7 +21,7 @@ PLUGINS = configuration.Field(
     "plugins", ("plugins",), tuple[str, ...],
     "Modules to import first, as my_package.my_module: they may bring "
     "families, evaluators, data sets and networks of their own.", ())
-_NAME_FILES = ("flagfile", "baseline")
+_NAME_FILES = ("flagfile", "baseline", "backbone")
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS,
                 errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,
                 errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}

@@ -125,6 +125,10 @@ class RunConfig(Checked):
         divergence: What counts as a divergence, and what then.
         validation: What is measured during training.
         evaluators: What to measure after training; the family's if empty.
+        backbone: Where generator and encoder come from with stage=prior: the
+            work directory of a run of the family image, vae or rae, or a
+            flagfile of one, which is trained first, in WORKDIR/backbone, on
+            the same data.
         baseline: Flagfile of a second run, trained on the same data in
             WORKDIR/baseline and measured beside this one.
     """
@@ -148,6 +152,7 @@ class RunConfig(Checked):
                           Mark.MAY_CHANGE] = DivergenceConfig()
     validation: Annotated[ValidationConfig, Mark.FLAT] = ValidationConfig()
     evaluators: Annotated[tuple[str, ...], Mark.MAY_CHANGE] = ()
+    backbone: str = ""
     baseline: Annotated[str, Mark.MAY_CHANGE] = ""
 
     def validate(self):

@@ -4,7 +4,9 @@ from lebm_tf.densities.attribute import GaussianAttribute
 from lebm_tf.densities.contracts import Base, Encoder, Likelihood, Prior
 from lebm_tf.densities.decoding import DecodingConfig
 from lebm_tf.densities.energy_prior import EnergyPrior
+from lebm_tf.densities.fitted import Fitted
 from lebm_tf.densities.flat import Flat
+from lebm_tf.densities.flow import Flow
 from lebm_tf.densities.gaussian import (
     ConditionalGaussian, PointEncoder, StandardNormal, kl_to_standard_normal,
     log_normal)
@@ -21,10 +23,10 @@ from lebm_tf.densities.targets import (
 from lebm_tf.densities.unigram import UnigramLikelihood
 
 __all__ = ["Base", "ClassifiedNormal", "ConditionalGaussian", "DecodingConfig",
-           "Encoder", "EnergyPrior", "Flat", "GaussianAttribute",
-           "GaussianLikelihood", "GaussianMixture", "LabelledVAE",
-           "LadderTarget", "LatentVAE", "Likelihood", "PointEncoder", "Prior",
-           "SequenceLikelihood", "StandardNormal", "SymbolPrior", "Target",
-           "TopDownGaussian", "UnigramLikelihood", "joint_target",
-           "kl_to_standard_normal", "log_normal", "posterior_target",
-           "prior_target", "tempered"]
+           "Encoder", "EnergyPrior", "Fitted", "Flat", "Flow",
+           "GaussianAttribute", "GaussianLikelihood", "GaussianMixture",
+           "LabelledVAE", "LadderTarget", "LatentVAE", "Likelihood",
+           "PointEncoder", "Prior", "SequenceLikelihood", "StandardNormal",
+           "SymbolPrior", "Target", "TopDownGaussian", "UnigramLikelihood",
+           "joint_target", "kl_to_standard_normal", "log_normal",
+           "posterior_target", "prior_target", "tempered"]

@@ -30,10 +30,18 @@ class EnergyPrior(Nested, Prior, keras.Model):
         self.base, self.energy_network = base, energy
         self.built = True
 
-    def energy(self, z: Position, *, condition=None) -> tf.Tensor:
-        """E(z), float [batch], in nats; low is probable."""
+    def energy(self, z: Position, *, condition=None, drop=None) -> tf.Tensor:
+        """E(z), float [batch], in nats; low is probable.
+
+        Args:
+            z: Latents, nest of [batch, ...].
+            condition: Nest of [batch, ...], of a conditional energy.
+            drop: Function (values, name) -> values, for an energy with dropout;
+                in training alone.
+        """
         arguments = () if condition is None else (condition,)
-        return self.energy_network(z, *arguments)
+        dropped = {} if drop is None else {"drop": drop}
+        return self.energy_network(z, *arguments, **dropped)
 
     def unnormalized_log_prob(self, z: Position, *, condition=None
                               ) -> tf.Tensor:

@@ -8,7 +8,8 @@ from lebm_tf.families import (
     image, m1_m2, rae, sequence, sri, symbol_vector, trajectory, two_stage_vae,
     vae)
 from lebm_tf.families.components import (
-    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig, Recipe)
+    BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
+    GeneratorConfig, Recipe)
 from lebm_tf.models import EnergyModel
 
 FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
@@ -62,7 +63,8 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
     return model
 
 
-__all__ = ["FAMILIES", "build", "ChainConfig", "DataSpec", "EncoderConfig",
+__all__ = ["FAMILIES", "build", "BaseConfig", "ChainConfig", "DataSpec",
+           "EncoderConfig",
            "EnergyConfig", "GeneratorConfig", "Recipe", "image", "m1_m2",
            "rae", "sequence", "sri", "symbol_vector", "trajectory",
            "two_stage_vae", "vae"]

@@ -5,19 +5,22 @@ from typing import Annotated, Any, Mapping, NamedTuple
 
 import keras
 
-from lebm_tf.densities import GaussianAttribute
+from lebm_tf.densities import (
+    Base, Fitted, Flow, GaussianAttribute, GaussianMixture, StandardNormal)
 from lebm_tf.densities.attribute import OUTPUTS
 from lebm_tf.families.data import DataSpec
 from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
-    ConvEncoder, DeconvGenerator, EnergyMLP, VectorMLP, check_image_shape)
+    AffineCouplings, ConvEncoder, DeconvGenerator, EnergyMLP, VectorMLP,
+    check_image_shape)
 from lebm_tf.networks.activations import ACTIVATIONS
 from lebm_tf.ranges import (
     Checked, Interval, Mark, MinLen, NonNegativeFloat, NonNegativeInt, OneOf,
     PositiveFloat, PositiveInt)
 from lebm_tf.samplers import ShortRun, compilation
 
+BASES = ("normal", "affine", "mixture", "flow")
 KERNELS = ("langevin", "mala", "hmc", "nuts")
 STARTS = ("base", "bank", "encoder")
 
@@ -101,10 +104,14 @@ class ChainConfig(Checked):
             self.step_size, **adapt)
 
 
-def sampler(chain: ChainConfig, start, num_steps: int = 0) -> ShortRun:
-    """The chains of a configuration, from a start, with other moves if any."""
-    return ShortRun(start, chain.make_kernel(), num_steps or chain.num_steps,
-                    chain.jit_compile)
+def sampler(chain: ChainConfig, start, num_steps: int = 0,
+            coordinates: Base | None = None) -> ShortRun:
+    """The chains of a configuration, from a start, with other moves if any, in
+    the coordinates of a base that is fitted."""
+    return ShortRun(
+        start, chain.make_kernel(), num_steps or chain.num_steps,
+        chain.jit_compile, coordinates=coordinates if isinstance(
+            coordinates, Fitted) else None)
 
 
 def compiled(model: EnergyModel, optimizers: Mapping[str, OptimizerConfig],
@@ -124,6 +131,55 @@ def compiled(model: EnergyModel, optimizers: Mapping[str, OptimizerConfig],
 
 
 @dataclasses.dataclass(frozen=True)
+class BaseConfig(Checked):
+    """The base p0 of p(z) = exp(-E(z)) p0(z) / Z.
+
+    Attributes:
+        base: normal (N(0, I), as published), or what is fitted to the codes of
+            training data: affine (one Gaussian), mixture (of Gaussians) or
+            flow (couplings). E then begins at 0, so that the prior begins as
+            the best such fit, and chains move in its coordinates.
+        base_components: Gaussians of base=mixture.
+        base_floor: Added to their variances, in coordinates in which all codes
+            have covariance I; 0 lets many Gaussians learn few codes by heart.
+        base_fit_every: Steps between two fits to the codes of the moment; until
+            the first one p0 is N(0, I), and E waits. With stage=prior there is
+            one fit, before the first step.
+    """
+    base: Annotated[str, OneOf(BASES)] = "normal"
+    base_components: PositiveInt = 10
+    base_floor: NonNegativeFloat = 0.03
+    base_fit_every: PositiveInt = 500
+
+    def validate(self):
+        if self.base != "mixture":
+            self.leave_out("base_components", "base_floor",
+                           reason="without base=mixture")
+        if self.base == "normal":
+            self.leave_out("base_fit_every", reason="with base=normal")
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it is fitted to codes."""
+        return self.base != "normal"
+
+    def make(self, latent_dim: int, seed: int) -> Base:
+        """The base.
+
+        Raises:
+            ValueError: If a flow can't have that width.
+        """
+        if self.base == "normal":
+            return StandardNormal(latent_dim)
+        if self.base == "flow":
+            return Flow(AffineCouplings(latent_dim, seed=seed))
+        if self.base == "affine":
+            return GaussianMixture(latent_dim)
+        return GaussianMixture(
+            latent_dim, self.base_components, self.base_floor)
+
+
+@dataclasses.dataclass(frozen=True)
 class EnergyConfig(Checked):
     """The energy network, a multilayer perceptron.
 
@@ -134,8 +190,15 @@ class EnergyConfig(Checked):
     hidden_units: tuple[PositiveInt, ...] = (200, 200)
     activation: Annotated[str, OneOf(ACTIVATIONS)] = "gelu"
 
-    def make(self, latent_dim: int, seed: int) -> EnergyMLP:
-        return EnergyMLP(latent_dim, self.hidden_units, self.activation, seed)
+    def make(self, latent_dim: int, seed: int, is_flat: bool = False,
+             bound: float = 0.0) -> EnergyMLP:
+        """The network; one that is flat begins at E = 0."""
+        network = EnergyMLP(
+            latent_dim, self.hidden_units, self.activation, seed, bound)
+        if is_flat:
+            network.head.set_weights([0.0 * weight for weight in
+                                      network.head.get_weights()])
+        return network
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,26 +1,35 @@
 """Images under a learned prior: Pang et al. 2020, arXiv:2006.08205.
 
-p(z) = exp(-E(z)) N(z; 0, I) / Z and p(x | z) = N(g(z), scale^2 I), learned by
-maximum likelihood with short-run Langevin chains for both expectations.
+p(z) = exp(-E(z)) p0(z) / Z and p(x | z) = N(g(z), scale^2 I), learned by
+maximum likelihood with short-run Langevin chains for both expectations. As
+published p0 is N(0, I); it may be fitted to codes (`BaseConfig`), and the
+prior alone be learned on the codes of another model (stage=prior).
 """
 
 import dataclasses
+from typing import Annotated
 
 import keras
 
-from lebm_tf.densities import EnergyPrior, GaussianLikelihood, StandardNormal
+from lebm_tf.densities import Base, EnergyPrior, GaussianLikelihood
 from lebm_tf.families import starts
 from lebm_tf.families.components import (
-    ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
-    compiled, sampler)
+    BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
+    GeneratorConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.mcmc import rng
-from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.mcmc.kernel import initial_state, num_chains
+from lebm_tf.models import EnergyModel, OptimizerConfig, Role
 from lebm_tf.objectives import (
-    Objective, encoder_teaching, energy_contrast, energy_magnitude,
-    squared_error)
+    EnergyContrast, ImportanceContrast, Objective, encoder_teaching,
+    energy_magnitude, once_fitted, squared_error)
 from lebm_tf.ranges import (
-    NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt)
+    Interval, Mark, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat,
+    PositiveInt)
+from lebm_tf.samplers import Draw, FromData
+
+STAGES = ("joint", "prior")
+CONTRASTS = ("chains", "importance")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +39,13 @@ class ImageConfig(FamilyConfig):
     Attributes:
         latent_dim: Width of z.
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
+        p0: The base.
+        stage: joint learns all; prior learns the energy alone, on the codes of
+            the generator and the encoder of --backbone.
+        contrast: What negative states of the energy are: chains, as published,
+            or draws of the base, each weighted by exp(-E) (importance), for
+            bases that are fitted.
+        contrast_draws: Those draws for each example of a batch.
         prior: Chains that draw negative states, and samples.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
         generation_steps: Moves of the chains that draw samples; 0 takes
@@ -40,6 +56,11 @@ class ImageConfig(FamilyConfig):
             posterior_num_steps. A bank knows training data only, so chains
             on new data start from the base and may need more.
         energy: The energy network.
+        energy_bound: Energies stay within so many nats of 0, so that places
+            which no chain has seen can't hold much of the prior; 0 for no
+            bound. Good with a base that is fitted.
+        energy_dropout: Part of the hidden values of the energy that its loss
+            leaves out; chains see all of them.
         energy_penalty: Weight of mean E(z+)^2 + mean E(z-)^2, which keeps
             energies small; 0, as published, leaves it out.
         generator: The generator.
@@ -50,12 +71,18 @@ class ImageConfig(FamilyConfig):
     """
     latent_dim: PositiveInt = 100
     likelihood_scale: PositiveFloat = 0.3
+    p0: Annotated[BaseConfig, Mark.FLAT] = BaseConfig()
+    stage: Annotated[str, OneOf(STAGES)] = "joint"
+    contrast: Annotated[str, OneOf(CONTRASTS)] = "chains"
+    contrast_draws: PositiveInt = 10
     prior: ChainConfig = ChainConfig(num_steps=60, step_size=0.4)
     prior_bank_size: PositiveInt = 10_000
     generation_steps: NonNegativeInt = 0
     posterior: ChainConfig = ChainConfig(num_steps=20, step_size=0.1)
     inference_steps: NonNegativeInt = 0
     energy: EnergyConfig = EnergyConfig()
+    energy_bound: NonNegativeFloat = 0.0
+    energy_dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     energy_penalty: NonNegativeFloat = 0.0
     generator: GeneratorConfig = GeneratorConfig()
     encoder: EncoderConfig = EncoderConfig()
@@ -72,6 +99,21 @@ class ImageConfig(FamilyConfig):
                              "'encoder': a prior sees no image.")
         if self.prior.start != "bank":
             self.leave_out("prior_bank_size", reason="without prior_start=bank")
+        if self.contrast == "chains":
+            self.leave_out("contrast_draws", reason="with contrast=chains")
+        elif not self.p0.is_fitted:
+            raise ValueError("contrast must be chains with base=normal, which "
+                             "is far from the codes, got 'importance'.")
+        elif self.prior.start == "bank":
+            raise ValueError("prior_start must be base with contrast="
+                             "importance, which needs no chains, got 'bank'.")
+        else:
+            self.leave_out("energy_penalty", reason="with contrast=importance")
+        if self.stage == "prior":
+            self.leave_out(
+                "generator", "encoder", "generator_optimizer",
+                "encoder_optimizer", reason="with stage=prior, which takes "
+                "generator and encoder from --backbone")
 
 
 Config = ImageConfig
@@ -96,24 +138,24 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
 
     Raises:
         ValueError: If the built-in generator can't make the images, or the
-            bank holds less than a batch.
+            bank holds less than a batch, or stage=prior has no generator.
     """
     seeds = rng.seeds(seed)
-    latent_dim = config.latent_dim
-    base = StandardNormal(latent_dim)
+    if config.stage == "prior" and generator is None:
+        raise ValueError(
+            "stage=prior needs the generator of --backbone, got none.")
+    latent_dim, frozen = config.latent_dim, {}
+    base = config.p0.make(latent_dim, seeds("base"))
     prior = EnergyPrior(base, energy or config.energy.make(
-        latent_dim, seeds("energy")))
+        latent_dim, seeds("energy"), config.p0.is_fitted,
+        config.energy_bound))
     likelihood = GaussianLikelihood(
         generator or config.generator.make(
             latent_dim, data.shape, seeds("generator")),
         config.likelihood_scale)
     parts = {"energy": prior.energy_network, "generator": likelihood}
-    contrast, weights = {"energy": energy_contrast}, {}
-    if config.energy_penalty:
-        contrast["energy_penalty"] = energy_magnitude
-        weights["energy_penalty"] = config.energy_penalty
     objectives = {
-        "energy": Objective(("energy",), contrast, weights),
+        "energy": _contrast(config, base),
         "generator": Objective(("generator",), {"generator": squared_error})}
     configs = {"energy": config.energy_optimizer,
                "generator": config.generator_optimizer}
@@ -128,15 +170,48 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
         objectives["encoder"] = Objective(
             ("encoder",), {"encoder": encoder_teaching})
         configs["encoder"] = config.encoder_optimizer
+    if config.stage == "prior":
+        frozen = {name: parts.pop(name) for name in list(parts)
+                  if name != "energy"}
+        objectives = {"energy": objectives["energy"]}
+        configs = {"energy": configs["energy"]}
+    roles = {
+        "positive": sampler(config.posterior, posteriors.training),
+        "negative": sampler(config.prior, priors.training, 0, base),
+        "generation": sampler(
+            config.prior, priors.fresh, config.generation_steps, base),
+        "inference": sampler(config.posterior, posteriors.fresh,
+                             config.inference_steps)}
+    if config.contrast == "importance":
+        roles["base"] = _base_draws(base, config.contrast_draws)
+        del roles["negative"]
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=posteriors.encoder,
-        parts=parts, objectives=objectives, seed=seed,
-        banks=(*priors.banks, *posteriors.banks),
-        roles={
-            "positive": sampler(config.posterior, posteriors.training),
-            "negative": sampler(config.prior, priors.training),
-            "generation": sampler(config.prior, priors.fresh,
-                                  config.generation_steps),
-            "inference": sampler(config.posterior, posteriors.fresh,
-                                 config.inference_steps)})
+        parts=parts, frozen=frozen, objectives=objectives, seed=seed,
+        banks=(*priors.banks, *posteriors.banks), roles=roles,
+        bases=(base,) if config.p0.is_fitted else (),
+        fit_bases_every=0 if config.stage == "prior"
+        else config.p0.base_fit_every)
     return compiled(model, configs, data, batch_size)
+
+
+def _contrast(config: ImageConfig, base: Base) -> Objective:
+    """What the energy learns by."""
+    contrast, weights = EnergyContrast, {}
+    if config.contrast == "importance":
+        contrast = ImportanceContrast
+    terms = {"energy": contrast(dropout=config.energy_dropout)}
+    if config.energy_penalty:
+        terms["energy_penalty"] = energy_magnitude
+        weights["energy_penalty"] = config.energy_penalty
+    if config.p0.is_fitted:
+        terms = {name: once_fitted(base, term) for name, term in terms.items()}
+    return Objective(("energy",), terms, weights)
+
+
+def _base_draws(base: Base, count: int) -> Role:
+    """So many draws of the base for each row of a batch."""
+    def make(batch, seed):
+        z = base.sample(count * num_chains(batch["x"]), seed)
+        return Draw(z, initial_state(z))
+    return Role(FromData(make), view=lambda batch: batch)

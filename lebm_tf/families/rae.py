@@ -22,7 +22,8 @@ from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
     Objective, gradient_penalty, latent_penalty, squared_error, weight_penalty)
-from lebm_tf.ranges import OneOf, PositiveFloat, PositiveInt
+from lebm_tf.ranges import (
+    NonNegativeFloat, OneOf, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 PENALTIES = {"weights": weight_penalty, "gradient": gradient_penalty,
@@ -42,6 +43,8 @@ class RAEConfig(FamilyConfig):
             by z, squared) or none.
         decoder_weight: Factor on that penalty.
         mixture_components: Gaussians of the density of codes.
+        mixture_floor: Added to their variances, in coordinates in which all
+            codes have covariance I; the authors have none.
         generator: The generator.
         encoder: The encoder.
         generator_optimizer: Learns the generator.
@@ -53,6 +56,7 @@ class RAEConfig(FamilyConfig):
     decoder_penalty: Annotated[str, OneOf(PENALTIES)] = "weights"
     decoder_weight: PositiveFloat = 1e-4
     mixture_components: PositiveInt = 10
+    mixture_floor: NonNegativeFloat = 0.0
     generator: GeneratorConfig = GeneratorConfig()
     encoder: EncoderConfig = EncoderConfig(channels=())
     generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
@@ -85,7 +89,8 @@ def build(config: RAEConfig, data: DataSpec, *, batch_size: int = 100,
         raise ValueError(
             "mixture_components must be at most the number of training "
             f"examples, {data.num_train}, got {config.mixture_components}.")
-    prior = GaussianMixture(config.latent_dim, config.mixture_components)
+    prior = GaussianMixture(
+        config.latent_dim, config.mixture_components, config.mixture_floor)
     likelihood = GaussianLikelihood(
         generator or config.generator.make(
             config.latent_dim, data.shape, seeds("generator")),

@@ -4,7 +4,7 @@ from typing import Any, Callable, NamedTuple
 
 import keras
 
-from lebm_tf.densities import ConditionalGaussian
+from lebm_tf.densities import ConditionalGaussian, Encoder
 from lebm_tf.families.components import ChainConfig, DataSpec
 from lebm_tf.samplers import ChainBank, FromBase, FromEncoder
 
@@ -59,14 +59,16 @@ def of_posterior(chain: ChainConfig, base: keras.Model, data: DataSpec,
         base: Density of the first states.
         data: What is learned from.
         seed: Of the bank.
-        encoder: Layer in place of the built-in encoder.
+        encoder: Layer in place of the built-in encoder, or a density q(z | x)
+            itself.
         make_encoder: Makes the built-in one.
 
     Raises:
         ValueError: If an encoder is given that starts nothing.
     """
     if chain.start == "encoder":
-        density = ConditionalGaussian(encoder or make_encoder())
+        density = encoder if isinstance(encoder, Encoder) else (
+            ConditionalGaussian(encoder or make_encoder()))
         start = FromEncoder(density)
         return Starts(start, start, density)
     if encoder is not None:

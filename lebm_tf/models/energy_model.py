@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from lebm_tf import precision
 from lebm_tf.mcmc import replicas, rng
-from lebm_tf.mcmc.diagnostics import displacement
-from lebm_tf.models import checks, naming, optimization, replication
+from lebm_tf.models import checks, naming, optimization, replication, statistics
 from lebm_tf.models.copies import MovingCopy
 from lebm_tf.models.inference import LatentInference
 from lebm_tf.models.roles import ANSWERS, Role, resolved
@@ -52,6 +51,9 @@ class EnergyModel(LatentInference, keras.Model):
             drawn on the tape is drawn again each time; all else stays.
         copies: Name -> `MovingCopy`, which follow after every step.
         banks: Chain banks to checkpoint.
+        frozen: Name -> layer that is kept in checkpoints, but does not learn.
+        bases: `densities.Fitted`, which are fitted to codes every
+            `fit_bases_every` steps; if that is 0, once, before the first one.
         fitted: Densities with `fit(codes, seed, step)`, such as
             `densities.GaussianMixture`, which learn when training is over.
         seed: Seed of the run, any int.
@@ -71,7 +73,9 @@ class EnergyModel(LatentInference, keras.Model):
                  attribute: keras.Model | None = None,
                  updates: Mapping[str, int] | None = None,
                  copies: Mapping[str, MovingCopy] | None = None,
-                 banks=(), fitted=(), seed: int = 0, **kwargs):
+                 frozen: Mapping[str, Any] | None = None, bases=(),
+                 fit_bases_every: int = 0, banks=(), fitted=(),
+                 seed: int = 0, **kwargs):
         super().__init__(**kwargs)
         self.prior, self.likelihood, self.encoder = prior, likelihood, encoder
         self.attribute, self.context = attribute, context
@@ -83,7 +87,9 @@ class EnergyModel(LatentInference, keras.Model):
         checks.updates_fit(self.parts, self.updates)
         self.roles = resolved(roles, likelihood is not None)
         self.banks, self.fitted, self.seed = list(banks), list(fitted), seed
-        # An own counter: an optimizer's stands still when a step is skipped.
+        self.frozen, self.bases = dict(frozen or {}), list(bases)
+        self.fit_bases_every = fit_bases_every
+        # An optimizer's own counter stands still when a step is skipped.
         self.step = replication.Counter(name="step")
         # Kept beside the checkpoints by `fit`: it must outlive going back.
         self.rollbacks = replication.Counter(name="rollbacks")
@@ -214,7 +220,7 @@ class EnergyModel(LatentInference, keras.Model):
         with tf.GradientTape(persistent=True) as tape:
             draws = self.draw(batch, seed, tape)
             losses = self._values_of(draws, self.objectives)
-        logs = self.statistics(draws)
+        logs = statistics.of_roles(self, draws)
         logs.update(self._update(tape, losses, list(self.optimizers)))
         for again in range(1, max(self.updates.values(), default=1)):
             self._update_again(draws, again)
@@ -279,21 +285,3 @@ class EnergyModel(LatentInference, keras.Model):
                 totals, [self.variables_of(part) for part in parts],
                 [tf.cast(scale, total.dtype) for total in totals])))
         return gradients
-
-    def statistics(self, draws: Draws) -> dict[str, tf.Tensor]:
-        """Of every role: energy, displacement, gradient, acceptance."""
-        logs = {}
-        for name, draw in draws.states.items():
-            prior, state = self.roles[name].prior or self.prior, draw.state
-            if self.roles[name].view is not None:
-                continue  # Its rows are others than those of the mask.
-            values = {"displacement": displacement(
-                          draw.start, state.position),
-                      "gradient_norm": state.gradient_norm,
-                      "accept_prob": state.accept_prob}
-            if prior is not None and prior.has_energy:
-                values["energy"] = prior.energy(
-                    state.position, condition=draws.condition(name))
-            logs.update({f"{name}/{key}": draws.mean(value)
-                         for key, value in values.items()})
-        return logs

@@ -2,6 +2,7 @@
 
 from lebm_tf.networks.convolutional import (
     ConvEncoder, DeconvGenerator, check_image_shape)
+from lebm_tf.networks.coupling import AffineCouplings
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
 from lebm_tf.networks.residual import WideResidualEncoder
@@ -9,8 +10,8 @@ from lebm_tf.networks.trajectory import (
     ContextEnergy, Forecast, Forecaster, PlanEncoder, SocialContext)
 from lebm_tf.networks.transformer import TransformerDecoder
 
-__all__ = ["ContextEnergy", "ConvEncoder", "DeconvGenerator", "EnergyMLP",
-           "FirstLayer", "Forecast", "Forecaster", "PlanEncoder",
-           "RecurrentDecoder", "RecurrentEncoder", "SocialContext",
-           "TransformerDecoder", "VectorMLP", "WideResidualEncoder",
-           "check_image_shape"]
+__all__ = ["AffineCouplings", "ContextEnergy", "ConvEncoder",
+           "DeconvGenerator", "EnergyMLP", "FirstLayer", "Forecast",
+           "Forecaster", "PlanEncoder", "RecurrentDecoder", "RecurrentEncoder",
+           "SocialContext", "TransformerDecoder", "VectorMLP",
+           "WideResidualEncoder", "check_image_shape"]

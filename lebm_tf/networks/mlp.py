@@ -18,9 +18,13 @@ class EnergyMLP(keras.layers.Layer):
         hidden_units: Widths of the hidden layers, each at least 1.
         activation: One of `activations.ACTIVATIONS`.
         seed: Seed of the initial weights.
+        bound: Energies stay within (-bound, bound), by a hyperbolic tangent; 0
+            leaves them as they are.
 
     Call arguments:
         z: Latent vectors, float [batch, latent_dim].
+        drop: Function (values, name) -> values that leaves a part of the hidden
+            ones out; None for none.
 
     Returns:
         Energies in nats, float [batch]. All is computed in float32 under
@@ -32,15 +36,18 @@ class EnergyMLP(keras.layers.Layer):
     """
 
     def __init__(self, latent_dim: int, hidden_units: tuple = (200, 200),
-                 activation: str = "gelu", seed: int = 0, **kwargs):
+                 activation: str = "gelu", seed: int = 0, bound: float = 0.0,
+                 **kwargs):
         super().__init__(**kwargs)
         widths = (latent_dim, *hidden_units)
+        if not bound >= 0:
+            raise ValueError(f"bound must be >= 0, got {bound}.")
         if min(widths) < 1:
             raise ValueError(
                 "latent_dim and hidden_units must be >= 1, got "
                 f"{latent_dim} and {tuple(hidden_units)}.")
         self.latent_dim, self.hidden_units = latent_dim, tuple(hidden_units)
-        self.activation, self.seed = activation, seed
+        self.activation, self.seed, self.bound = activation, seed, bound
         self.act = activations.get(activation)
         self.layers = [
             initializers.dense(units, fan_in, seed, f"dense_{i}",
@@ -56,15 +63,21 @@ class EnergyMLP(keras.layers.Layer):
             input_shape = (None, layer.units)
         self.built = True
 
-    def call(self, z: tf.Tensor) -> tf.Tensor:
+    def call(self, z: tf.Tensor, drop=None) -> tf.Tensor:
         for layer in self.layers:
             z = self.act(layer(z))
-        return self.head(z)[:, 0]
+            if drop is not None:
+                z = drop(z, layer.name)
+        energy = self.head(z)[:, 0]
+        if self.bound:
+            energy = self.bound * tf.tanh(energy / self.bound)
+        return energy
 
     def get_config(self):
         return {**super().get_config(), "latent_dim": self.latent_dim,
                 "hidden_units": self.hidden_units,
-                "activation": self.activation, "seed": self.seed}
+                "activation": self.activation, "seed": self.seed,
+                "bound": self.bound}
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")

@@ -2,7 +2,8 @@
 
 from lebm_tf.objectives.annealing import Annealed
 from lebm_tf.objectives.contrastive import (
-    EnergyContrast, energy_contrast, energy_magnitude, prior_contrast)
+    EnergyContrast, ImportanceContrast, energy_contrast, energy_magnitude,
+    once_fitted, prior_contrast)
 from lebm_tf.objectives.forecasting import (
     consistency_error, future_error, plan_error, with_forecast)
 from lebm_tf.objectives.objective import Objective, Term
@@ -22,13 +23,15 @@ from lebm_tf.objectives.variational import (
     kl_to_prior, summed_gaussian_kl)
 
 __all__ = ["Annealed", "EnergyContrast", "FreeBits", "FreeNats",
-           "LabelledBound", "MaskedKL", "Objective", "OnRoles", "SecondBound",
-           "SymbolCrossEntropy", "Term", "UnlabelledBound",
-           "attribute_negative_log_likelihood", "consistency_error",
-           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
-           "encoded_energy", "encoded_mean", "encoder_teaching",
-           "energy_contrast", "energy_magnitude", "future_error",
-           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
-           "negative_log_likelihood", "negative_log_prior", "plan_error",
-           "prior_contrast", "squared_error", "summed_gaussian_kl",
-           "symbol_information", "weight_penalty", "with_forecast"]
+           "ImportanceContrast", "LabelledBound", "MaskedKL", "Objective",
+           "OnRoles", "SecondBound", "SymbolCrossEntropy", "Term",
+           "UnlabelledBound", "attribute_negative_log_likelihood",
+           "consistency_error", "drawn_code",
+           "dropped_negative_log_likelihood", "encoded_draw", "encoded_energy",
+           "encoded_mean", "encoder_teaching", "energy_contrast",
+           "energy_magnitude", "future_error", "gaussian_kl",
+           "gradient_penalty", "kl_to_prior", "latent_penalty",
+           "negative_log_likelihood", "negative_log_prior", "once_fitted",
+           "plan_error", "prior_contrast", "squared_error",
+           "summed_gaussian_kl", "symbol_information", "weight_penalty",
+           "with_forecast"]

@@ -5,6 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from lebm_tf.mcmc import replicas, rng
+from lebm_tf.objectives.objective import Term
 from lebm_tf.samplers.draws import Draws
 
 
@@ -17,15 +19,60 @@ class EnergyContrast:
 
     Attributes:
         prior: Whose energy; the model's prior if None.
+        dropout: Part of the energy's hidden values that is left out, of every
+            state another, in [0, 1); not in chains. For an `EnergyPrior`.
     """
     prior: Any = None
+    dropout: float = 0.0
 
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
-        positive, negative = _energies(self.prior or model.prior, draws)
+        positive, negative = _energies(
+            self.prior or model.prior, draws, self.dropout)
         return draws.mean(positive) - draws.mean(negative)
 
 
 energy_contrast = EnergyContrast()
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportanceContrast:
+    """mean E(z+) + log mean exp(-E(z0)) of draws z0 of the base, in nats.
+
+    -log p(z+) up to the base, with Z estimated by importance sampling: maximum
+    likelihood without a chain. The draws are the negative states, each
+    weighted by exp(-E). Good where the base is near the prior already, as one
+    that is fitted to codes is; with few of the weights large the estimate, and
+    the gradient, are biased.
+
+    Attributes:
+        role: Whose states are draws of the base.
+        dropout: As of `EnergyContrast`.
+    """
+    role: str = "base"
+    dropout: float = 0.0
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        positive, energies = _energies(
+            model.prior, draws, self.dropout, ("positive", self.role))
+        positive, logs = draws.mean(positive), -energies
+        largest = tf.stop_gradient(tf.reduce_max(replicas.gather(logs)))
+        weights = tf.exp(logs - largest)
+        total, = replicas.total([tf.reduce_sum(weights)])
+        share = tf.stop_gradient(weights / total)
+        # The gradient of log Z; its value is added, as those of all replicas
+        # are averaged later.
+        log_z = replicas.count() * tf.reduce_sum(share * logs)
+        count = tf.cast(replicas.count() * tf.size(logs), logs.dtype)
+        value = largest + tf.math.log(total / count)
+        return positive + log_z + tf.stop_gradient(value - log_z)
+
+
+def once_fitted(base: Any, term: Term) -> Term:
+    """The term, but 0 until the base has been fitted."""
+    def waiting(model: Any, draws: Draws) -> tf.Tensor:
+        value = term(model, draws)
+        return tf.cast(base.fitted_step >= 0, value.dtype) * value
+    return waiting
 
 
 def energy_magnitude(model: Any, draws: Draws) -> tf.Tensor:
@@ -50,7 +97,16 @@ def prior_contrast(model: Any, draws: Draws) -> tf.Tensor:
     return negative - positive
 
 
-def _energies(prior, draws):
-    return [prior.energy(draws.states[role].position,
-                         condition=draws.condition(role))
-            for role in ("positive", "negative")]
+def _energies(prior, draws, dropout=0.0, roles=("positive", "negative")):
+    return [prior.energy(
+        draws.states[role].position, condition=draws.condition(role),
+        **_dropped(dropout, draws.seed, role)) for role in roles]
+
+
+def _dropped(rate, seed, role):
+    """What an energy with dropout is called with besides, in training."""
+    if not rate or seed is None:
+        return {}
+    own = rng.stream(rng.stream(seed, "energy_dropout"), role)
+    return {"drop": lambda values, name: values * rng.dropout_mask(
+        tf.shape(values), rate, rng.stream(own, name), values.dtype)}

@@ -10,6 +10,6 @@ from lebm_tf.samplers.ladder import Ladder
 from lebm_tf.samplers.sampler import Sampler
 from lebm_tf.samplers.short_run import ShortRun
 
-__all__ = ["ChainBank", "Draw", "Draws", "Encoded", "FromBase",
-           "FromData", "FromEncoder", "FromRole", "Initializer", "Ladder",
+__all__ = ["ChainBank", "Draw", "Draws", "Encoded", "FromBase", "FromData",
+           "FromEncoder", "FromRole", "Initializer", "Ladder", "Resampled",
            "Sampler", "ShortRun"]

@@ -1,7 +1,7 @@
 """Chains of a fixed length."""
 
 import dataclasses
-from typing import Callable
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -31,6 +31,9 @@ class ShortRun(Sampler):
             same seed.
         step_size: (draws) -> step size of these chains, [chains] say, where
             that of the kernel is not theirs.
+        coordinates: What chains move in, a `densities.fitted.Fitted` base: u
+            of `white(z)`, in which one step size fits all directions. They
+            start and end in z.
 
     Raises:
         ValueError: If `num_steps` is negative, or `jit_compile` unknown.
@@ -40,6 +43,7 @@ class ShortRun(Sampler):
     num_steps: int
     jit_compile: str = "off"
     step_size: Callable[[Draws], StepSize] | None = None
+    coordinates: Any = None
     has_own_steps = True
 
     def __post_init__(self):
@@ -56,31 +60,51 @@ class ShortRun(Sampler):
         chain alone."""
         first, moves = rng.stream(seed, "start"), rng.stream(seed, "chain")
         start = self.start(num_chains, draws, first)
+        target, position = self._moved(target, start)
         steps = self.num_steps if num_steps is None else num_steps
         step_size = None if self.step_size is None else self.step_size(draws)
         run = compilation.run_chain if seed.shape.rank == 1 and (
             compilation.wanted(compilation.setting(self.jit_compile), target,
-                               start, self.num_steps)) else run_chain
+                               position, self.num_steps)) else run_chain
         if seed.shape.rank == 1:
-            state = run(self.kernel, target, start, steps, moves,
+            state = run(self.kernel, target, position, steps, moves,
                         step_size=step_size)
         elif self.kernel.takes_noise:
-            noise = rng.normal_steps(start, moves, self.num_steps if (
+            noise = rng.normal_steps(position, moves, self.num_steps if (
                 num_steps is None) else tf.reduce_max(num_steps))
-            state = run_chain(self.kernel, target, start, steps, moves, noise,
-                              step_size)
+            state = run_chain(self.kernel, target, position, steps, moves,
+                              noise, step_size)
         else:
-            state = run_chains_alone(self.kernel, target, start, steps, moves,
-                                     step_size)
+            state = run_chains_alone(self.kernel, target, position, steps,
+                                     moves, step_size)
+        state = self._back(state)
         self.initializer.update(draws, state.position, first)
         return Draw(start, state)
 
     def trace(self, target, start, seed, trace_fn, *, num_steps=None,
               every=1):
+        moved, position = self._moved(target, start)
         return trace_chain(
-            self.kernel, target, start, self.num_steps if num_steps is None
-            else num_steps, seed, lambda state: trace_fn(state, target),
-            every)[1]
+            self.kernel, moved, position, self.num_steps if num_steps is None
+            else num_steps, seed, lambda state: trace_fn(
+                self._back(state), target), every)[1]
+
+    def _moved(self, target, start):
+        """Target and start in the coordinates of the chains."""
+        if self.coordinates is None:
+            return target, start
+
+        def log_prob(u, rows):
+            z, growth = self.coordinates.from_white(u)
+            return target.log_prob(z, rows) + growth
+        return (dataclasses.replace(target, log_prob=log_prob),
+                self.coordinates.white(start))
+
+    def _back(self, state):
+        if self.coordinates is None:
+            return state
+        return state._replace(
+            position=self.coordinates.from_white(state.position)[0])
 
     def with_steps(self, num_steps):
         return dataclasses.replace(self, num_steps=num_steps)

@@ -159,6 +159,10 @@ def items(model: EnergyModel) -> dict:
         found[f"bank_{i}"] = bank.variables
     for i, density in enumerate(model.fitted):
         found[f"fitted_{i}"] = density.variables
+    for i, base in enumerate(model.bases):
+        found[f"base_{i}"] = base.variables
+    for name, layer in model.frozen.items():
+        found[f"frozen_{name}"] = layer.variables
     for name, copy in model.copies.items():
         found[f"copy_{name}"] = copy.layer.variables
     return found

@@ -18,7 +18,7 @@ from lebm_tf.models import EnergyModel, averaging
 from lebm_tf.training import callbacks, following, workdir as workdirs
 from lebm_tf.training.checkpoint import Checkpoints
 from lebm_tf.training.divergence import MARGIN, Rollbacks, StopOnDivergence
-from lebm_tf.training.fit_codes import fit_codes
+from lebm_tf.training.fit_codes import FitBases, fit_codes
 from lebm_tf.training.locking import locked
 from lebm_tf.training.validation import Validation
 
@@ -176,6 +176,8 @@ def _train(model, data, run, folder, validation, verbose):
             os.path.join(workdir, workdirs.ROLLBACKS) if workdir else "")
         if limit and not checkpoints.steps():
             checkpoints.save()  # Something to go back to.
+    if model.bases:
+        chosen.append(FitBases(data, model.fit_bases_every))
     if validation:
         validation.begin(history, checkpoints)
         chosen.append(validation)

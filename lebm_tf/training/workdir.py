@@ -26,7 +26,7 @@ from lebm_tf.training.locking import LOCK
 CONFIG, CHECKPOINTS = "config.json", "checkpoints"
 PICTURES, METRICS = "pictures", "metrics.json"
 ROLLBACKS, BEST, VALIDATION = "rollbacks.json", "best", "validation.json"
-VOCABULARY = "vocabulary.json"
+VOCABULARY, BACKBONE = "vocabulary.json", "backbone"
 
 
 class Run(NamedTuple):
@@ -139,7 +139,7 @@ def check(workdir: str, resolved: Run) -> None:
     if os.path.exists(path):
         _check_same(workdir, read(workdir), resolved)
     elif os.path.isdir(workdir):
-        others = set(os.listdir(workdir)) - {LOCK}
+        others = set(os.listdir(workdir)) - {LOCK, BACKBONE}
         if others:
             raise InputError(
                 f"{workdir} must be empty, new or the work directory of this "

@@ -19,7 +19,7 @@ FLAGS = ["--anomaly_label=3", f"--evaluators={MEASURED}",
 
 
 @pytest.mark.parametrize("flagfiles, channels", [
-    (("quickstart.cfg",), (32,)), (("image_svhn.cfg",), (64, 128, 256)),
+    (("quickstart_joint.cfg",), (32,)), (("image_svhn.cfg",), (64, 128, 256)),
     (("image_mnist_anomaly.cfg",), (32, 64))])
 @pytest.mark.parametrize("baseline", ["vae", "two_stage_vae", "rae"])
 def test_a_baseline_has_an_encoder_of_the_size_of_its_run(

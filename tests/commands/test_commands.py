@@ -235,6 +235,7 @@ def test_flagfiles_name_files_relative_to_themselves(tmp_path, monkeypatch):
     assert (run.data.anomaly_label, config.latent_dim) == (9, 8)
     run, _, _ = lebm_tf.from_flagfile(f"{path}/quickstart.cfg")
     assert os.path.samefile(run.baseline, f"{path}/quickstart_vae.cfg")
+    assert os.path.samefile(run.backbone, f"{path}/quickstart_rae.cfg")
 
 
 def test_a_flagfile_that_names_itself_is_refused(tmp_path):

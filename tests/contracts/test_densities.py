@@ -11,13 +11,14 @@ import tensorflow_probability as tfp
 
 from lebm_tf import densities
 from lebm_tf.densities import (
-    ClassifiedNormal, ConditionalGaussian, EnergyPrior, Flat, GaussianAttribute,
-    GaussianLikelihood, GaussianMixture, LabelledVAE, LatentVAE, PointEncoder,
-    SequenceLikelihood, StandardNormal, SymbolPrior, TopDownGaussian,
-    UnigramLikelihood)
+    ClassifiedNormal, ConditionalGaussian, EnergyPrior, Flat, Flow,
+    GaussianAttribute, GaussianLikelihood, GaussianMixture, LabelledVAE,
+    LatentVAE, PointEncoder, SequenceLikelihood, StandardNormal, SymbolPrior,
+    TopDownGaussian, UnigramLikelihood)
 from lebm_tf.mcmc import rng
 from lebm_tf.networks import (
-    ConvEncoder, DeconvGenerator, EnergyMLP, RecurrentDecoder, VectorMLP)
+    AffineCouplings, ConvEncoder, DeconvGenerator, EnergyMLP, RecurrentDecoder,
+    VectorMLP)
 from tests import oracles
 
 tfd = tfp.distributions
@@ -60,6 +61,9 @@ DENSITIES = {
     "mixture, not fitted": Case(
         lambda: GaussianMixture(3, 2), (6,), (6, 3),
         twin=lambda d: mvn(tf.zeros([6, 3]), 1.0)),
+    "flow, not fitted": Case(
+        lambda: Flow(AffineCouplings(4, 2, (5,))), (6,), (6, 4),
+        twin=lambda d: mvn(tf.zeros([6, 4]), 1.0)),
     "conditional_gaussian": Case(
         lambda: ConditionalGaussian(oracles.LinearEncoder(4, 3)),
         (tf.constant(X),), (6, 3), (tf.constant(X),),
@@ -88,6 +92,8 @@ TOKENS = tf.constant([[4, 5, 3, 0], [6, 3, 0, 0]])
 CLASSES = {
     Flat: (Flat, lambda d: d.unnormalized_log_prob(Z)),
     StandardNormal: (lambda: StandardNormal(3, 0.5), lambda d: d.log_prob(Z)),
+    Flow: (lambda: Flow(AffineCouplings(4, 2, (5,))),
+           lambda d: d.log_prob(X)),
     PointEncoder: (lambda: PointEncoder(VectorMLP(4, 3, (5,))),
                    lambda d: d.parameters(X)[0]),
     ConditionalGaussian: (

@@ -13,7 +13,7 @@ import tensorflow as tf
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.families import (
-    FAMILIES, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
+    FAMILIES, BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, image, m1_m2, rae, sequence, sri, symbol_vector,
     trajectory, two_stage_vae, vae)
 from lebm_tf.families.config import FamilyConfig
@@ -104,6 +104,12 @@ CASES = {
     "image, averaged and penalized": (image, dataclasses.replace(
         IMAGE, energy_penalty=0.1, generator_optimizer=AVERAGED,
         energy_optimizer=AVERAGED)),
+    "image, mixture base": (image, dataclasses.replace(
+        IMAGE, p0=BaseConfig("mixture", 2), prior=ChainConfig(
+            3, 0.3, kernel="mala"))),
+    "image, flow base without chains": (image, dataclasses.replace(
+        IMAGE, latent_dim=4, p0=BaseConfig("flow"), contrast="importance",
+        contrast_draws=5)),
     "image, exact": (image, starting("base", kernel="mala")),
     "vae": (vae, vae.VAEConfig(**SMALL)),
     "two-stage vae": (two_stage_vae, two_stage_vae.TwoStageVAEConfig(
@@ -223,6 +229,10 @@ def build(name, seed=0):
     module, config = CASES[name]
     model = module.build(config, spec_of(name), batch_size=4, seed=seed)
     model.inference_batch = 4
+    for base in model.bases:
+        base.num_steps = 20  # Of a flow.
+        base.fit(np.random.default_rng(2).normal(
+            1.0, 0.7, [50, base.latent_dim]), 0, 0)
     return model
 
 

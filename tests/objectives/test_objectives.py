@@ -7,12 +7,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from lebm_tf.densities import (
-    ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
-from lebm_tf.mcmc import rng
+    ConditionalGaussian, EnergyPrior, GaussianLikelihood, GaussianMixture,
+    StandardNormal)
+from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.kernel import initial_state
 from lebm_tf.objectives import (
-    Objective, encoder_teaching, energy_contrast, energy_magnitude, gaussian_kl,
-    kl_to_prior, negative_log_likelihood, prior_contrast, squared_error)
+    ImportanceContrast, Objective, encoder_teaching, energy_contrast,
+    energy_magnitude, gaussian_kl, kl_to_prior, negative_log_likelihood,
+    once_fitted, prior_contrast, squared_error)
 from lebm_tf.samplers import Draw, Draws, Encoded
 from tests import oracles
 
@@ -176,3 +178,49 @@ def test_a_weight_of_no_term_is_refused():
     with oracles.raises(ValueError, "weights must be of the terms "
                         "reconstruction, got kl."):
         Objective(("a",), {"reconstruction": squared_error}, {"kl": 0.1})
+
+
+def test_importance_contrast_is_the_negative_log_likelihood():
+    """Of N(0, I) and E = f |z|^2 / 2: log Z = -log(1 + f), in two dimensions,
+    and its derivative."""
+    model, factor = make_model(), 0.7
+    base = draw_at(StandardNormal(2).sample(200_000, rng.make_seed(3)))
+    draws = DRAWS.with_states(base=base)
+    with tf.GradientTape() as tape:
+        value = ImportanceContrast()(model, draws)
+    gradient = tape.gradient(value, model.prior.energy_network.factor)
+    half_square = 0.5 * float(np.mean(np.sum(POSITIVE**2, -1)))
+    np.testing.assert_allclose(
+        value, factor * half_square - np.log1p(factor), atol=0.01)
+    np.testing.assert_allclose(
+        gradient, half_square - 1 / (1 + factor), atol=0.01)
+
+
+def test_importance_contrast_of_two_replicas_is_that_of_one(two_replicas):
+    model = make_model()
+    base = StandardNormal(2).sample(60, rng.make_seed(3))
+
+    def gradient(z0):
+        draws = DRAWS.with_states(base=draw_at(z0))
+        with tf.GradientTape() as tape:
+            value = ImportanceContrast()(model, draws)
+        # As `EnergyModel` takes shares and sums.
+        found = tape.gradient(value, model.prior.energy_network.factor)
+        return value, replicas.total([found / replicas.count()])[0]
+
+    def half():
+        own = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return gradient(base[own * 30:(own + 1) * 30])
+    expected = gradient(base)
+    found = tf.function(lambda: two_replicas.run(half))()
+    for one, several in zip(expected, found):
+        for value in two_replicas.experimental_local_results(several):
+            np.testing.assert_allclose(value, one, rtol=1e-5)
+
+
+def test_a_term_waits_until_its_base_is_fitted():
+    base = GaussianMixture(2)
+    term = once_fitted(base, energy_contrast)
+    assert float(term(make_model(), DRAWS)) == 0
+    base.fit(np.asarray(POSITIVE), 0, 0)
+    assert term(make_model(), DRAWS) == energy_contrast(make_model(), DRAWS)

@@ -6,8 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.densities import (
-    ConditionalGaussian, StandardNormal, prior_target, tempered)
+    ConditionalGaussian, Flow, GaussianMixture, StandardNormal, Target,
+    prior_target, tempered)
 from lebm_tf.mcmc import Langevin, Mala, rng, run_chain
+from lebm_tf.networks import AffineCouplings
 from lebm_tf.samplers import (
     ChainBank, Draws, Encoded, FromBase, FromEncoder, ShortRun)
 from tests import oracles
@@ -109,3 +111,55 @@ def test_a_kernel_that_draws_for_all_runs_every_row_alone():
 def test_moves_cannot_be_negative():
     with oracles.raises(ValueError, "num_steps must be >= 0, got -1."):
         ShortRun(FromBase(BASE), Langevin(0.4), -1)
+
+
+def fitted_base():
+    codes = np.random.default_rng(3).normal(size=[4_000, 2]) * [0.1, 5.0] @ [
+        [0.8, 0.6], [-0.6, 0.8]] + [2.0, -1.0]
+    base = GaussianMixture(2)
+    base.fit(codes, 0, 0)
+    return base
+
+
+def test_one_step_fits_all_directions_in_the_coordinates_of_a_base():
+    """An affine base under a quadratic energy is a Gaussian again: its chains
+    find it with a step that is eight times its narrowest width."""
+    base = fitted_base()
+    energy = oracles.Gaussian(np.array([2.0, 0.0]), 50.0 * np.eye(2))
+    target = Target(lambda z, rows: base.log_prob(z) + energy.log_prob(z))
+    root = base.spread.numpy().astype(np.float64)
+    precision = np.linalg.inv(root @ root.T) + 0.02 * np.eye(2)
+    covariance = np.linalg.inv(precision)
+    mean = covariance @ (np.linalg.inv(root @ root.T) @ base.center.numpy()
+                         + 0.02 * np.array([2.0, 0.0]))
+    sampler = ShortRun(FromBase(base), Mala(0.8), 100, coordinates=base)
+    draw = tf.function(lambda: sampler.draw(target, 8_000, Draws({}), SEED))()
+    oracles.assert_moments(draw.position.numpy(), mean, covariance)
+    plain = dataclasses.replace(sampler, coordinates=None,
+                                kernel=Langevin(0.8))
+    away = tf.function(lambda: plain.draw(
+        target, 50, Draws({}), SEED))().position
+    assert not np.all(np.abs(away) < 1e6)
+
+
+def test_a_trace_in_other_coordinates_is_one_of_z():
+    base = fitted_base()
+    target = Target(lambda z, rows: base.log_prob(z))
+    sampler = ShortRun(FromBase(base), Langevin(0.3), 4, coordinates=base)
+    start = base.sample(5, SEED)
+    z, log_prob = sampler.trace(target, start, SEED, lambda state, target: (
+        state.position, target(state.position)))
+    np.testing.assert_allclose(z[0], start, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        log_prob[-1], base.log_prob(z[-1]), rtol=1e-4, atol=1e-4)
+
+
+def test_a_flow_takes_volumes_into_account():
+    """In its own coordinates the target of a flow is N(0, I)."""
+    flow = Flow(AffineCouplings(2, 2, (8,)), num_steps=50)
+    flow.fit(np.random.default_rng(3).normal(size=[500, 2]) ** 3, 0, 0)
+    sampler = ShortRun(FromBase(flow), Langevin(0.3), 1, coordinates=flow)
+    moved, u = sampler._moved(
+        Target(lambda z, rows: flow.log_prob(z)), flow.sample(50, SEED))
+    np.testing.assert_allclose(
+        moved(u), StandardNormal(2).log_prob(u), rtol=1e-3, atol=1e-3)

@@ -5,6 +5,7 @@ from typing import Any, Callable, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.densities import prior_target
 from lebm_tf.mcmc import Hmc, Kernel, rng, run_chain
 from lebm_tf.mcmc.kernel import LogProbFn
 
@@ -124,6 +125,30 @@ def anneal(prior: Any, kernel: Kernel, start: Any, powers: np.ndarray,
     return Annealed(log_weights.numpy(),
                     tf.nest.map_structure(lambda leaf: leaf.numpy(), position),
                     float(accepted))
+
+
+def interval(prior: Any, start: Any, num_steps: int, seed: rng.Seed
+             ) -> tuple[Estimate, Estimate]:
+    """log Z from below and from above: annealed from the base, and back from
+    where long exact chains of the prior end.
+
+    Args:
+        prior: As in `log_normalizer`.
+        start: Where these chains begin, nest of [chains, ...]; as many chains
+            anneal.
+        num_steps: Steps of annealing, and moves of the exact chains.
+        seed: int32 [2].
+    """
+    target, chains = prior_target(prior), len(tf.nest.flatten(start)[0])
+    kernel = tuned(hmc, target, start, rng.stream(seed, "pilot"))
+    low, _ = log_normalizer(
+        prior, kernel, num_steps, chains, rng.stream(seed, "annealing"))
+    samples = tf.function(lambda start, seed: run_chain(
+        kernel, target, start, num_steps, seed).position)(
+            start, rng.stream(seed, "exact"))
+    high = reverse_log_normalizer(
+        prior, kernel, num_steps, samples, rng.stream(seed, "reverse"))
+    return low, high
 
 
 def tuned(make_kernel: Callable[[float], Kernel], target: LogProbFn,

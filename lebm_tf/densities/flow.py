@@ -1,0 +1,121 @@
+"""A flow that is fitted to codes by maximum likelihood."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.densities.fitted import Fitted
+from lebm_tf.densities.gaussian import log_normal
+from lebm_tf.densities.nested import Nested
+from lebm_tf.mcmc import rng
+
+_BATCH = 256
+_EVERY = 100  # Steps between two looks at the codes that are held out.
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class Flow(Nested, Fitted, keras.Model):
+    """p(z) of z = c + s f(u), u ~ N(0, I), with f invertible.
+
+    c and s standardize the codes.
+
+    Args:
+        network: Layer f, u -> (f(u), log |det|), with an `inverse` of the same
+            form and the width of z as `dim`; `networks.AffineCouplings`.
+        num_steps: Steps of Adam of a fit, at least 1. A tenth of the codes is
+            held out, and the best weights for it are kept.
+        learning_rate: Of Adam, > 0; it falls to 0 along a cosine.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(self, network: keras.layers.Layer, num_steps: int = 2000,
+                 learning_rate: float = 2e-3, **kwargs):
+        super().__init__(**kwargs)
+        if num_steps < 1 or not learning_rate > 0:
+            raise ValueError("num_steps must be >= 1 and learning_rate > 0, "
+                             f"got {num_steps} and {learning_rate}.")
+        self.network, self.latent_dim = network, network.dim
+        self.num_steps, self.learning_rate = num_steps, learning_rate
+        self.network.trainable = False  # By no optimizer of a model.
+        self.center = self._number("center", (network.dim,))
+        self.scale = self._number("scale", (network.dim,), "ones")
+        self.fitted_step = self._number("fitted_step", (), "zeros", "int64")
+        self.fitted_step.assign(-1)
+        self.built = True
+
+    def _number(self, name, shape, initializer="zeros", dtype=None):
+        return self.add_weight(name=name, shape=shape, trainable=False,
+                               initializer=initializer, dtype=dtype)
+
+    def fit(self, codes: np.ndarray, seed: int, step: int) -> None:
+        """Fits center and scale, and the network from new weights."""
+        codes = np.asarray(codes, self.variable_dtype)
+        self.center.assign(codes.mean(0))
+        self.scale.assign(codes.std(0) + 1e-6)
+        num_held = max(1, len(codes) // 10)
+        key = rng.make_seed(rng.named(seed, "flow"))
+        order = rng.permutation(tf.range(len(codes), dtype=tf.int64), key,
+                                len(codes))
+        held, learned = np.split(codes[order.numpy()], [num_held])
+        batch = tf.range(min(_BATCH, len(learned)), dtype=tf.int64)
+        fresh = type(self.network).from_config(self.network.get_config())
+        self.network.set_weights(fresh.get_weights())
+        variables = self.network.variables
+        optimizer = keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(
+                self.learning_rate, self.num_steps))
+        optimizer.build(variables)
+
+        @tf.function
+        def update(k):
+            z = tf.gather(learned, rng.permutation(
+                batch, rng.fold_in(key, k), len(learned)))
+            with tf.GradientTape() as tape:
+                tape.watch([variable.value for variable in variables])
+                loss = -tf.reduce_mean(self.log_prob(z))
+            optimizer.apply(tape.gradient(
+                loss, [variable.value for variable in variables]), variables)
+        best, weights = -np.inf, self.network.get_weights()
+        for k in range(self.num_steps):
+            update(tf.constant(k))
+            if (k + 1) % _EVERY == 0 or k + 1 == self.num_steps:
+                score = float(tf.reduce_mean(self.log_prob(held)))
+                if score > best:
+                    best, weights = score, self.network.get_weights()
+        self.network.set_weights(weights)
+        self.fitted_step.assign(step)
+
+    def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
+        """Draws z, float [num_samples, latent_dim]."""
+        return self.from_white(rng.normal(
+            [num_samples, self.latent_dim], seed, self.variable_dtype))[0]
+
+    def log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Normalized log density, [batch] in nats, of z [batch, latent_dim]."""
+        u, growth = self._inverse(z)
+        return log_normal(u) + growth
+
+    def white(self, z: tf.Tensor) -> tf.Tensor:
+        """u of z: what the flow makes z of."""
+        return self._inverse(z)[0]
+
+    def _inverse(self, z):
+        u, growth = self.network.inverse(
+            (z - self.center) / self.scale)
+        return u, growth - tf.reduce_sum(tf.math.log(self.scale))
+
+    def from_white(self, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """z of u, and log |det dz/du|."""
+        z, growth = self.network(u)
+        return (self.center + self.scale * z,
+                growth + tf.reduce_sum(tf.math.log(self.scale)))
+
+    def call(self, z):
+        return self.log_prob(z)
+
+    def get_config(self):
+        return {**super().get_config(), "num_steps": self.num_steps,
+                "learning_rate": self.learning_rate,
+                "network": keras.saving.serialize_keras_object(self.network)}

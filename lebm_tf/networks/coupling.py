@@ -1,0 +1,91 @@
+"""Invertible networks made of affine couplings."""
+
+import keras
+import tensorflow as tf
+
+from lebm_tf.networks.mlp import VectorMLP
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class AffineCouplings(keras.layers.Layer):
+    """An invertible map of vectors: RealNVP, Dinh et al. 2017,
+    arXiv:1605.08803.
+
+    Each coupling keeps one half of the numbers and makes of it a shift and a
+    log scale, bounded by `bound`, of the other half; in between the halves are
+    interleaved. The last layers of the networks start at 0, so that the map
+    starts as a reordering of the numbers.
+
+    Args:
+        dim: Width of the vectors, even, at least 2.
+        num_couplings: How many, at least 1.
+        hidden_units: Widths of the hidden layers of each network.
+        bound: Largest log scale of one coupling, > 0.
+        seed: Of initial weights.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(self, dim: int, num_couplings: int = 6,
+                 hidden_units: tuple = (64, 64), bound: float = 1.0,
+                 seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        if dim < 2 or dim % 2:
+            raise ValueError("a flow of couplings needs an even width of at "
+                             f"least 2, got {dim}.")
+        if num_couplings < 1:
+            raise ValueError(
+                f"num_couplings must be >= 1, got {num_couplings}.")
+        if not bound > 0:
+            raise ValueError(f"bound must be > 0, got {bound}.")
+        self.dim, self.num_couplings = dim, num_couplings
+        self.hidden_units, self.bound = tuple(hidden_units), bound
+        self.seed = seed
+        self.networks = [VectorMLP(
+            dim // 2, dim // 2, hidden_units, 2, "gelu", seed + k,
+            name=f"coupling_{k}") for k in range(num_couplings)]
+        for network in self.networks:
+            network.head.set_weights([0.0 * weight for weight in
+                                      network.head.get_weights()])
+        self.built = True
+
+    def call(self, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """(x, log |det dx/du|), float [batch, dim] and [batch], of u."""
+        growth = tf.zeros_like(u[:, 0])
+        for network in self.networks:
+            kept, moved = tf.split(u, 2, -1)
+            shift, log_scale = self._moments(network, kept)
+            moved = moved * tf.exp(log_scale) + shift
+            growth += tf.reduce_sum(log_scale, -1)
+            u = self._mixed(moved, kept)
+        return u, growth
+
+    def inverse(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """(u, log |det du/dx|), float [batch, dim] and [batch], of x."""
+        growth = tf.zeros_like(x[:, 0])
+        for network in reversed(self.networks):
+            moved, kept = self._parted(x)
+            shift, log_scale = self._moments(network, kept)
+            moved = (moved - shift) * tf.exp(-log_scale)
+            growth -= tf.reduce_sum(log_scale, -1)
+            x = tf.concat([kept, moved], -1)
+        return x, growth
+
+    def _moments(self, network, kept):
+        shift, log_scale = network(kept)
+        return shift, self.bound * tf.tanh(log_scale / self.bound)
+
+    def _mixed(self, moved, kept):
+        """The numbers of both halves in turns: every second pair of
+        couplings so joins other numbers."""
+        return tf.reshape(tf.stack([moved, kept], -1), [-1, self.dim])
+
+    def _parted(self, x):
+        halves = tf.reshape(x, [-1, self.dim // 2, 2])
+        return halves[..., 0], halves[..., 1]
+
+    def get_config(self):
+        return {**super().get_config(), "dim": self.dim,
+                "num_couplings": self.num_couplings, "bound": self.bound,
+                "hidden_units": self.hidden_units, "seed": self.seed}
