@@ -14,7 +14,8 @@ from lebm_tf.models import OptimizerConfig
 GENERATOR = GeneratorConfig(base_size=4, channels=(16,), final_stride=2)
 SMALL = Settings(EvaluationConfig(num_draws=1), (
     ChainsEvaluator(num_chains=8, num_steps=30),
-    CodesEvaluator(num_examples=100),
+    CodesEvaluator(num_examples=100, components=(1,), num_annealing_steps=5,
+                   num_annealing_chains=20),
     FrechetEvaluator(num_samples=100, num_classifier_steps=40),
     LikelihoodEvaluator(
         num_examples=2, num_proposal_draws=40, num_importance_samples=20,

@@ -10,13 +10,19 @@ import numpy as np
 import pytest
 
 from lebm_tf.datasets import ImageData
+from lebm_tf.densities import GaussianMixture
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
     EVALUATORS, AnomalyEvaluator, Context, EvaluationConfig, FrechetEvaluator,
     LikelihoodEvaluator, SentencesEvaluator, TrajectoriesEvaluator,
     check as check_inputs, evaluate)
 from lebm_tf.evaluation.images.frechet import frechet_distance
-from tests.evaluation.conftest import SMALL
+from lebm_tf.evaluation.latents.codes import CodesEvaluator, best_mixture
+from lebm_tf.families import ChainConfig, build
+from lebm_tf.families.image import ImageConfig
+from lebm_tf.mcmc import rng
+from tests import oracles
+from tests.evaluation.conftest import GENERATOR, SMALL
 from tests.oracles import raises, undeclared
 
 PICTURES = {"reconstruction": ["reconstructions.png"],
@@ -178,3 +184,37 @@ def test_pictures_of_two_held_out_images_are_enough(
 def test_a_value_out_of_range_is_refused(make, field, value, message):
     with raises(ValueError, message):
         make(**{field: value})
+
+
+def test_codes_have_the_nats_that_a_quadratic_energy_gives(context):
+    """E(z) = f |z|^2 / 2 over N(0, I) is N(0, 1 / (1 + f)): log Z is known."""
+    factor = 0.7
+    model = build("image", ImageConfig(
+        latent_dim=4, prior=ChainConfig(5, 0.4), generator=GENERATOR,
+        posterior=ChainConfig(5, 0.1)), context.data,
+        energy=oracles.QuadraticEnergy(factor))
+    x = np.asarray(context.data.to_model(context.data.x_test))
+    metrics = evaluate(model, context, [CodesEvaluator(
+        num_annealing_steps=50, num_annealing_chains=400, components=(1,))])
+    held = model.infer(x, rng.named(context.config.seed, "held_out"))
+    dim = held.shape[1]
+    square = float(np.mean(np.sum(held**2, -1)))
+    base = -0.5 * square - 0.5 * dim * np.log(2 * np.pi)
+    expected = base - 0.5 * factor * square + 0.5 * dim * np.log1p(factor)
+    assert metrics["codes/log_prob_base"] == pytest.approx(base, rel=1e-4)
+    error = 5 * metrics["codes/log_prob_standard_error"] + 0.02
+    for name in ("prior", "prior_low"):
+        assert metrics[f"codes/log_prob_{name}"] == pytest.approx(
+            expected, abs=error)
+    assert metrics["codes/log_prob_mixture_1"] > -1e3
+
+
+def test_a_floor_is_chosen_by_codes_that_were_not_learned():
+    """Four codes for each Gaussian: without a floor they are learned by
+    heart."""
+    codes = np.random.default_rng(0).normal(size=[100, 4])
+    held = np.random.default_rng(1).normal(size=[5_000, 4]).astype(np.float32)
+    chosen = float(np.mean(best_mixture(codes, 10, 0).log_prob(held)))
+    by_heart = GaussianMixture(4, 10)
+    by_heart.fit(codes, 0, 0)
+    assert chosen > float(np.mean(by_heart.log_prob(held))) + 1

@@ -201,3 +201,14 @@ def test_wide_residual_networks_that_are_none_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         WideResidualEncoder(**{"latent_dim": 3, "image_shape": (8, 8, 3),
                                **arguments})
+
+
+def test_a_bounded_energy_stays_within_its_bound_and_is_the_same_near_0():
+    plain, bounded = EnergyMLP(3, (4,)), EnergyMLP(3, (4,), bound=0.5)
+    bounded.set_weights(plain.get_weights())
+    z = tf.constant(np.random.default_rng(0).normal(size=[50, 3]), tf.float32)
+    np.testing.assert_allclose(
+        bounded(z), 0.5 * np.tanh(plain(z) / 0.5), rtol=1e-5)
+    assert np.max(np.abs(bounded(1e6 * z))) <= 0.5
+    with pytest.raises(ValueError, match="bound must be >= 0, got -1"):
+        EnergyMLP(3, (4,), bound=-1)

@@ -11,10 +11,11 @@ from lebm_tf.densities import (
     StandardNormal)
 from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.kernel import initial_state
+from lebm_tf.networks import EnergyMLP
 from lebm_tf.objectives import (
-    ImportanceContrast, Objective, encoder_teaching, energy_contrast,
-    energy_magnitude, gaussian_kl, kl_to_prior, negative_log_likelihood,
-    once_fitted, prior_contrast, squared_error)
+    EnergyContrast, ImportanceContrast, Objective, encoder_teaching,
+    energy_contrast, energy_magnitude, gaussian_kl, kl_to_prior,
+    negative_log_likelihood, once_fitted, prior_contrast, squared_error)
 from lebm_tf.samplers import Draw, Draws, Encoded
 from tests import oracles
 
@@ -224,3 +225,20 @@ def test_a_term_waits_until_its_base_is_fitted():
     assert float(term(make_model(), DRAWS)) == 0
     base.fit(np.asarray(POSITIVE), 0, 0)
     assert term(make_model(), DRAWS) == energy_contrast(make_model(), DRAWS)
+
+
+def test_dropout_of_the_energy_is_of_its_loss_alone():
+    model = SimpleNamespace(prior=EnergyPrior(
+        StandardNormal(2), EnergyMLP(2, (300,))))
+    first, second = (DRAWS._replace(seed=rng.make_seed(seed))
+                     for seed in (0, 1))
+    term = EnergyContrast(dropout=0.5)
+    plain = float(energy_contrast(model, first))
+    assert float(term(model, DRAWS)) == plain  # Nothing is trained.
+    assert float(term(model, first)) == float(term(model, first)) != plain
+    assert float(term(model, first)) != float(term(model, second))
+    # A mask of mean 1 on the last hidden layer leaves the mean as it is.
+    values = [float(term(model, DRAWS._replace(seed=rng.make_seed(seed))))
+              for seed in range(300)]
+    error = np.std(values) / len(values)**0.5
+    assert abs(np.mean(values) - plain) < 5 * error

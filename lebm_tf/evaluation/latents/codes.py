@@ -44,8 +44,8 @@ class CodesEvaluator(Evaluator):
     num_examples: Annotated[int, Ge(2)] = 5000
     components: tuple[PositiveInt, ...] = (1, 10, 30)
     flow: bool = False
-    num_annealing_steps: PositiveInt = 300
-    num_annealing_chains: Annotated[int, Ge(2)] = 1000
+    num_annealing_steps: PositiveInt = 200
+    num_annealing_chains: Annotated[int, Ge(2)] = 200
 
     name = "codes"
     kinds = UNCONDITIONAL
