@@ -18,7 +18,9 @@ class Fitted(Base):
         latent_dim: Width of z.
         fitted_step: Variable, int64 []: the training step of the codes that
             it was fitted to, -1 before.
+        min_codes: Fewest codes that it can be fitted to.
     """
+    min_codes = 2
 
     @abc.abstractmethod
     def fit(self, codes: np.ndarray, seed: int, step: int) -> None:

@@ -43,7 +43,7 @@ class GaussianMixture(Fitted, keras.Model):
         if not 0 <= floor < math.inf:
             raise ValueError(f"floor must be >= 0, got {floor}.")
         self.latent_dim, self.num_components = latent_dim, num_components
-        self.floor = floor
+        self.floor, self.min_codes = floor, max(2, num_components)
         shape = (num_components, latent_dim)
         self.proportions = self._number("proportions", (num_components,))
         self.means = self._number("means", shape)

@@ -18,3 +18,8 @@ class FamilyConfig(Checked):
     def is_classifier(self) -> bool:
         """Whether its model is a classifier alone, without p(x | z)."""
         return False
+
+    @property
+    def learns_prior_alone(self) -> bool:
+        """Whether generator and encoder come from another run."""
+        return False

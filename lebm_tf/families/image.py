@@ -93,6 +93,11 @@ class ImageConfig(FamilyConfig):
     encoder_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, epoch_decay=0.998)
 
+    @property
+    def learns_prior_alone(self) -> bool:
+        """Whether generator and encoder come from another run."""
+        return self.stage == "prior"
+
     def validate(self):
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
@@ -114,6 +119,8 @@ class ImageConfig(FamilyConfig):
                 "generator", "encoder", "generator_optimizer",
                 "encoder_optimizer", reason="with stage=prior, which takes "
                 "generator and encoder from --backbone")
+            self.p0.leave_out("base_fit_every", reason="with stage=prior, "
+                              "whose codes stay as they are")
 
 
 Config = ImageConfig

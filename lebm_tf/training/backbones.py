@@ -15,7 +15,7 @@ def networks(workdir: str, config, data: DataSet
 
     Args:
         workdir: Of the run.
-        config: Configuration of the family that takes them.
+        config: Configuration of the family that takes them, a `FamilyConfig`.
         data: What it learns from.
 
     Returns:
@@ -25,17 +25,18 @@ def networks(workdir: str, config, data: DataSet
         InputError: If there is no trained run of such a family, or it is of
             other pictures or another width of latents, or has no encoder.
     """
-    if getattr(config, "stage", "") != "prior":
+    if not config.learns_prior_alone:
         raise InputError("--backbone must be left out without --stage=prior, "
                          f"got {workdir!r}.")
     resolved = workdirs.read(workdir)
+    if resolved.run.family not in FAMILIES:
+        raise InputError(
+            "--backbone must be a run of one of the families "
+            f"{', '.join(FAMILIES)}, got {resolved.run.family} in {workdir}.")
     for what, needed, found in (
-            ("a run of one of the families",
-             ", ".join(FAMILIES) if resolved.run.family not in FAMILIES
-             else resolved.run.family, resolved.run.family),
             ("of pictures of shape", data.shape, resolved.data.shape),
             ("of the latent_dim", config.latent_dim,
-             getattr(resolved.model, "latent_dim", None))):
+             resolved.model.latent_dim)):
         if needed != found:
             raise InputError(f"--backbone must be {what} {needed}, got {found} "
                              f"in {workdir}.")

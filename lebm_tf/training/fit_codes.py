@@ -39,7 +39,7 @@ class FitBases(keras.callbacks.Callback):
         codes = codes_of(self.model, self.data, _LARGEST)
         for base in self.model.bases:
             try:
-                check_codes(codes, max(2, getattr(base, "num_components", 2)))
+                check_codes(codes, base.min_codes)
             except ValueError as error:
                 raise InputError(
                     f"step {int(self.model.step)}: {error}") from error

@@ -73,6 +73,9 @@ def prepared(model: EnergyModel, data: DataSet, run: RunConfig,
     """
     chief = cluster.is_chief(model.distribute_strategy)
     run = completed(run, model, data)
+    if model.bases and model.distribute_strategy.cluster_resolver is not None:
+        raise InputError("strategy must be none or mirrored with a base that "
+                         "is fitted to codes, got multi_worker.")
     if not chief:
         run, verbose = dataclasses.replace(run, workdir=""), False
     validation = Validation(model, data, run, evaluation) if (

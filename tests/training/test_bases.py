@@ -127,9 +127,23 @@ def test_what_cannot_be_built_is_refused(changes, said):
     (lambda: dataclasses.replace(JOINT, contrast="importance", p0=BaseConfig()),
      "contrast must be chains with base=normal, which is far from the codes, "
      "got 'importance'."),
+    (lambda: dataclasses.replace(ALONE, p0=BaseConfig(
+        "affine", base_fit_every=9)), "base_fit_every must be left out with "
+     "stage=prior, whose codes stay as they are, got 9."),
     (lambda: dataclasses.replace(ALONE, generator=GeneratorConfig(2)),
      "generator must be left out with stage=prior, which takes generator and "
      f"encoder from --backbone, got {GeneratorConfig(2)!r}.")])
 def test_settings_that_do_not_fit_are_refused(make, said):
     with oracles.raises(ValueError, said):
         make()
+
+
+def test_two_replicas_fit_the_base_of_one(two_replicas):
+    with two_replicas.scope():
+        model = build("image", JOINT, DATA, batch_size=8)
+    lebm_tf.fit(model, DATA, run(3), verbose=False)
+    alone = fit(JOINT, 3)
+    for one, several in zip(alone.bases[0].variables,
+                            model.bases[0].variables):
+        np.testing.assert_allclose(
+            several.numpy(), one.numpy(), rtol=1e-4, atol=1e-5)

@@ -127,10 +127,22 @@ def anneal(prior: Any, kernel: Kernel, start: Any, powers: np.ndarray,
                     float(accepted))
 
 
+class Interval(NamedTuple):
+    """log Z, from below and from above.
+
+    Attributes:
+        low: Annealed from the base.
+        high: Annealed back, from where long exact chains of the prior end.
+        accept_prob: Of the first.
+    """
+    low: Estimate
+    high: Estimate
+    accept_prob: float
+
+
 def interval(prior: Any, start: Any, num_steps: int, seed: rng.Seed
-             ) -> tuple[Estimate, Estimate]:
-    """log Z from below and from above: annealed from the base, and back from
-    where long exact chains of the prior end.
+             ) -> Interval:
+    """Estimates log Z from both sides.
 
     Args:
         prior: As in `log_normalizer`.
@@ -141,14 +153,15 @@ def interval(prior: Any, start: Any, num_steps: int, seed: rng.Seed
     """
     target, chains = prior_target(prior), len(tf.nest.flatten(start)[0])
     kernel = tuned(hmc, target, start, rng.stream(seed, "pilot"))
-    low, _ = log_normalizer(
+    low, annealed = log_normalizer(
         prior, kernel, num_steps, chains, rng.stream(seed, "annealing"))
+    # The reverse starts where long exact chains end, not a short run.
     samples = tf.function(lambda start, seed: run_chain(
         kernel, target, start, num_steps, seed).position)(
             start, rng.stream(seed, "exact"))
     high = reverse_log_normalizer(
         prior, kernel, num_steps, samples, rng.stream(seed, "reverse"))
-    return low, high
+    return Interval(low, high, annealed.accept_prob)
 
 
 def tuned(make_kernel: Callable[[float], Kernel], target: LogProbFn,

@@ -103,7 +103,7 @@ class CodesEvaluator(Evaluator):
             data.x_test[:self.num_examples])), rng.named(
                 context.config.seed, "held_out")))
         held = held.astype(np.float32)
-        base = getattr(model.prior, "base", model.prior)
+        base = model.prior.base if model.has_energy else model.prior
         yield "codes/log_prob_base", _mean_log_prob(base, held)
         fits = {f"mixture_{k}": functools.partial(best_mixture, k=k)
                 for k in self.components if 10 * k <= len(codes)}
@@ -119,7 +119,7 @@ class CodesEvaluator(Evaluator):
             tf.constant(held))))
         start = tf.constant(model.sample(
             self.num_annealing_chains, context.config.seed).z)
-        low, high = annealing.interval(
+        low, high, _ = annealing.interval(
             model.prior, start, self.num_annealing_steps, seed)
         # A low log Z makes log p(z) high.
         yield "codes/log_prob_prior", target - float(low.value)

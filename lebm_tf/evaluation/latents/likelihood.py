@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.densities import posterior_target, prior_target
+from lebm_tf.densities import posterior_target
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import (
     UNCONDITIONAL, Better, Context, Evaluator, Metric)
@@ -16,7 +16,7 @@ from lebm_tf.evaluation.latents import annealing
 from lebm_tf.evaluation.latents.annealing import Estimate, log_mean_exp
 from lebm_tf.evaluation.text.sequences import perplexity
 from lebm_tf.kinds import IMAGE, SEQUENCE
-from lebm_tf.mcmc import Hmc, rng, run_chain, trace_chain
+from lebm_tf.mcmc import Hmc, rng, trace_chain
 from lebm_tf.ranges import Ge, OneOf, PositiveInt
 from lebm_tf.token_ids import PAD
 
@@ -135,22 +135,11 @@ class LikelihoodEvaluator(Evaluator):
 
     def _log_z(self, model, model_seed, seed):
         """Yields what is known of log Z; returns the estimate."""
-        prior, chains = model.prior, self.num_annealing_chains
+        chains = self.num_annealing_chains
         start = tf.nest.map_structure(tf.constant, model.sample(
             chains, model_seed).z)
-        target = prior_target(prior)
-        kernel = annealing.tuned(
-            annealing.hmc, target, start, rng.stream(seed, "pilot"))
-        log_z, annealed = annealing.log_normalizer(
-            prior, kernel, self.num_annealing_steps, chains,
-            rng.stream(seed, "annealing"))
-        # The reverse starts where long exact chains end, not the short run.
-        samples = tf.function(lambda start, seed: run_chain(
-            kernel, target, start, self.num_annealing_steps, seed).position)(
-                start, rng.stream(seed, "exact"))
-        reverse = annealing.reverse_log_normalizer(
-            prior, kernel, self.num_annealing_steps, samples,
-            rng.stream(seed, "reverse"))
+        log_z, reverse, accept_prob = annealing.interval(
+            model.prior, start, self.num_annealing_steps, seed)
         yield "likelihood/log_z", float(log_z.value)
         yield "likelihood/log_z_standard_error", float(log_z.standard_error)
         yield "likelihood/log_z_effective_sample_size", float(
@@ -158,7 +147,7 @@ class LikelihoodEvaluator(Evaluator):
         yield "likelihood/log_z_reverse", float(reverse.value)
         yield "likelihood/log_z_reverse_standard_error", float(
             reverse.standard_error)
-        yield "likelihood/annealing_accept_prob", annealed.accept_prob
+        yield "likelihood/annealing_accept_prob", accept_prob
         yield "likelihood/annealing_steps", self.num_annealing_steps
         yield "likelihood/annealing_chains", chains
         return log_z

@@ -1,0 +1,84 @@
+"""Examples that a program has or makes, as a data set."""
+
+from typing import Any, Iterable
+
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf import kinds
+from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.datasets.tables.data import UnigramData, VectorData
+from lebm_tf.errors import InputError
+
+_MAKERS = {kinds.IMAGE: ImageData, kinds.VECTOR: VectorData,
+           kinds.COUNTS: UnigramData}
+
+
+def in_memory(train: Any, held_out: Any, kind: str = kinds.IMAGE,
+              name: str = "in_memory") -> DataSet:
+    """A data set of examples, read once and kept in memory.
+
+    The order of training is a function of seed and epoch, and a run that was
+    stopped goes on within an epoch; so examples are read before, not again in
+    every epoch, and what makes them should make the same ones each time.
+
+    Args:
+        train: Examples to learn from: an array [num, ...], a tf.data.Dataset,
+            a generator or any other iterable of single examples, or of pairs
+            of an example and its class number.
+        held_out: Those to measure by, likewise.
+        kind: image, vector or counts, see `lebm_tf.kinds`.
+        name: Of the data set; opens error messages.
+
+    Raises:
+        InputError: If there is no example, or no end of them, they differ in
+            shape, or are not of that kind.
+    """
+    if kind not in _MAKERS:
+        raise InputError(f"kind must be one of {', '.join(_MAKERS)}, got "
+                         f"{kind!r}.")
+    (x_train, y_train), (x_test, y_test) = (
+        _arrays(part, f"{name}: {what}")
+        for part, what in ((train, "train"), (held_out, "held_out")))
+    if (y_train is None) != (y_test is None):
+        raise InputError(f"{name}: both parts must have class numbers, or "
+                         "none, got one that has.")
+    return _MAKERS[kind](name, x_train, x_test, y_train, y_test)
+
+
+def _arrays(examples: Any, what: str
+            ) -> tuple[np.ndarray, np.ndarray | None]:
+    """The examples, and their class numbers if any."""
+    if isinstance(examples, (np.ndarray, tf.Tensor)):
+        return np.asarray(examples), None
+    if isinstance(examples, tf.data.Dataset):
+        if examples.cardinality() == tf.data.INFINITE_CARDINALITY:
+            raise InputError(f"{what} must come to an end, got a "
+                             "tf.data.Dataset of infinitely many examples; "
+                             "take(n) bounds it.")
+        examples = examples.as_numpy_iterator()
+    found = list(_each(examples, what))
+    if not found:
+        raise InputError(f"{what} must hold at least one example, got none.")
+    pairs = [isinstance(example, tuple) for example in found]
+    if any(pairs) != all(pairs):
+        raise InputError(f"{what} must be of examples, or of pairs of an "
+                         "example and a class number, got both.")
+    x = [np.asarray(example[0] if pairs[0] else example) for example in found]
+    shapes = {row.shape for row in x}
+    if len(shapes) > 1:
+        raise InputError(
+            f"{what} must be of examples of one shape, got "
+            f"{' and '.join(map(str, sorted(shapes)[:2]))}.")
+    y = np.asarray([example[1] for example in found], np.int64) if (
+        pairs[0]) else None
+    return np.stack(x), y
+
+
+def _each(examples: Any, what: str) -> Iterable:
+    if not isinstance(examples, Iterable):
+        raise InputError(f"{what} must be an array, a tf.data.Dataset or an "
+                         f"iterable of examples, got a "
+                         f"{type(examples).__name__}.")
+    return examples
