@@ -22,7 +22,7 @@ AVX2_TESTS := tests/networks/test_deconvolution.py \
 .PHONY: train test test-avx2 test-fast test-long lint bench bench-quickstart lock clean
 
 train: $(VENV)/.installed
-	@echo "== Training a learned prior on real handwritten digits (about 3 minutes on 2 cores)"
+	@echo "== Training a learned prior on real handwritten digits (a few minutes on 2 cores)"
 	$(RUN) -m lebm_tf.train --flagfile=configs/quickstart.cfg
 
 # In two parts, each with processes of its own: TensorFlow keeps what it has

@@ -108,7 +108,7 @@ def test_codes_that_no_base_can_be_fitted_to_are_refused(codes, said):
 
 
 @pytest.mark.parametrize("changes, said", [
-    ({"stage": "prior", "generator": GeneratorConfig()},
+    ({"stage": "prior", "generator": GeneratorConfig(), "p0": BaseConfig()},
      "stage=prior needs the generator of --backbone, got none"),
     ({"latent_dim": 3, "p0": BaseConfig("flow")},
      "a flow of couplings needs an even width of at least 2, got 3")])
