@@ -22,8 +22,7 @@ from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
     Objective, gradient_penalty, latent_penalty, squared_error, weight_penalty)
-from lebm_tf.ranges import (
-    NonNegativeFloat, OneOf, PositiveFloat, PositiveInt)
+from lebm_tf.ranges import NonNegativeFloat, OneOf, PositiveFloat, PositiveInt
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 PENALTIES = {"weights": weight_penalty, "gradient": gradient_penalty,
