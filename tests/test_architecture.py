@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import importlib
 import pathlib
 
 import pytest
@@ -151,6 +152,15 @@ def test_every_public_thing_says_what_it_is(path):
     assert not [node.name for node in tree.body if isinstance(
         node, (ast.FunctionDef, ast.ClassDef))
         and not node.name.startswith("_") and not ast.get_docstring(node)]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if (
+    path.name == "__init__.py" and path.parent != PACKAGE)], ids=name)
+def test_a_package_holds_what_it_says(path):
+    package = importlib.import_module(".".join(
+        ("lebm_tf", *path.parent.relative_to(PACKAGE).parts)))
+    assert not [public for public in vars(package).get("__all__", ())
+                if public not in vars(package)]
 
 
 @pytest.mark.parametrize("public", lebm_tf.__all__)

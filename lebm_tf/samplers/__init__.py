@@ -11,5 +11,5 @@ from lebm_tf.samplers.sampler import Sampler
 from lebm_tf.samplers.short_run import ShortRun
 
 __all__ = ["ChainBank", "Draw", "Draws", "Encoded", "FromBase", "FromData",
-           "FromEncoder", "FromRole", "Initializer", "Ladder", "Resampled",
-           "Sampler", "ShortRun"]
+           "FromEncoder", "FromRole", "Initializer", "Ladder", "Sampler",
+           "ShortRun"]
