@@ -13,7 +13,7 @@ from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (
     AffineCouplings, ConvEncoder, DeconvGenerator, EnergyMLP, VectorMLP,
-    check_image_shape)
+    check_image_shape, initializers)
 from lebm_tf.networks.activations import ACTIVATIONS
 from lebm_tf.ranges import (
     Checked, Interval, Mark, MinLen, NonNegativeFloat, NonNegativeInt, OneOf,
@@ -196,8 +196,7 @@ class EnergyConfig(Checked):
         network = EnergyMLP(
             latent_dim, self.hidden_units, self.activation, seed, bound)
         if is_flat:
-            network.head.set_weights([0.0 * weight for weight in
-                                      network.head.get_weights()])
+            initializers.set_to_zero(network.head)
         return network
 
 

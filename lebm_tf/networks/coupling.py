@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from lebm_tf.networks import initializers
 from lebm_tf.networks.mlp import VectorMLP
 
 
@@ -43,11 +44,11 @@ class AffineCouplings(keras.layers.Layer):
         self.hidden_units, self.bound = tuple(hidden_units), bound
         self.seed = seed
         self.networks = [VectorMLP(
-            dim // 2, dim // 2, hidden_units, 2, "gelu", seed + k,
+            dim // 2, dim // 2, hidden_units, 2, "gelu",
+            initializers.derive_seed(seed, f"coupling_{k}"),
             name=f"coupling_{k}") for k in range(num_couplings)]
         for network in self.networks:
-            network.head.set_weights([0.0 * weight for weight in
-                                      network.head.get_weights()])
+            initializers.set_to_zero(network.head)
         self.built = True
 
     def call(self, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

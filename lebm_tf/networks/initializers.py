@@ -29,6 +29,11 @@ def xavier_normal(seed: int) -> keras.initializers.Initializer:
         1.0, "fan_avg", "untruncated_normal", seed=seed)
 
 
+def set_to_zero(layer: keras.layers.Layer) -> None:
+    """Gives a layer weights of 0, so that what it makes begins at 0."""
+    layer.set_weights([0.0 * weight for weight in layer.get_weights()])
+
+
 def dense(units: int, fan_in: int, seed: int, name: str,
           **kwargs) -> keras.layers.Dense:
     """A dense layer with PyTorch's default initial weights.
