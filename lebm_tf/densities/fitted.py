@@ -22,6 +22,11 @@ class Fitted(Base):
     """
     min_codes = 2
 
+    def _number(self, name, shape, initializer="zeros", dtype=None):
+        """A variable that is fitted, and no weight to learn."""
+        return self.add_weight(name=name, shape=shape, trainable=False,
+                               initializer=initializer, dtype=dtype)
+
     @abc.abstractmethod
     def fit(self, codes: np.ndarray, seed: int, step: int) -> None:
         """Fits the density.
@@ -31,7 +36,7 @@ class Fitted(Base):
             seed: Of what is random in it, any int.
             step: Training step of the codes; kept as `fitted_step`.
 
-        What codes must be for it is up to `check_codes`.
+        `check_codes` tells beforehand what can not be fitted.
         """
 
     @abc.abstractmethod

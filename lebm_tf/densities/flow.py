@@ -41,28 +41,24 @@ class Flow(Nested, Fitted, keras.Model):
         self.network.trainable = False  # By no optimizer of a model.
         self.center = self._number("center", (network.dim,))
         self.scale = self._number("scale", (network.dim,), "ones")
-        self.fitted_step = self._number("fitted_step", (), "zeros", "int64")
+        self.fitted_step = self._number("fitted_step", (), dtype="int64")
         self.fitted_step.assign(-1)
         self.built = True
-
-    def _number(self, name, shape, initializer="zeros", dtype=None):
-        return self.add_weight(name=name, shape=shape, trainable=False,
-                               initializer=initializer, dtype=dtype)
 
     def fit(self, codes: np.ndarray, seed: int, step: int) -> None:
         """Fits center and scale, and the network from new weights."""
         codes = np.asarray(codes, self.variable_dtype)
-        self.center.assign(codes.mean(0))
-        self.scale.assign(codes.std(0) + 1e-6)
+        center, scale = codes.mean(0), codes.std(0) + 1e-6
         num_held = max(1, len(codes) // 10)
         key = rng.make_seed(rng.named(seed, "flow"))
         order = rng.permutation(tf.range(len(codes), dtype=tf.int64), key,
                                 len(codes))
-        held, learned = np.split(codes[order.numpy()], [num_held])
+        held, learned = np.split(
+            ((codes - center) / scale)[order.numpy()], [num_held])
         batch = tf.range(min(_BATCH, len(learned)), dtype=tf.int64)
-        fresh = type(self.network).from_config(self.network.get_config())
-        self.network.set_weights(fresh.get_weights())
-        variables = self.network.variables
+        # One of its own, on one device: that of a model may have replicas.
+        network = type(self.network).from_config(self.network.get_config())
+        network.trainable, variables = True, network.variables
         optimizer = keras.optimizers.Adam(
             keras.optimizers.schedules.CosineDecay(
                 self.learning_rate, self.num_steps))
@@ -73,18 +69,18 @@ class Flow(Nested, Fitted, keras.Model):
             z = tf.gather(learned, rng.permutation(
                 batch, rng.fold_in(key, k), len(learned)))
             with tf.GradientTape() as tape:
-                tape.watch([variable.value for variable in variables])
-                loss = -tf.reduce_mean(self.log_prob(z))
-            optimizer.apply(tape.gradient(
-                loss, [variable.value for variable in variables]), variables)
-        best, weights = -np.inf, self.network.get_weights()
+                loss = -tf.reduce_mean(_log_prob(network, z))
+            optimizer.apply(tape.gradient(loss, variables), variables)
+        best, weights = -np.inf, network.get_weights()
         for k in range(self.num_steps):
             update(tf.constant(k))
             if (k + 1) % _EVERY == 0 or k + 1 == self.num_steps:
-                score = float(tf.reduce_mean(self.log_prob(held)))
+                score = float(tf.reduce_mean(_log_prob(network, held)))
                 if score > best:
-                    best, weights = score, self.network.get_weights()
+                    best, weights = score, network.get_weights()
         self.network.set_weights(weights)
+        self.center.assign(center)
+        self.scale.assign(scale)
         self.fitted_step.assign(step)
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
@@ -94,17 +90,12 @@ class Flow(Nested, Fitted, keras.Model):
 
     def log_prob(self, z: tf.Tensor) -> tf.Tensor:
         """Normalized log density, [batch] in nats, of z [batch, latent_dim]."""
-        u, growth = self._inverse(z)
-        return log_normal(u) + growth
+        return _log_prob(self.network, (z - self.center) / self.scale
+                         ) - tf.reduce_sum(tf.math.log(self.scale))
 
     def white(self, z: tf.Tensor) -> tf.Tensor:
         """u of z: what the flow makes z of."""
-        return self._inverse(z)[0]
-
-    def _inverse(self, z):
-        u, growth = self.network.inverse(
-            (z - self.center) / self.scale)
-        return u, growth - tf.reduce_sum(tf.math.log(self.scale))
+        return self.network.inverse((z - self.center) / self.scale)[0]
 
     def from_white(self, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """z of u, and log |det dz/du|."""
@@ -119,3 +110,9 @@ class Flow(Nested, Fitted, keras.Model):
         return {**super().get_config(), "num_steps": self.num_steps,
                 "learning_rate": self.learning_rate,
                 "network": keras.saving.serialize_keras_object(self.network)}
+
+
+def _log_prob(network, z):
+    """Of standardized z."""
+    u, growth = network.inverse(z)
+    return log_normal(u) + growth

@@ -51,17 +51,13 @@ class GaussianMixture(Fitted, keras.Model):
         self.inverses = self._number("inverses", (*shape, latent_dim))
         self.center = self._number("center", (latent_dim,))
         self.spread = self._number("spread", (latent_dim, latent_dim))
-        self.fitted_step = self._number("fitted_step", (), "int64")
+        self.fitted_step = self._number("fitted_step", (), dtype="int64")
         self._assign(np.full(num_components, 1.0 / num_components),
                      np.zeros(shape), np.tile(
                          np.eye(latent_dim), (num_components, 1, 1)))
         self.spread.assign(np.eye(latent_dim))
         self.fitted_step.assign(-1)
         self.built = True
-
-    def _number(self, name, shape, dtype=None):
-        return self.add_weight(name=name, shape=shape, initializer="zeros",
-                               trainable=False, dtype=dtype)
 
     def _assign(self, proportions, means, roots):
         self.proportions.assign(proportions)

@@ -138,11 +138,17 @@ def test_settings_that_do_not_fit_are_refused(make, said):
         make()
 
 
-def test_two_replicas_fit_the_base_of_one(two_replicas):
+@pytest.mark.parametrize("p0", [
+    JOINT.p0, BaseConfig("flow", base_fit_every=2)])
+def test_two_replicas_fit_the_base_of_one(two_replicas, p0):
+    config = dataclasses.replace(JOINT, p0=p0)
+
     with two_replicas.scope():
-        model = build("image", JOINT, DATA, batch_size=8)
-    lebm_tf.fit(model, DATA, run(3), verbose=False)
-    alone = fit(JOINT, 3)
+        model = build("image", config, DATA, batch_size=8)
+    alone = build("image", config, DATA, batch_size=8)
+    for each in (model, alone):
+        each.bases[0].num_steps = 20  # Of a flow.
+        lebm_tf.fit(each, DATA, run(3), verbose=False)
     for one, several in zip(alone.bases[0].variables,
                             model.bases[0].variables):
         np.testing.assert_allclose(
