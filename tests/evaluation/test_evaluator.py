@@ -209,6 +209,14 @@ def test_codes_have_the_nats_that_a_quadratic_energy_gives(context):
     assert metrics["codes/log_prob_mixture_1"] > -1e3
 
 
+def test_a_flow_over_codes_of_odd_width_is_refused_before(context):
+    model = build("image", ImageConfig(latent_dim=3, generator=GENERATOR),
+                  context.data)
+    with raises(InputError, "evaluator codes with flow needs one layer of "
+                "latents of even width, got 3."):
+        check_inputs([CodesEvaluator(flow=True)], context, model)
+
+
 def test_a_floor_is_chosen_by_codes_that_were_not_learned():
     """Four codes for each Gaussian: without a floor they are learned by
     heart."""

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.densities import Flow, GaussianMixture
+from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import (
     UNCONDITIONAL, Better, Context, Evaluator, Metric)
 from lebm_tf.evaluation.images.frechet import frechet_distance
@@ -36,7 +37,7 @@ class CodesEvaluator(Evaluator):
         num_examples: Training examples whose codes are compared with as many
             draws, or as many as there are.
         components: Gaussians of the mixtures that are fitted to these codes,
-            for comparison; left out where there are fewer codes.
+            for comparison; left out with less than ten codes for each.
         flow: Whether a flow is fitted as well; for codes of even width.
         num_annealing_steps: Steps from the base to the prior, for its Z.
         num_annealing_chains: Chains that make them.
@@ -58,6 +59,16 @@ class CodesEvaluator(Evaluator):
         **{f"codes/{law}_{name}": Better.NEITHER
            for law in ("posterior", "prior") for name in (
                "mean_norm", "variance_smallest", "variance_largest")}}
+
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises if a flow is asked for that there can't be."""
+        super().check(context, model)
+        width = model.generation.latents().shape[-1] if (
+            model.num_layers == 1) else 0
+        if self.flow and (not width or width % 2):
+            raise InputError("evaluator codes with flow needs one layer of "
+                             "latents of even width, got "
+                             f"{width or f'{model.num_layers} layers'}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Moments of codes, and Frechet distances between their laws.
