@@ -26,14 +26,14 @@ def in_memory(train: Any, held_out: Any, kind: str = kinds.IMAGE,
     Args:
         train: Examples to learn from: an array [num, ...], a tf.data.Dataset,
             a generator or any other iterable of single examples, or of pairs
-            of an example and its class number.
+            of an example and its class number. It must come to an end.
         held_out: Those to measure by, likewise.
         kind: image, vector or counts, see `lebm_tf.kinds`.
         name: Of the data set; opens error messages.
 
     Raises:
-        InputError: If there is no example, or no end of them, they differ in
-            shape, or are not of that kind.
+        InputError: If there is no example, a tf.data.Dataset has no end,
+            examples differ in shape, or are not of that kind.
     """
     if kind not in _MAKERS:
         raise InputError(f"kind must be one of {', '.join(_MAKERS)}, got "
@@ -58,7 +58,11 @@ def _arrays(examples: Any, what: str
                              "tf.data.Dataset of infinitely many examples; "
                              "take(n) bounds it.")
         examples = examples.as_numpy_iterator()
-    found = list(_each(examples, what))
+    if not isinstance(examples, Iterable):
+        raise InputError(
+            f"{what} must be an array, a tf.data.Dataset or an iterable of "
+            f"examples, got a {type(examples).__name__}.")
+    found = list(examples)
     if not found:
         raise InputError(f"{what} must hold at least one example, got none.")
     pairs = [isinstance(example, tuple) for example in found]
@@ -74,11 +78,3 @@ def _arrays(examples: Any, what: str
     y = np.asarray([example[1] for example in found], np.int64) if (
         pairs[0]) else None
     return np.stack(x), y
-
-
-def _each(examples: Any, what: str) -> Iterable:
-    if not isinstance(examples, Iterable):
-        raise InputError(f"{what} must be an array, a tf.data.Dataset or an "
-                         f"iterable of examples, got a "
-                         f"{type(examples).__name__}.")
-    return examples
