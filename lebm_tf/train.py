@@ -95,13 +95,16 @@ def train(run: RunConfig, model_config, settings: Settings) -> dict:
     data = workdirs.load_data(run)
     # Refuses what no batch can be.
     steps_per_epoch(data, run.batch_size, run.data.length_pool)
-    networks, beside = {}, {}
-    if run.backbone:
-        beside = _beside(run, workdirs.BACKBONE, settings)
-        networks = backbones.networks(
-            run.backbone if os.path.isdir(run.backbone) else
-            os.path.join(run.workdir, workdirs.BACKBONE),
-            model_config, data)
+    networks, beside, backbone = {}, {}, run.backbone
+    if backbone:
+        if not os.path.isdir(backbone):
+            other, other_config, _ = _of_setting(run, workdirs.BACKBONE)
+            backbones.check(
+                backbone, other.family, other_config, model_config)
+            beside = _beside(run, workdirs.BACKBONE, settings,
+                             own=("train_steps", "batch_size"))
+            backbone = os.path.join(run.workdir, workdirs.BACKBONE)
+        networks = backbones.networks(backbone, model_config, data)
     resolved = workdirs.Run(run, model_config, DataSpec.of(data), settings,
                             custom.serialized(networks))
     with cluster.watched(strategy), strategy.scope():
@@ -176,20 +179,27 @@ def train_baseline(run: RunConfig, settings: Settings) -> dict:
     return _beside(run, "baseline", settings)
 
 
-def _beside(run, name, settings):
-    """Trains the run whose flagfile is a setting of another one, on the same
-    data; returns its metrics. A work directory is left as it is."""
-    if not os.path.isfile(getattr(run, name)):
-        return {}
-    other, model_config, _ = from_flagfile(getattr(run, name))
-    own = {"train_steps": other.train_steps,
-           "batch_size": other.batch_size} if (
-        name == workdirs.BACKBONE) else {}
+def _beside(run, name, settings, own=()):
+    """Trains the run whose flagfile the setting `name` of another one holds,
+    on the same data; returns its metrics. All that a baseline shares is that of
+    the other, but what is its `own`."""
+    other, model_config, _ = _of_setting(run, name)
     other = dataclasses.replace(
-        fields.shared(run, other), baseline="", **own,
-        workdir=os.path.join(run.workdir, name))
+        fields.shared(run, other), baseline="",
+        workdir=os.path.join(run.workdir, name),
+        **{field: getattr(other, field) for field in own})
     metrics = train(other, model_config, settings)
     return {f"{name}/{key}": value for key, value in metrics.items()}
+
+
+def _of_setting(run, name):
+    """What `from_flagfile` says of the flagfile that a setting names."""
+    path = getattr(run, name)
+    if not os.path.isfile(path):
+        raise InputError(f"--{name} must be a flagfile that is there"
+                         f"{', or a work directory' * (name != 'baseline')}, "
+                         f"got {path!r}.")
+    return from_flagfile(path)
 
 
 def summary(run: RunConfig, metrics: dict, modules: Sequence[str] = ()
@@ -249,9 +259,8 @@ Next:
 def main(values) -> None:
     """Trains, with its baseline if there is one."""
     run, model_config, settings = resolve(values)
-    for flagfile in (run.baseline, run.backbone):
-        if flagfile and not os.path.isdir(flagfile):
-            from_flagfile(flagfile)  # Refuse it before, not after training.
+    if run.baseline:
+        _of_setting(run, "baseline")  # Refuse it before, not after training.
     strategies.make(run)  # Before TensorFlow starts.
     run = with_precision(run)
     metrics = train(run, model_config, settings)

@@ -9,6 +9,32 @@ from lebm_tf.training import workdir as workdirs
 FAMILIES = ("image", "vae", "rae")
 
 
+def check(path: str, family: str, other, config) -> None:
+    """Finds out before training what `networks` would refuse after it.
+
+    Args:
+        path: Of the backbone, a work directory or a flagfile.
+        family: Its family.
+        other: Its configuration.
+        config: That of the run which takes it, a `FamilyConfig`.
+
+    Raises:
+        InputError: If the run takes none, or not one of that family or width
+            of latents.
+    """
+    if not config.learns_prior_alone:
+        raise InputError("--backbone must be left out without --stage=prior, "
+                         f"got {path!r}.")
+    if family not in FAMILIES:
+        raise InputError(
+            "--backbone must be a run of one of the families "
+            f"{', '.join(FAMILIES)}, got {family} in {path}.")
+    if other.latent_dim != config.latent_dim:
+        raise InputError(
+            f"--backbone must be of the latent_dim {config.latent_dim}, got "
+            f"{other.latent_dim} in {path}.")
+
+
 def networks(workdir: str, config, data: DataSet
              ) -> dict[str, keras.layers.Layer]:
     """The trained networks, as `families.build` takes them.
@@ -22,24 +48,14 @@ def networks(workdir: str, config, data: DataSet
         The generator, and with posterior.start=encoder the encoder.
 
     Raises:
-        InputError: If there is no trained run of such a family, or it is of
-            other pictures or another width of latents, or has no encoder.
+        InputError: As `check`, or if there is no trained run, or it is of other
+            pictures, or has no encoder.
     """
-    if not config.learns_prior_alone:
-        raise InputError("--backbone must be left out without --stage=prior, "
-                         f"got {workdir!r}.")
     resolved = workdirs.read(workdir)
-    if resolved.run.family not in FAMILIES:
-        raise InputError(
-            "--backbone must be a run of one of the families "
-            f"{', '.join(FAMILIES)}, got {resolved.run.family} in {workdir}.")
-    for what, needed, found in (
-            ("of pictures of shape", data.shape, resolved.data.shape),
-            ("of the latent_dim", config.latent_dim,
-             resolved.model.latent_dim)):
-        if needed != found:
-            raise InputError(f"--backbone must be {what} {needed}, got {found} "
-                             f"in {workdir}.")
+    check(workdir, resolved.run.family, resolved.model, config)
+    if data.shape != resolved.data.shape:
+        raise InputError(f"--backbone must be of pictures of shape {data.shape}"
+                         f", got {resolved.data.shape} in {workdir}.")
     model = workdirs.load(workdir)
     found = {"generator": model.likelihood.generator}
     if config.posterior.start == "encoder":

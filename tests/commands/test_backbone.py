@@ -64,7 +64,12 @@ def test_a_work_directory_serves_as_backbone(trained, tmp_path):
 
 @pytest.mark.parametrize("flags, said", [
     (["--stage=joint"], "--backbone must be left out without --stage=prior"),
-    (["--backbone=nowhere"], "can't be read: No such file"),
+    (["--stage=joint", "--backbone=configs/smoke/rae.cfg"],
+     "--backbone must be left out without --stage=prior"),
+    (["--latent_dim=3", "--backbone=configs/smoke/rae.cfg"],
+     "--backbone must be of the latent_dim 3, got 4 in "),
+    (["--backbone=nowhere"], "--backbone must be a flagfile that is there, or "
+     "a work directory, got "),
     (["--backbone={tmp}"], "must be the work directory of a run, got no con"),
     (["--latent_dim=3"], "--backbone must be of the latent_dim 3, got 4 in "),
     (["--dataset=npz:{tmp}/x.npz"], "--backbone must be of pictures of shape "
@@ -86,3 +91,5 @@ def test_what_is_no_backbone_is_refused(refused, trained, tmp_path, flags,
         flags.append(f"--backbone={trained}/backbone")
     assert said in refused(train, SMOKE, *flags, f"--workdir={path}")
     assert not (path / "config.json").exists()
+    needs_it = "with an encoder" in said  # Only a trained one tells.
+    assert needs_it or not (path / "backbone").exists()

@@ -15,7 +15,7 @@ from lebm_tf.training import event_logs
 FLAGS = ("--flagfile=configs/smoke/image.cfg --batch_size=500 "
          "--train_steps=17 --log_every=5 --checkpoint_every=5 "
          "--prior_num_steps=10 --prior_step_size=0.5 --posterior_start=bank "
-         "--energy_optimizer_learning_rate=0.3 --max_energy=0.525")
+         "--energy_optimizer_learning_rate=0.6 --max_energy=2")
 
 
 def trained(path, *hows):
