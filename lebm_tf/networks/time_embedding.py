@@ -1,0 +1,32 @@
+"""A time, or a level of noise, as sines and cosines."""
+
+import math
+
+import tensorflow as tf
+
+
+def sinusoidal_embedding(times: tf.Tensor, width: int, base: float = 10_000.0
+                         ) -> tf.Tensor:
+    """[sin(t w_k), cos(t w_k)] with w_k = base^(-k / (width / 2 - 1)).
+
+    The positions of Vaswani et al. 2017, arXiv:1706.03762, section 3.5, all
+    sines before all cosines, as networks of diffusion have them.
+
+    Args:
+        times: float [batch]; a time in [0, 1] is commonly multiplied by 1,000.
+        width: Numbers of one embedding, even, at least 4.
+        base: Ratio > 1 of the longest to the shortest wave.
+
+    Returns:
+        float [batch, width].
+
+    Raises:
+        ValueError: If `width` is odd or below 4.
+    """
+    if width < 4 or width % 2:
+        raise ValueError(f"width must be even and >= 4, got {width}.")
+    half = width // 2
+    rates = tf.exp(tf.range(half, dtype=times.dtype) * (
+        -math.log(base) / (half - 1)))
+    angles = times[:, None] * rates
+    return tf.concat([tf.sin(angles), tf.cos(angles)], -1)
