@@ -1,6 +1,6 @@
 """Whether the pieces of a model fit each other."""
 
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from lebm_tf.objectives.objective import Objective
 
@@ -14,6 +14,19 @@ def updates_fit(parts: Mapping[str, Any], updates: Mapping[str, int]
                              f"{', '.join(parts)}, got {part}.")
         if count < 1:
             raise ValueError(f"updates must be >= 1, got {count} of {part}.")
+
+
+def turns_fit(parts: Mapping[str, Any], turns: Sequence[Sequence[str]],
+              updates: Mapping[str, int]) -> None:
+    """Raises ValueError unless every part has one turn; with several turns
+    none can be updated again."""
+    named = [part for turn in turns for part in turn]
+    if sorted(named) != sorted(parts):
+        raise ValueError(f"turns must name each of {', '.join(parts)} once, "
+                         f"got {', '.join(named)}.")
+    if len(turns) > 1 and updates:
+        raise ValueError("updates must be left out with several turns, got "
+                         f"those of {', '.join(updates)}.")
 
 
 def objectives_fit(parts: Mapping[str, Any],

@@ -49,6 +49,9 @@ class EnergyModel(LatentInference, keras.Model):
             batches that hold it as "attribute" then shape the posterior too.
         updates: Part -> how often a step updates it, if not once. What is
             drawn on the tape is drawn again each time; all else stays.
+        turns: Parts that a step updates one after the other, each with losses
+            of the weights that those before it left, drawn as for `updates`.
+            Without any, all are updated together.
         copies: Name -> `MovingCopy`, which follow after every step.
         banks: Chain banks to checkpoint.
         frozen: Name -> layer that is kept in checkpoints, but does not learn.
@@ -71,7 +74,7 @@ class EnergyModel(LatentInference, keras.Model):
                  encoder: keras.Model | None = None,
                  context: keras.layers.Layer | None = None,
                  attribute: keras.Model | None = None,
-                 updates: Mapping[str, int] | None = None,
+                 updates: Mapping[str, int] | None = None, turns=(),
                  copies: Mapping[str, MovingCopy] | None = None,
                  frozen: Mapping[str, Any] | None = None, bases=(),
                  fit_bases_every: int = 0, banks=(), fitted=(),
@@ -84,7 +87,9 @@ class EnergyModel(LatentInference, keras.Model):
         self.objectives = dict(objectives)
         self.updates, self.copies = dict(updates or {}), dict(copies or {})
         checks.objectives_fit(self.parts, self.objectives)
+        self.turns = tuple(map(tuple, turns)) or (tuple(self.parts),)
         checks.updates_fit(self.parts, self.updates)
+        checks.turns_fit(self.parts, self.turns, self.updates)
         self.roles = resolved(roles, likelihood is not None)
         self.banks, self.fitted, self.seed = list(banks), list(fitted), seed
         self.frozen, self.bases = dict(frozen or {}), list(bases)
@@ -219,11 +224,16 @@ class EnergyModel(LatentInference, keras.Model):
         seed = rng.fold_in(run, self.step)
         with tf.GradientTape(persistent=True) as tape:
             draws = self.draw(batch, seed, tape)
-            losses = self._values_of(draws, self.objectives)
+            losses = self._values_of(draws, self.turns[0])
         logs = statistics.of_roles(self, draws)
-        logs.update(self._update(tape, losses, list(self.optimizers)))
+        logs.update(self._update(tape, losses, self.turns[0]))
+        for turn, parts in enumerate(self.turns[1:], 1):
+            more, updated = self._update_again(draws, parts, "turn", turn)
+            losses |= more
+            logs.update(updated)
         for again in range(1, max(self.updates.values(), default=1)):
-            self._update_again(draws, again)
+            self._update_again(draws, [part for part, count in (
+                self.updates.items()) if count > again], "again", again)
         for _, terms in losses.values():
             logs.update({f"loss/{name}": value
                          for name, value in terms.items()})
@@ -232,22 +242,22 @@ class EnergyModel(LatentInference, keras.Model):
             copy.follow(self.step)
         return logs
 
-    def _values_of(self, draws, names):
-        return {name: self.objectives[name](self, draws) for name in names}
+    def _values_of(self, draws, parts):
+        """The losses that train any of the parts."""
+        return {name: objective(self, draws)
+                for name, objective in self.objectives.items()
+                if set(parts) & set(objective.parts)}
 
-    def _update_again(self, draws, again):
-        """Another update of the parts that ask for it, on the same draws."""
-        parts = [part for part, count in self.updates.items() if count > again]
+    def _update_again(self, draws, parts, name, k):
+        """Updates parts on the same draws, except for what is on the tape;
+        returns their losses, and what to log."""
         kept = {name: draw for name, draw in draws.states.items()
                 if not self.roles[name].sampler.is_reparameterized}
         draws = draws._replace(
-            states=kept, seed=rng.fold_in(rng.stream(draws.seed, "again"),
-                                          again))
+            states=kept, seed=rng.fold_in(rng.stream(draws.seed, name), k))
         with tf.GradientTape(persistent=True) as tape:
-            losses = self._values_of(self._draw_roles(draws, tape), [
-                name for name, objective in self.objectives.items()
-                if set(parts) & set(objective.parts)])
-        self._update(tape, losses, parts)
+            losses = self._values_of(self._draw_roles(draws, tape), parts)
+        return losses, self._update(tape, losses, parts)
 
     def _update(self, tape, losses, parts):
         """Updates parts by their losses; returns what to log."""

@@ -32,7 +32,10 @@ class OptimizerConfig(Checked):
         average_decay: Decay of a moving average of the weights, which then is
             what evaluates, samples and is exported; 0 has none.
         weight_decay: Factor on the weights, added to their gradient before
-            anything else, as PyTorch's Adam does; not decoupled. """
+            anything else, as PyTorch's Adam does; not decoupled.
+        decoupled_decay: The same, but a step times the learning rate of its
+            own, as PyTorch's AdamW does.
+        least_learning_rate: No decay or schedule goes below, warmup does. """
     learning_rate: PositiveFloat = 1e-4
     beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.5
     beta_2: Annotated[float, Interval(ge=0, lt=1)] = 0.999
@@ -45,6 +48,8 @@ class OptimizerConfig(Checked):
     schedule_factor: Annotated[float, Interval(ge=0, le=1)] = 0.1
     average_decay: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     weight_decay: NonNegativeFloat = 0.0
+    decoupled_decay: NonNegativeFloat = 0.0
+    least_learning_rate: NonNegativeFloat = 0.0
 
     def validate(self):
         if self.schedule != "constant" and not self.schedule_steps:
@@ -57,15 +62,18 @@ class OptimizerConfig(Checked):
         if self.epoch_decay < 1:
             rate = keras.optimizers.schedules.ExponentialDecay(
                 rate, steps_per_epoch, self.epoch_decay, staircase=True)
-        if self.warmup_steps or self.schedule != "constant":
+        if self.warmup_steps or self.schedule != "constant" or (
+                self.least_learning_rate):
             rate = schedules.Scheduled(
                 rate, self.schedule, self.schedule_steps,
-                self.schedule_factor, self.warmup_steps)
+                self.schedule_factor, self.warmup_steps,
+                self.least_learning_rate)
         adam = Adam(rate, self.beta_1, self.beta_2, self.epsilon,
                     global_clipnorm=self.clip_norm or None,
                     use_ema=self.average_decay > 0,
                     ema_momentum=self.average_decay)
         adam.gradient_decay = self.weight_decay
+        adam.decoupled_decay = self.decoupled_decay
         return adam
 
 
@@ -164,10 +172,13 @@ class Adam(keras.optimizers.Adam):
         rate_factor: None, or a function that gives a factor [] on the
             learning rate; a variable would be part of every checkpoint.
         gradient_decay: Factor on a weight that is added to its gradient, as
-            in PyTorch's Adam. (Keras's weight_decay is another: decoupled.)
+            in PyTorch's Adam.
+        decoupled_decay: Factor on a weight that a step takes from it, times
+            the learning rate, as in PyTorch's AdamW. (Keras's weight_decay
+            does the same, but rounds beta_2 to float32 beside.)
     """
     rate_factor = None
-    gradient_decay = 0.0
+    gradient_decay = decoupled_decay = 0.0
 
     def finalize_variable_values(self, var_list):
         """Nothing: Keras would put averages in place of weights after every
@@ -188,5 +199,8 @@ class Adam(keras.optimizers.Adam):
             gradient += self.gradient_decay * tf.convert_to_tensor(variable)
         mean.assign_add((gradient - mean) * (1 - beta_1))
         square.assign_add((tf.square(gradient) - square) * (1 - beta_2))
+        if self.decoupled_decay:
+            variable.assign_sub(
+                rate * self.decoupled_decay * tf.convert_to_tensor(variable))
         root = tf.sqrt(square / (1 - tf.pow(beta_2, step))) + self.epsilon
         variable.assign_sub(rate * mean / (1 - tf.pow(beta_1, step)) / root)

@@ -20,13 +20,15 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
         factor: See `schedule`.
         warmup_steps: The first update has 1 / warmup_steps of the rate, the
             last of these all of it.
+        least: What the schedule leaves of the learning rate at the least.
     """
 
     def __init__(self, rate, schedule: str, num_steps: int, factor: float,
-                 warmup_steps: int):
+                 warmup_steps: int, least: float = 0.0):
         super().__init__()
         self.rate, self.schedule, self.num_steps = rate, schedule, num_steps
         self.factor, self.warmup_steps = factor, warmup_steps
+        self.least = least
 
     def __call__(self, step) -> tf.Tensor:
         """The learning rate of update number `step`, from 0."""
@@ -40,6 +42,8 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
             left = 0.5 * (1.0 + tf.cos(math.pi * done)) if (
                 self.schedule == "cosine") else 1.0 - done
             value *= self.factor + (1.0 - self.factor) * left
+        if self.least:
+            value = tf.maximum(value, self.least)
         if self.warmup_steps:
             value *= tf.minimum((step + 1.0) / self.warmup_steps, 1.0)
         return value
@@ -48,4 +52,5 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
         """The arguments, as Keras keeps them."""
         return {"rate": self.rate, "schedule": self.schedule,
                 "num_steps": self.num_steps, "factor": self.factor,
-                "warmup_steps": self.warmup_steps}
+                "warmup_steps": self.warmup_steps,
+                "least": self.least}

@@ -28,7 +28,8 @@ def pieces():
     return base, prior, likelihood, encoder
 
 
-def make_model(objectives=None, seed=0, rate=0.1, **changes):
+def make_model(objectives=None, seed=0, rate=0.1, updates=None, turns=(),
+               **changes):
     base, prior, likelihood, encoder = pieces()
     parts = {"energy": prior.energy_network, "generator": likelihood}
     objectives = objectives or {
@@ -43,7 +44,8 @@ def make_model(objectives=None, seed=0, rate=0.1, **changes):
         roles["positive"] = Encoded(encoder)
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
-        objectives=objectives, seed=seed, roles=roles)
+        objectives=objectives, seed=seed, roles=roles, updates=updates,
+        turns=turns)
     model.compile({part: keras.optimizers.SGD(rate) for part in parts})
     return model
 
@@ -159,6 +161,36 @@ def test_an_objective_moves_only_the_parts_it_names():
     assert np.any(before["encoder"][0] != values(model)["encoder"][0])
 
 
+@pytest.mark.parametrize("turns, last", [
+    ((), 3.0), ((("energy", "generator"),), 3.0),
+    ((("energy",), ("generator",)), 1.0), ((("generator",), ("energy",)), 3.0)])
+def test_parts_take_turns_and_a_later_one_sees_what_an_earlier_did(
+        turns, last):
+    """q goes from 0.5 to 1; the bias descends (4 q - 5) b: by 3 or 1."""
+    _, prior, likelihood, _ = pieces()
+    factor, bias = prior.energy_network.factor, likelihood.generator.bias
+    bias.assign(tf.ones([3]))
+    parts = {"energy": prior.energy_network, "generator": likelihood}
+    model = EnergyModel(
+        prior=prior, likelihood=likelihood, parts=parts, turns=turns,
+        objectives={
+            "energy": Objective(("energy",), {
+                "half": lambda model, draws: -0.5 * factor}),
+            "generator": Objective(("generator",), {
+                "product": lambda model, draws: tf.reduce_sum(
+                    (4.0 * factor - 5.0) * bias)
+                + 0.0 * tf.reduce_sum(likelihood.generator.weight)})},
+        roles={"positive": ShortRun(FromBase(prior.base), Langevin(0.2), 1),
+               "negative": ShortRun(FromBase(prior.base), Langevin(0.2), 1)})
+    model.compile({part: keras.optimizers.SGD(1.0) for part in parts})
+    logs = model.train_step({"x": tf.constant(X)})
+    assert {"loss/half", "loss/product", "gradient_norm/energy",
+            "gradient_norm/generator"} <= set(logs)
+    np.testing.assert_allclose(factor, 1.0)
+    np.testing.assert_allclose(bias, [1.0 + last] * 3)
+    assert [int(o.iterations) for o in model.optimizers.values()] == [1, 1]
+
+
 def test_a_step_is_a_function_of_seed_and_step():
     batch = {"x": tf.constant(X)}
     first, later, other = make_model(), make_model(), make_model(seed=1)
@@ -220,6 +252,13 @@ def test_a_short_run_of_a_trained_model_finds_the_data():
 @pytest.mark.parametrize("changes,message", [
     ({"objectives": {"a": Objective(("enrgy",), {"a": squared_error})}},
      "objective 'a' must name parts among energy, generator, got enrgy."),
+    ({"updates": {"encoder": 3}},
+     "updates must name parts among energy, generator, got encoder."),
+    ({"updates": {"energy": 0}}, "updates must be >= 1, got 0 of energy."),
+    ({"turns": (("energy",), ("encoder",))},
+     "turns must name each of energy, generator once, got energy, encoder."),
+    ({"turns": (("energy",), ("generator",)), "updates": {"energy": 2}},
+     "updates must be left out with several turns, got those of energy."),
     ({"other": ShortRun(FromBase(StandardNormal(2)), Langevin(0.2), 3)},
      "role 'other' must have a target to climb, got none.")])
 def test_pieces_that_do_not_fit_are_refused(changes, message):

@@ -47,6 +47,17 @@ def test_adam_follows_the_recursion_of_pytorch(beta_1, compiled, float64):
         adam(GRADIENTS, 1e-3, beta_1, 0.999, 1e-8), rtol=1e-12)
 
 
+def test_decoupled_decay_shrinks_the_weights_by_the_learning_rate(float64):
+    """PyTorch's AdamW: w (1 - rate decay), then Adam's step."""
+    plain, decayed = (descend(OptimizerConfig(
+        1e-3, decoupled_decay=decay).make(10)) for decay in (0.0, 0.25))
+    expected, position = [], 0.0
+    for move in np.diff(plain, axis=0, prepend=0.0):
+        position = position * (1 - 1e-3 * 0.25) + move
+        expected.append(position)
+    np.testing.assert_allclose(decayed, expected, rtol=1e-12)
+
+
 def test_adam_in_single_precision_is_close_to_it():
     np.testing.assert_allclose(
         descend(OptimizerConfig(1e-3).make(10), dtype="float32"),
@@ -115,6 +126,8 @@ def test_a_bad_value_is_refused_with_its_message(values, message):
      [1.0, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5, 0.0, 0.0]),
     ({"schedule": "step", "schedule_steps": 2, "schedule_factor": 0.1},
      [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]),
+    ({"schedule": "step", "schedule_steps": 2, "schedule_factor": 0.1,
+      "least_learning_rate": 5e-5}, [1.0, 1.0, 0.1, 0.1, 0.05, 0.05]),
     ({"warmup_steps": 4}, [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]),
     ({"warmup_steps": 2, "epoch_decay": 0.5},  # Epochs of three steps.
      [0.5, 1.0, 1.0, 0.5, 0.5, 0.5])])
