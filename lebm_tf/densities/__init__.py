@@ -15,6 +15,7 @@ from lebm_tf.densities.labelled_vae import ClassifiedNormal, LabelledVAE
 from lebm_tf.densities.latent_vae import LatentVAE
 from lebm_tf.densities.likelihood import GaussianLikelihood
 from lebm_tf.densities.mixture import GaussianMixture
+from lebm_tf.densities.noise_levels import NoiseLevels
 from lebm_tf.densities.sequence import SequenceLikelihood
 from lebm_tf.densities.symbol_prior import SymbolPrior
 from lebm_tf.densities.targets import (
@@ -26,7 +27,7 @@ __all__ = ["Base", "ClassifiedNormal", "ConditionalGaussian", "DecodingConfig",
            "Encoder", "EnergyPrior", "Fitted", "Flat", "Flow",
            "GaussianAttribute", "GaussianLikelihood", "GaussianMixture",
            "LabelledVAE", "LadderTarget", "LatentVAE", "Likelihood",
-           "PointEncoder", "Prior", "SequenceLikelihood", "StandardNormal",
-           "SymbolPrior", "Target", "TopDownGaussian", "UnigramLikelihood",
-           "joint_target", "kl_to_standard_normal", "log_normal",
-           "posterior_target", "prior_target", "tempered"]
+           "NoiseLevels", "PointEncoder", "Prior", "SequenceLikelihood",
+           "StandardNormal", "SymbolPrior", "Target", "TopDownGaussian",
+           "UnigramLikelihood", "joint_target", "kl_to_standard_normal",
+           "log_normal", "posterior_target", "prior_target", "tempered"]

@@ -1,0 +1,117 @@
+"""Levels of noise between what is learned and N(0, I)."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+_NUM_BETAS = 1_000  # Steps of the diffusion that levels are cut out of.
+_BETAS = (1e-4, 0.02)  # Its first and last variance.
+
+
+@dataclasses.dataclass(frozen=True)
+class NoiseLevels:
+    """x_0 = a_0 x + s_0 e, and x_{t+1} = a_{t+1} x_t + s_{t+1} e.
+
+    e ~ N(0, I) anew at every level and a_t^2 + s_t^2 = 1, so that the variance
+    of data of variance 1 stays. Gao et al. 2021, arXiv:2012.08125, section 3.3;
+    models live at the levels t = 0 .. T - 1 and see what came of level t + 1.
+    A model at level t is one of b_{t+1} x_t, where b is a, but 1 for level T,
+    which tells nothing of level T - 1 and tethers no chain to it.
+
+    Attributes:
+        scales: s_0 .. s_T, each in (0, 1], none below the one before.
+
+    Raises:
+        ValueError: If there are fewer than three, or one does not fit; it says
+            which.
+    """
+    scales: tuple[float, ...]
+
+    def __post_init__(self):
+        scales = tuple(float(scale) for scale in self.scales)
+        object.__setattr__(self, "scales", scales)
+        if len(scales) < 3:
+            raise ValueError("noise_scales must be 3 or more, for 2 or more "
+                             f"levels, got {len(scales)}.")
+        for level, scale in enumerate(scales):
+            if not 0 < scale <= 1:
+                raise ValueError("noise_scales must lie in (0, 1], got "
+                                 f"{scale:g} at level {level}.")
+            if level and scale <= scales[level - 1]:
+                raise ValueError(
+                    f"noise_scales must rise, got {scale:g} at level {level} "
+                    f"after {scales[level - 1]:g}.")
+
+    @classmethod
+    def published(cls, num_levels: int) -> "NoiseLevels":
+        """Those of the authors, for T levels.
+
+        Cut out of a diffusion of 1,000 steps with variances from 1e-4 to 0.02:
+        T cuts in the first half, and its end; `get_sigma_schedule` of
+        ruiqigao/recovery_likelihood.
+
+        Args:
+            num_levels: T, from 2 to 501; more have cuts in one place.
+
+        Raises:
+            ValueError: If it is out of range.
+        """
+        most = _NUM_BETAS // 2 + 1
+        if not 2 <= num_levels <= most:
+            raise ValueError(f"num_levels must be from 2 to {most}, got "
+                             f"{num_levels}.")
+        stride = _NUM_BETAS // (2 * (num_levels - 1))
+        cuts = [*range(0, stride * num_levels, stride), _NUM_BETAS - 1]
+        kept = np.sqrt(1.0 - np.linspace(*_BETAS, _NUM_BETAS))
+        factors = [np.prod(kept[first:last + 1]) for first, last in zip(
+            [0, *(cut + 1 for cut in cuts)], cuts)]
+        return cls(tuple(np.sqrt(1.0 - np.square(factors))))
+
+    @property
+    def num_levels(self) -> int:
+        """T."""
+        return len(self.scales) - 1
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """a_0 .. a_T."""
+        return tuple(math.sqrt(1.0 - scale**2) for scale in self.scales)
+
+    @property
+    def total_factors(self) -> tuple[float, ...]:
+        """What is left of x at each level: a_0, a_0 a_1, ..."""
+        return tuple(np.cumprod(self.factors).tolist())
+
+    @property
+    def total_scales(self) -> tuple[float, ...]:
+        """Standard deviation of all noise in x_t given x, t = 0 .. T."""
+        return tuple(math.sqrt(1.0 - factor**2)
+                     for factor in self.total_factors)
+
+    @property
+    def model_factors(self) -> tuple[float, ...]:
+        """b_0 .. b_T: what x_t is multiplied by, is b_{t+1}."""
+        return (*self.factors[:-1], 1.0)
+
+    @property
+    def tethered(self) -> tuple[bool, ...]:
+        """Of levels 0 .. T, whether a chain is held to where it starts."""
+        return (True,) * self.num_levels + (False,)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """s_1 / s_{t+1}, t = 0 .. T - 1: what losses of a level count."""
+        return tuple(self.scales[1] / scale for scale in self.scales[1:])
+
+    def step_sizes(self, factor: float) -> tuple[float, ...]:
+        """Of chains at t = 0 .. T - 1, the root of what the authors call the
+        squared step size.
+
+        Args:
+            factor: > 0, their `b_square` or `e_l_step_size`.
+        """
+        totals = self.total_scales
+        return tuple(
+            math.sqrt(factor * totals[t] / totals[0]) * self.scales[t + 1]
+            for t in range(self.num_levels))
