@@ -22,6 +22,7 @@ from lebm_tf import precision  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.configuration.run import RunConfig  # noqa: E402
 from lebm_tf.datasets import DataSet, steps_per_epoch  # noqa: E402
+from lebm_tf.datasets.loading import kind_of  # noqa: E402
 from lebm_tf.devices import cluster, strategies  # noqa: E402
 from lebm_tf.errors import InputError, nearest  # noqa: E402
 from lebm_tf.evaluate import (  # noqa: E402
@@ -29,6 +30,7 @@ from lebm_tf.evaluate import (  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
     Settings, settings as evaluation, training_curves)
 from lebm_tf.families import FAMILIES, DataSpec, custom  # noqa: E402
+from lebm_tf.families.data import check_kind, family_for  # noqa: E402
 from lebm_tf.kinds import IMAGE, SEQUENCE, TRAJECTORY  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.training import (  # noqa: E402
@@ -51,7 +53,12 @@ def resolve(values) -> tuple[RunConfig, object, Settings]:
         InputError: If a value is wrong, or a flag belongs to another family.
     """
     run = fields.from_flags(RunConfig, values)
+    kind = kind_of(run.data)
+    if values["family"].value is None:
+        run = dataclasses.replace(run, family=family_for(
+            kind, FAMILIES, run.family))
     family = workdirs.family_of(run)
+    check_kind(run.family, kind, FAMILIES)
     check_names(run.evaluators)
     check_names(run.validation.validation_evaluators, "validation_evaluators")
     known = {field.flag for field in [

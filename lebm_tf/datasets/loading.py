@@ -94,17 +94,31 @@ def load(config: DataConfig) -> DataSet:
     Raises:
         InputError: Besides, if a setting is of another kind of data.
     """
-    name = config.dataset
-    beginning = "".join(name.partition(":")[:2])
+    loader = _loader(config)
+    refuse_others(config, loader.kind, config.dataset)
+    return loader.load(config)
+
+
+def kind_of(config: DataConfig) -> str:
+    """The kind of the data of a configuration, of `lebm_tf.kinds`, known
+    before they are loaded.
+
+    Raises:
+        InputError: If there is no such data set.
+    """
+    return _loader(config).kind
+
+
+def _loader(config: DataConfig) -> Loader:
+    beginning = "".join(config.dataset.partition(":")[:2])
     loader = LOADERS.get(beginning)
     if beginning == "csv:" and (
             config.trajectories != TrajectoryOptions()
             or is_trajectory_table(_path(config))):
         loader = Loader(kinds.TRAJECTORY, _trajectories)
     if loader is None:
-        raise InputError(_unknown(name))
-    refuse_others(config, loader.kind, name)
-    return loader.load(config)
+        raise InputError(_unknown(config.dataset))
+    return loader
 
 
 def _path(config):

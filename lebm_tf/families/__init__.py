@@ -10,6 +10,7 @@ from lebm_tf.families import (
 from lebm_tf.families.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, Recipe)
+from lebm_tf.families.data import check_kind
 from lebm_tf.models import EnergyModel
 
 FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
@@ -48,6 +49,7 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
             f"the family {family} needs a {module.Config.__name__}, got a "
             f"{type(config).__name__}.")
     spec = data if isinstance(data, DataSpec) else DataSpec.of(data)
+    check_kind(family, spec.kind, FAMILIES)
     try:
         precisions.check(precision or "float32", loss_scale)
         with precisions.scope(precision and precisions.resolve(precision)):

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from lebm_tf import kinds as data_kinds
 from lebm_tf.ranges import Checked
 
 
@@ -11,7 +12,9 @@ class FamilyConfig(Checked):
     Class attributes:
         learns_from_labels: Whether its models learn from the examples that
             `label_split` keeps the labels of.
+        kinds: Of the data that it takes, of `lebm_tf.kinds`.
     """
+    kinds: ClassVar[tuple[str, ...]] = (data_kinds.IMAGE,)
     learns_from_labels: ClassVar[bool] = False
 
     @property

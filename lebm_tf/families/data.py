@@ -1,8 +1,10 @@
 """What a family must know of the data."""
 
 import dataclasses
+from typing import Any, Mapping
 
 from lebm_tf import kinds
+from lebm_tf.errors import InputError
 
 _RANKS = {kinds.IMAGE: 3, kinds.SEQUENCE: 1, kinds.VECTOR: 1, kinds.COUNTS: 1,
           kinds.TRAJECTORY: 2}
@@ -69,8 +71,46 @@ class DataSpec:
             kind=data.kind)
 
 
-def check_kind(family: str, data: DataSpec, kind: str) -> None:
-    """Raises ValueError unless the data are of the kind of a family."""
-    if data.kind != kind:
-        raise ValueError(f"the family {family} needs {kinds.KINDS[kind]}, got "
-                         f"{kinds.KINDS[data.kind]}.")
+def check_kind(family: str, kind: str, families: Mapping[str, Any]) -> None:
+    """Refuses data of a kind that a family does not take.
+
+    Args:
+        family: Its name.
+        kind: Of the data, of `lebm_tf.kinds`.
+        families: Name -> module.
+
+    Raises:
+        InputError: If it does not, with the families that do.
+    """
+    known = families[family].Config.kinds
+    if kind not in known:
+        raise InputError(
+            f"the family {family} needs "
+            f"{' or '.join(kinds.KINDS[own] for own in known)}, got "
+            f"{kinds.KINDS[kind]}; {_takers(kind, families)}.")
+
+
+def family_for(kind: str, families: Mapping[str, Any], default: str) -> str:
+    """The family for data of a kind, where none is named.
+
+    Args:
+        kind: Of the data, of `lebm_tf.kinds`.
+        families: Name -> module.
+        default: The one that is taken for the kinds that it takes.
+
+    Raises:
+        InputError: If several take such data, or none.
+    """
+    fitting = [name for name, family in families.items()
+               if kind in family.Config.kinds]
+    if default in fitting or len(fitting) == 1:
+        return default if default in fitting else fitting[0]
+    raise InputError(f"--family must be named for {kinds.KINDS[kind]}: "
+                     f"{_takers(kind, families)}.")
+
+
+def _takers(kind, families) -> str:
+    names = [name for name, family in families.items()
+             if kind in family.Config.kinds]
+    return (f"{kinds.KINDS[kind]} are taken by "
+            f"{', '.join(names) or 'no family'}")

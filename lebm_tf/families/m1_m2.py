@@ -14,8 +14,6 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.data import check_kind
-from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
@@ -69,7 +67,6 @@ def build(config: M1M2Config, data: DataSpec, *, batch_size: int = 100,
         ValueError: If the data are no images, or have no labels.
     """
     seeds = rng.seeds(seed)
-    check_kind("m1_m2", data, IMAGE)
     if not data.num_labels:
         raise ValueError("the family m1_m2 needs num_labels >= 1, got 0.")
     width, units = config.latent_dim, config.second_hidden_units

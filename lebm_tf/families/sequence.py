@@ -19,7 +19,6 @@ from lebm_tf.families import starts
 from lebm_tf.families.components import (
     AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.data import check_kind
 from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
@@ -159,6 +158,8 @@ class SequenceConfig(FamilyConfig):
     attribute_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-3, beta_1=0.9)
 
+    kinds = (SEQUENCE,)
+
     def validate(self):
         if not self.is_amortized:
             self.leave_out(
@@ -205,7 +206,6 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
             configuration leaves out.
     """
     seeds = rng.seeds(seed)
-    check_kind("sequence", data, SEQUENCE)
     latent_dim = config.latent_dim
     prior = base = StandardNormal(latent_dim)
     likelihood = SequenceLikelihood(

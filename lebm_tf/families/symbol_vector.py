@@ -21,7 +21,7 @@ from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig, ResidualConfig,
     make_encoder, make_likelihood)
-from lebm_tf.kinds import IMAGE, VECTOR
+from lebm_tf.kinds import COUNTS, IMAGE, SEQUENCE, VECTOR
 from lebm_tf.mcmc import rng
 from lebm_tf.models import TARGETS, EnergyModel, OptimizerConfig, Role
 from lebm_tf.networks import VectorMLP
@@ -107,6 +107,7 @@ class SymbolVectorConfig(FamilyConfig):
     encoder_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, beta_1=0.9, epoch_decay=0.998, weight_decay=2e-3)
 
+    kinds = (IMAGE, SEQUENCE, VECTOR, COUNTS)
     learns_from_labels = True
 
     def validate(self):

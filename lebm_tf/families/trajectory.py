@@ -17,7 +17,6 @@ from lebm_tf.families import starts
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.data import check_kind
 from lebm_tf.kinds import TRAJECTORY
 from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
@@ -109,6 +108,8 @@ class TrajectoryConfig(FamilyConfig):
     forecaster_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=3e-4, beta_1=0.9)
 
+    kinds = (TRAJECTORY,)
+
     def validate(self):
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
@@ -144,7 +145,6 @@ def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
             with the future, or the bank holds less than a batch.
     """
     seeds = rng.seeds(seed)
-    check_kind("trajectory", data, TRAJECTORY)
     future_length = data.shape[0]
     if not config.plan_steps or config.plan_steps[-1] != future_length - 1:
         raise ValueError(f"plan_steps must end with {future_length - 1}, the "

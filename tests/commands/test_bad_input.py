@@ -426,3 +426,35 @@ def test_exports_that_make_no_sense_are_refused(
     assert message in refused(export, f"--workdir={workdir}", flag,
                               f"--output={tmp_path / 'models'}")
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("flags, message", [
+    ("--family=image --dataset=csv:{tmp}/table.csv",
+     "the family image needs images, got vectors; vectors are taken by "),
+    ("--family=vae --dataset=text:{tmp}/lines.txt",
+     "the family vae needs images, got sequences of tokens; "),
+    ("--family=trajectory --dataset=digits",
+     "the family trajectory needs trajectories, got images; "),
+    ("--dataset=text:{tmp}/lines.txt",
+     "--family must be named for sequences of tokens: "),
+    ("--dataset=smiles:{tmp}/lines.txt",
+     "--family must be named for sequences of tokens: ")])
+def test_a_family_of_another_kind_of_data_names_those_that_fit(
+        refused, tmp_path, flags, message):
+    (tmp_path / "table.csv").write_text("a,b\n1,p\n2,q\n")
+    (tmp_path / "lines.txt").write_text("C\n" * 20)
+    line = refused(train, *flags.format(tmp=tmp_path).split(),
+                   f"--workdir={tmp_path / 'run'}")
+    assert message in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_family_follows_from_the_data_where_one_alone_fits(tmp_path):
+    (tmp_path / "paths.csv").write_text("frame,agent,x,y\n1,1,1,1\n")
+    (tmp_path / "run.cfg").write_text(
+        f"--dataset=csv:{tmp_path}/paths.csv\n--trajectories_unit=m\n")
+    (tmp_path / "digits.cfg").write_text("--batch_size=5\n")
+    assert train.from_flagfile(str(tmp_path / "run.cfg"))[0].family == (
+        "trajectory")
+    assert train.from_flagfile(str(tmp_path / "digits.cfg"))[0].family == (
+        "image")
