@@ -238,6 +238,8 @@ class EnergyModel(LatentInference, keras.Model):
             logs.update({f"loss/{name}": value
                          for name, value in terms.items()})
         self.step.assign_add(1)
+        replication.renew(
+            layer for part in self.parts.values() for layer in part)
         for copy in self.copies.values():
             copy.follow(self.step)
         return logs

@@ -4,7 +4,7 @@ Keras's own fails with several steps in a call on two replicas, and with any
 logged scalar on two workers (keras issue 20585).
 """
 
-from typing import Callable
+from typing import Callable, Iterable
 
 import keras
 import tensorflow as tf
@@ -67,8 +67,12 @@ def assign(pairs: list) -> None:
     """Gives variables new values, within a step of one replica or of several.
 
     Args:
-        pairs: (Keras's variable, value), equal on all replicas.
+        pairs: (Keras's variable, value), equal on all replicas; none does
+            nothing.
     """
+    if not pairs:
+        return
+
     def update(strategy, values):
         for (variable, _), value in zip(pairs, values):
             strategy.extended.update(
@@ -76,6 +80,18 @@ def assign(pairs: list) -> None:
                 args=(value,), group=False)
     tf.distribute.get_replica_context().merge_call(
         update, args=([value for _, value in pairs],))
+
+
+def renew(layers: Iterable[keras.layers.Layer]) -> None:
+    """Assigns what layers, and those within them, keep besides weights.
+
+    Of each with a method `renewals() -> [(variable, value)]`, such as
+    `networks.SpectralLayer`; values must be equal on all replicas.
+    """
+    found = {id(inner): inner for layer in layers
+             for inner in layer._flatten_layers()
+             if hasattr(inner, "renewals")}
+    assign([pair for layer in found.values() for pair in layer.renewals()])
 
 
 def broadcast(variables: list, strategy: tf.distribute.Strategy) -> None:

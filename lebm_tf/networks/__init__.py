@@ -6,6 +6,7 @@ from lebm_tf.networks.coupling import AffineCouplings
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
 from lebm_tf.networks.residual import WideResidualEncoder
+from lebm_tf.networks.spectral_norm import SpectralLayer
 from lebm_tf.networks.trajectory import (
     ContextEnergy, Forecast, Forecaster, PlanEncoder, SocialContext)
 from lebm_tf.networks.transformer import TransformerDecoder
@@ -13,5 +14,5 @@ from lebm_tf.networks.transformer import TransformerDecoder
 __all__ = ["AffineCouplings", "ContextEnergy", "ConvEncoder",
            "DeconvGenerator", "EnergyMLP", "FirstLayer", "Forecast",
            "Forecaster", "PlanEncoder", "RecurrentDecoder", "RecurrentEncoder",
-           "SocialContext", "TransformerDecoder", "VectorMLP",
-           "WideResidualEncoder", "check_image_shape"]
+           "SocialContext", "SpectralLayer", "TransformerDecoder",
+           "VectorMLP", "WideResidualEncoder", "check_image_shape"]
