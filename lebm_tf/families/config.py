@@ -12,9 +12,10 @@ class FamilyConfig(Checked):
     Class attributes:
         learns_from_labels: Whether its models learn from the examples that
             `label_split` keeps the labels of.
-        kinds: Of the data that it takes, of `lebm_tf.kinds`.
+        kinds: Of the data that it takes, of `lebm_tf.kinds`; all, where its
+            `build` itself finds out.
     """
-    kinds: ClassVar[tuple[str, ...]] = (data_kinds.IMAGE,)
+    kinds: ClassVar[tuple[str, ...]] = tuple(data_kinds.KINDS)
     learns_from_labels: ClassVar[bool] = False
 
     @property

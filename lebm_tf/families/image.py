@@ -17,6 +17,7 @@ from lebm_tf.families.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
+from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state, num_chains
 from lebm_tf.models import EnergyModel, OptimizerConfig, Role
@@ -92,6 +93,8 @@ class ImageConfig(FamilyConfig):
         learning_rate=1e-4, epoch_decay=0.998)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, epoch_decay=0.998)
+
+    kinds = (IMAGE,)
 
     @property
     def learns_prior_alone(self) -> bool:

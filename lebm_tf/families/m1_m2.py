@@ -14,6 +14,7 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.families.config import FamilyConfig
+from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
@@ -51,6 +52,7 @@ class M1M2Config(FamilyConfig):
     second_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-3, beta_1=0.9)
 
+    kinds = (IMAGE,)
     learns_from_labels = True
 
 

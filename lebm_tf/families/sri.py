@@ -24,6 +24,7 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, GeneratorConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
+from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import FirstLayer, VectorMLP
@@ -60,6 +61,8 @@ class SRIConfig(FamilyConfig):
     generator: GeneratorConfig = GeneratorConfig()
     generator_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, epoch_decay=0.998)
+
+    kinds = (IMAGE,)
 
     def validate(self):
         if self.posterior.start == "encoder":

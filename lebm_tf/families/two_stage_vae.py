@@ -22,6 +22,7 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.families.config import FamilyConfig
+from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
@@ -58,6 +59,8 @@ class TwoStageVAEConfig(FamilyConfig):
     generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     second_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+
+    kinds = (IMAGE,)
 
 
 Config = TwoStageVAEConfig

@@ -13,6 +13,7 @@ from lebm_tf.densities import (
 from lebm_tf.families.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.families.config import FamilyConfig
+from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import Objective, gaussian_kl, negative_log_likelihood
@@ -40,6 +41,8 @@ class VAEConfig(FamilyConfig):
     encoder: EncoderConfig = EncoderConfig(channels=())
     generator_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
+
+    kinds = (IMAGE,)
 
 
 Config = VAEConfig
