@@ -13,6 +13,8 @@ from lebm_tf.densities.gaussian import (
 from lebm_tf.densities.hierarchical import TopDownGaussian
 from lebm_tf.densities.labelled_vae import ClassifiedNormal, LabelledVAE
 from lebm_tf.densities.latent_vae import LatentVAE
+from lebm_tf.densities.layers import (
+    BottomUpGaussian, LayeredGaussian, LayeredNormal)
 from lebm_tf.densities.likelihood import GaussianLikelihood
 from lebm_tf.densities.mixture import GaussianMixture
 from lebm_tf.densities.noise_levels import NoiseLevels
@@ -23,11 +25,12 @@ from lebm_tf.densities.targets import (
     tempered)
 from lebm_tf.densities.unigram import UnigramLikelihood
 
-__all__ = ["Base", "ClassifiedNormal", "ConditionalGaussian", "DecodingConfig",
-           "Encoder", "EnergyPrior", "Fitted", "Flat", "Flow",
-           "GaussianAttribute", "GaussianLikelihood", "GaussianMixture",
-           "LabelledVAE", "LadderTarget", "LatentVAE", "Likelihood",
-           "NoiseLevels", "PointEncoder", "Prior", "SequenceLikelihood",
-           "StandardNormal", "SymbolPrior", "Target", "TopDownGaussian",
-           "UnigramLikelihood", "joint_target", "kl_to_standard_normal",
-           "log_normal", "posterior_target", "prior_target", "tempered"]
+__all__ = ["Base", "BottomUpGaussian", "ClassifiedNormal",
+           "ConditionalGaussian", "DecodingConfig", "Encoder", "EnergyPrior",
+           "Fitted", "Flat", "Flow", "GaussianAttribute", "GaussianLikelihood",
+           "GaussianMixture", "LabelledVAE", "LadderTarget", "LatentVAE",
+           "LayeredGaussian", "LayeredNormal", "Likelihood", "NoiseLevels",
+           "PointEncoder", "Prior", "SequenceLikelihood", "StandardNormal",
+           "SymbolPrior", "Target", "TopDownGaussian", "UnigramLikelihood",
+           "joint_target", "kl_to_standard_normal", "log_normal",
+           "posterior_target", "prior_target", "tempered"]

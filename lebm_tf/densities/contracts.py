@@ -117,7 +117,8 @@ class Likelihood(abc.ABC):
 
 class Encoder(abc.ABC):
     """q(z | x): a mixin of densities. One with a density besides has
-    `log_prob(z, x, *, condition=None, seed=None)`, float [batch], in nats.
+    `log_prob(z, x, *, condition=None, seed=None)`, and where the parameters
+    are at hand `log_prob_of(z, *parameters)`, float [batch], in nats.
 
     Attributes:
         is_conditional: Whether it looks at a condition.

@@ -152,8 +152,13 @@ class ConditionalGaussian(Nested, Encoder, keras.Model):
     def log_prob(self, z: tf.Tensor, x: tf.Tensor, *, condition=None,
                  seed: rng.Seed | None = None) -> tf.Tensor:
         """Normalized log density, [batch] in nats."""
-        return log_normal(z, *self.parameters(
+        return self.log_prob_of(z, *self.parameters(
             x, condition=condition, seed=seed))
+
+    def log_prob_of(self, z: tf.Tensor, mean: tf.Tensor, log_scale: tf.Tensor
+                    ) -> tf.Tensor:
+        """Normalized log density, [batch] in nats, by its parameters."""
+        return log_normal(z, mean, log_scale)
 
     def call(self, x, condition=None):
         return self.parameters(x, condition=condition)

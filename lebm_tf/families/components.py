@@ -93,23 +93,25 @@ class ChainConfig(Checked):
                 "num_adaptation_steps must lie in [0, num_steps), got "
                 f"{self.num_adaptation_steps} of {self.num_steps}.")
 
-    def make_kernel(self):
-        """The kernel of the chains."""
+    def make_kernel(self, step_sizes: tuple[float, ...] = ()):
+        """The kernel of the chains; with a step size of every layer of latents
+        if there are any."""
+        step_size = step_sizes or self.step_size
         if self.kernel == "langevin":
-            return Langevin(self.step_size, self.noise_scale)
+            return Langevin(step_size, self.noise_scale)
         adapt = {"num_adaptation_steps": self.num_adaptation_steps}
         if self.kernel == "hmc":
-            return Hmc(self.step_size, self.num_leapfrog_steps, **adapt)
-        return {"mala": Mala, "nuts": Nuts}[self.kernel](
-            self.step_size, **adapt)
+            return Hmc(step_size, self.num_leapfrog_steps, **adapt)
+        return {"mala": Mala, "nuts": Nuts}[self.kernel](step_size, **adapt)
 
 
 def sampler(chain: ChainConfig, start, num_steps: int = 0,
-            coordinates: Base | None = None) -> ShortRun:
+            coordinates: Base | None = None,
+            step_sizes: tuple[float, ...] = ()) -> ShortRun:
     """The chains of a configuration, from a start, with other moves if any, in
-    the coordinates of a base that is fitted."""
+    the coordinates of a base that is fitted, or with a step size a layer."""
     return ShortRun(
-        start, chain.make_kernel(), num_steps or chain.num_steps,
+        start, chain.make_kernel(step_sizes), num_steps or chain.num_steps,
         chain.jit_compile, coordinates=coordinates if isinstance(
             coordinates, Fitted) else None)
 

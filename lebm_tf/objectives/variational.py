@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from lebm_tf.densities.gaussian import kl_to_standard_normal, log_normal
+from lebm_tf.densities.gaussian import kl_to_standard_normal
 from lebm_tf.densities.targets import prior_target
 from lebm_tf.mcmc import rng
 from lebm_tf.samplers.draws import Draws
@@ -111,14 +111,14 @@ class FreeNats:
 def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:
     """mean of log q(z+ | x) - log p(z+), with p unnormalized.
 
-    For positive states that a Gaussian encoder drew (`samplers.Encoded`): one
-    reparameterized draw an example; exact up to log Z, which does not depend
-    on the encoder.
+    For positive states that the model's encoder drew (`samplers.Encoded`),
+    one with a density: one reparameterized draw an example; exact up to
+    log Z, which does not depend on the encoder.
     """
     z = draws.positive.position
     log_prior = prior_target(model.prior, draws.condition("positive"))
-    return draws.mean(
-        log_normal(z, *draws.positive.encoded) - log_prior(z))
+    return draws.mean(model.encoder.log_prob_of(
+        z, *draws.positive.encoded) - log_prior(z))
 
 
 @dataclasses.dataclass(frozen=True)

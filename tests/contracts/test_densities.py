@@ -11,10 +11,10 @@ import tensorflow_probability as tfp
 
 from lebm_tf import densities
 from lebm_tf.densities import (
-    ClassifiedNormal, ConditionalGaussian, EnergyPrior, Flat, Flow,
-    GaussianAttribute, GaussianLikelihood, GaussianMixture, LabelledVAE,
-    LatentVAE, PointEncoder, SequenceLikelihood, StandardNormal, SymbolPrior,
-    TopDownGaussian, UnigramLikelihood)
+    BottomUpGaussian, ClassifiedNormal, ConditionalGaussian, EnergyPrior, Flat,
+    Flow, GaussianAttribute, GaussianLikelihood, GaussianMixture, LabelledVAE,
+    LatentVAE, LayeredGaussian, LayeredNormal, PointEncoder, SequenceLikelihood,
+    StandardNormal, SymbolPrior, TopDownGaussian, UnigramLikelihood)
 from lebm_tf.mcmc import rng
 from lebm_tf.networks import (
     AffineCouplings, ConvEncoder, DeconvGenerator, EnergyMLP, RecurrentDecoder,
@@ -107,6 +107,16 @@ CLASSES = {
     TopDownGaussian: (
         lambda: TopDownGaussian([VectorMLP(2, 3, (5,), num_outputs=2)], 2),
         lambda d: d.log_prob(d.sample(6, SEED))),
+    LayeredNormal: (lambda: LayeredNormal([3, (2, 2, 1)]),
+                    lambda d: d.log_prob(d.sample(6, SEED))),
+    LayeredGaussian: (
+        lambda: LayeredGaussian(TwoLayers()),
+        lambda d: d.log_prob(d.sample(X, SEED), X)),
+    BottomUpGaussian: (
+        lambda: BottomUpGaussian(
+            VectorMLP(4, 3, (5,), num_outputs=2),
+            [VectorMLP(3, 2, (5,), num_outputs=2)], 0.2),
+        lambda d: d.log_prob(d.sample(X, SEED), X)),
     GaussianMixture: (lambda: GaussianMixture(3, 2), lambda d: d.log_prob(Z)),
     GaussianLikelihood: (
         lambda: GaussianLikelihood(VectorMLP(3, 4, (5,)), 0.3, True),
@@ -129,6 +139,20 @@ CLASSES = {
                        lambda d: (d.symbol_log_probs(Z)
                                   + d.log_prob(Z)[:, None])),
 }
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf_tests")
+class TwoLayers(keras.layers.Layer):
+    """x -> means and log scales of two layers."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.layers = [VectorMLP(4, width, (5,), 2, seed=width)
+                       for width in (3, 2)]
+        self.built = True
+
+    def call(self, x):
+        return tuple(zip(*(layer(x) for layer in self.layers)))
 
 
 def labelled_vae():

@@ -14,9 +14,10 @@ from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.families import (
     FAMILIES, BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
-    GeneratorConfig, image, m1_m2, rae, sequence, sri, symbol_vector,
-    trajectory, two_stage_vae, vae)
+    GeneratorConfig, image, m1_m2, multilayer, rae, sequence, sri,
+    symbol_vector, trajectory, two_stage_vae, vae)
 from lebm_tf.families.config import FamilyConfig
+from lebm_tf.families.layered import LayersConfig
 from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig)
 from lebm_tf.mcmc import Mala, rng
@@ -27,8 +28,7 @@ from lebm_tf.serving import ServingConfig, export_model
 from lebm_tf.training.checkpoint import items
 from tests import oracles
 from tests.families import (
-    encoded, noise_ladder, refined, three_layers, translation, transport,
-    two_layer)
+    encoded, noise_ladder, refined, translation, transport)
 
 DATA = DataSpec((8, 8, 3), num_train=12)
 RANDOM = np.random.default_rng(0)
@@ -84,6 +84,13 @@ SYMBOL = symbol_vector.SymbolVectorConfig(
     dense_encoder=DenseConfig((5,), "relu", 0.5),
     decoder=RecurrentDecoderConfig("lstm", 4, 5, 0.5),
     sequence_encoder=RecurrentConfig("gru", 4, 5))
+MULTILAYER = multilayer.MultilayerConfig(
+    layers=LayersConfig(
+        latent_dims=(4, 3, 2), energy_units=(6,), energy_layers=(1,),
+        base_units=(5,), base_layers=(1,)),
+    prior=ChainConfig(3, 0.4), prior_step_sizes=(0.4, 0.3, 0.2),
+    posterior=ChainConfig(2, 0.1), posterior_step_sizes=(0.1, 0.15, 0.2),
+    generator=GeneratorConfig(4, (4,)))
 LABELS = {"num_classes": 3, "num_labels": 4}
 COUNTS = [{"x": tf.constant(RANDOM.integers(0, 4, [4, 7]), tf.float32),
            "index": batch["index"]} for batch in BATCHES]
@@ -152,9 +159,17 @@ CASES = {
         SEQUENCE, posterior=ChainConfig(0, 0.1, start="encoder"),
         attribute=sequence.AttributeConfig((4,), "relu", "sigmoid", 0.3),
         kl_weight=0.5)),
-    "two layers": (two_layer, two_layer.TwoLayerConfig()),
+    "multilayer": (multilayer, MULTILAYER),
+    "multilayer, one energy": (multilayer, dataclasses.replace(
+        MULTILAYER, layers=dataclasses.replace(
+            MULTILAYER.layers, energy="concatenated"),
+        prior_step_sizes=(), posterior_step_sizes=(0.1,), first_states="base",
+        posterior=ChainConfig(2, 0.1, start="encoder"))),
+    "multilayer, encoder": (multilayer, dataclasses.replace(
+        MULTILAYER, posterior=ChainConfig(0, 0.1, start="encoder"),
+        posterior_step_sizes=(), prior=ChainConfig(3, 0.4, start="bank"),
+        prior_bank_size=9)),
     "encoded": (encoded, encoded.EncodedConfig()),
-    "three layers": (three_layers, three_layers.ThreeLayersConfig()),
     "noise ladder": (noise_ladder, noise_ladder.NoiseLadderConfig()),
     "translation": (translation, translation.TranslationConfig()),
     "refined": (refined, refined.RefinedConfig()),
@@ -490,7 +505,7 @@ def test_what_is_inferred_has_a_row_for_each_observation(name):
 
 # These differ from one that `make test` exports in little but training.
 ALIKE = {"symbol, labels only", "image, persistent", "abp", "rae, gradient",
-         "image, averaged and penalized"}
+         "image, averaged and penalized", "multilayer, one energy"}
 
 
 @pytest.mark.parametrize("name", [

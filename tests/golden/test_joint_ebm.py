@@ -1,4 +1,4 @@
-"""The two-layer family against the authors' program, number for number."""
+"""The joint energy prior against the authors' program, number for number."""
 
 import functools
 import math
@@ -7,16 +7,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf.families import DataSpec
+from lebm_tf.families import ChainConfig, DataSpec, GeneratorConfig, multilayer
+from lebm_tf.families.layered import LayersConfig
+from lebm_tf.families.multilayer import MultilayerConfig
 from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.models import OptimizerConfig
 from tests import oracles
-from tests.families import two_layer
 from tests.golden.reference import (
     Injected, Reference, assert_close, assert_gradients, assert_updates, inject)
 
 JOINT, SEED = Reference("joint_ebm"), rng.make_seed(0)
 X = JOINT["x"]
+RATES = {"energy_1": JOINT.config["e1_lr"], "energy_2": JOINT.config["e2_lr"],
+         "base": JOINT.config["g2_lr"], "generator": JOINT.config["g1_lr"]}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -31,8 +34,8 @@ def layers(model):
     prior = model.prior
     found = []
     for part, theirs, energy in (
-            ("energy_1", "E1", prior.energy_network.first),
-            ("energy_2", "E2", prior.energy_network.second)):
+            ("energy_1", "E1", prior.energy_network.energies[0]),
+            ("energy_2", "E2", prior.energy_network.energies[1])):
         found += [(part, f"{theirs}/energy.fc{i + 1}", layer)
                   for i, layer in enumerate(energy.layers)]
         found.append((part, f"{theirs}/energy.out", energy.head))
@@ -59,25 +62,38 @@ def expected(prefix, part):
             for array in read(prefix, name)]
 
 
+def optimizer(rate):
+    beta_1, beta_2 = JOINT.config["adam_betas"]
+    return OptimizerConfig(
+        rate, beta_1, beta_2, epsilon=JOINT.config["adam_eps"])
+
+
 def make_model():
     c = JOINT.config
-    model = two_layer.build(two_layer.TwoLayerConfig(
-        latent_dims=(c["z1_dim"], c["z2_dim"]),
-        energy_units=((c["enz1_nef"],) * c["enz1_layers"],
-                      (c["enz2_nef"],) * c["enz2_layers"]),
-        base_units=(c["pz1gz2_ndf"],) * c["pz1gz2_layers"],
-        top_scale=1.0 + c["sigma_floor"], base_size=8,
-        channels=(16, 8, 4), final_stride=1, scale=c["sigma"],
-        energy_optimizer=OptimizerConfig(c["e1_lr"], beta_1=0.9),
-        generator_optimizer=OptimizerConfig(c["g1_lr"], beta_1=0.9)),
-        DataSpec((32, 32, 3), 5), batch_size=5)
+    model = multilayer.build(MultilayerConfig(
+        layers=LayersConfig(
+            latent_dims=(c["z1_dim"], c["z2_dim"]),
+            energy_units=(c["enz1_nef"], c["enz2_nef"]),
+            energy_layers=(c["enz1_layers"], c["enz2_layers"]),
+            base_units=(c["pz1gz2_ndf"],), base_layers=(c["pz1gz2_layers"],),
+            scale_floor=c["sigma_floor"], top_scale=1.0 + c["sigma_floor"]),
+        likelihood_scale=c["sigma"],
+        prior=ChainConfig(c["e_l_steps"], c["e_l_step_size"]),
+        posterior=ChainConfig(c["g_l_steps"], c["g_l_step_size"]),
+        generator=GeneratorConfig(8, tuple(
+            factor * c["ngf"] for factor in (16, 8, 4)), 1)),
+        DataSpec(X.shape[1:], len(X)), batch_size=len(X))
+    model.compile({part: optimizer(RATES[part]).make(1)
+                   for part in model.parts})
     for _, name, layer in layers(model):
         layer.set_weights(read("w", name))
     inject(model, positive=chains("post"), negative=chains("prior"))
     return model
 
 
-def chains(name, noise_scale=1.0):
+def chains(name, noise_scale=None):
+    noise_scale = float(JOINT.config["use_noise"]) if (
+        noise_scale is None) else noise_scale
     step = JOINT.config[
         "g_l_step_size" if name == "post" else "e_l_step_size"]
     return Injected(Langevin(step, noise_scale), start(name), tuple(
@@ -107,7 +123,7 @@ each_chain = pytest.mark.parametrize("name", ["post", "prior"])
 def test_the_terms_of_every_layer_at_the_start(name):
     model, z = joint_model(), start(name)
     energies = model.prior.energy_network
-    for i, energy in enumerate((energies.first, energies.second)):
+    for i, energy in enumerate(energies.energies):
         value, gradient = value_and_gradient(energy, z[i])
         assert_close(-value, JOINT[f"f{i + 1}_{name}_0"])
         assert_close(-gradient, JOINT[f"grad_f{i + 1}_{name}_0"])
@@ -140,14 +156,14 @@ def test_the_likelihood_at_the_start():
 
 
 @each_chain
-@pytest.mark.parametrize("ending,noise_scale", [("", 1.0),
+@pytest.mark.parametrize("ending,noise_scale", [("", None),
                                                 ("_noisefree", 0.0)])
 def test_both_layers_move_as_theirs(name, ending, noise_scale):
     model = joint_model()
     positions = chains(name, noise_scale).positions(
         targets(model)[name], SEED)
     energies = model.prior.energy_network
-    for i, energy in enumerate((energies.first, energies.second)):
+    for i, energy in enumerate(energies.energies):
         layer = [z[i] for z in positions]
         assert_close(tf.stack(layer), JOINT[f"traj_z{i + 1}_{name}{ending}"])
         if not ending:
@@ -199,7 +215,6 @@ def test_one_unchanged_train_step_updates_every_part_as_theirs():
                  -JOINT["f1_pos_mean"] - JOINT["f2_pos_mean"])
     assert_close(logs["negative/energy"],
                  -JOINT["f1_neg_mean"] - JOINT["f2_neg_mean"])
-    for part, rate in (("energy_1", "e1_lr"), ("energy_2", "e2_lr"),
-                       ("base", "g2_lr"), ("generator", "g1_lr")):
+    for part, rate in RATES.items():
         assert_updates(before[part], model.variables_of(part),
-                       expected("w1", part), JOINT.config[rate])
+                       expected("w1", part), rate)

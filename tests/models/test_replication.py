@@ -10,13 +10,14 @@ import tensorflow as tf
 from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.devices import strategies
-from lebm_tf.families import ChainConfig, build, image, rae, two_stage_vae, vae
+from lebm_tf.families import (
+    ChainConfig, build, image, multilayer, rae, two_stage_vae, vae)
 from lebm_tf.mcmc import Mala, replicas, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig, replication
 from lebm_tf.training import fitting
 from tests import oracles
 from tests.contracts import test_families as contract
-from tests.families import encoded, two_layer
+from tests.families import encoded
 
 BATCH = 4
 RANDOM = np.random.default_rng(0)
@@ -49,8 +50,9 @@ CASES = {
     "rae": (rae, rae.RAEConfig(
         **contract.SMALL, decoder_penalty="gradient", decoder_weight=0.1,
         generator_optimizer=CLIPPED, encoder_optimizer=CALM)),
-    "two layers": (two_layer, two_layer.TwoLayerConfig(
-        energy_optimizer=CALM, generator_optimizer=CLIPPED)),
+    "multilayer": (multilayer, dataclasses.replace(
+        contract.MULTILAYER, energy_optimizer=CALM, base_optimizer=CALM,
+        generator_optimizer=CLIPPED)),
     "encoded": (encoded, encoded.EncodedConfig(optimizer=CLIPPED))}
 
 

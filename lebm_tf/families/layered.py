@@ -1,0 +1,108 @@
+"""Pieces of configuration of latents with several layers."""
+
+import dataclasses
+from typing import Annotated
+
+import keras
+
+from lebm_tf.densities import TopDownGaussian
+from lebm_tf.mcmc import rng
+from lebm_tf.networks import EnergyMLP, JoinedEnergy, LayerEnergies, VectorMLP
+from lebm_tf.networks.activations import ACTIVATIONS
+from lebm_tf.ranges import Checked, MinLen, OneOf, PositiveFloat, PositiveInt
+
+ENERGIES = ("layerwise", "concatenated")
+
+
+@dataclasses.dataclass(frozen=True)
+class LayersConfig(Checked):
+    """Layers of latents, from the one next to the data upwards.
+
+    Attributes:
+        latent_dims: Width of every layer, z1 next to the data first.
+        energy: layerwise (a sum of one of every layer) or concatenated (one of
+            all layers side by side).
+        energy_units: Width of the hidden layers of every energy; one number
+            is that of all.
+        energy_layers: How many hidden layers every energy has, likewise.
+        energy_activation: Between them.
+        base_units: Width of the hidden layers from every layer of latents to
+            the one below it; one number is that of all.
+        base_layers: How many hidden layers there are between, likewise.
+        scale_floor: Least standard deviation of a layer given the next.
+        top_scale: Standard deviation of the top layer; 1.01 in the authors'
+            code, which adds the floor to it too.
+    """
+    latent_dims: Annotated[tuple[PositiveInt, ...], MinLen(2)] = (128, 100)
+    energy: Annotated[str, OneOf(ENERGIES)] = "layerwise"
+    energy_units: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (200, 100)
+    energy_layers: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (3, 2)
+    energy_activation: Annotated[str, OneOf(ACTIVATIONS)] = "leaky_relu"
+    base_units: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (200,)
+    base_layers: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (4,)
+    scale_floor: PositiveFloat = 0.01
+    top_scale: PositiveFloat = 1.0
+
+    def validate(self):
+        for name in ("energy_units", "energy_layers"):
+            if self.energy == "layerwise":
+                self.check_one_each(name, getattr(self, name))
+            elif len(getattr(self, name)) != 1:
+                raise ValueError(
+                    f"{name} must hold 1 value with energy=concatenated, got "
+                    f"{len(getattr(self, name))}.")
+        for name in ("base_units", "base_layers"):
+            self.check_one_each(name, getattr(self, name), 1)
+
+    def check_one_each(self, name: str, values: tuple, fewer: int = 0
+                       ) -> None:
+        """Raises ValueError unless there are no values, one for all, or one
+        for each layer, or with `fewer=1` for each place between two."""
+        count = len(self.latent_dims) - fewer
+        if len(values) not in (0, 1, count):
+            place = "places between layers" if fewer else "layers"
+            raise ValueError(
+                f"{name} must hold 1 value or one for each of the {count} "
+                f"{place} of latent_dims, got {len(values)}.")
+
+    def make_energy(self, seed: int) -> keras.layers.Layer:
+        """The energy network, (z1, ..., zL) -> [batch]."""
+        if self.energy == "concatenated":
+            return JoinedEnergy(self._energy(
+                sum(self.latent_dims), 0, rng.named(seed, "layer")))
+        return LayerEnergies([
+            self._energy(width, i, rng.named(seed, "layer", i))
+            for i, width in enumerate(self.latent_dims)])
+
+    def _energy(self, width, i, seed):
+        return EnergyMLP(width, _hidden(
+            self.energy_units, self.energy_layers, i), self.energy_activation,
+            seed)
+
+    def of_each(self, values: tuple) -> tuple:
+        """The value of every layer, where there is one of all; none if none."""
+        return values * len(self.latent_dims) if len(values) == 1 else values
+
+    def make_base(self, seed: int) -> TopDownGaussian:
+        """The Gaussians from the top down."""
+        widths = self.latent_dims
+        return TopDownGaussian(
+            [self._between(above, below, i, rng.named(seed, "layer", i))
+             for i, (below, above) in enumerate(zip(widths, widths[1:]))],
+            widths[-1], self.top_scale, self.scale_floor)
+
+    def upward(self, seed: int) -> list[VectorMLP]:
+        """Networks of the same sizes from every layer to the one above it."""
+        widths = self.latent_dims
+        return [self._between(below, above, i, rng.named(seed, "layer", i))
+                for i, (below, above) in enumerate(zip(widths, widths[1:]))]
+
+    def _between(self, source, target, i, seed):
+        return VectorMLP(source, target, _hidden(
+            self.base_units, self.base_layers, i), num_outputs=2, seed=seed)
+
+
+def _hidden(units, layers, i):
+    """Widths of the hidden layers of network i."""
+    return (units[i if len(units) > 1 else 0],) * layers[
+        i if len(layers) > 1 else 0]

@@ -1,0 +1,216 @@
+"""Latents of several layers under one joint energy-based prior.
+
+p(z) = exp(-E(z)) p(z1 | z2) ... p(zL-1 | zL) N(zL; 0, t^2 I) / Z with z1 next
+to the data, Gaussians between the layers and x = g(z1) + noise: Cui, Wu and
+Han 2023, arXiv:2306.06323. The energy is a sum of one of every layer, as there,
+or one of all layers side by side, as in arXiv:2310.09604 by the same authors.
+Z depends on the Gaussians too, so that they learn from a contrast as well.
+
+Positive states come from Langevin chains in all layers, as published; from an
+encoder q(z1 | x) q(z2 | z1) ..., whose objective is then the evidence bound
+with the energy in the place of the prior (posterior.start=encoder,
+posterior.num_steps=0); or from an encoder that chains refine and teach.
+"""
+
+import dataclasses
+from typing import Annotated
+
+import keras
+
+from lebm_tf.densities import (
+    BottomUpGaussian, EnergyPrior, GaussianLikelihood, LayeredNormal)
+from lebm_tf.families import starts
+from lebm_tf.families.components import (
+    ChainConfig, DataSpec, EncoderConfig, GeneratorConfig, compiled, sampler)
+from lebm_tf.families.config import FamilyConfig
+from lebm_tf.families.layered import LayersConfig
+from lebm_tf.mcmc import rng
+from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.networks import FirstLayer, LayerEnergies
+from lebm_tf.objectives import (
+    Objective, encoder_teaching, energy_contrast, kl_to_prior,
+    negative_log_likelihood, prior_contrast)
+from lebm_tf.ranges import (
+    Mark, NonNegativeInt, OneOf, PositiveFloat, PositiveInt)
+from lebm_tf.samplers import Encoded
+
+FIRST_STATES = ("normal", "base")
+
+
+@dataclasses.dataclass(frozen=True)
+class MultilayerConfig(FamilyConfig):
+    """Defaults of the official train_cifar10.py of arXiv:2306.06323.
+
+    Attributes:
+        layers: Widths, energies and Gaussians of the layers.
+        likelihood_scale: Standard deviation of a pixel in [-1, 1].
+        prior: Chains that draw negative states, and samples.
+        prior_step_sizes: Of every layer; empty takes prior_step_size for all.
+        prior_bank_size: Number of chains in the bank of prior.start=bank.
+        generation_steps: Moves of the chains that draw samples; 0 takes
+            prior_num_steps.
+        posterior: Chains that draw positive states. With start=encoder and no
+            moves the encoder draws them, and learns the evidence bound.
+        posterior_step_sizes: Of every layer; empty takes posterior_step_size.
+        inference_steps: Moves of the posterior chains on new data; 0 takes
+            posterior_num_steps.
+        first_states: Where chains of start=base begin: normal (N(0, I) in
+            every layer, as published) or base (draws of p0, from the top
+            down).
+        generator: The generator, of z1.
+        encoder: Of q(z1 | x), with posterior.start=encoder.
+        energy_optimizer: Learns the energies, each with moments of its own.
+        base_optimizer: Learns the Gaussians between the layers.
+        generator_optimizer: Learns the generator.
+        encoder_optimizer: Learns the encoder.
+    """
+    layers: Annotated[LayersConfig, Mark.FLAT] = LayersConfig()
+    likelihood_scale: PositiveFloat = 0.3
+    prior: ChainConfig = ChainConfig(num_steps=60, step_size=0.4)
+    prior_step_sizes: tuple[PositiveFloat, ...] = ()
+    prior_bank_size: PositiveInt = 10_000
+    generation_steps: NonNegativeInt = 0
+    posterior: ChainConfig = ChainConfig(num_steps=40, step_size=0.1)
+    posterior_step_sizes: tuple[PositiveFloat, ...] = ()
+    inference_steps: NonNegativeInt = 0
+    first_states: Annotated[str, OneOf(FIRST_STATES)] = "normal"
+    generator: GeneratorConfig = GeneratorConfig(
+        base_size=8, channels=(1024, 512, 256), final_stride=1)
+    encoder: EncoderConfig = EncoderConfig(channels=())
+    energy_optimizer: OptimizerConfig = OptimizerConfig(2e-5, beta_1=0.9)
+    base_optimizer: OptimizerConfig = OptimizerConfig(1e-4, beta_1=0.9)
+    generator_optimizer: OptimizerConfig = OptimizerConfig(1e-4, beta_1=0.9)
+    encoder_optimizer: OptimizerConfig = OptimizerConfig(1e-4, beta_1=0.9)
+
+    @property
+    def is_variational(self) -> bool:
+        """Whether positive states are draws of the encoder alone."""
+        return self.posterior.start == "encoder" and (
+            not self.posterior.num_steps)
+
+    def validate(self):
+        if self.prior.start == "encoder":
+            raise ValueError("prior_start must be base or bank, got "
+                             "'encoder': a prior sees no image.")
+        if self.prior.start != "bank":
+            self.leave_out("prior_bank_size", reason="without prior_start=bank")
+        if self.posterior.start != "encoder":
+            self.leave_out("encoder", "encoder_optimizer",
+                           reason="without posterior_start=encoder")
+        if self.is_variational:
+            self.leave_out(
+                "posterior_step_sizes", "inference_steps",
+                reason="with posterior_num_steps=0, which makes no moves")
+        for name in ("prior_step_sizes", "posterior_step_sizes"):
+            self.layers.check_one_each(name, getattr(self, name))
+
+
+Config = MultilayerConfig
+EVALUATORS = ("pictures", "reconstruction", "frechet", "chains")
+
+
+def build(config: MultilayerConfig, data: DataSpec, *, batch_size: int = 100,
+          seed: int = 0, energy: keras.layers.Layer | None = None,
+          generator: keras.layers.Layer | None = None,
+          encoder: keras.layers.Layer | None = None) -> EnergyModel:
+    """Assembles and compiles the model.
+
+    Args:
+        config: The family's configuration.
+        data: What the data look like.
+        batch_size: Examples a step; learning rates decay by epochs.
+        seed: Of initial weights and of all chains.
+        energy: Layer in place of the built-in energies, (z1, ..., zL) ->
+            [batch].
+        generator: Layer in place of the built-in generator, z1 -> image.
+        encoder: Layer in place of the built-in encoder, x -> (mean,
+            log_scale) of z1; used with posterior.start=encoder.
+
+    Raises:
+        ValueError: If the generator can't make the images, or the bank
+            holds less than a batch.
+    """
+    seeds = rng.seeds(seed)
+    layers = config.layers
+    base = layers.make_base(seeds("base"))
+    prior = EnergyPrior(base, energy or layers.make_energy(seeds("energy")))
+    likelihood = GaussianLikelihood(
+        FirstLayer(generator or config.generator.make(
+            layers.latent_dims[0], data.shape, seeds("generator"))),
+        config.likelihood_scale)
+    first = base if config.first_states == "base" else LayeredNormal(
+        layers.latent_dims)
+    priors = starts.of_prior(config.prior, first, config.prior_bank_size,
+                             batch_size, seeds("prior_bank"))
+    posteriors = starts.of_posterior(
+        config.posterior, first, data, seeds("posterior_bank"),
+        _encoder(config, data, seeds, encoder), None)
+    parts = {**_energy_parts(prior.energy_network), "base": base,
+             "generator": likelihood}
+    objectives = {
+        "energy": Objective(tuple(
+            part for part in parts if part.startswith("energy")),
+            {"energy": energy_contrast}),
+        "base": Objective(("base",), {"base": prior_contrast}),
+        **_of_data(config)}
+    if posteriors.encoder is not None:
+        parts["encoder"] = posteriors.encoder
+    model = EnergyModel(
+        prior=prior, likelihood=likelihood, encoder=posteriors.encoder,
+        parts=parts, objectives=objectives, seed=seed,
+        banks=(*priors.banks, *posteriors.banks),
+        roles=_roles(config, priors, posteriors))
+    return compiled(model, {
+        part: vars(config)[f"{part.split('_')[0]}_optimizer"]
+        for part in parts}, data, batch_size)
+
+
+def _encoder(config, data, seeds, network):
+    """q(z | x), or None where chains start without; raises ValueError if a
+    network is given then."""
+    if config.posterior.start != "encoder":
+        return network  # For the refusal that all families share.
+    network = network or config.encoder.beside(config.generator).make(
+        config.layers.latent_dims[0], data.shape, seeds("encoder"))
+    return BottomUpGaussian(
+        network, config.layers.upward(seeds("encoder_layers")),
+        config.layers.scale_floor)
+
+
+def _energy_parts(energy):
+    """An energy for each layer learns alone, whatever the others do."""
+    if not isinstance(energy, LayerEnergies):
+        return {"energy": energy}
+    return {f"energy_{i}": layer for i, layer in enumerate(energy.energies, 1)}
+
+
+def _of_data(config):
+    """Objectives of what sees the data: generator and encoder."""
+    reconstruction = {"reconstruction": negative_log_likelihood}
+    if config.is_variational:
+        return {"bound": Objective(("generator", "encoder"), {
+            **reconstruction, "kl": kl_to_prior})}
+    objectives = {"generator": Objective(("generator",), reconstruction)}
+    if config.posterior.start == "encoder":
+        objectives["encoder"] = Objective(
+            ("encoder",), {"encoder": encoder_teaching})
+    return objectives
+
+
+def _roles(config, priors, posteriors):
+    def of_prior(start, steps=0):
+        return sampler(config.prior, start, steps,
+                       step_sizes=config.layers.of_each(
+                           config.prior_step_sizes))
+
+    def of_posterior(start, steps=0):
+        return sampler(config.posterior, start, steps,
+                       step_sizes=config.layers.of_each(
+                           config.posterior_step_sizes))
+    roles = {"negative": of_prior(priors.training),
+             "generation": of_prior(priors.fresh, config.generation_steps)}
+    if config.is_variational:
+        return {"positive": Encoded(posteriors.encoder), **roles}
+    return {"positive": of_posterior(posteriors.training), **roles,
+            "inference": of_posterior(
+                posteriors.fresh, config.inference_steps)}
