@@ -1,12 +1,21 @@
 """Markov chain Monte Carlo: callables and tensors, no models."""
 
+from lebm_tf.mcmc.adaptation import Tuned, tune
+from lebm_tf.mcmc.alternating import Alternating
 from lebm_tf.mcmc.chain import run_chain, trace_chain
 from lebm_tf.mcmc.diagnostics import displacement, effective_sample_size, r_hat
 from lebm_tf.mcmc.exact import Hmc, Mala, Nuts
+from lebm_tf.mcmc.gradient_free import CrankNicolson, Independence
 from lebm_tf.mcmc.kernel import Kernel, State, value_and_gradient
 from lebm_tf.mcmc.langevin import Langevin
+from lebm_tf.mcmc.ranks import (
+    bulk_effective_sample_size, rank_r_hat, split_r_hat,
+    tail_effective_sample_size)
 
 __all__ = [
-    "Hmc", "Kernel", "Langevin", "Mala", "Nuts", "State", "displacement",
-    "effective_sample_size", "r_hat", "run_chain", "trace_chain",
+    "Alternating", "CrankNicolson", "Hmc", "Independence", "Kernel",
+    "Langevin", "Mala", "Nuts", "State", "Tuned",
+    "bulk_effective_sample_size", "displacement", "effective_sample_size",
+    "r_hat", "rank_r_hat", "run_chain", "split_r_hat",
+    "tail_effective_sample_size", "trace_chain", "tune",
     "value_and_gradient"]

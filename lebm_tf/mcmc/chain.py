@@ -24,7 +24,8 @@ def run_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
         position: Where they start, a nest of tensors [chains, ...].
         num_steps: Number of moves >= 0; int32 [chains] gives every chain its
             own, with a kernel that keeps nothing but numbers of each chain.
-        seed: int32 [2]. Move k uses `fold_in(seed, k)`.
+        seed: int32 [2]. Move k uses `fold_in(seed, k)`. A kernel that is
+            rowwise and takes no noise takes [chains, 2] as well.
         noise: Numbers to use in place of drawn ones, the nest of `position`
             with an axis [num_steps] in front.
         step_size: In place of the kernel's own.

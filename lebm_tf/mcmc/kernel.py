@@ -41,7 +41,8 @@ class Kernel(Protocol):
         is_calibrated: Whether the target is the kernel's exact stationary
             distribution. Likelihood estimates refuse kernels where it is not.
         is_rowwise: Whether a part of the chains moves as it does among all,
-            and `State` holds nothing but numbers of each.
+            and `State` holds nothing but numbers of each. One that takes no
+            noise then takes a seed for every chain, int32 [chains, 2].
         takes_noise: Whether its noise can be given, so that every chain may
             have a seed of its own.
         num_adaptation_steps: First moves that tune the step size; 0 if none.

@@ -142,6 +142,9 @@ def normal(shape, seed: Seed, dtype=None) -> tf.Tensor:
 
 def uniform(shape, seed: Seed, dtype=None) -> tf.Tensor:
     """Numbers uniform on [0, 1); arguments as of `normal`."""
+    if seed.shape.rank == 2:
+        return normal_rows(shape[1:], seed, dtype or tf.float32, lambda bits: (
+            tf.cast(bits, tf.float32) + 2.0**23) * 2.0**-24)
     if _counted.first is not None:
         words = tf.bitwise.right_shift(
             _counted_words(shape, seed), tf.constant(8, tf.uint32))
@@ -170,7 +173,7 @@ def normal_like(values: Any, seed: Seed) -> Any:
     return tf.nest.pack_sequence_as(values, noise)
 
 
-def normal_rows(shape, seeds: Seed, dtype=tf.float32) -> tf.Tensor:
+def normal_rows(shape, seeds: Seed, dtype=tf.float32, made=None) -> tf.Tensor:
     """Standard normal numbers [rows, *shape], row i from seed i alone.
 
     A call a row: numbers of `philox` for all rows at once cost as much, as
@@ -183,14 +186,15 @@ def normal_rows(shape, seeds: Seed, dtype=tf.float32) -> tf.Tensor:
             tensor. A shorter first axis gives a part of the same numbers.
         seeds: int32 [rows, 2].
         dtype: A float type.
+        made: Integers of -2^23 .. 2^23 - 1 -> other numbers than normal ones.
     """
     size = tf.reduce_prod(tf.convert_to_tensor(shape, tf.int32))
     filled = size + -size % _PACKET
 
     def draw(seed):
         bits = philox.drawn(_words, [filled], seed, tf.int32)
-        normals = _normals(tf.bitwise.right_shift(bits, 8))
-        return tf.cast(tf.reshape(normals[:size], shape), dtype)
+        drawn = (made or _normals)(tf.bitwise.right_shift(bits, 8))
+        return tf.cast(tf.reshape(drawn[:size], shape), dtype)
 
     static = [None if tf.is_tensor(size) else size for size in shape]
     return tf.map_fn(

@@ -9,7 +9,8 @@ from lebm_tf.samplers.initializer import (
 from lebm_tf.samplers.ladder import Ladder
 from lebm_tf.samplers.sampler import Sampler
 from lebm_tf.samplers.short_run import ShortRun
+from lebm_tf.samplers.step_size import StepSizeAdaptation
 
 __all__ = ["ChainBank", "Draw", "Draws", "Encoded", "FromBase", "FromData",
            "FromEncoder", "FromRole", "Initializer", "Ladder", "Sampler",
-           "ShortRun"]
+           "ShortRun", "StepSizeAdaptation"]

@@ -19,11 +19,13 @@ class Sampler(abc.ABC):
         climbs: Whether it looks at the target at all.
         has_own_steps: Whether every row may have a number of moves of its own.
         num_steps: Moves of a draw; 0 where there is no chain.
+        layers: Layers whose numbers a draw reads, beside those of densities.
     """
     is_reparameterized = False
     climbs = True
     has_own_steps = False
     num_steps = 0
+    layers: tuple = ()
 
     @abc.abstractmethod
     def start(self, num_chains, draws: Draws, seed: rng.Seed) -> Position:

@@ -34,6 +34,8 @@ class ShortRun(Sampler):
         coordinates: What chains move in, a `densities.fitted.Fitted` base: u
             of `white(z)`, in which one step size fits all directions. They
             start and end in z.
+        adaptation: A `StepSizeAdaptation` whose step size the chains have, and
+            which follows them in training.
 
     Raises:
         ValueError: If `num_steps` is negative, or `jit_compile` unknown.
@@ -44,12 +46,17 @@ class ShortRun(Sampler):
     jit_compile: str = "off"
     step_size: Callable[[Draws], StepSize] | None = None
     coordinates: Any = None
+    adaptation: Any = None
     has_own_steps = True
 
     def __post_init__(self):
         if self.num_steps < 0:
             raise ValueError(f"num_steps must be >= 0, got {self.num_steps}.")
         compilation.setting(self.jit_compile)
+
+    @property
+    def layers(self):
+        return () if self.adaptation is None else (self.adaptation,)
 
     def start(self, num_chains, draws, seed):
         return self.initializer.start(num_chains, draws, seed)
@@ -62,11 +69,13 @@ class ShortRun(Sampler):
         start = self.start(num_chains, draws, first)
         target, position = self._moved(target, start)
         steps = self.num_steps if num_steps is None else num_steps
-        step_size = None if self.step_size is None else self.step_size(draws)
+        step_size = self._own_size() if self.step_size is None else (
+            self.step_size(draws))
         run = compilation.run_chain if seed.shape.rank == 1 and (
             compilation.wanted(compilation.setting(self.jit_compile), target,
                                position, self.num_steps)) else run_chain
-        if seed.shape.rank == 1:
+        if seed.shape.rank == 1 or (
+                self.kernel.is_rowwise and not self.kernel.takes_noise):
             state = run(self.kernel, target, position, steps, moves,
                         step_size=step_size)
         elif self.kernel.takes_noise:
@@ -79,6 +88,8 @@ class ShortRun(Sampler):
                                      moves, step_size)
         state = self._back(state)
         self.initializer.update(draws, state.position, first)
+        if self.adaptation is not None and draws.seed is not None:
+            self.adaptation.update(state.accept_prob)
         return Draw(start, state)
 
     def trace(self, target, start, seed, trace_fn, *, num_steps=None,
@@ -87,7 +98,10 @@ class ShortRun(Sampler):
         return trace_chain(
             self.kernel, moved, position, self.num_steps if num_steps is None
             else num_steps, seed, lambda state: trace_fn(
-                self._back(state), target), every)[1]
+                self._back(state), target), every, self._own_size())[1]
+
+    def _own_size(self):
+        return None if self.adaptation is None else self.adaptation.value
 
     def _moved(self, target, start):
         """Target and start in the coordinates of the chains."""
@@ -114,5 +128,6 @@ class ShortRun(Sampler):
 
     def calibrated(self, num_adaptation_steps):
         """Metropolis-adjusted Langevin moves of the same step size."""
-        return dataclasses.replace(self, kernel=Mala(
-            self.kernel.step_size, num_adaptation_steps=num_adaptation_steps))
+        size = 1.0 if self.kernel.step_size is None else self.kernel.step_size
+        return dataclasses.replace(self, adaptation=None, kernel=Mala(
+            size, num_adaptation_steps=num_adaptation_steps))

@@ -285,15 +285,16 @@ class Servable:
 
 def answering_layers(model: EnergyModel) -> list:
     """The layers that answer, without optimizers and banks."""
-    layers = [layer for part in model.parts.values() for layer in part]
-    layers += [*model.fitted, model.prior, model.likelihood, model.encoder,
-               model.context, *(role.prior for role in model.roles.values())]
+    layers = [model.prior, model.likelihood, model.encoder, model.context]
+    for part in (*model.parts.values(), model.fitted):
+        layers += part
+    for role in model.roles.values():
+        layers += [role.prior, *role.sampler.layers]
     return [layer for layer in layers if layer is not None]
 
 
 def weights_of(model: EnergyModel) -> dict[str, tf.Variable]:
     """Name -> variable of all that answers."""
-    found = {id(variable): variable for layer in answering_layers(model)
-             for variable in layer.variables}
-    return {f"{i}/{variable.path}": variable.value
-            for i, variable in enumerate(found.values())}
+    found = {id(v): v for layer in answering_layers(model)
+             for v in layer.variables}
+    return {f"{i}/{v.path}": v.value for i, v in enumerate(found.values())}

@@ -9,12 +9,17 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf import mcmc
-from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts, State, rng, run_chain
+from lebm_tf.mcmc import (
+    Alternating, CrankNicolson, Hmc, Independence, Langevin, Mala, Nuts, State,
+    rng, run_chain)
 from tests import oracles
 
 # Kernel, and whether the target is its exact stationary distribution.
 KERNELS = [(Langevin(0.3), False), (Mala(0.3), True), (Hmc(0.3, 2), True),
-           (Nuts(0.3, 2), True), (Mala(0.3, num_adaptation_steps=2), True)]
+           (Nuts(0.3, 2), True), (Mala(0.3, num_adaptation_steps=2), True),
+           (CrankNicolson(0.6), True), (Independence(), True),
+           (Alternating(Hmc(0.3, 2), CrankNicolson(0.6), 3), True),
+           (Alternating(Langevin(0.3), Independence(), 2), False)]
 BAD_VALUES = [
     (Langevin, {"step_size": 0.0}, "step_size must be > 0, got 0.0."),
     (Langevin, {"step_size": float("nan")}, "step_size must be > 0, got nan."),
@@ -28,7 +33,15 @@ BAD_VALUES = [
     (Hmc, {"step_size": 0.1, "num_leapfrog_steps": 0},
      "num_leapfrog_steps must be >= 1, got 0."),
     (Nuts, {"step_size": 0.1, "max_tree_depth": 0},
-     "max_tree_depth must be >= 1, got 0.")]
+     "max_tree_depth must be >= 1, got 0."),
+    (CrankNicolson, {"step_size": 0.0}, "step_size must be > 0, got 0.0."),
+    (CrankNicolson, {"step_size": 1.5},
+     "step_size must lie in (0, 1], got 1.5."),
+    (Alternating, {"kernel": Mala(0.1), "other": Independence(), "every": 1},
+     "every must be >= 2, got 1."),
+    (Alternating, {"kernel": Mala(0.1, num_adaptation_steps=3),
+                   "other": Independence()},
+     "kernels that alternate need num_adaptation_steps 0, got 3 of Mala.")]
 
 each_kernel = pytest.mark.parametrize("kernel", [k for k, _ in KERNELS],
                                       ids=repr)
@@ -99,7 +112,7 @@ def test_a_kernel_is_a_value(kernel):
     assert hash(kernel) == hash(dataclasses.replace(kernel))
     assert eval(repr(kernel)) == kernel
     with pytest.raises(dataclasses.FrozenInstanceError):
-        kernel.step_size = 1.0
+        kernel.kernel = kernel.step_size = 1.0
 
 
 @pytest.mark.parametrize("kind,values,message", BAD_VALUES)
@@ -135,17 +148,29 @@ def test_every_kernel_is_in_the_list():
                 type(kernel) for kernel, _ in KERNELS}
 
 
+def compiled_end(kernel, start, step_size):
+    """Where chains are after a move, or two where a kernel makes all."""
+    moves = 1 if isinstance(kernel, Alternating) else 2
+    return tf.function(lambda: run_chain(
+        kernel, oracles.standard_normal, start, moves, rng.make_seed(0),
+        step_size=step_size))().position
+
+
 @each_kernel
 def test_a_step_size_may_be_given_by_call_in_any_form(kernel):
     """Its own as a number, one a chain or one a part is the same; another
     moves otherwise, each chain and each part by its own."""
     start = position()
     own, small = kernel.step_size, 1e-6
+    if own is None:
+        with oracles.raises(ValueError, f"{type(kernel).__name__} has no step "
+                            "size; got one."):
+            run_chain(kernel, oracles.standard_normal, start, 1,
+                      rng.make_seed(0), step_size=0.3)
+        return
 
     def end(step_size):
-        return tf.function(lambda: run_chain(
-            kernel, oracles.standard_normal, start, 2, rng.make_seed(0),
-            step_size=step_size))().position
+        return compiled_end(kernel, start, step_size)
     plain = end(None)
     forms = (own, tf.fill([4], own), {"map": own, "vectors": (own,)})
     for form in forms:
