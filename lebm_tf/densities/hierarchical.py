@@ -57,6 +57,22 @@ class TopDownGaussian(Nested, Base, keras.Model):
             z.insert(0, mean + scale * noise)
         return tuple(z)
 
+    def to_noise(self, z: tuple) -> tuple[tf.Tensor, ...]:
+        """(e1, ..., eL), each as its layer: N(0, I) if z is a draw."""
+        noise = []
+        for layer, (below, above) in enumerate(zip(z, z[1:])):
+            mean, scale = self.parameters(layer, above)
+            noise.append((below - mean) / scale)
+        return (*noise, z[-1] / self.top_scale)
+
+    def from_noise(self, noise: tuple) -> tuple[tf.Tensor, ...]:
+        """z of (e1, ..., eL): the inverse of `to_noise`."""
+        z = [self.top_scale * noise[-1]]
+        for layer in reversed(range(len(self.networks))):
+            mean, scale = self.parameters(layer, z[0])
+            z.insert(0, mean + scale * noise[layer])
+        return tuple(z)
+
     def log_prob_of_layers(self, z: tuple) -> tuple[tf.Tensor, ...]:
         """log p(zi | zi+1) of every layer, and log p(zL); each [batch]."""
         terms = []

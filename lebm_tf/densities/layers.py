@@ -43,6 +43,14 @@ class LayeredNormal(Base, keras.Model):
                        self.variable_dtype)
             for i, shape in enumerate(self.shapes))
 
+    def to_noise(self, z: tuple) -> tuple[tf.Tensor, ...]:
+        """z itself: its layers are noise already."""
+        return tuple(z)
+
+    def from_noise(self, noise: tuple) -> tuple[tf.Tensor, ...]:
+        """The noise itself, as of `to_noise`."""
+        return tuple(noise)
+
     def log_prob(self, z: tuple) -> tf.Tensor:
         """Normalized log density of all layers, [batch] in nats."""
         squares = tf.add_n([tf.reduce_sum(

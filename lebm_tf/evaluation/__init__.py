@@ -10,6 +10,7 @@ from lebm_tf.evaluation.images.gallery import PicturesEvaluator
 from lebm_tf.evaluation.images.reconstruction import ReconstructionEvaluator
 from lebm_tf.evaluation.latents.chains import ChainsEvaluator
 from lebm_tf.evaluation.latents.codes import CodesEvaluator
+from lebm_tf.evaluation.latents.hierarchy import LayersEvaluator
 from lebm_tf.evaluation.latents.information import LatentsEvaluator
 from lebm_tf.evaluation.latents.likelihood import LikelihoodEvaluator
 from lebm_tf.evaluation.molecules.samples import MoleculesEvaluator
@@ -24,9 +25,10 @@ from lebm_tf.evaluation.trajectories.forecasts import TrajectoriesEvaluator
 __all__ = [
     "EVALUATORS", "AnomalyEvaluator", "Better", "ChainsEvaluator",
     "CodesEvaluator", "Context", "EvaluationConfig", "Evaluator",
-    "FrechetEvaluator", "LatentsEvaluator", "LikelihoodEvaluator", "Metric",
-    "MoleculesEvaluator", "PerplexityEvaluator", "PicturesEvaluator",
-    "ReconstructionEvaluator", "SentencesEvaluator", "SequencesEvaluator",
-    "Settings", "SymbolsEvaluator", "TrajectoriesEvaluator", "check",
-    "evaluate", "find_metric", "training_curves",
+    "FrechetEvaluator", "LatentsEvaluator", "LayersEvaluator",
+    "LikelihoodEvaluator", "Metric", "MoleculesEvaluator",
+    "PerplexityEvaluator", "PicturesEvaluator", "ReconstructionEvaluator",
+    "SentencesEvaluator", "SequencesEvaluator", "Settings",
+    "SymbolsEvaluator", "TrajectoriesEvaluator", "check", "evaluate",
+    "find_metric", "training_curves",
 ]

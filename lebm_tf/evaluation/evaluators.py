@@ -13,6 +13,7 @@ from lebm_tf.evaluation.images.gallery import PicturesEvaluator
 from lebm_tf.evaluation.images.reconstruction import ReconstructionEvaluator
 from lebm_tf.evaluation.latents.chains import ChainsEvaluator
 from lebm_tf.evaluation.latents.codes import CodesEvaluator
+from lebm_tf.evaluation.latents.hierarchy import LayersEvaluator
 from lebm_tf.evaluation.latents.information import LatentsEvaluator
 from lebm_tf.evaluation.latents.likelihood import LikelihoodEvaluator
 from lebm_tf.evaluation.molecules.samples import MoleculesEvaluator
@@ -29,6 +30,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "codes": CodesEvaluator(),
     "frechet": FrechetEvaluator(),
     "latents": LatentsEvaluator(),
+    "layers": LayersEvaluator(),
     "likelihood": LikelihoodEvaluator(),
     "molecules": MoleculesEvaluator(),
     "perplexity": PerplexityEvaluator(),

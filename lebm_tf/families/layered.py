@@ -7,8 +7,11 @@ import keras
 
 from lebm_tf.densities import TopDownGaussian
 from lebm_tf.mcmc import rng
-from lebm_tf.networks import EnergyMLP, JoinedEnergy, LayerEnergies, VectorMLP
+from lebm_tf.networks import (
+    EnergyMLP, JoinedEnergy, LadderEncoder, LadderGenerator, LayerEnergies,
+    VectorMLP)
 from lebm_tf.networks.activations import ACTIVATIONS
+from lebm_tf.networks.ladder import MERGES
 from lebm_tf.ranges import Checked, MinLen, OneOf, PositiveFloat, PositiveInt
 
 ENERGIES = ("layerwise", "concatenated")
@@ -26,6 +29,8 @@ class LayersConfig(Checked):
             is that of all.
         energy_layers: How many hidden layers every energy has, likewise.
         energy_activation: Between them.
+        energy_spectral_norm: Whether every kernel of an energy is divided by
+            its largest singular value.
         base_units: Width of the hidden layers from every layer of latents to
             the one below it; one number is that of all.
         base_layers: How many hidden layers there are between, likewise.
@@ -38,6 +43,7 @@ class LayersConfig(Checked):
     energy_units: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (200, 100)
     energy_layers: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (3, 2)
     energy_activation: Annotated[str, OneOf(ACTIVATIONS)] = "leaky_relu"
+    energy_spectral_norm: bool = False
     base_units: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (200,)
     base_layers: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (4,)
     scale_floor: PositiveFloat = 0.01
@@ -77,7 +83,7 @@ class LayersConfig(Checked):
     def _energy(self, width, i, seed):
         return EnergyMLP(width, _hidden(
             self.energy_units, self.energy_layers, i), self.energy_activation,
-            seed)
+            seed, spectral_norm=self.energy_spectral_norm)
 
     def of_each(self, values: tuple) -> tuple:
         """The value of every layer, where there is one of all; none if none."""
@@ -106,3 +112,42 @@ def _hidden(units, layers, i):
     """Widths of the hidden layers of network i."""
     return (units[i if len(units) > 1 else 0],) * layers[
         i if len(layers) > 1 else 0]
+
+
+@dataclasses.dataclass(frozen=True)
+class LadderConfig(Checked):
+    """Generator and encoder with a map for every layer of latents.
+
+    Defaults of the SVHN setting of train_fid.py of Cui et al. 2023,
+    arXiv:2310.09604.
+
+    Attributes:
+        merge: How the map of a layer meets what comes from above: concatenate
+            or add.
+        channels: Widths of the maps, next to the image first: one a layer with
+            merge=concatenate, one fewer with merge=add.
+        hidden_units: Width of the dense layers of the generator's top.
+        encoder_hidden_units: Of those of the encoder's.
+        base_size: Side of the smallest map; every layer but the top doubles
+            it once.
+    """
+    merge: Annotated[str, OneOf(MERGES)] = "concatenate"
+    channels: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (
+        128, 256, 256, 512, 1024)
+    hidden_units: PositiveInt = 2048
+    encoder_hidden_units: PositiveInt = 1024
+    base_size: PositiveInt = 2
+
+    def make_generator(self, latent_dims: tuple[int, ...],
+                       shape: tuple[int, ...], seed: int) -> LadderGenerator:
+        """(z1, ..., zL) -> image; raises ValueError if it can't be made."""
+        return LadderGenerator(
+            latent_dims, shape, self.channels, self.hidden_units,
+            self.base_size, self.merge, seed=seed)
+
+    def make_encoder(self, latent_dims: tuple[int, ...],
+                     shape: tuple[int, ...], seed: int) -> LadderEncoder:
+        """Image -> means and log scales of all layers."""
+        return LadderEncoder(
+            latent_dims, shape, self.channels[:len(latent_dims) - 1],
+            self.encoder_hidden_units, seed=seed)

@@ -6,6 +6,10 @@ Han 2023, arXiv:2306.06323. The energy is a sum of one of every layer, as there,
 or one of all layers side by side, as in arXiv:2310.09604 by the same authors.
 Z depends on the Gaussians too, so that they learn from a contrast as well.
 
+With hierarchy=ladder the layers meet in the generator instead, each at a map of
+its own: N(zi; 0, I) for every one, and what ties them is the energy of all
+(arXiv:2310.09604).
+
 Positive states come from Langevin chains in all layers, as published; from an
 encoder q(z1 | x) q(z2 | z1) ..., whose objective is then the evidence bound
 with the energy in the place of the prior (posterior.start=encoder,
@@ -18,23 +22,25 @@ from typing import Annotated
 import keras
 
 from lebm_tf.densities import (
-    BottomUpGaussian, EnergyPrior, GaussianLikelihood, LayeredNormal)
+    BottomUpGaussian, EnergyPrior, GaussianLikelihood, LayeredGaussian,
+    LayeredNormal)
 from lebm_tf.families import starts
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, GeneratorConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.layered import LayersConfig
+from lebm_tf.families.layered import LadderConfig, LayersConfig
 from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import FirstLayer, LayerEnergies
 from lebm_tf.objectives import (
-    Objective, encoder_teaching, energy_contrast, kl_to_prior,
+    LayeredKL, Objective, encoder_teaching, energy_contrast, kl_to_prior,
     negative_log_likelihood, prior_contrast)
 from lebm_tf.ranges import (
-    Mark, NonNegativeInt, OneOf, PositiveFloat, PositiveInt)
+    Mark, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import Encoded
 
 FIRST_STATES = ("normal", "base")
+HIERARCHIES = ("conditional", "ladder")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +49,9 @@ class MultilayerConfig(FamilyConfig):
 
     Attributes:
         layers: Widths, energies and Gaussians of the layers.
+        hierarchy: conditional (Gaussians between the layers, and a generator
+            of z1) or ladder (a map of the generator for every layer).
+        ladder: Generator and encoder of hierarchy=ladder.
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
         prior: Chains that draw negative states, and samples.
         prior_step_sizes: Of every layer; empty takes prior_step_size for all.
@@ -54,6 +63,8 @@ class MultilayerConfig(FamilyConfig):
         posterior_step_sizes: Of every layer; empty takes posterior_step_size.
         inference_steps: Moves of the posterior chains on new data; 0 takes
             posterior_num_steps.
+        kl_variance_floor: Added to variances in the squares of the bound's
+            densities, 1e-6 in the authors' code of hierarchy=ladder.
         first_states: Where chains of start=base begin: normal (N(0, I) in
             every layer, as published) or base (draws of p0, from the top
             down).
@@ -65,6 +76,8 @@ class MultilayerConfig(FamilyConfig):
         encoder_optimizer: Learns the encoder.
     """
     layers: Annotated[LayersConfig, Mark.FLAT] = LayersConfig()
+    hierarchy: Annotated[str, OneOf(HIERARCHIES)] = "conditional"
+    ladder: LadderConfig = LadderConfig()
     likelihood_scale: PositiveFloat = 0.3
     prior: ChainConfig = ChainConfig(num_steps=60, step_size=0.4)
     prior_step_sizes: tuple[PositiveFloat, ...] = ()
@@ -73,6 +86,7 @@ class MultilayerConfig(FamilyConfig):
     posterior: ChainConfig = ChainConfig(num_steps=40, step_size=0.1)
     posterior_step_sizes: tuple[PositiveFloat, ...] = ()
     inference_steps: NonNegativeInt = 0
+    kl_variance_floor: NonNegativeFloat = 0.0
     first_states: Annotated[str, OneOf(FIRST_STATES)] = "normal"
     generator: GeneratorConfig = GeneratorConfig(
         base_size=8, channels=(1024, 512, 256), final_stride=1)
@@ -101,6 +115,17 @@ class MultilayerConfig(FamilyConfig):
             self.leave_out(
                 "posterior_step_sizes", "inference_steps",
                 reason="with posterior_num_steps=0, which makes no moves")
+        if not (self.is_variational and self.hierarchy == "ladder"):
+            self.leave_out("kl_variance_floor", reason="without a bound of "
+                           "hierarchy=ladder")
+        if self.hierarchy == "ladder":
+            reason = "with hierarchy=ladder"
+            self.leave_out("generator", "encoder", "base_optimizer",
+                           "first_states", reason=reason)
+            self.layers.leave_out("base_units", "base_layers", "scale_floor",
+                                  "top_scale", reason=reason)
+        else:
+            self.leave_out("ladder", reason="without hierarchy=ladder")
         for name in ("prior_step_sizes", "posterior_step_sizes"):
             self.layers.check_one_each(name, getattr(self, name))
 
@@ -122,37 +147,38 @@ def build(config: MultilayerConfig, data: DataSpec, *, batch_size: int = 100,
         seed: Of initial weights and of all chains.
         energy: Layer in place of the built-in energies, (z1, ..., zL) ->
             [batch].
-        generator: Layer in place of the built-in generator, z1 -> image.
+        generator: Layer in place of the built-in generator, z1 -> image; with
+            hierarchy=ladder (z1, ..., zL) -> image.
         encoder: Layer in place of the built-in encoder, x -> (mean,
-            log_scale) of z1; used with posterior.start=encoder.
+            log_scale) of z1, with hierarchy=ladder a tuple of each for all
+            layers; used with posterior.start=encoder.
 
     Raises:
         ValueError: If the generator can't make the images, or the bank
             holds less than a batch.
     """
-    seeds = rng.seeds(seed)
-    layers = config.layers
-    base = layers.make_base(seeds("base"))
-    prior = EnergyPrior(base, energy or layers.make_energy(seeds("energy")))
+    seeds, dims = rng.seeds(seed), config.layers.latent_dims
+    is_ladder = config.hierarchy == "ladder"
+    independent = LayeredNormal(dims)
+    base = independent if is_ladder else config.layers.make_base(seeds("base"))
+    prior = EnergyPrior(
+        base, energy or config.layers.make_energy(seeds("energy")))
     likelihood = GaussianLikelihood(
-        FirstLayer(generator or config.generator.make(
-            layers.latent_dims[0], data.shape, seeds("generator"))),
+        _generator(config, data, seeds("generator"), generator),
         config.likelihood_scale)
-    first = base if config.first_states == "base" else LayeredNormal(
-        layers.latent_dims)
+    first = base if config.first_states == "base" else independent
     priors = starts.of_prior(config.prior, first, config.prior_bank_size,
                              batch_size, seeds("prior_bank"))
     posteriors = starts.of_posterior(
         config.posterior, first, data, seeds("posterior_bank"),
         _encoder(config, data, seeds, encoder), None)
-    parts = {**_energy_parts(prior.energy_network), "base": base,
-             "generator": likelihood}
-    objectives = {
-        "energy": Objective(tuple(
-            part for part in parts if part.startswith("energy")),
-            {"energy": energy_contrast}),
-        "base": Objective(("base",), {"base": prior_contrast}),
-        **_of_data(config)}
+    parts = _energy_parts(prior.energy_network)
+    objectives = {"energy": Objective(
+        tuple(parts), {"energy": energy_contrast}), **_of_data(config)}
+    parts["generator"] = likelihood
+    if not is_ladder:
+        parts["base"] = base
+        objectives["base"] = Objective(("base",), {"base": prior_contrast})
     if posteriors.encoder is not None:
         parts["encoder"] = posteriors.encoder
     model = EnergyModel(
@@ -170,11 +196,23 @@ def _encoder(config, data, seeds, network):
     network is given then."""
     if config.posterior.start != "encoder":
         return network  # For the refusal that all families share.
+    if config.hierarchy == "ladder":
+        return LayeredGaussian(network or config.ladder.make_encoder(
+            config.layers.latent_dims, data.shape, seeds("encoder")))
     network = network or config.encoder.beside(config.generator).make(
         config.layers.latent_dims[0], data.shape, seeds("encoder"))
     return BottomUpGaussian(
         network, config.layers.upward(seeds("encoder_layers")),
         config.layers.scale_floor)
+
+
+def _generator(config, data, seed, network):
+    """The mean of x, of all layers or of z1."""
+    dims = config.layers.latent_dims
+    if config.hierarchy == "ladder":
+        return network or config.ladder.make_generator(dims, data.shape, seed)
+    return FirstLayer(network or config.generator.make(
+        dims[0], data.shape, seed))
 
 
 def _energy_parts(energy):
@@ -188,8 +226,10 @@ def _of_data(config):
     """Objectives of what sees the data: generator and encoder."""
     reconstruction = {"reconstruction": negative_log_likelihood}
     if config.is_variational:
+        kl = kl_to_prior if not config.kl_variance_floor else LayeredKL(
+            config.kl_variance_floor)
         return {"bound": Objective(("generator", "encoder"), {
-            **reconstruction, "kl": kl_to_prior})}
+            **reconstruction, "kl": kl})}
     objectives = {"generator": Objective(("generator",), reconstruction)}
     if config.posterior.start == "encoder":
         objectives["encoder"] = Objective(

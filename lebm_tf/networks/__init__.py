@@ -3,6 +3,7 @@
 from lebm_tf.networks.convolutional import (
     ConvEncoder, DeconvGenerator, check_image_shape)
 from lebm_tf.networks.coupling import AffineCouplings
+from lebm_tf.networks.ladder import LadderEncoder, LadderGenerator
 from lebm_tf.networks.layered import JoinedEnergy, LayerEnergies
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
@@ -14,7 +15,8 @@ from lebm_tf.networks.transformer import TransformerDecoder
 
 __all__ = ["AffineCouplings", "ContextEnergy", "ConvEncoder",
            "DeconvGenerator", "EnergyMLP", "FirstLayer", "Forecast",
-           "Forecaster", "JoinedEnergy", "LayerEnergies", "PlanEncoder",
-           "RecurrentDecoder", "RecurrentEncoder", "SocialContext",
-           "SpectralLayer", "TransformerDecoder", "VectorMLP",
-           "WideResidualEncoder", "check_image_shape"]
+           "Forecaster", "JoinedEnergy", "LadderEncoder", "LadderGenerator",
+           "LayerEnergies", "PlanEncoder", "RecurrentDecoder",
+           "RecurrentEncoder", "SocialContext", "SpectralLayer",
+           "TransformerDecoder", "VectorMLP", "WideResidualEncoder",
+           "check_image_shape"]

@@ -28,16 +28,15 @@ _TAPS = _taps_of_phases()
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class Deconv(keras.layers.Conv2DTranspose):
-    """`keras.layers.Conv2DTranspose` with padding "same" and a bias.
+    """`keras.layers.Conv2DTranspose` with padding "same".
 
     Same weights, same numbers up to rounding: kernel 4 with stride 2, or
     kernel 3 with stride 1.
     """
 
     def call(self, inputs):
-        return tf.nn.bias_add(
-            transposed_convolution(inputs, self.kernel, self.strides[0]),
-            self.bias)
+        x = transposed_convolution(inputs, self.kernel, self.strides[0])
+        return x if self.bias is None else tf.nn.bias_add(x, self.bias)
 
 
 def transposed_convolution(x: tf.Tensor, kernel: tf.Tensor, stride: int

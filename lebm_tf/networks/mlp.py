@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from lebm_tf.networks import activations, initializers
+from lebm_tf.networks.spectral_norm import SpectralLayer
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
@@ -20,6 +21,8 @@ class EnergyMLP(keras.layers.Layer):
         seed: Seed of the initial weights.
         bound: Energies stay within (-bound, bound), by a hyperbolic tangent; 0
             leaves them as they are.
+        spectral_norm: Whether every kernel is divided by its largest singular
+            value, see `SpectralLayer`.
 
     Call arguments:
         z: Latent vectors, float [batch, latent_dim].
@@ -37,7 +40,7 @@ class EnergyMLP(keras.layers.Layer):
 
     def __init__(self, latent_dim: int, hidden_units: tuple = (200, 200),
                  activation: str = "gelu", seed: int = 0, bound: float = 0.0,
-                 **kwargs):
+                 spectral_norm: bool = False, **kwargs):
         super().__init__(**kwargs)
         widths = (latent_dim, *hidden_units)
         if not bound >= 0:
@@ -48,14 +51,20 @@ class EnergyMLP(keras.layers.Layer):
                 f"{latent_dim} and {tuple(hidden_units)}.")
         self.latent_dim, self.hidden_units = latent_dim, tuple(hidden_units)
         self.activation, self.seed, self.bound = activation, seed, bound
+        self.spectral_norm = spectral_norm
         self.act = activations.get(activation)
         self.layers = [
-            initializers.dense(units, fan_in, seed, f"dense_{i}",
-                               dtype=self.variable_dtype)
+            self._dense(f"dense_{i}", fan_in, units)
             for i, (fan_in, units) in enumerate(zip(widths, widths[1:]))]
-        self.head = initializers.dense(
-            1, widths[-1], seed, "energy", dtype=self.variable_dtype)
+        self.head = self._dense("energy", widths[-1], 1)
         self.build((None, latent_dim))
+
+    def _dense(self, name, fan_in, units):
+        if self.spectral_norm:
+            return SpectralLayer(fan_in, units, seed=self.seed, name=name,
+                                 dtype=self.variable_dtype)
+        return initializers.dense(units, fan_in, self.seed, name,
+                                  dtype=self.variable_dtype)
 
     def build(self, input_shape):
         for layer in (*self.layers, self.head):
@@ -77,7 +86,7 @@ class EnergyMLP(keras.layers.Layer):
         return {**super().get_config(), "latent_dim": self.latent_dim,
                 "hidden_units": self.hidden_units,
                 "activation": self.activation, "seed": self.seed,
-                "bound": self.bound}
+                "bound": self.bound, "spectral_norm": self.spectral_norm}
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")

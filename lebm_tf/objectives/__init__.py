@@ -19,12 +19,12 @@ from lebm_tf.objectives.symbols import (
 from lebm_tf.objectives.teaching import (
     attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
-    FreeBits, FreeNats, MaskedKL, SecondBound, encoded_energy, gaussian_kl,
-    kl_to_prior, summed_gaussian_kl)
+    FreeBits, FreeNats, LayeredKL, MaskedKL, SecondBound, encoded_energy,
+    gaussian_kl, kl_to_prior, summed_gaussian_kl)
 
 __all__ = ["Annealed", "EnergyContrast", "FreeBits", "FreeNats",
-           "ImportanceContrast", "LabelledBound", "MaskedKL", "Objective",
-           "OnRoles", "SecondBound", "SymbolCrossEntropy", "Term",
+           "ImportanceContrast", "LabelledBound", "LayeredKL", "MaskedKL",
+           "Objective", "OnRoles", "SecondBound", "SymbolCrossEntropy", "Term",
            "UnlabelledBound", "attribute_negative_log_likelihood",
            "consistency_error", "drawn_code",
            "dropped_negative_log_likelihood", "encoded_draw", "encoded_energy",

@@ -122,6 +122,32 @@ def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:
 
 
 @dataclasses.dataclass(frozen=True)
+class LayeredKL:
+    """mean of log q(z+ | x) - log p(z+) of layers that q draws at once.
+
+    The loss of train_fid.py of Cui et al. 2023, arXiv:2310.09604: as
+    `kl_to_prior` for the base N(0, I) of every layer, but the squares of both
+    densities are divided by the variance plus a little. For `LayeredGaussian`.
+
+    Attributes:
+        variance_floor: That little, >= 0; 1e-6 in their code.
+    """
+    variance_floor: float = 0.0
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        terms = [self._of_layer(*layer) for layer in zip(
+            draws.positive.position, *draws.positive.encoded)]
+        return draws.mean(tf.add_n(terms) + model.prior.energy(
+            draws.positive.position))
+
+    def _of_layer(self, z, mean, log_scale):
+        variance = tf.exp(2.0 * log_scale) + self.variance_floor
+        return 0.5 * tf.reduce_sum(
+            tf.square(z) / (1.0 + self.variance_floor)
+            - tf.square(z - mean) / variance, -1) - tf.reduce_sum(log_scale, -1)
+
+
+@dataclasses.dataclass(frozen=True)
 class SecondBound:
     """mean of -log p(z+), or a bound above it, of a density fitted to codes.
 

@@ -17,7 +17,7 @@ from lebm_tf.families import (
     GeneratorConfig, image, m1_m2, multilayer, rae, sequence, sri,
     symbol_vector, trajectory, two_stage_vae, vae)
 from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.layered import LayersConfig
+from lebm_tf.families.layered import LadderConfig, LayersConfig
 from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig)
 from lebm_tf.mcmc import Mala, rng
@@ -91,6 +91,13 @@ MULTILAYER = multilayer.MultilayerConfig(
     prior=ChainConfig(3, 0.4), prior_step_sizes=(0.4, 0.3, 0.2),
     posterior=ChainConfig(2, 0.1), posterior_step_sizes=(0.1, 0.15, 0.2),
     generator=GeneratorConfig(4, (4,)))
+LADDER = multilayer.MultilayerConfig(
+    hierarchy="ladder", layers=LayersConfig(
+        latent_dims=(4, 3, 2), energy="concatenated", energy_units=(6,),
+        energy_layers=(1,), energy_spectral_norm=True),
+    ladder=LadderConfig("concatenate", (3, 4, 5), 6, 6, 2),
+    prior=ChainConfig(3, 0.4), posterior=ChainConfig(0, 0.1, start="encoder"),
+    kl_variance_floor=1e-6)
 LABELS = {"num_classes": 3, "num_labels": 4}
 COUNTS = [{"x": tf.constant(RANDOM.integers(0, 4, [4, 7]), tf.float32),
            "index": batch["index"]} for batch in BATCHES]
@@ -165,6 +172,7 @@ CASES = {
             MULTILAYER.layers, energy="concatenated"),
         prior_step_sizes=(), posterior_step_sizes=(0.1,), first_states="base",
         posterior=ChainConfig(2, 0.1, start="encoder"))),
+    "multilayer, ladder": (multilayer, LADDER),
     "multilayer, encoder": (multilayer, dataclasses.replace(
         MULTILAYER, posterior=ChainConfig(0, 0.1, start="encoder"),
         posterior_step_sizes=(), prior=ChainConfig(3, 0.4, start="bank"),

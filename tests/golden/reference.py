@@ -82,12 +82,12 @@ def assert_close(value, expected, tolerance: float = RELATIVE):
         atol=tolerance * max(np.max(np.abs(expected)), 1e-300))
 
 
-def assert_updates(before, after, expected, rate):
+def assert_updates(before, after, expected, rate, tolerance=UPDATE):
     """Weights moved by the same multiples of the learning rate."""
     for old, new, wanted in zip(before, after, expected):
         np.testing.assert_allclose(
             (np.asarray(new) - old) / rate, (wanted - old) / rate,
-            rtol=0, atol=UPDATE)
+            rtol=0, atol=tolerance)
 
 
 def assert_gradients(gradients, wanted) -> None:
