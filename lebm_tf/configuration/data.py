@@ -80,6 +80,8 @@ class DataConfig(Checked):
         trajectories: How recordings of agents become windows.
         invalid_smiles: What becomes of lines of SMILES that are no molecules:
             unchecked, or, counted with RDKit, keep or drop.
+        smiles_column: Column of smiles:FILE that holds the molecules, of a
+            file whose first line names its columns; found if empty.
         property: Property of molecules that is learned beside them: logp, qed,
             sa, weight or penalized_logp; none if empty.
         length_pool: Batches whose sequences are drawn together and sorted by
@@ -111,6 +113,7 @@ class DataConfig(Checked):
         TrajectoryOptions, _TRAJECTORIES] = TrajectoryOptions()
     invalid_smiles: Annotated[
         str, OneOf(INVALID_SMILES), _SEQUENCES] = "unchecked"
+    smiles_column: Annotated[str, _SEQUENCES] = ""
     property: Annotated[str, _SEQUENCES] = ""
     length_pool: Annotated[PositiveInt, _SEQUENCES] = 1
     label_column: Annotated[str, _VECTORS] = ""

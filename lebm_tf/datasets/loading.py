@@ -24,7 +24,7 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
                  crop: str = "", max_length: int = 0,
                  vocabulary_size: int = 0, invalid_smiles: str = "unchecked",
                  trajectories: TrajectoryOptions = TrajectoryOptions(),
-                 label_column: str = ""
+                 label_column: str = "", smiles_column: str = ""
                  ) -> DataSet:
     """Loads a data set: pictures; or sequences, counts of words, vectors or
     paths of agents, as of `load_sequences`, `load_unigrams`, `load_vectors`
@@ -52,8 +52,9 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             square are cut to their centre square first.
         crop: "top,left,height,width" in pixels, cut out before the resize
             (CelebA is often used at "45,25,128,128"); "" for no crop.
-        max_length, vocabulary_size, invalid_smiles: Of sequences, see
-            `load_sequences`; the second also of counts of words.
+        max_length, vocabulary_size, invalid_smiles, smiles_column: Of
+            sequences, see `load_sequences`; the second also of counts of
+            words.
         trajectories: Of trajectories, see `load_trajectories`.
         label_column: Of csv:FILE, see `load_vectors`.
 
@@ -70,7 +71,7 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             dataset=name, data_dir=data_dir, image_size=image_size, crop=crop,
             max_length=max_length, vocabulary_size=vocabulary_size,
             invalid_smiles=invalid_smiles, trajectories=trajectories,
-            label_column=label_column)
+            label_column=label_column, smiles_column=smiles_column)
     except ValueError as error:
         raise InputError(str(error)) from error
     return load(config)
@@ -148,7 +149,8 @@ def _sequences(config):
     return load_sequences(
         config.dataset, data_dir=_folder(config),
         max_length=config.max_length, vocabulary_size=config.vocabulary_size,
-        invalid_smiles=config.invalid_smiles)
+        invalid_smiles=config.invalid_smiles,
+        smiles_column=config.smiles_column)
 
 
 def _counts(config):

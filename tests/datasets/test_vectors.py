@@ -58,11 +58,65 @@ def test_rows_with_missing_numbers_are_counted(tmp_path):
     (["a,y"], "a header and rows, got 1"),
     (["a,y", ",p"], "without missing"),
     (["a,y", "1,p", "1,q", "1,p"], "a feature must vary"),
-    (["y", "p", "q"], "a label and at least one number")])
+    (["y", "p", "q"], "a label and at least one number"),
+    (["0.5,1.5,p", "2,3,q", "2,4,p"], "number 0.5; is there no header"),
+    (["a;y", *(f"{i};{i}" for i in range(200))],
+     "column .the last one. must .*without labels needs one.* frame, agent"),
+    (["a,y", "1,p", "2x,q"], "row 3 .*got '2x' in the column 'a'")])
 def test_tables_that_are_none_are_refused(tmp_path, lines, message):
     path = write(tmp_path / "t.csv", lines)
     with pytest.raises(InputError, match=message):
         load_dataset(f"csv:{path}")
+
+
+MARKS = ("", "NA", "?", "nan", "N/A", "NULL", "None", "#N/A", "inf", "-inf")
+
+
+@pytest.mark.parametrize("row", ["{},q", "3,{}"])
+def test_the_usual_marks_of_missing_values_are_counted(tmp_path, row):
+    marks = [mark for mark in MARKS if row[0] == "{" or "inf" not in mark]
+    path = write(tmp_path / "t.csv", [
+        "a,y", "1,p", "2,q", "4,p", "5,q", *map(row.format, marks)])
+    data = load_dataset(f"csv:{path}")
+    assert data.classes == ("p", "q")
+    assert data.counts["rows with missing values"] == len(marks)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_a_saved_index_is_no_feature(tmp_path, name):
+    path = write(tmp_path / "t.csv", [f"{name},a,b,y", *(
+        f"{i},{i % 7},{i % 5},{'pq'[i >= 20]}" for i in range(40))])
+    data = load_dataset(f"csv:{path}")
+    assert data.shape == (2,) and data.counts["columns without a name"] == 1
+    assert "columns without a name 1" in data.describe()
+
+
+def test_columns_that_programs_number_have_names(tmp_path):
+    rows = [f"{i},{i % 5},{i % 2}" for i in range(40)]
+    for header in ("0,1,y", "1,2,y", "0,1,2"):
+        path = write(tmp_path / "t.csv", [header, *rows])
+        assert load_dataset(f"csv:{path}").shape == (2,)
+
+
+@pytest.mark.parametrize("delimiter", ";\t")
+def test_other_delimiters_are_found(tmp_path, delimiter):
+    path = write(tmp_path / "t.csv", [delimiter.join(row) for row in (
+        "aby", *(f"{i % 7}{i % 5}{i % 2}" for i in range(40)))])
+    assert load_dataset(f"csv:{path}").shape == (2,)
+
+
+@pytest.mark.parametrize("value", ["1e300", "-1e300", "1e20"])
+def test_a_value_that_drowns_its_column_is_named(tmp_path, value):
+    path = write(tmp_path / "t.csv", ["a,size,y", *(
+        f"{i},{value if i == 7 else i % 5},{i % 2}" for i in range(40))])
+    with pytest.raises(InputError, match="row 9 .*the column 'size' can "):
+        load_dataset(f"csv:{path}")
+
+
+def test_a_rare_indicator_is_a_feature(tmp_path):
+    path = write(tmp_path / "t.csv", ["a,rare,y", *(
+        f"{i},{int(i == 7)},{i % 2}" for i in range(40))])
+    load_dataset(f"csv:{path}")
 
 
 def test_a_label_column_must_be_there(tmp_path):

@@ -31,7 +31,7 @@ def needs_rdkit():
 def folder(tmp_path_factory):
     """Holds own.smi, and run, a work directory trained on it."""
     path = tmp_path_factory.mktemp("molecules")
-    (path / "own.smi").write_text("\n".join([*LINES, "C1CC", "xx"]) + "\n")
+    (path / "own.smi").write_text("\n".join([*LINES, "C1CC", "C("]) + "\n")
     assert not call(train, *FLAGS, f"--dataset=smiles:{path}/own.smi",
                     f"--workdir={path}/run", "--evaluators=molecules")
     return path
@@ -93,6 +93,15 @@ def test_lines_that_are_no_molecules_are_counted(folder, what, rows, found):
     assert sum(count for name, count in data.counts.items()
                if name.endswith("no molecule")) == found
     assert ("no molecule" in data.describe()) == bool(found)
+
+
+def test_lines_of_which_none_is_a_molecule_are_refused_before_training(
+        tmp_path, refused):  # noqa: F811
+    (tmp_path / "own.smi").write_text("C1CC\nC(\n" * 10)
+    assert "needs a held-out line that is a molecule, got none in 2" in refused(
+        train, *FLAGS, f"--dataset=smiles:{tmp_path}/own.smi",
+        f"--workdir={tmp_path}/run", "--evaluators=molecules")
+    assert not (tmp_path / "run").exists()
 
 
 def test_data_of_another_kind_are_refused(folder, tmp_path, refused):  # noqa: F811,E501

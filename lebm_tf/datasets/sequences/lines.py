@@ -1,9 +1,8 @@
 """Lines of text files, and the names of public sets of them."""
 
-import gzip
-import zlib
+from typing import Iterable, NamedTuple
 
-from lebm_tf.errors import InputError
+from lebm_tf.text_files import read_utf8
 
 # Name -> (tokenizer, files of training, validation, test).
 PUBLIC = {
@@ -15,8 +14,27 @@ PUBLIC = {
                         "zinc250k_test.txt"))}
 
 
-def read_lines(path: str, name: str) -> tuple[list[str], dict[str, int]]:
-    """The lines of a text file, gzipped or not, and what was left out.
+class Lines(NamedTuple):
+    """Lines that are not empty.
+
+    Attributes:
+        texts: Without white space around them.
+        numbers: Of the lines in their file, from 1.
+        counts: What was met while reading -> number of lines.
+    """
+    texts: list[str]
+    numbers: list[int]
+    counts: dict[str, int]
+
+    def take(self, chosen: Iterable[bool]) -> "Lines":
+        """Those of a mask."""
+        rows = [i for i, taken in enumerate(chosen) if taken]
+        return Lines([self.texts[i] for i in rows],
+                     [self.numbers[i] for i in rows], self.counts)
+
+
+def read_lines(path: str, name: str) -> Lines:
+    """The lines of a text file, gzipped or not.
 
     Raises:
         InputError: If it can't be read.
@@ -30,31 +48,24 @@ def raw_lines(path: str, name: str) -> list[bytes]:
     Raises:
         InputError: If it can't be read.
     """
-    try:
-        with open(path, "rb") as file:
-            raw = file.read()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{name}: {path} must be a text file, gzipped or "
-                         f"not, got {error}.") from error
+    raw = read_utf8(path, f"{name}: {path}")
     lines = raw.split(b"\n")
     return lines[:-1] if raw.endswith(b"\n") else lines
 
 
-def cleaned(raw: list[bytes]) -> tuple[list[str], dict[str, int]]:
-    """Lines without white space around them, and what was left out: empty
-    lines, and those that are no UTF-8."""
-    lines, counts = [], {"lines": 0, "empty": 0, "no UTF-8": 0}
-    for line in raw:
-        counts["lines"] += 1
+def cleaned(raw: list[bytes]) -> Lines:
+    """Lines without white space around them; empty ones, and those that are no
+    UTF-8, are left out and counted."""
+    found = Lines([], [], {"lines": len(raw), "empty": 0, "no UTF-8": 0})
+    for number, line in enumerate(raw, 1):
         try:
             text = line.decode("utf-8").strip()
         except UnicodeDecodeError:
-            counts["no UTF-8"] += 1
+            found.counts["no UTF-8"] += 1
             continue
         if text:
-            lines.append(text)
+            found.texts.append(text)
+            found.numbers.append(number)
         else:
-            counts["empty"] += 1
-    return lines, counts
+            found.counts["empty"] += 1
+    return found

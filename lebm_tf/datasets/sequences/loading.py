@@ -7,9 +7,11 @@ import tensorflow as tf
 from lebm_tf.chemistry import smiles
 from lebm_tf.datasets.reading import find, held_out
 from lebm_tf.datasets.sequences.data import SequenceData
-from lebm_tf.datasets.sequences.lines import PUBLIC, cleaned, read_lines
+from lebm_tf.datasets.sequences.lines import PUBLIC, Lines, cleaned, read_lines
+from lebm_tf.datasets.sequences.molecules import check_smiles, read_smiles
 from lebm_tf.datasets.sequences.tfds import lines_of
-from lebm_tf.datasets.sequences.vocabulary import Vocabulary, cut, padded
+from lebm_tf.datasets.sequences.vocabulary import (
+    Vocabulary, check_words, cut, padded)
 from lebm_tf.errors import InputError
 from lebm_tf.token_ids import UNKNOWN
 
@@ -19,11 +21,14 @@ SEQUENCES = (*PUBLIC, "text:FILE", "smiles:FILE", "tfds:NAME")
 
 def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
                    vocabulary_size: int = 0,
-                   invalid_smiles: str = "unchecked") -> SequenceData:
+                   invalid_smiles: str = "unchecked", smiles_column: str = ""
+                   ) -> SequenceData:
     """Loads a data set of sequences.
 
     Lines that are empty, no UTF-8, or too long are left out; they, and tokens
-    outside the vocabulary, are counted in `SequenceData.counts`.
+    outside the vocabulary, are counted in `SequenceData.counts`. Of the names
+    of tokens that no word stands for, <unk> alone may be a word of a text: it
+    is an unknown one.
 
     Args:
         name: One of `SEQUENCES`: `ptb`, `snli`, `yahoo` (words between white
@@ -38,7 +43,10 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
         vocabulary_size: Most tokens of the vocabulary, which is built from
             the training lines; 0 keeps all.
         invalid_smiles: What becomes of lines of SMILES that are no molecules:
-            unchecked, or, counted with RDKit, keep or drop.
+            unchecked, or, counted with RDKit, keep or drop. Unchecked, a line
+            of other signs than those of SMILES is refused.
+        smiles_column: Column of "smiles:FILE" that holds the molecules, see
+            `molecules.read_smiles`; "" finds it.
 
     Raises:
         InputError: If the name is unknown, a file is missing or can't be
@@ -48,38 +56,59 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
     if colon and kind in OWN:
         if not path:
             raise InputError(f"data set must be {kind}:FILE, got {name!r}.")
-        tokenizer = OWN[kind]
-        lines, counts = read_lines(os.path.expanduser(path), name)
-        parts = _hold_out(lines, name)
-        counts = {"train": counts}
+        tokenizer, path = OWN[kind], os.path.expanduser(path)
+        parts = {"train": read_smiles(path, name, smiles_column)
+                 if tokenizer == "smiles" else read_lines(path, name)}
     elif kind + colon == "tfds:":
         read = lines_of(path, data_dir, lambda public: _files(
             public, data_dir) if public in PUBLIC else {})
         public = path.partition(":")[0]
         tokenizer = PUBLIC[public][0] if public in PUBLIC else "words"
-        parts, counts = {}, {}
-        for part, raw in read.items():
-            parts[part], counts[part] = cleaned(raw)
-        if "test" not in parts:
-            parts = {**parts, **_hold_out(parts["train"], name)}
+        parts = {part: cleaned(raw) for part, raw in read.items()}
     elif name in PUBLIC:
         tokenizer = PUBLIC[name][0]
-        parts, counts = {}, {}
-        for part, file in _files(name, data_dir).items():
-            parts[part], counts[part] = read_lines(file, name)
+        parts = {part: read_lines(file, name)
+                 for part, file in _files(name, data_dir).items()}
     else:
         raise InputError(f"data set must be one of {', '.join(SEQUENCES)}, "
                          f"got {name!r}.")
     if tokenizer != "smiles" and invalid_smiles != "unchecked":
         raise InputError("invalid_smiles must be left out for data that are "
                          f"no SMILES, got {invalid_smiles!r} for {name}.")
-    for part, lines in parts.items():
-        parts[part], invalid = smiles.sifted(lines, invalid_smiles)
-        counts.setdefault(part, {})["no molecule"] = invalid
-    return _made(name, tokenizer, parts, counts, max_length, vocabulary_size,
+    if kind + colon != "smiles:" and smiles_column:
+        raise InputError("smiles_column must be left out for data that are no "
+                         f"smiles:FILE, got {smiles_column!r} for {name}.")
+    for lines in parts.values():
+        if tokenizer == "words":
+            check_words(lines, name)
+        elif tokenizer == "smiles" and invalid_smiles == "unchecked":
+            check_smiles(lines, name)
+    if "test" not in parts:
+        parts.update(_hold_out(parts["train"], name))
+    parts = _sifted(parts, invalid_smiles, name)
+    return _made(name, tokenizer,
+                 {part: lines.texts for part, lines in parts.items()},
+                 {part: lines.counts for part, lines in parts.items()},
+                 max_length, vocabulary_size,
                  {"data_dir": data_dir, "max_length": max_length,
                   "vocabulary_size": vocabulary_size,
-                  "invalid_smiles": invalid_smiles})
+                  "invalid_smiles": invalid_smiles,
+                  "smiles_column": smiles_column})
+
+
+def _sifted(parts: dict[str, Lines], invalid_smiles: str, name: str
+            ) -> dict[str, Lines]:
+    """The lines with those that are no molecules counted, or left out."""
+    found = {}
+    for part, lines in parts.items():
+        kept, invalid = smiles.sifted(lines.texts, invalid_smiles)
+        found[part] = lines._replace(
+            texts=kept, counts={**lines.counts, "no molecule": invalid})
+    total = sum(len(lines.texts) for lines in parts.values())
+    if total and not any(lines.texts for lines in found.values()):
+        raise InputError(f"{name}: the lines must be molecules, got 0 of "
+                         f"{total:,} lines that are.")
+    return found
 
 
 def _made(name, tokenizer, parts, counts, max_length, vocabulary_size,
@@ -121,11 +150,11 @@ def _files(name, data_dir):
             zip(("train", "validation", "test"), PUBLIC[name][1])}
 
 
-def _hold_out(lines, name):
+def _hold_out(lines: Lines, name: str) -> dict[str, Lines]:
     """Every tenth line of an order that depends on their number alone."""
-    if len(lines) < 2:
+    if len(lines.texts) < 2:
         raise InputError(f"{name}: the file must hold at least 2 lines that "
-                         f"are not empty, got {len(lines)}.")
-    test = held_out(len(lines))
-    return {"train": [line for line, out in zip(lines, test) if not out],
-            "test": [line for line, out in zip(lines, test) if out]}
+                         f"are not empty, got {len(lines.texts)}.")
+    test = held_out(len(lines.texts))
+    return {"train": lines.take(~test),
+            "test": lines.take(test)._replace(counts={})}

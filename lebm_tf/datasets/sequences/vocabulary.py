@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.datasets.sequences.lines import Lines
+from lebm_tf.errors import InputError
 from lebm_tf.token_ids import END, PAD, UNKNOWN
 
 SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
@@ -135,6 +137,20 @@ class Vocabulary:
     def from_dict(cls, values: dict) -> "Vocabulary":
         """What `to_dict` wrote."""
         return cls(tuple(values["tokens"]), values["tokenizer"])
+
+
+def check_words(lines: Lines, name: str) -> None:
+    """Raises InputError if a line holds a word that names a special token;
+    `<unk>` is let pass, as it is an unknown word in public texts."""
+    reserved = set(SPECIAL) - {SPECIAL[UNKNOWN]}
+    for text, number in zip(lines.texts, lines.numbers):
+        found = "<" in text and reserved & set(text.split())
+        if found:
+            word = sorted(found)[0]
+            raise InputError(
+                f"{name}: line {number} must hold words of a text, got "
+                f"{word!r}, which names a token that ends, begins or fills up "
+                "every sequence; take it out, or write it in another way.")
 
 
 def padded(ragged: tf.RaggedTensor, length: int) -> np.ndarray:

@@ -1,17 +1,16 @@
 """Tables of numbers with a label, by name or from the user's own file."""
 
-import csv
-import gzip
 import os
 
 import numpy as np
 
 from lebm_tf.datasets.reading import find, held_out
+from lebm_tf.datasets.tables.csv import numbered, read_table
 from lebm_tf.datasets.tables.data import VectorData
 from lebm_tf.errors import InputError
+from lebm_tf.text_files import read_text
 
 VECTORS = ("protein", "hepmass", "miniboone", "csv:FILE")
-_MOST_CLASSES = 100
 _NUM_BINS = 10  # Classes of protein.
 
 
@@ -19,10 +18,9 @@ def load_vectors(name: str, *, data_dir: str = "", label_column: str = ""
                  ) -> VectorData:
     """Loads a table; columns are scaled by the training rows alone.
 
-    - "csv:FILE": a header, then rows of numbers; `label_column` names the
-      column of labels, the last if empty. A tenth of the rows, in an order
-      that depends on their number alone, is held out. Rows with a number
-      missing or not finite are left out and counted.
+    - "csv:FILE": a header, then rows of numbers, see `csv.read_table`;
+      `label_column` names the column of labels, the last if empty. A tenth of
+      the rows, in an order that depends on their number alone, is held out.
     - protein: <data_dir>/protein/CASP.csv as published by UCI, or
       uci/uci_protein.npz. Its first column, RMSD, is cut at the deciles of
       the training rows into 10 classes.
@@ -45,9 +43,9 @@ def load_vectors(name: str, *, data_dir: str = "", label_column: str = ""
         if not path:
             raise InputError(f"data set must be csv:FILE, got {name!r}.")
         origin["label_column"] = label_column
-        x, labels, counts = _read_csv(
+        x, labels, counts = read_table(
             name, os.path.expanduser(path), label_column)
-        classes, y = _classes(name, labels)
+        classes, y = numbered(name, labels, label_column)
         test = _held_out(name, len(x))
         return _made(name, x, y, test, classes, counts, origin)
     if label_column:
@@ -67,7 +65,7 @@ def _protein(name, data_dir, origin):
         counts = {"rows": len(x)}
     else:
         path = find(name, data_dir, "CASP.csv")
-        x, labels, counts = _read_csv(name, path, "RMSD")
+        x, labels, counts = read_table(name, path, "RMSD")
         try:
             rmsd = np.array(labels, np.float64)
         except ValueError as error:
@@ -139,54 +137,6 @@ def _made(name, x, y, test, classes, counts, origin):
         {**counts, "constant features": int((~varies).sum())}, origin)
 
 
-def _read_csv(name, path, label_column):
-    """Features [rows, width], labels as text, and what was met."""
-    lines = _lines(name, path)
-    rows = list(csv.reader(lines))
-    header = [column.strip() for column in rows[0]]
-    if label_column and label_column not in header:
-        raise InputError(f"{name}: label_column must be one of "
-                         f"{', '.join(header)}, got {label_column!r}.")
-    column = header.index(label_column) if label_column else -1
-    if len(header) < 2:
-        raise InputError(f"{name}: {path} must have a label and at least one "
-                         f"number a row, got the header {lines[0]!r}.")
-    x, labels, left_out = [], [], 0
-    for i, row in enumerate(rows[1:], 2):
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise InputError(
-                f"{name}: row {i} of {path} must have {len(header)} columns "
-                f"as the header, got {len(row)}.")
-        label = row.pop(column).strip()
-        try:
-            numbers = [float(v) if v.strip() else np.nan for v in row]
-        except ValueError as error:
-            raise InputError(f"{name}: row {i} of {path} must hold numbers "
-                             f"beside the label, got {error}.") from error
-        if label and np.isfinite(numbers).all():
-            x.append(numbers)
-            labels.append(label)
-        else:
-            left_out += 1
-    if not x:
-        raise InputError(f"{name}: {path} must hold a row without missing "
-                         "numbers, got none.")
-    return np.array(x), labels, {
-        "rows": len(x) + left_out, "rows with missing values": left_out}
-
-
-def _classes(name, labels):
-    """The different labels, in order, and their numbers."""
-    classes, y = np.unique(np.array(labels), return_inverse=True)
-    if not 2 <= len(classes) <= _MOST_CLASSES:
-        raise InputError(
-            f"{name}: the label column must hold 2 to {_MOST_CLASSES} "
-            f"classes, got {len(classes)}.")
-    return tuple(map(str, classes)), y.astype(np.int64)
-
-
 def _held_out(name, num_rows):
     """Which rows are held out."""
     if num_rows < 2:
@@ -208,15 +158,7 @@ def _numbers(name, path, lines, separator=","):
 
 def _lines(name, path):
     """The lines of a text file, gzipped or not."""
-    try:
-        with open(path, "rb") as file:
-            is_gzip = file.read(2) == b"\x1f\x8b"
-        with (gzip.open if is_gzip else open)(
-                path, "rt", encoding="utf-8-sig") as file:
-            lines = file.read().splitlines()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{name}: {path} must be a text file, gzipped or "
-                         f"not, got {error}.") from error
+    lines = read_text(path, f"{name}: {path}").splitlines()
     if len(lines) < 2:
         raise InputError(f"{name}: {path} must hold a header and rows, got "
                          f"{len(lines)} lines.")

@@ -85,9 +85,9 @@ def words(text: str) -> list[str]:
 
 
 def _read(name, path, num_classes):
-    lines, _ = read_lines(path, name)
+    lines = read_lines(path, name)
     texts, labels = [], []
-    for i, line in enumerate(lines, 1):
+    for line, i in zip(lines.texts, lines.numbers):
         try:
             row = json.loads(line)
             text, label = row["text"], row["label"]

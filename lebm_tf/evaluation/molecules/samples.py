@@ -49,12 +49,19 @@ class MoleculesEvaluator(Evaluator):
             "invalid_train", "invalid_test", "token_temperature", "seed")}}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises unless the data are SMILES and RDKit is there."""
+        """Besides, raises unless the data are SMILES, one that is held out is a
+        molecule, and RDKit is there."""
         super().check(context, model)
-        if context.data.vocabulary.tokenizer != "smiles":
+        data = context.data
+        if data.vocabulary.tokenizer != "smiles":
             raise InputError("evaluator molecules needs SMILES, got "
-                             f"{context.data.name}.")
+                             f"{data.name}.")
         rdkit("Chem")
+        if not any(parse([text])[0] is not None
+                   for text in data.vocabulary.texts(data.x_test)):
+            raise InputError(
+                "evaluator molecules needs a held-out line that is a molecule, "
+                f"got none in {len(data.x_test):,} of {data.name}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """What `molecules.measure` says of samples, and pictures of them.

@@ -1,0 +1,140 @@
+"""A user's own table of numbers with a label."""
+
+import re
+
+import numpy as np
+
+from lebm_tf.datasets.rows import Row, is_missing, is_number, read_rows
+from lebm_tf.errors import InputError
+
+MOST_CLASSES = 100
+_LARGEST = 1e30  # Squares of larger numbers are not finite in float32 sums.
+_DROWNED = 1e-6  # Spread of a column but for its largest value.
+_UNNAMED = re.compile(r"Unnamed: \d+")  # As pandas reads a column without.
+
+
+def read_table(name: str, path: str, label_column: str = ""
+               ) -> tuple[np.ndarray, list[str], dict[str, int]]:
+    """Features [rows, width], labels as text, and what was met.
+
+    The first line names the columns. Columns without a name, as of an index
+    that was saved beside the data, are left out and counted; so are rows with
+    a value that is missing (`rows.MISSING`) or not finite.
+
+    Args:
+        name: Of the data; opens every error message.
+        path: The file, as of `lebm_tf.text_files`.
+        label_column: Name of the column of labels; "" for the last one.
+
+    Raises:
+        InputError: If the file is not as said, or a value is so large that
+            nothing would be left of the others.
+    """
+    what = f"{name}: {path}"
+    rows = read_rows(path, name)
+    if len(rows) < 2:
+        raise InputError(f"{what} must hold a header and rows, got "
+                         f"{len(rows)} lines.")
+    header = rows[0].values
+    _check_header(header, what)
+    named = [i for i, column in enumerate(header)
+             if column and not _UNNAMED.fullmatch(column)]
+    names = [header[i] for i in named]
+    if label_column and label_column not in names:
+        raise InputError(f"{name}: label_column must be one of "
+                         f"{', '.join(names)}, got {label_column!r}.")
+    if len(names) < 2:
+        raise InputError(
+            f"{what} must have a label and at least one number a row, got the "
+            f"header {', '.join(header)!r}.")
+    label = header.index(label_column or names[-1])
+    features = [i for i in named if i != label]
+    x, labels, lines = [], [], []
+    for row in rows[1:]:
+        numbers = _numbers(row, header, features, what)
+        if is_missing(row.values[label]) or not np.isfinite(numbers).all():
+            continue
+        x.append(numbers)
+        labels.append(row.values[label])
+        lines.append(row.line)
+    if not x:
+        raise InputError(f"{what} must hold a row without missing values, got "
+                         "none.")
+    x = np.array(x)
+    _check_sizes(x, [header[i] for i in features], lines, what)
+    return x, labels, {
+        "rows": len(rows) - 1, "rows with missing values":
+        len(rows) - 1 - len(x), "columns without a name":
+        len(header) - len(named)}
+
+
+def numbered(name: str, labels: list[str], column: str = ""
+             ) -> tuple[tuple[str, ...], np.ndarray]:
+    """The different labels, in order, and their numbers, int64 [rows].
+
+    Args:
+        name: Of the data; opens every error message.
+        labels: As text, [rows].
+        column: Name of their column; "" for the last one.
+
+    Raises:
+        InputError: If they are too many to be classes, or one.
+    """
+    classes, y = np.unique(np.array(labels), return_inverse=True)
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        which = repr(column) if column else "(the last one)"
+        raise InputError(
+            f"{name}: the label column {which} must hold 2 to {MOST_CLASSES} "
+            f"classes, got {len(classes)} in {len(labels)} rows; "
+            "--label_column names another, and a table without labels needs "
+            "one. Of a table of paths, the first line must name the columns "
+            "frame, agent, x and y.")
+    return tuple(map(str, classes)), y.astype(np.int64)
+
+
+def _check_header(header, what):
+    """Refuses numbers in place of names, but for 0, 1, 2, ..., by which
+    programs name columns that have no name."""
+    numbers = [value for value in header if is_number(value)]
+    counted = [str(start + i) for start in (0, 1)
+               for i in range(len(numbers))]
+    if numbers and numbers not in (
+            counted[:len(numbers)], counted[len(numbers):]):
+        raise InputError(
+            f"{what} must begin with a line that names the columns, got the "
+            f"number {numbers[0]}; is there no header?")
+
+
+def _numbers(row: Row, header, features, what) -> list[float]:
+    """The features of a row; NaN for what is missing."""
+    if len(row.values) != len(header):
+        raise InputError(
+            f"{what}: row {row.line} must have {len(header)} columns as the "
+            f"header, got {len(row.values)}.")
+    numbers = []
+    for i in features:
+        value = row.values[i]
+        if is_missing(value):
+            numbers.append(np.nan)
+        elif is_number(value):
+            numbers.append(float(value))
+        else:
+            raise InputError(
+                f"{what}: row {row.line} must hold numbers beside the label, "
+                f"got {value[:60]!r} in the column {header[i]!r}.")
+    return numbers
+
+
+def _check_sizes(x, names, lines, what):
+    """Refuses a value beside which all others of its column are alike."""
+    for column, values in zip(names, x.T):
+        row = int(np.argmax(np.abs(values)))
+        largest = abs(values[row])
+        rest = np.delete(values, row) / (largest or 1.0)
+        spread = np.ptp(rest) if rest.size else 0.0
+        if largest > _LARGEST or 0 < spread < _DROWNED and (
+                np.abs(rest).max() < _DROWNED):
+            raise InputError(
+                f"{what}: row {lines[row]} must hold a number that the others "
+                f"of the column {column!r} can stand beside, got "
+                f"{values[row]:g}.")

@@ -1,0 +1,79 @@
+"""Text files as people have them, read in one place.
+
+Gzipped or not, in UTF-8 or in UTF-16 with its mark, with any line ends.
+"""
+
+import codecs
+import gzip
+import os
+import zlib
+
+from lebm_tf.errors import InputError
+
+# What a gzipped file may unpack to: so many times its size, or so many bytes
+# where that is more. Text shrinks to a fifth, a file made to do harm to a
+# thousandth.
+MOST_RATIO = 100
+ALWAYS_FINE = 2**28
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def read_utf8(path: str, what: str) -> bytes:
+    """A text file as UTF-8 without a byte-order mark, lines ended by \\n.
+
+    Bytes that are no UTF-8 stay, so that a caller can count their lines.
+
+    Args:
+        path: The file.
+        what: Its name; opens every error message.
+
+    Raises:
+        InputError: If it can't be read, unpacks to far more than its size, or
+            is no text.
+    """
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+        if raw[:2] == b"\x1f\x8b":
+            raw = _unpacked(path, what, len(raw))
+        if raw.startswith(_UTF16):
+            raw = raw.decode("utf-16").encode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{what} must be a text file, gzipped or not, got "
+                         f"{reason}.") from error
+    raw = raw.removeprefix(codecs.BOM_UTF8)
+    if b"\0" in raw:
+        raise InputError(
+            f"{what} must be text in UTF-8, got zero bytes, as in UTF-16 "
+            "without a mark or in a file that is no text.")
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def read_text(path: str, what: str) -> str:
+    """The text of a file; as `read_utf8`, and all of it must be UTF-8.
+
+    Raises:
+        InputError: Besides, with the first line that is not.
+    """
+    raw = read_utf8(path, what)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{what} must be a text file in UTF-8, got a byte that is none, "
+            f"0x{raw[error.start]:02x}, in line {line}.") from error
+
+
+def _unpacked(path, what, size) -> bytes:
+    most = max(MOST_RATIO * size, ALWAYS_FINE)
+    with gzip.open(path) as file:
+        raw = file.read(most + 1)
+    if len(raw) > most:
+        raise InputError(
+            f"{what} must unpack to at most {most:,} bytes, {MOST_RATIO} times "
+            f"its {os.path.getsize(path):,}, got more; unpack it yourself if "
+            "you trust it.")
+    return raw
