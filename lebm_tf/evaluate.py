@@ -35,7 +35,8 @@ class EvaluateConfig(Checked):
             kept one.
         evaluators: What to measure: anomaly, chains, codes, frechet, latents,
             likelihood, molecules, perplexity, pictures, reconstruction,
-            sentences, sequences, symbols, trajectories; the run's if empty.
+            sentences, sequences, symbols, trajectories, translation; the
+            run's if empty.
         data_dir: Where data sets lie, if not where they lay in training.
     """
     workdir: str = ""

@@ -12,9 +12,35 @@ from lebm_tf.ranges import (
 UNITS = ("px", "m")
 INVALID_SMILES = ("unchecked", "keep", "drop")
 
-_IMAGES, _SEQUENCES, _VECTORS, _TRAJECTORIES = (
+PAIR_DRAWS, MADE = ("independent", "serial"), ("inverted", "turned", "edges")
+
+_IMAGES = Only((kinds.IMAGE, kinds.PAIR))
+_SEQUENCES, _VECTORS, _TRAJECTORIES, _PAIRS = (
     Only((kind,)) for kind in (
-        kinds.IMAGE, kinds.SEQUENCE, kinds.VECTOR, kinds.TRAJECTORY))
+        kinds.SEQUENCE, kinds.VECTOR, kinds.TRAJECTORY, kinds.PAIR))
+
+
+@dataclasses.dataclass(frozen=True)
+class PairOptions(Checked):
+    """How two domains of pictures are drawn in training.
+
+    Attributes:
+        draws: independent orders of both domains; or serial, as the authors of
+            cycle translation pair them: one order, modulo their sizes.
+        margin: Pixels by which sides are enlarged before a window of the
+            picture's size is cut out at random; 0 cuts nothing. Published: 30
+            for 256 pixels.
+        flip: Whether pictures are flipped from left to right half of the time.
+        made: Makes the second domain of the first, for trials with a known
+            truth: inverted, turned (colours) or edges. Training pictures then
+            are in one domain each, and held-out ones in both.
+        same: Insists on the same data set as both domains.
+    """
+    draws: Annotated[str, OneOf(PAIR_DRAWS)] = "independent"
+    margin: NonNegativeInt = 0
+    flip: bool = False
+    made: Annotated[str, OneOf(("", *MADE))] = ""
+    same: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +91,8 @@ class DataConfig(Checked):
 
     Attributes:
         dataset: digits, mnist, fashion_mnist, svhn_cropped, cifar10, celeb_a,
-            npz:FILE or folder:DIR; of counts of words agnews; of vectors
+            npz:FILE or folder:DIR; pair:A,B of two of these; pair:horse2zebra
+            or pair:summer2winter; of counts of words agnews; of vectors
             protein, hepmass, miniboone or csv:FILE; of sequences ptb, snli,
             yahoo, zinc, text:FILE or smiles:FILE; of trajectories sdd, eth,
             hotel, univ, zara1, zara2 or csv:FILE with frame and agent.
@@ -73,6 +100,7 @@ class DataConfig(Checked):
         image_size: Side to which pictures are resized; 0 keeps them.
         crop: Part of every picture, as top,left,height,width; empty keeps
             all of it.
+        pair: How the two domains of pair:A,B are drawn.
         max_length: Most tokens of a sequence, its end among them: longer ones
             are left out and counted; 0 keeps all.
         vocabulary_size: Most frequent tokens of the training data that are
@@ -106,6 +134,7 @@ class DataConfig(Checked):
     data_dir: Annotated[str, Mark.MAY_CHANGE] = ""
     image_size: Annotated[NonNegativeInt, _IMAGES] = 0
     crop: Annotated[str, _IMAGES] = ""
+    pair: Annotated[PairOptions, _PAIRS] = PairOptions()
     max_length: Annotated[int, OrZero(Ge(2)), _SEQUENCES] = 0
     vocabulary_size: Annotated[
         NonNegativeInt, Only((kinds.SEQUENCE, kinds.COUNTS))] = 0

@@ -3,6 +3,7 @@
 from lebm_tf.datasets.batches import steps_per_epoch, train_batches
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.data import ImageData, to_model, to_uint8
+from lebm_tf.datasets.images.pairs import PairData
 from lebm_tf.datasets.in_memory import in_memory
 from lebm_tf.datasets.labelled import Labelled, label_split
 from lebm_tf.datasets.loading import DATASETS, LOADERS, Loader, load_dataset
@@ -17,7 +18,7 @@ from lebm_tf.datasets.validation_split import validation_split
 
 __all__ = [
     "DATASETS", "DataSet", "ImageData", "LOADERS", "Labelled", "Loader",
-    "SEQUENCES", "SequenceData", "TRAJECTORIES", "TrajectoryData",
+    "PairData", "SEQUENCES", "SequenceData", "TRAJECTORIES", "TrajectoryData",
     "UnigramData", "VectorData", "Vocabulary", "in_memory", "label_split",
     "load_dataset", "load_trajectories", "steps_per_epoch", "to_model",
     "to_uint8", "train_batches", "validation_split",

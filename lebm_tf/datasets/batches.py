@@ -4,10 +4,11 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.images.pair_batches import pair_batches
 from lebm_tf.datasets.sequences.vocabulary import PAD
 from lebm_tf.datasets.trajectories.batches import group_batches, packing_of
 from lebm_tf.errors import InputError
-from lebm_tf.kinds import SEQUENCE, TRAJECTORY
+from lebm_tf.kinds import PAIR, SEQUENCE, TRAJECTORY
 from lebm_tf.mcmc import rng
 
 
@@ -61,8 +62,9 @@ def train_batches(
         `data.x_train`, each at most once an epoch; if there are labels, "y"
         int64 [rows], or numbers, "attribute" float32 [rows]; if few labels are
         known (`label_split`), none of that but "labelled_x" and "labelled_y"
-        of other rows. One element for each replica of this worker in turn, of
-        rows = batch_size / replicas.
+        of other rows; of two domains "x" is {"a": ..., "b": ...}. One element
+        for each replica of this worker in turn, of rows = batch_size /
+        replicas.
 
     Raises:
         InputError: If `batch_size` is out of its range, or no multiple of
@@ -79,6 +81,8 @@ def train_batches(
                              f"groups is not cut, got {num_replicas}.")
         return group_batches(data, batch_size, seed, start_step)
     num_steps = steps_per_epoch(data, batch_size)
+    if data.kind == PAIR:
+        return pair_batches(data, batch_size, seed, start_step, context)
     if batch_size % num_replicas:
         raise InputError(f"batch_size must be a multiple of the {num_replicas}"
                          f" replicas, got {batch_size}.")

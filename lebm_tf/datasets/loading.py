@@ -6,11 +6,13 @@ import os
 from typing import Callable, NamedTuple
 
 from lebm_tf import kinds
-from lebm_tf.configuration.data import DataConfig, TrajectoryOptions
+from lebm_tf.configuration.data import (
+    DataConfig, PairOptions, TrajectoryOptions)
 from lebm_tf.configuration.fields import refuse_others
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.framing import parse_framing
 from lebm_tf.datasets.images.loading import DATASETS
+from lebm_tf.datasets.images.pair_loading import load_pair
 from lebm_tf.datasets.sequences.loading import SEQUENCES, load_sequences
 from lebm_tf.datasets.tables.loading import VECTORS, load_vectors
 from lebm_tf.datasets.tables.unigrams import UNIGRAMS, load_unigrams
@@ -24,11 +26,12 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
                  crop: str = "", max_length: int = 0,
                  vocabulary_size: int = 0, invalid_smiles: str = "unchecked",
                  trajectories: TrajectoryOptions = TrajectoryOptions(),
-                 label_column: str = "", smiles_column: str = ""
+                 label_column: str = "", smiles_column: str = "",
+                 pair: PairOptions = PairOptions()
                  ) -> DataSet:
-    """Loads a data set: pictures; or sequences, counts of words, vectors or
-    paths of agents, as of `load_sequences`, `load_unigrams`, `load_vectors`
-    and `load_trajectories`.
+    """Loads a data set: pictures, or two domains of them; or sequences, counts
+    of words, vectors or paths of agents, as of `load_pair`, `load_sequences`,
+    `load_unigrams`, `load_vectors` and `load_trajectories`.
 
     csv:FILE is one of trajectories if its first line names the columns frame
     and agent, or `trajectories` says something; and one of vectors if not.
@@ -57,9 +60,10 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             words.
         trajectories: Of trajectories, see `load_trajectories`.
         label_column: Of csv:FILE, see `load_vectors`.
+        pair: Of pair:A,B, see `load_pair`.
 
     Returns:
-        `ImageData`, `SequenceData`, `UnigramData`, `VectorData` or
+        `ImageData`, `PairData`, `SequenceData`, `UnigramData`, `VectorData` or
         `TrajectoryData`.
 
     Raises:
@@ -71,7 +75,7 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             dataset=name, data_dir=data_dir, image_size=image_size, crop=crop,
             max_length=max_length, vocabulary_size=vocabulary_size,
             invalid_smiles=invalid_smiles, trajectories=trajectories,
-            label_column=label_column, smiles_column=smiles_column)
+            label_column=label_column, smiles_column=smiles_column, pair=pair)
     except ValueError as error:
         raise InputError(str(error)) from error
     return load(config)
@@ -145,6 +149,16 @@ def _images(config):
         "crop": config.crop})
 
 
+def _pair(config):
+    def images(own):
+        loader = _loader(own)
+        if loader.kind != kinds.IMAGE:
+            raise InputError(f"{config.dataset} needs two data sets of images, "
+                             f"got {own.dataset}.")
+        return loader.load(own)
+    return load_pair(config, images)
+
+
 def _sequences(config):
     return load_sequences(
         config.dataset, data_dir=_folder(config),
@@ -182,12 +196,13 @@ LOADERS: dict[str, Loader] = {
                     Loader(kinds.SEQUENCE, _sequences)),
     **dict.fromkeys(_beginnings(UNIGRAMS), Loader(kinds.COUNTS, _counts)),
     **dict.fromkeys(_beginnings(DATASETS), Loader(kinds.IMAGE, _images)),
+    "pair:": Loader(kinds.PAIR, _pair),
 }
 
 
 def _unknown(name: str) -> str:
     """The message for a name that is none of `DATASETS`."""
-    known = (*DATASETS, *SEQUENCES, *UNIGRAMS, *VECTORS, *(
+    known = (*DATASETS, "pair:A,B", *SEQUENCES, *UNIGRAMS, *VECTORS, *(
         key for key in TRAJECTORIES if key not in VECTORS))
     known += tuple(key for key in LOADERS if key not in _beginnings(known))
     close = difflib.get_close_matches(name.lower(), known, n=1)

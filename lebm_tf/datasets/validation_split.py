@@ -12,7 +12,7 @@ from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.trajectories.split import (
     trajectory_split, trajectory_validation_view)
 from lebm_tf.errors import InputError
-from lebm_tf.kinds import TRAJECTORY
+from lebm_tf.kinds import PAIR, TRAJECTORY
 from lebm_tf.mcmc import rng
 
 
@@ -37,6 +37,11 @@ def validation_split(data: DataSet, fraction: float) -> DataSet:
     if data.kind == TRAJECTORY:
         by = data.origin["trajectories"].validation_by
         return trajectory_split(data, fraction, 0, by)
+    if data.kind == PAIR:
+        return dataclasses.replace(
+            data, a=validation_split(data.a, fraction),
+            b=validation_split(data.b, fraction),
+            origin={**data.origin, "validation_fraction": fraction})
     num_rows = len(data.x_train)
     size = round(fraction * num_rows)
     if not 0 < size < num_rows:
@@ -63,6 +68,10 @@ def validation_view(data: DataSet) -> DataSet:
     """
     if data.kind == TRAJECTORY:
         return trajectory_validation_view(data)
+    if data.kind == PAIR:
+        return dataclasses.replace(
+            data, a=validation_view(data.a), b=validation_view(data.b),
+            is_paired=False)
     if data.x_validation is None:
         raise InputError(
             f"{data.name}: evaluate_every must be 0 without a "

@@ -43,16 +43,20 @@ class StandardNormal(Base, keras.Model):
     """p0(z) = N(0, I), the base of nearly every energy-based prior.
 
     Args:
-        latent_dim: Width of z, at least 1.
+        latent_dim: Width of z, at least 1; or the shape of one z, as of a
+            picture.
         scale: Standard deviation > 0 of every element, for N(0, scale^2 I).
 
     Raises:
         ValueError: If `latent_dim` is below 1, or `scale` not positive.
     """
 
-    def __init__(self, latent_dim: int, scale: float = 1.0, **kwargs):
+    def __init__(self, latent_dim: int | tuple[int, ...], scale: float = 1.0,
+                 **kwargs):
         super().__init__(**kwargs)
-        if latent_dim < 1:
+        self.event_shape = (latent_dim,) if isinstance(latent_dim, int) else (
+            tuple(latent_dim))
+        if min(self.event_shape) < 1:
             raise ValueError(f"latent_dim must be >= 1, got {latent_dim}.")
         if not 0 < scale < math.inf:
             raise ValueError(f"scale must be > 0, got {scale}.")
@@ -61,17 +65,18 @@ class StandardNormal(Base, keras.Model):
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
         """Draws z, float [num_samples, latent_dim]."""
-        z = rng.normal([num_samples, self.latent_dim], seed,
+        z = rng.normal([num_samples, *self.event_shape], seed,
                        self.variable_dtype)
         return z if self.scale == 1.0 else self.scale * z
 
     def log_prob(self, z: tf.Tensor) -> tf.Tensor:
         """Normalized log density, [batch] in nats, of z [batch, latent_dim]."""
         # Not log_normal: chains evaluate this at every step.
-        constant = self.latent_dim * (
+        constant = math.prod(self.event_shape) * (
             0.5 * _LOG_TWO_PI + math.log(self.scale))
         factor = -0.5 / self.scale**2
-        return factor * tf.reduce_sum(tf.square(z), -1) - constant
+        axes = [-1 - axis for axis in range(len(self.event_shape))]
+        return factor * tf.reduce_sum(tf.square(z), axes) - constant
 
     def call(self, z):
         return self.log_prob(z)

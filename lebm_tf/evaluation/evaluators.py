@@ -11,6 +11,7 @@ from lebm_tf.evaluation.evaluator import Better, Context, Evaluator
 from lebm_tf.evaluation.images.frechet import FrechetEvaluator
 from lebm_tf.evaluation.images.gallery import PicturesEvaluator
 from lebm_tf.evaluation.images.reconstruction import ReconstructionEvaluator
+from lebm_tf.evaluation.images.translation import TranslationEvaluator
 from lebm_tf.evaluation.latents.chains import ChainsEvaluator
 from lebm_tf.evaluation.latents.codes import CodesEvaluator
 from lebm_tf.evaluation.latents.hierarchy import LayersEvaluator
@@ -40,6 +41,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "sequences": SequencesEvaluator(),
     "symbols": SymbolsEvaluator(),
     "trajectories": TrajectoriesEvaluator(),
+    "translation": TranslationEvaluator(),
 }
 
 

@@ -7,7 +7,7 @@ from lebm_tf import kinds
 from lebm_tf.errors import InputError
 
 _RANKS = {kinds.IMAGE: 3, kinds.SEQUENCE: 1, kinds.VECTOR: 1, kinds.COUNTS: 1,
-          kinds.TRAJECTORY: 2}
+          kinds.TRAJECTORY: 2, kinds.PAIR: 3}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -67,7 +67,7 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
     if attribute is not None:
         batch["attribute"] = attribute
     z = _draw(model, "generation", num_samples, batch, seed, num_steps,
-              temperature)
+              temperature).position
     x = decode(model, z, rng.stream(seed, "x"), condition=condition,
                token_temperature=token_temperature)
     return Samples(x, z, model.energy(z, condition))
@@ -103,7 +103,7 @@ def infer(model, x, seed: rng.Seed, *, num_steps=None, condition=None
     batch = {"x": x} if condition is None else {
         "x": x, "condition": condition}
     rows = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
-    return _draw(model, "inference", rows, batch, seed, num_steps)
+    return _draw(model, "inference", rows, batch, seed, num_steps).position
 
 
 def score(model, x, seed: rng.Seed, *, num_steps=None, condition=None
@@ -116,6 +116,27 @@ def score(model, x, seed: rng.Seed, *, num_steps=None, condition=None
     log_prior = prior_target(model.prior, condition)(z)
     return Score(log_likelihood + log_prior, log_likelihood, error, energy,
                  log_prior + energy)
+
+
+def translate(model, x, direction: str, seed: rng.Seed, *, num_steps=None,
+              temperature=None) -> tuple:
+    """Translations of pictures, as of `Translation`.
+
+    Args:
+        model: An `EnergyModel` of two domains.
+        x: Pictures [batch, height, width, channels].
+        direction: ab or ba.
+        seed: Of the chains that revise them.
+        num_steps: As in `sample`.
+        temperature: As in `sample`.
+    """
+    name = f"translate_{direction}"
+    rows = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
+    drawn = _draw(model, name, rows, {"condition": x}, seed, num_steps,
+                  temperature)
+    prior = model.roles[name].prior
+    return (drawn.position, drawn.start, prior.energy(drawn.position),
+            prior.energy(drawn.start))
 
 
 def line(start: Position, end: Position, fraction) -> Position:
@@ -136,4 +157,4 @@ def _draw(model, name, num_rows, batch, seed, num_steps, temperature=None):
         if temperature is not None:
             target = tempered(target, temperature)
     with model.kernels_cast_once(role):
-        return sampler.draw(target, num_rows, draws, seed, **options).position
+        return sampler.draw(target, num_rows, draws, seed, **options)

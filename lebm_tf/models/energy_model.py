@@ -251,10 +251,10 @@ class EnergyModel(LatentInference, keras.Model):
                 if set(parts) & set(objective.parts)}
 
     def _update_again(self, draws, parts, name, k):
-        """Updates parts on the same draws, except for what is on the tape;
+        """Updates parts on the same draws, but for those drawn again;
         returns their losses, and what to log."""
         kept = {name: draw for name, draw in draws.states.items()
-                if not self.roles[name].sampler.is_reparameterized}
+                if not self.roles[name].drawn_again}
         draws = draws._replace(
             states=kept, seed=rng.fold_in(rng.stream(draws.seed, name), k))
         with tf.GradientTape(persistent=True) as tape:

@@ -13,6 +13,7 @@ from lebm_tf.models import answers
 from lebm_tf.models.answers import Samples, Score
 from lebm_tf.models.attributes import AttributeInference
 from lebm_tf.models.batching import in_batches
+from lebm_tf.models.domains import DomainInference
 from lebm_tf.samplers import Draws, Sampler
 
 
@@ -33,7 +34,7 @@ class Transition(NamedTuple):
     log_prob: np.ndarray
 
 
-class LatentInference(AttributeInference):
+class LatentInference(AttributeInference, DomainInference):
     """Methods of every model with a prior, a likelihood and two samplers.
 
     All take a Python int as seed, give the same numbers for the same seed,
@@ -214,8 +215,7 @@ class LatentInference(AttributeInference):
             raise ValueError(f"num_chains must be >= 1, got {num_chains}.")
         if num_steps is None:
             num_steps = self.generation.num_steps
-        # One seed for all records: what changes is z.
-        shown = rng.stream(rng.make_seed(seed), "x")
+        shown = rng.stream(rng.make_seed(seed), "x")  # For all records.
 
         def trace(state, target):
             z = state.position

@@ -26,9 +26,13 @@ class OptimizerConfig(Checked):
         warmup_steps: Steps over which the learning rate rises from 0.
         schedule: constant; cosine or linear fall to schedule_factor times
             the learning rate at schedule_steps; step multiplies it by
-            schedule_factor every schedule_steps. epoch_decay comes on top.
+            schedule_factor every schedule_steps; epochs falls to that factor
+            in decay_epochs equal stairs, one an epoch, after hold_epochs of
+            none. epoch_decay comes on top.
         schedule_steps: Length in steps; needed unless constant.
         schedule_factor: What the schedule multiplies by.
+        hold_epochs: Of schedule=epochs.
+        decay_epochs: Of schedule=epochs; needed there.
         average_decay: Decay of a moving average of the weights, which then is
             what evaluates, samples and is exported; 0 has none.
         weight_decay: Factor on the weights, added to their gradient before
@@ -46,12 +50,20 @@ class OptimizerConfig(Checked):
     schedule: Annotated[str, OneOf(schedules.SCHEDULES)] = "constant"
     schedule_steps: NonNegativeInt = 0
     schedule_factor: Annotated[float, Interval(ge=0, le=1)] = 0.1
+    hold_epochs: NonNegativeInt = 0
+    decay_epochs: NonNegativeInt = 0
     average_decay: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     weight_decay: NonNegativeFloat = 0.0
     decoupled_decay: NonNegativeFloat = 0.0
     least_learning_rate: NonNegativeFloat = 0.0
 
     def validate(self):
+        if self.schedule == "epochs":
+            self.leave_out("schedule_steps", reason="with schedule=epochs")
+            if not self.decay_epochs:
+                raise ValueError("decay_epochs must be >= 1 for epochs, got "
+                                 f"{self.decay_epochs}.")
+            return
         if self.schedule != "constant" and not self.schedule_steps:
             raise ValueError(f"schedule_steps must be >= 1 for {self.schedule}"
                              f", got {self.schedule_steps}.")
@@ -65,9 +77,10 @@ class OptimizerConfig(Checked):
         if self.warmup_steps or self.schedule != "constant" or (
                 self.least_learning_rate):
             rate = schedules.Scheduled(
-                rate, self.schedule, self.schedule_steps,
+                rate, self.schedule, steps_per_epoch if (
+                    self.schedule == "epochs") else self.schedule_steps,
                 self.schedule_factor, self.warmup_steps,
-                self.least_learning_rate)
+                self.least_learning_rate, self.hold_epochs, self.decay_epochs)
         adam = Adam(rate, self.beta_1, self.beta_2, self.epsilon,
                     global_clipnorm=self.clip_norm or None,
                     use_ema=self.average_decay > 0,

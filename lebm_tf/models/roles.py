@@ -25,11 +25,19 @@ class Role:
             "x", "condition", ...; None where there is no such part, and then
             nothing is drawn. The whole batch if None.
         prior: Whose energy the states have; the model's prior if None.
+        every_turn: Whether its states are drawn for every turn and update of
+            a step, as what is on the tape always is.
     """
     sampler: Sampler
     target: Callable[[Any, Draws], Any] | None = None
     view: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = None
     prior: Any = None
+    every_turn: bool = False
+
+    @property
+    def drawn_again(self) -> bool:
+        """Whether a step draws its states more than once."""
+        return self.every_turn or self.sampler.is_reparameterized
 
 
 def posterior(model: Any, draws: Draws) -> Target:

@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-SCHEDULES = ("constant", "cosine", "linear", "step")
+SCHEDULES = ("constant", "cosine", "linear", "step", "epochs")
 
 
 class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
@@ -15,17 +15,22 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
         rate: Learning rate or another schedule.
         schedule: One of `SCHEDULES`; cosine (half a period) and linear go
             from 1 to `factor` at `num_steps` and stay there, step multiplies
-            by `factor` every `num_steps`.
+            by `factor` every `num_steps`; epochs is 1 for `hold` times
+            `num_steps` (an epoch) and one more, then falls in `decay` equal
+            stairs, one each `num_steps`, to `factor`.
         num_steps: See `schedule`.
         factor: See `schedule`.
         warmup_steps: The first update has 1 / warmup_steps of the rate, the
             last of these all of it.
         least: What the schedule leaves of the learning rate at the least.
+        hold, decay: See `schedule`; of epochs alone.
     """
 
     def __init__(self, rate, schedule: str, num_steps: int, factor: float,
-                 warmup_steps: int, least: float = 0.0):
+                 warmup_steps: int, least: float = 0.0, hold: int = 0,
+                 decay: int = 0):
         super().__init__()
+        self.hold, self.decay = hold, decay
         self.rate, self.schedule, self.num_steps = rate, schedule, num_steps
         self.factor, self.warmup_steps = factor, warmup_steps
         self.least = least
@@ -38,7 +43,10 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
         if self.schedule == "step":
             value *= tf.pow(self.factor, tf.floor(step / self.num_steps))
         elif self.schedule != "constant":
-            done = tf.minimum(step / self.num_steps, 1.0)
+            done = step / self.num_steps
+            if self.schedule == "epochs":
+                done = tf.maximum(tf.floor(done) - self.hold, 0.0) / self.decay
+            done = tf.minimum(done, 1.0)
             left = 0.5 * (1.0 + tf.cos(math.pi * done)) if (
                 self.schedule == "cosine") else 1.0 - done
             value *= self.factor + (1.0 - self.factor) * left
@@ -52,5 +60,5 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
         """The arguments, as Keras keeps them."""
         return {"rate": self.rate, "schedule": self.schedule,
                 "num_steps": self.num_steps, "factor": self.factor,
-                "warmup_steps": self.warmup_steps,
-                "least": self.least}
+                "warmup_steps": self.warmup_steps, "least": self.least,
+                "hold": self.hold, "decay": self.decay}

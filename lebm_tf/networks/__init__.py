@@ -6,17 +6,19 @@ from lebm_tf.networks.coupling import AffineCouplings
 from lebm_tf.networks.ladder import LadderEncoder, LadderGenerator
 from lebm_tf.networks.layered import JoinedEnergy, LayerEnergies
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
+from lebm_tf.networks.normalization import InstanceNorm
 from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
 from lebm_tf.networks.residual import WideResidualEncoder
 from lebm_tf.networks.spectral_norm import SpectralLayer
 from lebm_tf.networks.trajectory import (
     ContextEnergy, Forecast, Forecaster, PlanEncoder, SocialContext)
 from lebm_tf.networks.transformer import TransformerDecoder
+from lebm_tf.networks.translation import PictureEnergy, ResidualTranslator
 
 __all__ = ["AffineCouplings", "ContextEnergy", "ConvEncoder",
            "DeconvGenerator", "EnergyMLP", "FirstLayer", "Forecast",
-           "Forecaster", "JoinedEnergy", "LadderEncoder", "LadderGenerator",
-           "LayerEnergies", "PlanEncoder", "RecurrentDecoder",
-           "RecurrentEncoder", "SocialContext", "SpectralLayer",
-           "TransformerDecoder", "VectorMLP", "WideResidualEncoder",
-           "check_image_shape"]
+           "Forecaster", "InstanceNorm", "JoinedEnergy", "LadderEncoder",
+           "LadderGenerator", "LayerEnergies", "PictureEnergy", "PlanEncoder",
+           "RecurrentDecoder", "RecurrentEncoder", "ResidualTranslator",
+           "SocialContext", "SpectralLayer", "TransformerDecoder", "VectorMLP",
+           "WideResidualEncoder", "check_image_shape"]

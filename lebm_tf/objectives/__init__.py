@@ -17,20 +17,21 @@ from lebm_tf.objectives.symbols import (
     LabelledBound, SymbolCrossEntropy, UnlabelledBound, drawn_code,
     encoded_draw, encoded_mean, symbol_information)
 from lebm_tf.objectives.teaching import (
-    attribute_negative_log_likelihood, encoder_teaching)
+    CycleError, PictureTeaching, attribute_negative_log_likelihood,
+    encoder_teaching)
 from lebm_tf.objectives.variational import (
     FreeBits, FreeNats, LayeredKL, MaskedKL, SecondBound, encoded_energy,
     gaussian_kl, kl_to_prior, summed_gaussian_kl)
 
-__all__ = ["Annealed", "EnergyContrast", "FreeBits", "FreeNats",
+__all__ = ["Annealed", "CycleError", "EnergyContrast", "FreeBits", "FreeNats",
            "ImportanceContrast", "LabelledBound", "LayeredKL", "MaskedKL",
-           "Objective", "OnRoles", "SecondBound", "SymbolCrossEntropy", "Term",
-           "UnlabelledBound", "attribute_negative_log_likelihood",
-           "consistency_error", "drawn_code",
-           "dropped_negative_log_likelihood", "encoded_draw", "encoded_energy",
-           "encoded_mean", "encoder_teaching", "energy_contrast",
-           "energy_magnitude", "future_error", "gaussian_kl",
-           "gradient_penalty", "kl_to_prior", "latent_penalty",
+           "Objective", "OnRoles", "PictureTeaching", "SecondBound",
+           "SymbolCrossEntropy", "Term", "UnlabelledBound",
+           "attribute_negative_log_likelihood", "consistency_error",
+           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
+           "encoded_energy", "encoded_mean", "encoder_teaching",
+           "energy_contrast", "energy_magnitude", "future_error",
+           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
            "negative_log_likelihood", "negative_log_prior", "once_fitted",
            "plan_error", "prior_contrast", "squared_error",
            "summed_gaussian_kl", "symbol_information", "weight_penalty",

@@ -1,5 +1,6 @@
 """Fit a fast sampler to the states that a chain refined."""
 
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -22,3 +23,45 @@ def encoder_teaching(model: Any, draws: Draws) -> tf.Tensor:
     return -draws.mean(model.encoder.log_prob(
         z, draws.batch["x"],
         condition=draws.batch.get("condition")))
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureTeaching:
+    """mean (x'' - x')^2 over pixels and batch: a network that makes pictures
+    x' learns what chains that start there make of them, x''.
+
+    Xie et al. 2021, arXiv:2103.04285, `gen_loss` of model/cyclecoopnets.py.
+    Divided by 2 scale^2 and times the number of pixels it would be -log
+    N(x''; x', scale^2 I). x'' is constant unless its chains keep gradients.
+
+    Attributes:
+        made: Role of x', drawn on the tape.
+        revised: Role of x''.
+    """
+    made: str
+    revised: str
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        error = draws.states[self.revised].position - (
+            draws.states[self.made].position)
+        return draws.mean(tf.reduce_mean(tf.square(error), [1, 2, 3]))
+
+
+@dataclasses.dataclass(frozen=True)
+class CycleError:
+    """mean |x - back(x)| over pixels and batch, of what comes back.
+
+    Zhu et al. 2017, arXiv:1703.10593, section 3.2.
+
+    Attributes:
+        observed: Role of x.
+        back: Role of its translation that was translated back, drawn on the
+            tape.
+    """
+    observed: str
+    back: str
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        error = draws.states[self.observed].position - (
+            draws.states[self.back].position)
+        return draws.mean(tf.reduce_mean(tf.abs(error), [1, 2, 3]))

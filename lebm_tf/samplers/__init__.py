@@ -7,10 +7,11 @@ from lebm_tf.samplers.from_data import FromData
 from lebm_tf.samplers.initializer import (
     FromBase, FromEncoder, FromRole, Initializer)
 from lebm_tf.samplers.ladder import Ladder
+from lebm_tf.samplers.mapped import Mapped
 from lebm_tf.samplers.sampler import Sampler
 from lebm_tf.samplers.short_run import ShortRun
 from lebm_tf.samplers.step_size import StepSizeAdaptation
 
 __all__ = ["ChainBank", "Draw", "Draws", "Encoded", "FromBase", "FromData",
-           "FromEncoder", "FromRole", "Initializer", "Ladder", "Sampler",
-           "ShortRun", "StepSizeAdaptation"]
+           "FromEncoder", "FromRole", "Initializer", "Ladder", "Mapped",
+           "Sampler", "ShortRun", "StepSizeAdaptation"]

@@ -60,19 +60,23 @@ class FromRole:
     """Goes on where another role of the same step ended, or where it began:
     the refinement of a learned start, a chain beside its data.
 
-    No gradient comes back through it.
+    No gradient comes back through it, if not told so.
 
     Attributes:
         role: Drawn before.
         at_start: Whether to take its start.
+        keeps_gradient: Whether gradients do come back, of chains that are
+            drawn on the tape.
     """
     role: str
     at_start: bool = False
+    keeps_gradient: bool = False
 
     def start(self, num_chains, draws, seed):
         draw = draws.states[self.role]
-        return tf.nest.map_structure(
-            tf.stop_gradient, draw.start if self.at_start else draw.position)
+        position = draw.start if self.at_start else draw.position
+        return position if self.keeps_gradient else tf.nest.map_structure(
+            tf.stop_gradient, position)
 
     def update(self, draws, position, seed):
         pass

@@ -36,6 +36,8 @@ class ShortRun(Sampler):
             start and end in z.
         adaptation: A `StepSizeAdaptation` whose step size the chains have, and
             which follows them in training.
+        is_reparameterized: Whether gradients flow back through all moves, to
+            the start and to what is climbed. Memory then grows with them.
 
     Raises:
         ValueError: If `num_steps` is negative, or `jit_compile` unknown.
@@ -47,6 +49,7 @@ class ShortRun(Sampler):
     step_size: Callable[[Draws], StepSize] | None = None
     coordinates: Any = None
     adaptation: Any = None
+    is_reparameterized: bool = False
     has_own_steps = True
 
     def __post_init__(self):

@@ -20,7 +20,7 @@ from lebm_tf.families import DataSpec
 from tests.datasets.test_vectors import documents, table, write
 from tests.datasets.trajectory_tables import FOLDS, save_eth, save_sdd
 
-NAMES = [*DATASETS, *SEQUENCES, *UNIGRAMS, *VECTORS, *TRAJECTORIES]
+NAMES = [*DATASETS, "pair:A,B", *SEQUENCES, *UNIGRAMS, *VECTORS, *TRAJECTORIES]
 # tensorflow-datasets holds no text that needs no download.
 DOWNLOADED = {"tfds:NAME"}
 
@@ -49,6 +49,11 @@ def picture_folder(folder):
     for i in range(12):
         Image.new("RGB", (9, 9), (i, 20 * i, 0)).save(folder / f"{i}.png")
     return f"folder:{folder}"
+
+
+def two_domains(folder):
+    (folder / "a").mkdir()
+    return f"pair:{picture_folder(folder / 'a')},{npz(folder)}"
 
 
 def public_lines(name):
@@ -122,7 +127,7 @@ def paths(folder):
 # of two kinds, told by its columns.
 CASES = {
     "digits": lambda folder: "digits", "npz:FILE": npz,
-    "folder:DIR": picture_folder,
+    "folder:DIR": picture_folder, "pair:A,B": two_domains,
     **{name: public_pictures(name) for name in (
         "mnist", "fashion_mnist", "svhn_cropped", "cifar10", "celeb_a")},
     **{name: public_lines(name) for name in PUBLIC},
@@ -131,8 +136,9 @@ CASES = {
     "agnews": agnews, "protein": protein, "hepmass": hepmass,
     "miniboone": miniboone, "csv:FILE": vectors, "csv:FILE of paths": paths,
     "sdd": drones, **{name: scene(name) for name in FOLDS}}
-OPTIONS = {"csv:FILE": {"label_column": "kind"}, "csv:FILE of paths": {
-    "trajectories": TrajectoryOptions(unit="m")}}
+OPTIONS = {"pair:A,B": {"image_size": 8},
+           "csv:FILE": {"label_column": "kind"}, "csv:FILE of paths": {
+               "trajectories": TrajectoryOptions(unit="m")}}
 
 
 def test_every_name_is_in_the_list():
@@ -174,9 +180,9 @@ def check(data, batch_size):
     names = [part.name for part in data.parts()]
     assert names[:2] == ["train", "test"]
     for part in data.parts():
-        x = data.to_model(part.x[:2])
-        assert tuple(x.shape) == (min(2, len(part.x)), *data.shape)
-        assert x.dtype in (tf.float32, tf.int32)
+        for x in tf.nest.flatten(data.to_model(part.x[:2])):
+            assert tuple(x.shape) == (min(2, len(part.x)), *data.shape)
+            assert x.dtype in (tf.float32, tf.int32)
         if part.y is not None:
             assert part.y.shape == (len(part.x),)
             assert 0 <= part.y.min() and part.y.max() < data.num_classes
@@ -186,7 +192,8 @@ def check(data, batch_size):
     if data.kind == kinds.SEQUENCE:
         assert batch["x"].shape[1] <= data.shape[0]
     elif data.kind != kinds.TRAJECTORY:
-        assert batch["x"].shape == (batch_size, *data.shape)
+        assert all(x.shape == (batch_size, *data.shape)
+                   for x in tf.nest.flatten(batch["x"]))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -113,6 +113,7 @@ def test_the_defaults_are_those_of_the_authors_programs():
     ({"beta_1": 1.0}, "beta_1 must lie in [0, 1), got 1.0."),
     ({"beta_2": -0.1}, "beta_2 must lie in [0, 1), got -0.1."),
     ({"epoch_decay": 0.0}, "epoch_decay must lie in (0, 1], got 0.0."),
+    ({"schedule": "epochs"}, "decay_epochs must be >= 1 for epochs, got 0."),
     ({"clip_norm": -1.0}, "clip_norm must be >= 0, got -1.0.")])
 def test_a_bad_value_is_refused_with_its_message(values, message):
     with oracles.raises(ValueError, message):
@@ -128,6 +129,8 @@ def test_a_bad_value_is_refused_with_its_message(values, message):
      [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]),
     ({"schedule": "step", "schedule_steps": 2, "schedule_factor": 0.1,
       "least_learning_rate": 5e-5}, [1.0, 1.0, 0.1, 0.1, 0.05, 0.05]),
+    ({"schedule": "epochs", "decay_epochs": 2, "schedule_factor": 0.2},
+     [1.0, 1.0, 1.0, 0.6, 0.6, 0.6]),
     ({"warmup_steps": 4}, [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]),
     ({"warmup_steps": 2, "epoch_decay": 0.5},  # Epochs of three steps.
      [0.5, 1.0, 1.0, 0.5, 0.5, 0.5])])
@@ -138,6 +141,18 @@ def test_schedules_have_their_closed_form(values, expected, float64):
     steps = -np.diff(path[:, 0], prepend=0.0)
     np.testing.assert_allclose(
         steps, 1e-3 * np.array(expected), rtol=1e-5, atol=1e-9)
+
+
+def test_the_schedule_of_cycle_translation_is_the_published_one():
+    """Epochs 0 to 50 constant; the last of 100 is 49/50 of the way."""
+    optimizer = OptimizerConfig(
+        2e-4, schedule="epochs", hold_epochs=50, decay_epochs=50,
+        schedule_factor=0.05).make(10)
+    for epoch, expected in ((0, 2e-4), (50, 2e-4), (51, 1.962e-4),
+                            (99, 1.38e-5), (100, 1e-5), (200, 1e-5)):
+        optimizer.iterations.assign(10 * epoch + 9)
+        np.testing.assert_allclose(
+            float(optimizer.learning_rate), expected, rtol=1e-5)
 
 
 def test_a_moving_average_of_the_weights_follows_its_recursion(float64):

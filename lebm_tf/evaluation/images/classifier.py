@@ -25,6 +25,36 @@ _LEARNING_RATE = 1e-3
 
 def load(data: ImageData, num_steps: int, path: str = ""
          ) -> tuple[keras.Model, float | None]:
+    """The classifier of `trained`, pictures to features.
+
+    Args:
+        data, num_steps, path: As of `trained`.
+
+    Returns:
+        The network without its last layer, pictures to features [batch, 64],
+        and the accuracy on held-out pictures in [0, 1], None without labels.
+
+    Raises:
+        InputError: If the training pictures have no labels.
+    """
+    network = trained(data, num_steps, path)
+    accuracy = None
+    if data.y_test is not None:
+        accuracy = float(np.mean(
+            predicted(network, data.x_test) == data.y_test))
+    features = keras.Model(network.inputs, network.layers[-2].output)
+    return tf.function(lambda x: features(x, training=False),
+                       reduce_retracing=True), accuracy
+
+
+def predicted(network: keras.Model, images) -> np.ndarray:
+    """The labels that a classifier gives pictures, int64 [num_images]; uint8,
+    or float in [-1, 1]."""
+    return network.predict(np.asarray(to_model(images)), batch_size=500,
+                           verbose=0).argmax(-1)
+
+
+def trained(data: ImageData, num_steps: int, path: str = "") -> keras.Model:
     """Trains the classifier, or takes it from a file if it is the same.
 
     Initial weights and the order of the data have fixed seeds, and nothing
@@ -38,8 +68,7 @@ def load(data: ImageData, num_steps: int, path: str = ""
             anew if it belongs to other data or another `num_steps`.
 
     Returns:
-        The network without its last layer, pictures to features [batch, 64],
-        and the accuracy on held-out pictures in [0, 1], None without labels.
+        Pictures, float32 in [-1, 1], to logits [batch, num_classes].
 
     Raises:
         InputError: If the training pictures have no labels.
@@ -55,14 +84,7 @@ def load(data: ImageData, num_steps: int, path: str = ""
         _train(network, data, num_steps)
         if path:
             weights.write(path, key, network.get_weights())
-    accuracy = None
-    if data.y_test is not None:
-        logits = network.predict(
-            np.asarray(to_model(data.x_test)), batch_size=500, verbose=0)
-        accuracy = float(np.mean(logits.argmax(-1) == data.y_test))
-    features = keras.Model(network.inputs, network.layers[-2].output)
-    return tf.function(lambda x: features(x, training=False),
-                       reduce_retracing=True), accuracy
+    return network
 
 
 def check(data: ImageData) -> None:
