@@ -19,7 +19,7 @@ AVX2_TESTS := tests/networks/test_deconvolution.py \
 	tests/models/test_replication.py tests/models/test_precision.py \
 	tests/commands/test_killed.py
 
-.PHONY: train test test-avx2 test-fast test-long lint bench bench-quickstart lock clean
+.PHONY: train test test-avx2 test-fast test-long lint bench bench-quickstart docs lock clean
 
 train: $(VENV)/.installed
 	@echo "== Training a learned prior on real handwritten digits (a few minutes on 2 cores)"
@@ -70,9 +70,14 @@ $(BENCH_VENV)/.installed: setup.cfg
 		|| { echo "PyTorch must be installable for make bench, got the error above; with one that you have: make bench PEER_PYTHON=/path/to/python; without: make bench PEER_PYTHON=none" >&2; exit 1; }
 	@touch $@
 
-# The table of README: several seeds, with the baseline beside.
+# The table of docs/tutorial.md: several seeds, with the baselines beside.
 bench-quickstart: $(VENV)/.installed
 	$(RUN) -m benchmarks.quickstart
+
+# The site with the API reference; a warning is an error.
+docs: $(VENV)/.installed
+	$(RUN) -m sphinx -W -q -b html docs build/docs
+	@echo "build/docs/index.html"
 
 # Rebuilt when a dependency changes; otherwise a run starts at once.
 $(VENV)/.installed: requirements.lock setup.cfg pyproject.toml
@@ -86,7 +91,7 @@ $(VENV)/.installed: requirements.lock setup.cfg pyproject.toml
 # Pins all that setup.cfg asks for, for every supported Python at once.
 lock: $(VENV)/.installed
 	$(RUN) -m pip install --quiet uv
-	$(RUN) -m uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --extra dev --extra molecules --extra serving --extra text setup.cfg -o requirements.lock
+	$(RUN) -m uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --extra dev --extra chains --extra docs --extra molecules --extra serving --extra text setup.cfg -o requirements.lock
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info

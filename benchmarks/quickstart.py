@@ -1,4 +1,4 @@
-"""The table of README: the quickstart and what is cheaper, over several seeds.
+"""The table of docs/tutorial.md: the quickstart and what is cheaper, over several seeds.
 
     python -m benchmarks.quickstart [--seeds=1,2]
 

@@ -1,4 +1,4 @@
-"""Latent-space energy-based models on TensorFlow.
+"""Latent-space energy-based models on TensorFlow::
 
     import lebm_tf
 

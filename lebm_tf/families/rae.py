@@ -38,7 +38,7 @@ class RAEConfig(FamilyConfig):
         latent_dim: Width of z.
         likelihood_scale: Standard deviation of a pixel in [-1, 1]; for scores
             only.
-        latent_weight: Factor on |z|^2 / 2, beside |x - g(z)|^2.
+        latent_weight: Factor on `|z|^2 / 2`, beside `|x - g(z)|^2`.
         decoder_penalty: weights (their squares), gradient (that of the image
             by z, squared) or none.
         decoder_weight: Factor on that penalty.

@@ -4,7 +4,7 @@ An energy that sharpens faster than its chains can follow explodes within some
 ten steps, long before anything is NaN: E(z-) runs away from E(z+), then
 gradients and states follow. So every logged value has a bound, see
 `configuration.run.DivergenceConfig`. They are far above what healthy runs show
-(README) and far below what float32 holds.
+(docs/training.md) and far below what float32 holds.
 """
 
 import math
