@@ -1,4 +1,4 @@
-"""The table of docs/tutorial.md: the quickstart and what is cheaper, over several seeds.
+"""The table of docs/tutorial.md: the quickstart and what is cheaper, by seeds.
 
     python -m benchmarks.quickstart [--seeds=1,2]
 
