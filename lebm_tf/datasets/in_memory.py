@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf import kinds
+from lebm_tf.datasets.classes import class_numbers
 from lebm_tf.datasets.contract import DataSet
-from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.datasets.images.data import ImageData, doubt_range
 from lebm_tf.datasets.tables.data import UnigramData, VectorData
 from lebm_tf.errors import InputError
 
@@ -44,7 +45,12 @@ def in_memory(train: Any, held_out: Any, kind: str = kinds.IMAGE,
     if (y_train is None) != (y_test is None):
         raise InputError(f"{name}: both parts must have class numbers, or "
                          "none, got one that has.")
-    return _MAKERS[kind](name, x_train, x_test, y_train, y_test)
+    labels, classes = class_numbers(
+        name, {"y_train": y_train, "y_test": y_test})
+    data = _MAKERS[kind](name, x_train, x_test, **labels, classes=classes)
+    if kind == kinds.IMAGE:
+        doubt_range(x_train, name)
+    return data
 
 
 def _arrays(examples: Any, what: str
@@ -75,6 +81,5 @@ def _arrays(examples: Any, what: str
         raise InputError(
             f"{what} must be of examples of one shape, got "
             f"{' and '.join(map(str, sorted(shapes)[:2]))}.")
-    y = np.asarray([example[1] for example in found], np.int64) if (
-        pairs[0]) else None
+    y = np.asarray([example[1] for example in found]) if pairs[0] else None
     return np.stack(x), y

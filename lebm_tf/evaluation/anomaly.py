@@ -8,6 +8,7 @@ import numpy as np
 from sklearn import metrics
 import tensorflow as tf
 
+from lebm_tf.datasets.classes import number_of
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.kinds import IMAGE
@@ -46,13 +47,15 @@ class AnomalyEvaluator(Evaluator):
         if data.y_test is None:
             raise InputError(f"evaluator anomaly needs labels, {data.name} "
                              "has none.")
-        is_anomaly = data.y_test == label
+        number = number_of(data.classes, label)
+        is_anomaly = data.y_test == number
         if not 0 < is_anomaly.sum() < len(is_anomaly):
             raise InputError(
                 f"{data.name}: held-out labels must hold class {label} and "
                 f"others, got {is_anomaly.sum()} of {len(is_anomaly)} in that "
                 "class.")
-        if data.y_train is not None and (data.y_train == label).any():
+        if data.y_train is not None and (
+                data.y_train == number).any():
             raise InputError(
                 f"{data.name}: training pictures must not hold the anomaly "
                 f"class {label}; split them with anomaly_split.")
@@ -67,7 +70,8 @@ class AnomalyEvaluator(Evaluator):
         an area equal to the prevalence.
         """
         data, config = context.data, context.config
-        is_anomaly = data.y_test == context.anomaly_label
+        is_anomaly = data.y_test == number_of(
+            data.classes, context.anomaly_label)
         measured = scores(model, data.to_model(data.x_test), config.num_draws,
                           config.seed)
         errors = measured.pop("error")

@@ -9,6 +9,7 @@ from absl import logging
 import numpy as np
 import pytest
 
+from lebm_tf.datasets.images.anomaly_split import anomaly_split
 from lebm_tf.datasets.loading import load_dataset
 from lebm_tf.errors import InputError
 
@@ -55,6 +56,32 @@ def test_floats_become_float32_and_half_a_range_is_warned_of(save, caplog):
         data = load_dataset(save(x_train=floats, x_test=-floats))
     assert data.x_train.dtype == np.float32
     assert "no pixel of x_train is below 0" in caplog.text
+
+
+@pytest.mark.parametrize("factor, warned", [(1, True), (15, True), (16, False)])
+def test_dark_integers_are_warned_of(save, caplog, factor, warned):
+    dark = np.uint8(PICTURES % 2 * factor)
+    load_dataset(save(x_train=dark, x_test=dark))
+    assert ("almost black" in caplog.text) == warned
+
+
+def test_classes_are_the_labels_that_occur(save):
+    y = np.array([100_000, 0, 7, 7, 0, 100_000])
+    data = load_dataset(save(x_train=PICTURES, x_test=PICTURES,
+                             y_train=y[:, None], y_test=y))
+    np.testing.assert_array_equal(data.y_train, [2, 0, 1, 1, 0, 2])
+    np.testing.assert_array_equal(data.y_test, data.y_train)
+    assert data.classes == ("0", "7", "100000") and data.num_classes == 3
+    left = anomaly_split(data, 7)
+    assert set(left.y_train) == {0, 2} and set(left.y_test) >= {1}
+    with pytest.raises(InputError, match="one of 0, 7, 100000, got 1"):
+        anomaly_split(data, 1)
+
+
+def test_labels_that_are_no_classes_are_refused(save):
+    x = np.zeros([1500, 2, 2], np.uint8)
+    with pytest.raises(InputError, match="at most 1,000 classes, got 1,500"):
+        load_dataset(save(x_train=x, x_test=x, y_train=np.arange(1500)))
 
 
 def test_image_size_and_crop_apply_to_both_parts(save):

@@ -1,5 +1,7 @@
 """Tests of the user's own pictures."""
 
+import zlib
+
 from PIL import Image
 import numpy as np
 import pytest
@@ -99,3 +101,41 @@ def test_pictures_of_16_bits_are_refused_not_clipped(folder):
 def test_a_crop_outside_one_picture_names_that_picture(folder):
     with pytest.raises(InputError, match="got 12x20 pictures in part0/00.png"):
         load_dataset(f"folder:{folder}", crop="0,0,14,14")
+
+
+def test_leftovers_and_other_formats_are_left_out_and_counted(
+        folder, tmp_path_factory):
+    before = load_dataset(f"folder:{folder}", image_size=8)
+    (folder / "__MACOSX").mkdir()
+    for name in ("._a.jpg", "__MACOSX/._b.png", "c.heic", "d.HEIC", "e.tif"):
+        (folder / name).write_bytes(b"no picture")
+    outside = tmp_path_factory.mktemp("outside")
+    Image.new("RGB", (9, 9)).save(outside / "secret.png")
+    (folder / "link.png").symlink_to(outside / "secret.png")
+    data = load_dataset(f"folder:{folder}", image_size=8)
+    np.testing.assert_array_equal(data.x_train, before.x_train)
+    assert data.counts == {
+        "leftovers of macOS": 2, "links that lead out of the folder": 1,
+        ".heic not read, save as .png or .jpg": 2,
+        ".tif not read, save as .png or .jpg": 1}
+    assert ".heic not read, save as .png or .jpg 2" in data.describe()
+
+
+def test_a_folder_of_other_formats_says_how_to_read_them(tmp_path):
+    for i in range(3):
+        (tmp_path / f"{i}.heic").write_bytes(b"no picture")
+    with pytest.raises(InputError, match="got 0 .*heic not read, save as"):
+        load_dataset(f"folder:{tmp_path}")
+
+
+def test_a_picture_of_a_huge_size_is_refused(folder):
+    """Its file is small: a header, and no pixels."""
+    def chunk(kind, content):
+        return (len(content).to_bytes(4, "big") + kind + content
+                + zlib.crc32(kind + content).to_bytes(4, "big"))
+    size = (100_000).to_bytes(4, "big")
+    (folder / "bomb.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size * 2 + b"\x08\0\0\0\0")
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b""))
+    with pytest.raises(InputError, match="bomb.png cannot be read as a pict"):
+        load_dataset(f"folder:{folder}")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lebm_tf.datasets.classes import number_of
 from lebm_tf.datasets.images.data import ImageData
 from lebm_tf.errors import InputError
 from lebm_tf.kinds import IMAGE
@@ -37,11 +38,12 @@ def anomaly_split(data: ImageData, label: int) -> ImageData:
             f"an anomaly split needs labels, {data.name} has none.")
     x = np.concatenate([data.x_train, data.x_test])
     y = np.concatenate([data.y_train, data.y_test])
-    if label not in y:
-        raise InputError(
-            f"{data.name}: anomaly label must be one of "
-            f"{', '.join(map(str, np.unique(y)))}, got {label}.")
-    normal, strange = np.flatnonzero(y != label), np.flatnonzero(y == label)
+    number = number_of(data.classes, label)
+    if number not in y:
+        known = data.classes or map(str, np.unique(y))
+        raise InputError(f"{data.name}: anomaly label must be one of "
+                         f"{', '.join(known)}, got {label}.")
+    normal, strange = np.flatnonzero(y != number), np.flatnonzero(y == number)
     if len(normal) < 2:
         raise InputError(
             f"{data.name}: an anomaly split needs at least 2 pictures of other "
@@ -52,4 +54,5 @@ def anomaly_split(data: ImageData, label: int) -> ImageData:
     test = np.concatenate([normal[size:], strange])
     return ImageData(data.name, x[normal[:size]], x[test],
                      y[normal[:size]], y[test],
-                     {**data.origin, "anomaly_label": label})
+                     {**data.origin, "anomaly_label": label},
+                     classes=data.classes)

@@ -3,13 +3,15 @@
 import dataclasses
 from typing import Any, Mapping
 
+from absl import logging
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf import kinds
+from lebm_tf.datasets.classes import MOST_CLASSES
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.labelled import Labelled
-from lebm_tf.datasets.reading import check_finite
+from lebm_tf.datasets.reading import check_finite, met
 from lebm_tf.errors import InputError
 
 # float32 rounding of x / 127.5 - 1 may leave [-1, 1] by this much.
@@ -59,6 +61,8 @@ class ImageData(DataSet):
         x_test: [num_test, height, width, channels], the same dtype.
         y_train: Class numbers from 0, int64 [num_train], or None.
         y_test: Class numbers from 0, int64 [num_test], or None.
+        classes: What the numbers stand for; () where for themselves.
+        counts: What was met while reading -> number of files.
         origin: How it was loaded: data_dir, image_size, crop, anomaly_label;
             kept with a run, so that it is measured on the same data.
         x_validation: Pictures taken out of the training data, to choose by;
@@ -79,6 +83,8 @@ class ImageData(DataSet):
     x_validation: np.ndarray | None = None
     y_validation: np.ndarray | None = None
     labelled: Labelled | None = None
+    classes: tuple[str, ...] = ()
+    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     kind = kinds.IMAGE
     # For callers that hold a data set and need not know this module.
@@ -106,7 +112,7 @@ class ImageData(DataSet):
         """What it holds, in a few words."""
         shape = "x".join(map(str, self.shape))
         return (f"{len(self.x_train):,} images of {shape}, "
-                f"{len(self.x_test):,} held out")
+                f"{len(self.x_test):,} held out{met(self.counts)}")
 
 
 def check_images(images: np.ndarray, what: str) -> None:
@@ -134,9 +140,28 @@ def check_labels(labels: np.ndarray, num_images: int, what: str) -> None:
         raise InputError(
             f"{what} must have shape [{num_images}], one label a picture, "
             f"got {list(labels.shape)}.")
-    if labels.min() < 0:
+    if labels.min() < 0 or labels.max() >= MOST_CLASSES:
         raise InputError(
-            f"{what} must hold class numbers from 0, got {labels.min()}.")
+            f"{what} must hold class numbers from 0 to {MOST_CLASSES - 1}, got "
+            f"{labels.min()} to {labels.max()}.")
+
+
+def doubt_range(images: np.ndarray, what: str) -> None:
+    """Warns of pixels that look as if they were of another range.
+
+    Args:
+        images: As `ImageData` holds them.
+        what: Their name, which opens the warning.
+    """
+    if images.dtype == np.float32 and images.min() >= 0.0:
+        logging.warning(
+            "%s: no pixel of x_train is below 0. Floats are read as [-1, 1]; "
+            "if they are in [0, 1], store 2 x - 1.", what)
+    elif images.dtype == np.uint8 and images.max() < 16:
+        logging.warning(
+            "%s: no pixel of x_train is above %d. uint8 is read as 0..255, so "
+            "all is almost black; if they are in [0, %d], store x * %d.", what,
+            images.max(), images.max(), 255 // max(1, images.max()))
 
 
 def _check_values(images: np.ndarray, what: str) -> None:

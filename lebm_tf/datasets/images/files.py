@@ -1,5 +1,6 @@
 """Pictures from .npz files: plain arrays, or packs of JPEG files."""
 
+import dataclasses
 import os
 import zipfile
 import zlib
@@ -8,7 +9,8 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.datasets.classes import class_numbers
+from lebm_tf.datasets.images.data import ImageData, doubt_range
 from lebm_tf.datasets.images.framing import Framing
 from lebm_tf.errors import InputError
 
@@ -28,7 +30,8 @@ def load_npz(name: str, path: str, framing: Framing) -> ImageData:
         path: File with arrays `x_train` and `x_test`, [N, H, W] or
             [N, H, W, C] with C = 1 or 3; uint8 0..255, or float in [-1, 1]
             (floats in any other range are refused, not rescaled); and, where
-            there are labels, `y_train` and `y_test`, integers [N] from 0.
+            there are labels, `y_train` and `y_test`, integers [N] or [N, 1]
+            from 0: the classes are those that occur.
         framing: Crop and resize, for every picture.
 
     Raises:
@@ -37,15 +40,13 @@ def load_npz(name: str, path: str, framing: Framing) -> ImageData:
     """
     arrays = read_npz(name, path, ("x_train", "x_test"),
                       ("y_train", "y_test"))
-    data = ImageData(name, **{
-        key: _as_images(array) if key.startswith("x_") else _as_labels(array)
-        for key, array in arrays.items()})
-    if data.x_train.dtype == np.float32 and data.x_train.min() >= 0.0:
-        logging.warning(
-            "%s: no pixel of x_train is below 0. Floats are read as [-1, 1]; "
-            "if they are in [0, 1], store 2 x - 1.", name)
-    return ImageData(name, framing(data.x_train, name),
-                     framing(data.x_test, name), data.y_train, data.y_test)
+    labels, classes = class_numbers(
+        name, {key: arrays.get(key) for key in ("y_train", "y_test")})
+    data = ImageData(name, _as_images(arrays["x_train"]),
+                     _as_images(arrays["x_test"]), **labels, classes=classes)
+    doubt_range(data.x_train, name)
+    return dataclasses.replace(data, x_train=framing(data.x_train, name),
+                               x_test=framing(data.x_test, name))
 
 
 def load_packs(name: str, paths: list[str], framing: Framing) -> ImageData:
@@ -74,7 +75,9 @@ def load_packs(name: str, paths: list[str], framing: Framing) -> ImageData:
         packs = [(images[part], labels if labels is None else labels[part])
                  for part in (slice(first), slice(first, None))]
     (x_train, y_train), (x_test, y_test) = packs
-    return ImageData(name, x_train, x_test, y_train, y_test)
+    labels, classes = class_numbers(
+        name, {"y_train": y_train, "y_test": y_test})
+    return ImageData(name, x_train, x_test, **labels, classes=classes)
 
 
 def read_npz(name: str, path: str, required: tuple[str, ...],
@@ -132,14 +135,8 @@ def _as_images(array: np.ndarray) -> np.ndarray:
     return array[..., None] if array.ndim == 3 else array
 
 
-def _as_labels(array: np.ndarray) -> np.ndarray:
-    """Makes integers int64."""
-    integer = np.issubdtype(array.dtype, np.integer)
-    return array.astype(np.int64) if integer else array
-
-
 def _read_pack(name: str, path: str, framing: Framing):
-    """Decodes a pack: pictures uint8 [N, h, w, 3], labels int64 [N] or None."""
+    """Decodes a pack: pictures uint8 [N, h, w, 3], labels [N] or None."""
     arrays = read_npz(name, path, ("jpeg", "offsets"), ("labels",))
     raw, offsets = arrays["jpeg"].tobytes(), arrays["offsets"]
     images = []
@@ -153,6 +150,4 @@ def _read_pack(name: str, path: str, framing: Framing):
                 f"{name}: picture {number} of {path} must be a JPEG file, "
                 "got bytes that cannot be decoded.") from error
         images.append(image)
-    labels = arrays.get("labels")
-    return (framing(np.stack(images), path),
-            labels if labels is None else _as_labels(labels))
+    return framing(np.stack(images), path), arrays.get("labels")

@@ -1,5 +1,6 @@
 """The user's own pictures: a folder of image files."""
 
+import collections
 import hashlib
 import os
 import pathlib
@@ -9,9 +10,13 @@ import numpy as np
 
 from lebm_tf.datasets.images.data import ImageData
 from lebm_tf.datasets.images.framing import Framing
+from lebm_tf.datasets.reading import met
 from lebm_tf.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+# Pictures that are not read: Pillow lacks them, or scales them in many ways.
+UNREAD = (".avif", ".cr2", ".dng", ".heic", ".heif", ".jp2", ".jxl", ".nef",
+          ".psd", ".svg", ".tif", ".tiff")
 DEFAULT_IMAGE_SIZE = 64
 _TEST_FRACTION = 0.1
 
@@ -23,7 +28,9 @@ def load_folder(name: str, path: str, framing: Framing) -> ImageData:
     animation the first frame is read, transparency is dropped, and the
     orientation that a camera noted is applied. About 10% are held out, by a
     hash of the relative name: a picture keeps its part when others come or
-    go, except that each part holds at least one.
+    go, except that each part holds at least one. What macOS leaves beside
+    files, links that lead out of the folder, and pictures of other formats
+    (`UNREAD`) are left out and counted.
 
     Args:
         name: Opens every error message.
@@ -37,24 +44,39 @@ def load_folder(name: str, path: str, framing: Framing) -> ImageData:
     root = pathlib.Path(path)
     if not root.is_dir():
         raise InputError(f"{name}: needs a folder, got no folder at {path}.")
-    files = _find_pictures(root)
+    files, counts = _find_pictures(root)
     if len(files) < 2:
         raise InputError(
             f"{name}: needs at least 2 pictures ({', '.join(SUFFIXES)}), one "
-            f"to train on and one to hold out, got {len(files)} in {path}.")
+            f"to train on and one to hold out, got {len(files)} in {path}"
+            f"{met(counts)}.")
     framing = Framing(framing.crop, framing.image_size or DEFAULT_IMAGE_SIZE)
     images = np.concatenate(
         [framing(_read_rgb(root / file, name)[None], file) for file in files])
     held_out = _held_out(files)
-    return ImageData(name, images[~held_out], images[held_out])
+    return ImageData(name, images[~held_out], images[held_out], counts=counts)
 
 
-def _find_pictures(root: pathlib.Path) -> list[str]:
-    """Names of the pictures relative to `root`, with "/", sorted."""
-    names = [os.path.join(folder, file)
-             for folder, _, files in os.walk(root) for file in files]
-    return sorted(pathlib.Path(name).relative_to(root).as_posix()
-                  for name in names if name.lower().endswith(SUFFIXES))
+def _find_pictures(root: pathlib.Path) -> tuple[list[str], dict[str, int]]:
+    """Names of the pictures relative to `root`, with "/", sorted; and what was
+    left out."""
+    names, left_out = [], collections.Counter()
+    inside = root.resolve()
+    for folder, _, files in os.walk(root):
+        for file in files:
+            path = pathlib.Path(folder, file)
+            ending = path.suffix.lower()
+            if ending not in SUFFIXES + UNREAD:
+                continue
+            if file.startswith("._") or "__MACOSX" in path.parts:
+                left_out["leftovers of macOS"] += 1
+            elif ending in UNREAD:
+                left_out[f"{ending} not read, save as .png or .jpg"] += 1
+            elif path.is_symlink() and inside not in path.resolve().parents:
+                left_out["links that lead out of the folder"] += 1
+            else:
+                names.append(path.relative_to(root).as_posix())
+    return sorted(names), dict(left_out)
 
 
 def _read_rgb(path: pathlib.Path, name: str) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf import kinds
+from lebm_tf.datasets.classes import MOST_CLASSES
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.labelled import Labelled
 from lebm_tf.datasets.reading import met
@@ -153,7 +154,9 @@ def check_labels(y: np.ndarray | None, num_rows: int, what: str) -> None:
     """Raises InputError unless `y` is None or class numbers, one a row."""
     if y is None:
         return
-    if y.dtype != np.int64 or y.shape != (num_rows,) or y.min() < 0:
+    if y.dtype != np.int64 or y.shape != (num_rows,) or (
+            y.min() < 0 or y.max() >= MOST_CLASSES):
         raise InputError(
-            f"{what} must be int64 [{num_rows}] class numbers from 0, got "
-            f"{y.dtype} {list(y.shape)}.")
+            f"{what} must be int64 [{num_rows}] class numbers from 0 to "
+            f"{MOST_CLASSES - 1}, got {y.dtype} {list(y.shape)} of {y.min()} "
+            f"to {y.max()}.")
