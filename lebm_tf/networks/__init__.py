@@ -8,6 +8,7 @@ from lebm_tf.networks.layered import JoinedEnergy, LayerEnergies
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.networks.normalization import InstanceNorm
 from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
+from lebm_tf.networks.recurrent_encoder import RecurrentEncoder
 from lebm_tf.networks.residual import WideResidualEncoder
 from lebm_tf.networks.spectral_norm import SpectralLayer
 from lebm_tf.networks.trajectory import (
@@ -20,5 +21,5 @@ __all__ = ["AffineCouplings", "ContextEnergy", "ConvEncoder",
            "Forecaster", "InstanceNorm", "JoinedEnergy", "LadderEncoder",
            "LadderGenerator", "LayerEnergies", "PictureEnergy", "PlanEncoder",
            "RecurrentDecoder", "RecurrentEncoder", "ResidualTranslator",
-           "SocialContext", "SpectralLayer", "TransformerDecoder", "VectorMLP",
-           "WideResidualEncoder", "check_image_shape"]
+           "SocialContext", "SpectralLayer", "TransformerDecoder",
+           "VectorMLP", "WideResidualEncoder", "check_image_shape"]

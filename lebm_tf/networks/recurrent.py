@@ -1,11 +1,10 @@
-"""Recurrent networks: a latent vector to a sequence of tokens, and back."""
+"""Recurrent networks: a latent vector to a sequence of tokens."""
 
 from typing import Callable, Sequence
 
 import keras
 import tensorflow as tf
 
-from lebm_tf import shapes
 from lebm_tf.networks import initializers
 from lebm_tf.networks.fused_gru import fused_gru, gru_step
 from lebm_tf.networks.fused_lstm import fused_lstm
@@ -73,9 +72,9 @@ def num_gates(cell: str) -> int:
     return 4 if cell == "lstm" else 3
 
 
-class _Recurrent(keras.layers.Layer):
-    """What both networks need: weights of U(-0.1, 0.1), and float32 along the
-    sequence under any precision."""
+class Recurrent(keras.layers.Layer):
+    """What all networks of sequences need: weights of U(-0.1, 0.1), and
+    float32 along the sequence under any precision."""
 
     def __init__(self, **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
@@ -108,7 +107,7 @@ def check_decoder(cell: str, embedding_dim: int, hidden_dim: int, tied: bool,
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
-class RecurrentDecoder(_Recurrent):
+class RecurrentDecoder(Recurrent):
     """What a sequence is told by z: one layer of LSTM or GRU.
 
     Every input is [embedding; z], the first state h is W z + b. Pang, Nijkamp,
@@ -148,7 +147,7 @@ class RecurrentDecoder(_Recurrent):
                  cell: str = "lstm", dropout: float = 0.0, seed: int = 0,
                  tied: bool = False, starts_cell: bool = False, **kwargs):
         super().__init__(**kwargs)
-        _check_widths(num_tokens, latent_dim, embedding_dim, hidden_dim)
+        check_widths(num_tokens, latent_dim, embedding_dim, hidden_dim)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1), got {dropout}.")
         check_decoder(cell, embedding_dim, hidden_dim, tied, starts_cell)
@@ -219,77 +218,8 @@ class RecurrentDecoder(_Recurrent):
                 "starts_cell": self.starts_cell}
 
 
-@keras.saving.register_keras_serializable(package="lebm_tf")
-class RecurrentEncoder(_Recurrent):
-    """Mean and log standard deviation of z, from both ends of a sequence.
-
-    The last states of two recurrent layers, one forwards and one backwards,
-    and a dense layer; Pang and Wu 2021, arXiv:2108.11556, public code ibebm.
-
-    Args:
-        num_tokens: Size of the vocabulary, at least 4.
-        latent_dim: Width of z.
-        embedding_dim: Width of an embedding.
-        hidden_dim: Width of each state.
-        cell: One of `CELLS`.
-        seed: Seed of the initial weights.
-
-    Call arguments:
-        x: int32 [batch, length], padded with 0.
-
-    Returns:
-        (mean, log_scale), each float32 [batch, latent_dim].
-
-    Raises:
-        ValueError: If an argument is out of range.
-    """
-
-    def __init__(self, num_tokens: int, latent_dim: int,
-                 embedding_dim: int = 256, hidden_dim: int = 256,
-                 cell: str = "gru", seed: int = 0, **kwargs):
-        super().__init__(**kwargs)
-        _check_widths(num_tokens, latent_dim, embedding_dim, hidden_dim)
-        self.num_tokens, self.latent_dim = num_tokens, latent_dim
-        self.embedding_dim, self.hidden_dim = embedding_dim, hidden_dim
-        self.cell, self.seed = cell, seed
-        gates = num_gates(cell) * hidden_dim
-        self.embedding = self._weight("embedding", num_tokens, embedding_dim)
-        self.kernels = [
-            (self._weight(f"{way}_kernel", embedding_dim + hidden_dim, gates),
-             self._weight(f"{way}_bias", 4 * hidden_dim))
-            for way in ("forwards", "backwards")]
-        self.head_kernel = self._weight("head_kernel", 2 * hidden_dim,
-                                        2 * latent_dim)
-        self.head_bias = self._weight("head_bias", 2 * latent_dim)
-        self.built = True
-
-    def call(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        length = tf.reduce_sum(tf.cast(x != 0, tf.int32), 1)
-        if not shapes.are_fixed():
-            # Nothing is computed for what is padding in all rows.
-            x = x[:, :tf.maximum(tf.reduce_max(length), 1)]
-        ways = (x, tf.reverse_sequence(x, length, seq_axis=1))
-        ends = []
-        for tokens, (kernel, bias) in zip(ways, self.kernels):
-            inputs = tf.transpose(self._embedded(tokens), [1, 0, 2])
-            zero = tf.zeros([tf.shape(x)[0], self.hidden_dim], inputs.dtype)
-            zero = tf.ensure_shape(zero, [x.shape[0], self.hidden_dim])
-            first = (zero, zero) if self.cell == "lstm" else (zero,)
-            h = run_cell(self.cell, inputs, kernel.value, bias.value, first)
-            ends.append(tf.gather_nd(h, tf.stack(
-                [tf.maximum(length - 1, 0), tf.range(tf.shape(x)[0])], 1)))
-        moments = tf.matmul(tf.concat(ends, 1),
-                            self.head_kernel.value) + self.head_bias.value
-        return tuple(tf.split(moments, 2, axis=-1))
-
-    def get_config(self):
-        return {**super().get_config(), "num_tokens": self.num_tokens,
-                "latent_dim": self.latent_dim, "seed": self.seed,
-                "embedding_dim": self.embedding_dim,
-                "hidden_dim": self.hidden_dim, "cell": self.cell}
-
-
-def _check_widths(num_tokens, *widths):
+def check_widths(num_tokens: int, *widths: int) -> None:
+    """Raises ValueError unless there can be such a vocabulary and widths."""
     if num_tokens < 4:
         raise ValueError("num_tokens must be >= 4, for padding, unknown, "
                          f"beginning and end, got {num_tokens}.")
