@@ -33,6 +33,7 @@ _WHERE = {
     "ImageConfig": "lebm_tf.families.image",
     "ImageData": "lebm_tf.datasets",
     "InputError": "lebm_tf.errors",
+    "LatentDiffusionConfig": "lebm_tf.families.latent_diffusion",
     "LayersConfig": "lebm_tf.families.layered",
     "M1M2Config": "lebm_tf.families.m1_m2",
     "MultilayerConfig": "lebm_tf.families.multilayer",

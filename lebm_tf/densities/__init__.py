@@ -12,6 +12,7 @@ from lebm_tf.densities.gaussian import (
     log_normal)
 from lebm_tf.densities.hierarchical import TopDownGaussian
 from lebm_tf.densities.labelled_vae import ClassifiedNormal, LabelledVAE
+from lebm_tf.densities.ladder_prior import LadderPrior
 from lebm_tf.densities.latent_vae import LatentVAE
 from lebm_tf.densities.layers import (
     BottomUpGaussian, LayeredGaussian, LayeredNormal)
@@ -27,10 +28,11 @@ from lebm_tf.densities.unigram import UnigramLikelihood
 
 __all__ = ["Base", "BottomUpGaussian", "ClassifiedNormal",
            "ConditionalGaussian", "DecodingConfig", "Encoder", "EnergyPrior",
-           "Fitted", "Flat", "Flow", "GaussianAttribute", "GaussianLikelihood",
-           "GaussianMixture", "LabelledVAE", "LadderTarget", "LatentVAE",
-           "LayeredGaussian", "LayeredNormal", "Likelihood", "NoiseLevels",
-           "PointEncoder", "Prior", "SequenceLikelihood", "StandardNormal",
-           "SymbolPrior", "Target", "TopDownGaussian", "UnigramLikelihood",
-           "joint_target", "kl_to_standard_normal", "log_normal",
-           "posterior_target", "prior_target", "tempered"]
+           "Fitted", "Flat", "Flow", "GaussianAttribute",
+           "GaussianLikelihood", "GaussianMixture", "LabelledVAE",
+           "LadderPrior", "LadderTarget", "LatentVAE", "LayeredGaussian",
+           "LayeredNormal", "Likelihood", "NoiseLevels", "PointEncoder",
+           "Prior", "SequenceLikelihood", "StandardNormal", "SymbolPrior",
+           "Target", "TopDownGaussian", "UnigramLikelihood", "joint_target",
+           "kl_to_standard_normal", "log_normal", "posterior_target",
+           "prior_target", "tempered"]

@@ -5,8 +5,8 @@ import keras
 from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
-    cycle_translation, image, m1_m2, multilayer, rae, sequence, sri,
-    symbol_vector, trajectory, two_stage_vae, vae)
+    cycle_translation, image, latent_diffusion, m1_m2, multilayer, rae,
+    sequence, sri, symbol_vector, trajectory, two_stage_vae, vae)
 from lebm_tf.families.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, Recipe)
@@ -17,7 +17,8 @@ FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
             "rae": rae, "sri": sri, "sequence": sequence,
             "symbol_vector": symbol_vector, "m1_m2": m1_m2,
             "trajectory": trajectory, "multilayer": multilayer,
-            "cycle_translation": cycle_translation}
+            "cycle_translation": cycle_translation,
+            "latent_diffusion": latent_diffusion}
 
 
 def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
@@ -68,6 +69,6 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
 
 __all__ = ["FAMILIES", "build", "BaseConfig", "ChainConfig", "DataSpec",
            "EncoderConfig", "EnergyConfig", "GeneratorConfig", "Recipe",
-           "cycle_translation", "image", "m1_m2", "multilayer", "rae",
-           "sequence", "sri", "symbol_vector", "trajectory", "two_stage_vae",
-           "vae"]
+           "cycle_translation", "image", "latent_diffusion", "m1_m2",
+           "multilayer", "rae", "sequence", "sri", "symbol_vector",
+           "trajectory", "two_stage_vae", "vae"]

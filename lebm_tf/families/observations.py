@@ -64,6 +64,27 @@ class RecurrentConfig(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
+class RecurrentEncoderConfig(Checked):
+    """A recurrent network that reads sequences, from both ends.
+
+    Attributes:
+        cell: lstm or gru.
+        embedding_dim: Width of an embedding.
+        hidden_dim: Width of each state.
+        reads_padding: Whether all sequences are padded to the longest of the
+            data and read to the end, as in the authors' training; else padding
+            is not looked at.
+        has_leaky_head: Whether max(h, 0.01 h) of the last states is what mean
+            and scale are made of.
+    """
+    cell: Annotated[str, OneOf(CELLS)] = "gru"
+    embedding_dim: PositiveInt = 256
+    hidden_dim: PositiveInt = 256
+    reads_padding: bool = False
+    has_leaky_head: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class RecurrentDecoderConfig(RecurrentConfig):
     """A recurrent network that says sequences.
 
@@ -126,7 +147,9 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
     kind = data.kind
     if kind == SEQUENCE:
         values = dataclasses.asdict(config.sequence_encoder)
-        values.pop("dropout")
+        values.pop("dropout", None)
+        if values.pop("reads_padding", False):
+            values["pad_to"] = data.shape[0]
         return RecurrentEncoder(
             data.num_tokens, config.latent_dim, seed=seed, **values)
     if kind == IMAGE and config.residual_encoder.depth:
@@ -144,4 +167,5 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
 
 __all__ = ["DecodingConfig", "DenseConfig", "EncoderConfig",
            "GeneratorConfig", "RecurrentConfig", "RecurrentDecoderConfig",
-           "ResidualConfig", "make_encoder", "make_likelihood"]
+           "RecurrentEncoderConfig", "ResidualConfig", "make_encoder",
+           "make_likelihood"]

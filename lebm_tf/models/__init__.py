@@ -1,11 +1,13 @@
 """The model that every family assembles, and how it is trained and used."""
 
 from lebm_tf.models.answers import Samples, Score
+from lebm_tf.models.clusters import CodeClusters
 from lebm_tf.models.copies import MovingCopy
 from lebm_tf.models.energy_model import EnergyModel
 from lebm_tf.models.inference import Transition
 from lebm_tf.models.optimization import Adam, OptimizerConfig, learning_rate
 from lebm_tf.models.roles import TARGETS, Role
 
-__all__ = ["Adam", "EnergyModel", "MovingCopy", "OptimizerConfig", "Role",
-           "Samples", "Score", "TARGETS", "Transition", "learning_rate"]
+__all__ = ["Adam", "CodeClusters", "EnergyModel", "MovingCopy",
+           "OptimizerConfig", "Role", "Samples", "Score", "TARGETS",
+           "Transition", "learning_rate"]

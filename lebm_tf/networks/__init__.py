@@ -5,9 +5,10 @@ from lebm_tf.networks.convolutional import (
 from lebm_tf.networks.coupling import AffineCouplings
 from lebm_tf.networks.ladder import LadderEncoder, LadderGenerator
 from lebm_tf.networks.layered import JoinedEnergy, LayerEnergies
+from lebm_tf.networks.level_logits import LevelLogits
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.networks.normalization import InstanceNorm
-from lebm_tf.networks.recurrent import RecurrentDecoder, RecurrentEncoder
+from lebm_tf.networks.recurrent import RecurrentDecoder
 from lebm_tf.networks.recurrent_encoder import RecurrentEncoder
 from lebm_tf.networks.residual import WideResidualEncoder
 from lebm_tf.networks.spectral_norm import SpectralLayer
@@ -19,7 +20,8 @@ from lebm_tf.networks.translation import PictureEnergy, ResidualTranslator
 __all__ = ["AffineCouplings", "ContextEnergy", "ConvEncoder",
            "DeconvGenerator", "EnergyMLP", "FirstLayer", "Forecast",
            "Forecaster", "InstanceNorm", "JoinedEnergy", "LadderEncoder",
-           "LadderGenerator", "LayerEnergies", "PictureEnergy", "PlanEncoder",
-           "RecurrentDecoder", "RecurrentEncoder", "ResidualTranslator",
-           "SocialContext", "SpectralLayer", "TransformerDecoder",
-           "VectorMLP", "WideResidualEncoder", "check_image_shape"]
+           "LadderGenerator", "LayerEnergies", "LevelLogits", "PictureEnergy",
+           "PlanEncoder", "RecurrentDecoder", "RecurrentEncoder",
+           "ResidualTranslator", "SocialContext", "SpectralLayer",
+           "TransformerDecoder", "VectorMLP", "WideResidualEncoder",
+           "check_image_shape"]

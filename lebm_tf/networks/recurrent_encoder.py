@@ -68,7 +68,7 @@ class RecurrentEncoder(Recurrent):
         ways = (x, tf.reverse_sequence(x, length, seq_axis=1))
         ends = []
         for tokens, (kernel, bias) in zip(ways, self.kernels):
-            inputs = tf.transpose(self._embedded(tokens), [1, 0, 2])
+            inputs = tf.transpose(self._read_embedded(tokens), [1, 0, 2])
             zero = tf.zeros([tf.shape(x)[0], self.hidden_dim], inputs.dtype)
             zero = tf.ensure_shape(zero, [x.shape[0], self.hidden_dim])
             first = (zero, zero) if self.cell == "lstm" else (zero,)
@@ -94,6 +94,13 @@ class RecurrentEncoder(Recurrent):
             # Nothing is computed for what is padding in all rows.
             x = x[:, :tf.maximum(tf.reduce_max(length), 1)]
         return x, length
+
+    def _read_embedded(self, tokens):
+        x = self._embedded(tokens)
+        if not self.pad_to:
+            return x
+        # Padding that is read keeps its first embedding, as theirs.
+        return tf.where((tokens == 0)[..., None], tf.stop_gradient(x), x)
 
     def get_config(self):
         return {**super().get_config(), "num_tokens": self.num_tokens,

@@ -6,6 +6,8 @@ from lebm_tf.objectives.contrastive import (
     once_fitted, prior_contrast)
 from lebm_tf.objectives.forecasting import (
     consistency_error, future_error, plan_error, with_forecast)
+from lebm_tf.objectives.ladder import (
+    DiffusedEnergy, HighestNormal, LadderContrast, NegativeEntropy)
 from lebm_tf.objectives.objective import Objective, Term
 from lebm_tf.objectives.reconstruction import (
     dropped_negative_log_likelihood, negative_log_likelihood,
@@ -14,8 +16,8 @@ from lebm_tf.objectives.regularization import (
     gradient_penalty, latent_penalty, weight_penalty)
 from lebm_tf.objectives.roles import OnRoles
 from lebm_tf.objectives.symbols import (
-    LabelledBound, SymbolCrossEntropy, UnlabelledBound, drawn_code,
-    encoded_draw, encoded_mean, symbol_information)
+    ClusterCrossEntropy, LabelledBound, SymbolCrossEntropy, UnlabelledBound,
+    drawn_code, encoded_draw, encoded_mean, encoded_noised, symbol_information)
 from lebm_tf.objectives.teaching import (
     CycleError, PictureTeaching, attribute_negative_log_likelihood,
     encoder_teaching)
@@ -23,16 +25,18 @@ from lebm_tf.objectives.variational import (
     FreeBits, FreeNats, LayeredKL, MaskedKL, SecondBound, encoded_energy,
     gaussian_kl, kl_to_prior, summed_gaussian_kl)
 
-__all__ = ["Annealed", "CycleError", "EnergyContrast", "FreeBits", "FreeNats",
-           "ImportanceContrast", "LabelledBound", "LayeredKL", "MaskedKL",
-           "Objective", "OnRoles", "PictureTeaching", "SecondBound",
-           "SymbolCrossEntropy", "Term", "UnlabelledBound",
-           "attribute_negative_log_likelihood", "consistency_error",
-           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
-           "encoded_energy", "encoded_mean", "encoder_teaching",
-           "energy_contrast", "energy_magnitude", "future_error",
-           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
-           "negative_log_likelihood", "negative_log_prior", "once_fitted",
-           "plan_error", "prior_contrast", "squared_error",
+__all__ = ["Annealed", "ClusterCrossEntropy", "CycleError", "DiffusedEnergy",
+           "EnergyContrast", "FreeBits", "FreeNats", "HighestNormal",
+           "ImportanceContrast", "LabelledBound", "LadderContrast",
+           "LayeredKL", "MaskedKL", "NegativeEntropy", "Objective", "OnRoles",
+           "PictureTeaching", "SecondBound", "SymbolCrossEntropy", "Term",
+           "UnlabelledBound", "attribute_negative_log_likelihood",
+           "consistency_error", "drawn_code",
+           "dropped_negative_log_likelihood", "encoded_draw",
+           "encoded_energy", "encoded_mean", "encoded_noised",
+           "encoder_teaching", "energy_contrast", "energy_magnitude",
+           "future_error", "gaussian_kl", "gradient_penalty", "kl_to_prior",
+           "latent_penalty", "negative_log_likelihood", "negative_log_prior",
+           "once_fitted", "plan_error", "prior_contrast", "squared_error",
            "summed_gaussian_kl", "symbol_information", "weight_penalty",
            "with_forecast"]

@@ -28,6 +28,30 @@ class SymbolCrossEntropy:
             logs, draws.batch["labelled_y"], batch_dims=1))
 
 
+@dataclasses.dataclass(frozen=True)
+class ClusterCrossEntropy:
+    """mean of -weight log p(y | z) of all rows, y their clusters, in nats.
+
+    Geometric clustering of Yu et al. 2022, arXiv:2206.05895: symbols learn to
+    tell, and codes to keep, what k-means found in the codes.
+
+    Attributes:
+        clusters: Has `of(index)`, as `models.CodeClusters`.
+        role: Whose states z; the rows of the batch.
+    """
+    clusters: Any
+    role: str = "lowest"
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        logs = model.prior.symbol_log_probs(draws.states[self.role].position)
+        labels, weights = self.clusters.of(draws.batch["index"])
+        # None before the first clustering.
+        told = tf.gather(logs, tf.maximum(labels, 0), batch_dims=1)
+        return -tf.reduce_mean(tf.where(
+            labels >= 0, tf.cast(weights, told.dtype) * told,
+            tf.zeros_like(told)))
+
+
 def encoded_mean(model: Any, draws: Draws) -> tf.Tensor:
     """The mean of q(z | x), without the encoder's dropout.
 
@@ -35,6 +59,21 @@ def encoded_mean(model: Any, draws: Draws) -> tf.Tensor:
     semi_sup_classification.py of Pang and Wu 2021, arXiv:2108.11556.
     """
     return model.encoder.parameters(draws.batch["labelled_x"])[0]
+
+
+def encoded_noised(levels: Any, model: Any, draws: Draws) -> tf.Tensor:
+    """A reparameterized draw of q(z | x) with the noise of level 0.
+
+    Args:
+        levels: `NoiseLevels`.
+        model: With an encoder.
+        draws: With labelled rows.
+    """
+    first, second = (rng.stream(draws.seed, name) for name in (
+        "labelled", "labelled noise"))
+    z = model.encoder.sample(draws.batch["labelled_x"], first)
+    return levels.factors[0] * z + levels.scales[0] * rng.normal_like(
+        z, second)
 
 
 def drawn_code(model: Any, draws: Draws) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """How states are drawn: where chains start, and for how long they run."""
 
 from lebm_tf.samplers.chain_bank import ChainBank
+from lebm_tf.samplers.diffused import Diffused, LowestNoise
 from lebm_tf.samplers.draws import Draw, Draws
 from lebm_tf.samplers.encoded import Encoded
 from lebm_tf.samplers.from_data import FromData
@@ -12,6 +13,7 @@ from lebm_tf.samplers.sampler import Sampler
 from lebm_tf.samplers.short_run import ShortRun
 from lebm_tf.samplers.step_size import StepSizeAdaptation
 
-__all__ = ["ChainBank", "Draw", "Draws", "Encoded", "FromBase", "FromData",
-           "FromEncoder", "FromRole", "Initializer", "Ladder", "Mapped",
-           "Sampler", "ShortRun", "StepSizeAdaptation"]
+__all__ = ["ChainBank", "Diffused", "Draw", "Draws", "Encoded", "FromBase",
+           "FromData", "FromEncoder", "FromRole", "Initializer", "Ladder",
+           "LowestNoise", "Mapped", "Sampler", "ShortRun",
+           "StepSizeAdaptation"]

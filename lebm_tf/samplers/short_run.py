@@ -5,6 +5,7 @@ from typing import Any, Callable
 
 import tensorflow as tf
 
+from lebm_tf.densities.targets import Target
 from lebm_tf.mcmc import Mala, rng
 from lebm_tf.mcmc.chain import run_chain, trace_chain
 from lebm_tf.mcmc.kernel import Kernel, StepSize
@@ -93,7 +94,8 @@ class ShortRun(Sampler):
         self.initializer.update(draws, state.position, first)
         if self.adaptation is not None and draws.seed is not None:
             self.adaptation.update(state.accept_prob)
-        return Draw(start, state)
+        return Draw(start, state, condition=target.condition if isinstance(
+            target, Target) else None)
 
     def trace(self, target, start, seed, trace_fn, *, num_steps=None,
               every=1):

@@ -2,12 +2,13 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from lebm_tf.datasets import DataSet
 from lebm_tf.densities.fitted import check_codes
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
-from lebm_tf.models import EnergyModel
+from lebm_tf.models import CodeClusters, EnergyModel
 
 _ROWS = 1_000  # At a time: pixels as floats take four times the room.
 _LARGEST = 20_000  # Codes that a base is fitted to, at most.
@@ -44,6 +45,47 @@ class FitBases(keras.callbacks.Callback):
                 raise InputError(
                     f"step {int(self.model.step)}: {error}") from error
             base.fit(codes, self.model.seed, int(self.model.step))
+
+
+class FitClusters(keras.callbacks.Callback):
+    """Clusters the codes of training data at the first step, and every so
+    many. Comes before what makes checkpoints.
+
+    Args:
+        data: What is trained on.
+        clusters: Of the model, `models.CodeClusters`.
+    """
+
+    def __init__(self, data: DataSet, clusters: CodeClusters):
+        super().__init__()
+        self.data, self.clusters = data, clusters
+
+    def on_train_begin(self, logs=None):
+        if int(self.clusters.fitted_step.numpy()) < 0:
+            self._fit()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.step) % self.clusters.interval == 0:
+            self._fit()
+
+    def _fit(self):
+        """Raises InputError if the codes are none that can be clustered."""
+        step = int(self.model.step)
+        try:
+            self.clusters.fit(means_of(self.model, self.data),
+                              self.model.seed, step)
+        except ValueError as error:
+            raise InputError(f"step {step}: {error}") from error
+
+
+def means_of(model: EnergyModel, data: DataSet) -> np.ndarray:
+    """Means of q(z | x) of all training examples, float [num, latent_dim]."""
+    means = tf.function(lambda x: model.encoder.parameters(x)[0],
+                        autograph=False, reduce_retracing=True)
+    rows = data.x_train
+    return np.concatenate([
+        means(data.to_model(rows[first:first + _ROWS])).numpy()
+        for first in range(0, len(rows), _ROWS)])
 
 
 def fit_codes(model: EnergyModel, data: DataSet) -> bool:

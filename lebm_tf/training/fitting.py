@@ -14,11 +14,11 @@ from lebm_tf.devices import cluster
 from lebm_tf.errors import DivergedError, InputError
 from lebm_tf.evaluation import Settings
 from lebm_tf.families import DataSpec, custom
-from lebm_tf.models import EnergyModel, averaging
+from lebm_tf.models import CodeClusters, EnergyModel, averaging
 from lebm_tf.training import callbacks, following, workdir as workdirs
 from lebm_tf.training.checkpoint import Checkpoints
 from lebm_tf.training.divergence import MARGIN, Rollbacks, StopOnDivergence
-from lebm_tf.training.fit_codes import FitBases, fit_codes
+from lebm_tf.training.fit_codes import FitBases, FitClusters, fit_codes
 from lebm_tf.training.locking import locked
 from lebm_tf.training.validation import Validation
 
@@ -181,6 +181,8 @@ def _train(model, data, run, folder, validation, verbose):
             checkpoints.save()  # Something to go back to.
     if model.bases:
         chosen.append(FitBases(data, model.fit_bases_every))
+    chosen += [FitClusters(data, layer) for layer in model.frozen.values()
+               if isinstance(layer, CodeClusters)]
     if validation:
         validation.begin(history, checkpoints)
         chosen.append(validation)

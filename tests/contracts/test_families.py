@@ -14,12 +14,15 @@ from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.families import (
     FAMILIES, BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
-    GeneratorConfig, cycle_translation, image, m1_m2, multilayer, rae, sequence,
-    sri, symbol_vector, trajectory, two_stage_vae, vae)
+    GeneratorConfig, cycle_translation, image, latent_diffusion, m1_m2,
+    multilayer, rae, sequence, sri, symbol_vector, trajectory, two_stage_vae,
+    vae)
+from lebm_tf.families.code_ladder import LogitsConfig, NoiseLadderConfig
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.layered import LadderConfig, LayersConfig
 from lebm_tf.families.observations import (
-    DenseConfig, RecurrentConfig, RecurrentDecoderConfig)
+    DenseConfig, RecurrentConfig, RecurrentDecoderConfig,
+    RecurrentEncoderConfig)
 from lebm_tf.mcmc import Mala, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.models.roles import ANSWERS
@@ -103,6 +106,14 @@ TRANSLATION = cycle_translation.CycleTranslationConfig(
     energy=cycle_translation.PictureEnergyConfig(
         (4, 5), (3, 4), (1, 2), 3, 0.1),
     translator=cycle_translation.TranslatorConfig(4, 1, 0.5, 0.1))
+DIFFUSION = latent_diffusion.LatentDiffusionConfig(
+    latent_dim=3, num_symbols=4, generator=GeneratorConfig(4, (4,)),
+    image_encoder=EncoderConfig((4,)), dense_generator=DenseConfig((5,)),
+    dense_encoder=DenseConfig((5,), "relu", 0.5),
+    prior=NoiseLadderConfig(3, num_steps=2),
+    energy=LogitsConfig(6, 2),
+    decoder=RecurrentDecoderConfig("gru", 4, 4, 0.5, tied=True),
+    sequence_encoder=RecurrentEncoderConfig("gru", 4, 5, has_leaky_head=True))
 LABELS = {"num_classes": 3, "num_labels": 4}
 COUNTS = [{"x": tf.constant(RANDOM.integers(0, 4, [4, 7]), tf.float32),
            "index": batch["index"]} for batch in BATCHES]
@@ -192,6 +203,14 @@ CASES = {
     "cycle translation, translators": (cycle_translation, dataclasses.replace(
         cycle_translation.CycleTranslationConfig(), learns="translators",
         translator=TRANSLATION.translator)),
+    "diffusion": (latent_diffusion, DIFFUSION),
+    "diffusion, sequences": (latent_diffusion, dataclasses.replace(
+        DIFFUSION, num_symbols=0, masks_entropy=False, sequence_encoder=(
+            RecurrentEncoderConfig("lstm", 4, 5, reads_padding=True)))),
+    "diffusion, no energy": (latent_diffusion, (
+        latent_diffusion.LatentDiffusionConfig(
+            3, learned_prior=False, dense_generator=DenseConfig((5,)),
+            dense_encoder=DenseConfig((5,), "relu")))),
     "encoded": (encoded, encoded.EncodedConfig()),
     "noise ladder": (noise_ladder, noise_ladder.NoiseLadderConfig()),
     "refined": (refined, refined.RefinedConfig()),
@@ -206,6 +225,8 @@ SPECS = {
     "symbol, clusters of vectors": DataSpec((7,), 12, kind="vector"),
     "m1+m2": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, sequences": dataclasses.replace(WORDS, **LABELS),
+    "diffusion, sequences": dataclasses.replace(WORDS, **LABELS),
+    "diffusion, no energy": DataSpec((7,), 12, kind="vector"),
     "sequence, number": VALUED, "sequence, number, encoder": VALUED}
 each_case = pytest.mark.parametrize("name", CASES)
 
@@ -349,7 +370,8 @@ def repeated(name) -> Repeat:
 def test_a_configuration_says_what_a_run_must_know(name):
     config = FAMILIES[name].Config
     assert issubclass(config, FamilyConfig)
-    assert config.learns_from_labels == (name in ("symbol_vector", "m1_m2"))
+    assert config.learns_from_labels == (name in (
+        "symbol_vector", "m1_m2", "latent_diffusion"))
     assert config().is_classifier is False
     assert set(FAMILIES[name].EVALUATORS) <= set(EVALUATORS)
 

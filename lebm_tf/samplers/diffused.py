@@ -1,0 +1,108 @@
+"""States of a role with noise, of which gradients flow back."""
+
+import dataclasses
+from typing import Sequence
+
+import tensorflow as tf
+
+from lebm_tf.densities.noise_levels import NoiseLevels
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import Position, initial_state
+from lebm_tf.samplers.draws import Draw
+from lebm_tf.samplers.sampler import Sampler
+
+PAIRS = 2  # States of every row.
+
+
+@dataclasses.dataclass(frozen=True)
+class Diffused(Sampler):
+    """Two noised states of every row: one of a level at random below the
+    highest, t ~ U{0 .. T - 2}, and one of the highest, T - 1.
+
+    A state is b_{t+1} z_t, what the energy of level t is about; it starts at
+    z_{t+1}, where the chain beside it starts, and has {"level": t} as
+    condition. Rows 2 i and 2 i + 1 belong to row i of the role. Yu et al. 2022,
+    arXiv:2206.05895, `q_sample_pairs` of modules/ldebm.py.
+
+    Attributes:
+        levels: Of noise.
+        role: Whose states; drawn before.
+    """
+    levels: NoiseLevels
+    role: str = "positive"
+    is_reparameterized = True
+    climbs = False
+
+    def start(self, num_chains, draws, seed) -> Position:
+        return self.draw(None, num_chains, draws, seed).start
+
+    def draw(self, target, num_chains, draws, seed, num_steps=None):
+        """As `Sampler.draw`; the target is not looked at."""
+        z = draws.states[self.role].position
+        below = self.levels.num_levels - 1
+        uniform = rng.uniform(tf.shape(z)[:1], rng.stream(seed, "level"))
+        lower = tf.minimum(tf.cast(below * uniform, tf.int32), below - 1)
+        pairs = [
+            self.pair(z, level, *(rng.normal_like(z, rng.stream(
+                seed, f"{name} {number}")) for number in range(2)))
+            for name, level in (("lower", lower),
+                                ("highest", tf.fill(tf.shape(lower), below)))]
+        level = in_turn([lower, tf.fill(tf.shape(lower), below)])
+        states, above = (in_turn(parts) for parts in zip(*pairs))
+        above = tf.stop_gradient(above)
+        state = initial_state(tf.stop_gradient(states))._replace(
+            position=states)
+        return Draw(above, state, condition={"level": level})
+
+    def pair(self, z: tf.Tensor, level: tf.Tensor, noise: tf.Tensor,
+             more: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """(b_{t+1} z_t, z_{t+1}) of z at levels t.
+
+        Args:
+            z: [batch, latent_dim].
+            level: t, int32 [batch].
+            noise: All of z_t, standard normal, like z.
+            more: That of z_{t+1} besides.
+        """
+        def column(numbers, index):
+            return tf.gather(tf.constant(numbers, z.dtype), index)[:, None]
+        levels = self.levels
+        state = (column(levels.total_factors, level) * z
+                 + column(levels.total_scales, level) * noise)
+        above = (column(levels.factors, level + 1) * state
+                 + column(levels.scales, level + 1) * more)
+        return column(levels.model_factors, level + 1) * state, above
+
+
+@dataclasses.dataclass(frozen=True)
+class LowestNoise(Sampler):
+    """z_0 = a_0 z + s_0 e of the states z of a role.
+
+    Attributes:
+        levels: Of noise.
+        role: Whose states; drawn before.
+    """
+    levels: NoiseLevels
+    role: str = "positive"
+    is_reparameterized = True
+    climbs = False
+
+    def start(self, num_chains, draws, seed) -> Position:
+        return self.draw(None, num_chains, draws, seed).start
+
+    def draw(self, target, num_chains, draws, seed, num_steps=None):
+        """As `Sampler.draw`; the target is not looked at."""
+        z = draws.states[self.role].position
+        position = self.noised(z, rng.normal_like(z, seed))
+        start = tf.stop_gradient(position)
+        return Draw(start, initial_state(start)._replace(position=position))
+
+    def noised(self, z: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """z_0 of z and standard normal noise like it."""
+        return self.levels.factors[0] * z + self.levels.scales[0] * noise
+
+
+def in_turn(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """[2 rows, ...] of two [rows, ...]: the rows of both, one by one, so that
+    several replicas draw the noise that one would."""
+    return tf.reshape(tf.stack(parts, 1), [-1, *parts[0].shape[1:]])
