@@ -1,0 +1,38 @@
+"""One command for all: `lebm COMMAND ...` or `python -m lebm_tf COMMAND ...`.
+
+    train     trains a model, and measures it
+    evaluate  measures a trained model
+    sample    draws samples of a trained model
+    export    writes a SavedModel for servers
+    shift     moves a trained model to higher values of a property
+
+`lebm COMMAND --help` lists the flags of a command.
+"""
+
+import runpy
+import sys
+
+from lebm_tf import errors
+
+COMMANDS = ("train", "evaluate", "sample", "export", "shift")
+
+
+def main() -> int:
+    """Runs the command that the first argument names; returns the exit code.
+    """
+    command, *arguments = sys.argv[1:] or ["--help"]
+    if command in ("--help", "-h", "help"):
+        sys.stdout.write(__doc__)
+        return 0
+    if command not in COMMANDS:
+        sys.stderr.write(
+            f"error: the command must be one of {', '.join(COMMANDS)}, got "
+            f"{command!r}{errors.nearest(command, COMMANDS)}.\n")
+        return 2
+    sys.argv = [f"lebm {command}", *arguments]
+    runpy.run_module(f"lebm_tf.{command}", run_name="__main__")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
