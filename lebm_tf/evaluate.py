@@ -22,7 +22,8 @@ from lebm_tf.evaluation import (  # noqa: E402
     EVALUATORS, Context, Evaluator, Settings, check, evaluate, settings)
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.ranges import Checked  # noqa: E402
-from lebm_tf.training import plugins, workdir as workdirs  # noqa: E402
+from lebm_tf.training import (  # noqa: E402
+    plugins, same_data, workdir as workdirs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +146,7 @@ def main(values) -> None:
             run=workdirs.moved(resolved.run, chosen.data_dir))
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
     data = workdirs.load_data(resolved.run, resolved.data)
+    same_data.check(chosen.workdir, data)
     metrics = evaluate_model(
         model, data, resolved, chosen.evaluators, how, chosen.workdir)
     command.say(report(metrics))

@@ -35,7 +35,8 @@ from lebm_tf.evaluation.trajectories import forecasts  # noqa: E402
 from lebm_tf.files import atomic_path  # noqa: E402
 from lebm_tf.ranges import (  # noqa: E402
     Checked, Ge, Gt, OrZero, PositiveFloat, PositiveInt)
-from lebm_tf.training import plugins, workdir as workdirs  # noqa: E402
+from lebm_tf.training import (  # noqa: E402
+    plugins, same_data, workdir as workdirs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +175,7 @@ def write_paths(chosen: SampleConfig, resolved: workdirs.Run, model,
     if chosen.data_dir:
         run = workdirs.moved(run, chosen.data_dir)
     data = workdirs.load_data(run, resolved.data)
+    same_data.check(chosen.workdir, data)
     tracks = data.part("test")
     rows = np.unique(np.linspace(0, len(tracks.past) - 1, min(
         chosen.num_samples, len(tracks.past))).astype(int))

@@ -85,7 +85,8 @@ class Shift:
             last = chosen.first_steps + (number + 1) * steps
             # Restores the newest checkpoint of an earlier call.
             fit(model, data, dataclasses.replace(
-                run, train_steps=last, workdir=chosen.output), verbose=False)
+                run, train_steps=last, workdir=chosen.output), verbose=False,
+                same_data=False)
             found = self._propose(model, data, number)
             texts, values = _best([*zip(texts, values), *found],
                                   chosen.set_size)

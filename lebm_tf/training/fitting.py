@@ -15,7 +15,8 @@ from lebm_tf.errors import DivergedError, InputError
 from lebm_tf.evaluation import Settings
 from lebm_tf.families import DataSpec, custom
 from lebm_tf.models import CodeClusters, EnergyModel, averaging
-from lebm_tf.training import callbacks, following, workdir as workdirs
+from lebm_tf.training import (
+    callbacks, following, same_data as contents, workdir as workdirs)
 from lebm_tf.training.checkpoint import Checkpoints
 from lebm_tf.training.divergence import MARGIN, Rollbacks, StopOnDivergence
 from lebm_tf.training.fit_codes import FitBases, FitClusters, fit_codes
@@ -24,8 +25,8 @@ from lebm_tf.training.validation import Validation
 
 
 def fit(model: EnergyModel, data: DataSet, run: RunConfig = RunConfig(), *,
-        evaluation: Settings = Settings(), verbose: bool = True
-        ) -> list[dict[str, float]]:
+        evaluation: Settings = Settings(), verbose: bool = True,
+        same_data: bool = True) -> list[dict[str, float]]:
     """Trains up to step `run.train_steps`, from the newest checkpoint if any.
 
         fit(model, data, RunConfig(train_steps=500, workdir="runs/mine"))
@@ -45,6 +46,8 @@ def fit(model: EnergyModel, data: DataSet, run: RunConfig = RunConfig(), *,
             workdir nothing is kept, for `load` and for a later call.
         evaluation: How evaluators measure, during training and later.
         verbose: Whether to show a progress bar.
+        same_data: Whether all calls with one work directory must bring data
+            of the same content.
 
     Returns:
         The history: rows with "step" and the mean of every logged value.
@@ -58,13 +61,15 @@ def fit(model: EnergyModel, data: DataSet, run: RunConfig = RunConfig(), *,
             again after the rollbacks that are allowed.
         ClusterError: If another worker was lost.
     """
-    with prepared(model, data, run, evaluation, verbose) as training:
+    with prepared(
+            model, data, run, evaluation, verbose, same_data) as training:
         return training()
 
 
 @contextlib.contextmanager
 def prepared(model: EnergyModel, data: DataSet, run: RunConfig,
-             evaluation: Settings = Settings(), verbose: bool = True
+             evaluation: Settings = Settings(), verbose: bool = True,
+             same_data: bool = True
              ) -> Iterator[Callable[[], list[dict[str, float]]]]:
     """Checks all that `fit` needs and holds its work directory.
 
@@ -88,8 +93,12 @@ def prepared(model: EnergyModel, data: DataSet, run: RunConfig,
                 run, recipe.config, recipe.data, evaluation,
                 custom.serialized(recipe.networks))
             workdirs.check(run.workdir, resolved)
+            if same_data:
+                contents.check(run.workdir, data)
             stack.enter_context(locked(run.workdir))
             workdirs.write(run.workdir, resolved, data.vocabulary)
+            if same_data:
+                contents.keep(run.workdir, data)
             folder = os.path.join(run.workdir, workdirs.CHECKPOINTS)
         elif chief and _limit(run):
             folder = stack.enter_context(tempfile.TemporaryDirectory())

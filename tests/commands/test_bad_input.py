@@ -253,6 +253,25 @@ def test_a_changed_data_set_is_refused(refused, workdir, tmp_path):
         evaluate, f"--workdir={copy}")
 
 
+@pytest.mark.usefixtures("unmeasured")
+def test_data_of_another_content_under_the_same_name_are_refused(
+        refused, tmp_path):
+    random, file, path = np.random.default_rng(0), tmp_path / "x.npz", (
+        tmp_path / "run")
+    x = random.integers(0, 256, [40, 8, 8]).astype(np.uint8)
+    run = [SMOKE, f"--dataset=npz:{file}", f"--workdir={path}"]
+    np.savez(file, x_train=x, x_test=x[:9])
+    assert call(train, *run) == 0
+    before = (path / "config.json").read_text()
+    np.savez(file, x_train=255 - x, x_test=x[:9])
+    for command in ((train, *run, "--train_steps=3"),
+                    (evaluate, f"--workdir={path}")):
+        assert "got another content of x_train." in refused(*command)
+    assert (path / "config.json").read_text() == before
+    np.savez(file, x_train=x, x_test=x[:9])
+    assert call(train, *run, "--train_steps=3") == 0
+
+
 def test_a_work_directory_of_another_run_names_what_differs(
         refused, workdir):
     before = (workdir / "config.json").read_text()
