@@ -40,6 +40,7 @@ _WHERE = {
     "NonFiniteError": "lebm_tf.errors",
     "OptimizerConfig": "lebm_tf.models",
     "RAEConfig": "lebm_tf.families.rae",
+    "RecoveryLikelihoodConfig": "lebm_tf.families.recovery_likelihood",
     "RunConfig": "lebm_tf.configuration.run",
     "SequenceConfig": "lebm_tf.families.sequence",
     "SymbolVectorConfig": "lebm_tf.families.symbol_vector",

@@ -16,6 +16,8 @@ from lebm_tf.densities.ladder_prior import LadderPrior
 from lebm_tf.densities.latent_vae import LatentVAE
 from lebm_tf.densities.layers import (
     BottomUpGaussian, LayeredGaussian, LayeredNormal)
+from lebm_tf.densities.level_prior import LevelPrior
+from lebm_tf.densities.level_proposal import LevelProposal
 from lebm_tf.densities.likelihood import GaussianLikelihood
 from lebm_tf.densities.mixture import GaussianMixture
 from lebm_tf.densities.noise_levels import NoiseLevels
@@ -28,10 +30,10 @@ from lebm_tf.densities.unigram import UnigramLikelihood
 
 __all__ = ["Base", "BottomUpGaussian", "ClassifiedNormal",
            "ConditionalGaussian", "DecodingConfig", "Encoder", "EnergyPrior",
-           "Fitted", "Flat", "Flow", "GaussianAttribute",
-           "GaussianLikelihood", "GaussianMixture", "LabelledVAE",
-           "LadderPrior", "LadderTarget", "LatentVAE", "LayeredGaussian",
-           "LayeredNormal", "Likelihood", "NoiseLevels", "PointEncoder",
+           "Fitted", "Flat", "Flow", "GaussianAttribute", "GaussianLikelihood",
+           "GaussianMixture", "LabelledVAE", "LadderPrior", "LadderTarget",
+           "LatentVAE", "LayeredGaussian", "LayeredNormal", "LevelPrior",
+           "LevelProposal", "Likelihood", "NoiseLevels", "PointEncoder",
            "Prior", "SequenceLikelihood", "StandardNormal", "SymbolPrior",
            "Target", "TopDownGaussian", "UnigramLikelihood", "joint_target",
            "kl_to_standard_normal", "log_normal", "posterior_target",

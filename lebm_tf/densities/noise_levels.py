@@ -68,6 +68,23 @@ class NoiseLevels:
             [0, *(cut + 1 for cut in cuts)], cuts)]
         return cls(tuple(np.sqrt(1.0 - np.square(factors))))
 
+    @classmethod
+    def by_angles(cls, num_levels: int, least: float, most: float
+                  ) -> "NoiseLevels":
+        """Those of cooperative diffusion recovery likelihood, for T levels.
+
+        x_t holds cos(u) x + sin(u) e, with u at equal steps: `angles`.
+        Official main_uncond.py, AlvinZhuyx/CDRL.
+
+        Args:
+            num_levels: T >= 2.
+            least, most: log(signal^2 / noise^2) of x_T and of x_0.
+        """
+        turned = angles(num_levels, least, most)
+        kept = np.cos(turned)
+        return cls((math.sin(turned[0]), *np.sqrt(
+            1.0 - np.square(kept[1:] / kept[:-1]))))
+
     @property
     def num_levels(self) -> int:
         """T."""
@@ -104,14 +121,45 @@ class NoiseLevels:
         """s_1 / s_{t+1}, t = 0 .. T - 1: what losses of a level count."""
         return tuple(self.scales[1] / scale for scale in self.scales[1:])
 
-    def step_sizes(self, factor: float) -> tuple[float, ...]:
+    @property
+    def proposal_scales(self) -> tuple[float, ...]:
+        """Standard deviation of b_{t+1} x_t given x_{t+1} and x, t < T.
+
+        Ho et al. 2020, arXiv:2006.11239, equation (7), in units of states.
+        """
+        totals, factors = self.total_scales, self.model_factors
+        return tuple(factors[t + 1] * totals[t] / totals[t + 1]
+                     * self.scales[t + 1] for t in range(self.num_levels))
+
+    def step_sizes(self, factor: float, grow: bool = True
+                   ) -> tuple[float, ...]:
         """Of chains at t = 0 .. T - 1, the root of what the authors call the
         squared step size.
 
         Args:
             factor: > 0, their `b_square` or `e_l_step_size`.
+            grow: Whether the square grows with all noise of x_t, too; else
+                all levels have 1 in place of that.
         """
         totals = self.total_scales
         return tuple(
-            math.sqrt(factor * totals[t] / totals[0]) * self.scales[t + 1]
-            for t in range(self.num_levels))
+            math.sqrt(factor * (totals[t] if grow else 1.0) / totals[0])
+            * self.scales[t + 1] for t in range(self.num_levels))
+
+
+def angles(num_levels: int, least: float, most: float) -> np.ndarray:
+    """u_0 .. u_T at equal steps, with log(signal^2 / noise^2) = -2 log tan u.
+
+    Args:
+        num_levels: T >= 1.
+        least, most: That logarithm of x_T and of x_0.
+
+    Raises:
+        ValueError: If it does not fall.
+    """
+    if not least < most:
+        raise ValueError("log_ratio_min must be < log_ratio_max, got "
+                         f"{least:g} and {most:g}.")
+    first, last = (math.atan(math.exp(-0.5 * value))
+                   for value in (most, least))
+    return first + (last - first) * np.arange(num_levels + 1) / num_levels

@@ -7,6 +7,7 @@ from lebm_tf.evaluation.evaluators import (
     EVALUATORS, check, evaluate, find_metric)
 from lebm_tf.evaluation.images.frechet import FrechetEvaluator
 from lebm_tf.evaluation.images.gallery import PicturesEvaluator
+from lebm_tf.evaluation.images.levels import LevelsEvaluator
 from lebm_tf.evaluation.images.reconstruction import ReconstructionEvaluator
 from lebm_tf.evaluation.latents.chains import ChainsEvaluator
 from lebm_tf.evaluation.latents.codes import CodesEvaluator
@@ -26,9 +27,9 @@ __all__ = [
     "EVALUATORS", "AnomalyEvaluator", "Better", "ChainsEvaluator",
     "CodesEvaluator", "Context", "EvaluationConfig", "Evaluator",
     "FrechetEvaluator", "LatentsEvaluator", "LayersEvaluator",
-    "LikelihoodEvaluator", "Metric", "MoleculesEvaluator",
+    "LevelsEvaluator", "LikelihoodEvaluator", "Metric", "MoleculesEvaluator",
     "PerplexityEvaluator", "PicturesEvaluator", "ReconstructionEvaluator",
-    "SentencesEvaluator", "SequencesEvaluator", "Settings",
-    "SymbolsEvaluator", "TrajectoriesEvaluator", "check", "evaluate",
-    "find_metric", "training_curves",
+    "SentencesEvaluator", "SequencesEvaluator", "Settings", "SymbolsEvaluator",
+    "TrajectoriesEvaluator", "check", "evaluate", "find_metric",
+    "training_curves",
 ]

@@ -29,6 +29,7 @@ class AnomalyEvaluator(Evaluator):
 
     name = "anomaly"
     kinds = (IMAGE,)
+    needs_inference = True
     metrics = {
         "anomaly/auprc": Better.HIGHER, "anomaly/auprc_*": Better.HIGHER,
         "anomaly/auroc": Better.HIGHER, "anomaly/mse_normal": Better.LOWER,

@@ -78,6 +78,7 @@ class Evaluator(Checked, abc.ABC):
         min_examples: Fewest held-out examples.
         needs_energy: Whether the prior must have an energy.
         needs_one_layer: Whether latents must be of one layer.
+        needs_inference: Whether the model must infer latents.
         needs_directory: Whether it has nothing to do without a directory.
     """
     name: ClassVar[str]
@@ -86,6 +87,7 @@ class Evaluator(Checked, abc.ABC):
     min_examples: ClassVar[int] = 1
     needs_energy: ClassVar[bool] = False
     needs_one_layer: ClassVar[bool] = False
+    needs_inference: ClassVar[bool] = False
     needs_directory: ClassVar[bool] = False
 
     @abc.abstractmethod
@@ -122,6 +124,9 @@ class Evaluator(Checked, abc.ABC):
         if self.needs_energy and not model.has_energy:
             raise InputError(f"evaluator {self.name} needs a prior with an "
                              f"energy, got {type(model.prior).__name__}.")
+        if self.needs_inference and "inference" not in model.roles:
+            raise InputError(f"evaluator {self.name} needs a model that infers"
+                             " latents of observations, got one without.")
         if self.needs_one_layer and model.num_layers > 1:
             raise InputError(f"evaluator {self.name} needs one layer of "
                              f"latents, got {model.num_layers}.")

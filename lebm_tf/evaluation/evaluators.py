@@ -10,6 +10,7 @@ from lebm_tf.evaluation.anomaly import AnomalyEvaluator
 from lebm_tf.evaluation.evaluator import Better, Context, Evaluator
 from lebm_tf.evaluation.images.frechet import FrechetEvaluator
 from lebm_tf.evaluation.images.gallery import PicturesEvaluator
+from lebm_tf.evaluation.images.levels import LevelsEvaluator
 from lebm_tf.evaluation.images.reconstruction import ReconstructionEvaluator
 from lebm_tf.evaluation.images.translation import TranslationEvaluator
 from lebm_tf.evaluation.latents.chains import ChainsEvaluator
@@ -32,6 +33,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "frechet": FrechetEvaluator(),
     "latents": LatentsEvaluator(),
     "layers": LayersEvaluator(),
+    "levels": LevelsEvaluator(),
     "likelihood": LikelihoodEvaluator(),
     "molecules": MoleculesEvaluator(),
     "perplexity": PerplexityEvaluator(),

@@ -6,7 +6,8 @@ from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
     cycle_translation, image, latent_diffusion, m1_m2, multilayer, rae,
-    sequence, sri, symbol_vector, trajectory, two_stage_vae, vae)
+    recovery_likelihood, sequence, sri, symbol_vector, trajectory,
+    two_stage_vae, vae)
 from lebm_tf.families.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, Recipe)
@@ -18,7 +19,8 @@ FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
             "symbol_vector": symbol_vector, "m1_m2": m1_m2,
             "trajectory": trajectory, "multilayer": multilayer,
             "cycle_translation": cycle_translation,
-            "latent_diffusion": latent_diffusion}
+            "latent_diffusion": latent_diffusion,
+            "recovery_likelihood": recovery_likelihood}
 
 
 def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
@@ -70,5 +72,5 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
 __all__ = ["FAMILIES", "build", "BaseConfig", "ChainConfig", "DataSpec",
            "EncoderConfig", "EnergyConfig", "GeneratorConfig", "Recipe",
            "cycle_translation", "image", "latent_diffusion", "m1_m2",
-           "multilayer", "rae", "sequence", "sri", "symbol_vector",
-           "trajectory", "two_stage_vae", "vae"]
+           "multilayer", "rae", "recovery_likelihood", "sequence", "sri",
+           "symbol_vector", "trajectory", "two_stage_vae", "vae"]

@@ -24,6 +24,8 @@ class OptimizerConfig(Checked):
         clip_norm: Largest Euclidean norm of the part's whole gradient;
             0 does not clip.
         warmup_steps: Steps over which the learning rate rises from 0.
+        warmup_offset: Of these, how many the first update has behind it: with
+            0 it does not move.
         schedule: constant; cosine or linear fall to schedule_factor times
             the learning rate at schedule_steps; step multiplies it by
             schedule_factor every schedule_steps; epochs falls to that factor
@@ -35,6 +37,8 @@ class OptimizerConfig(Checked):
         decay_epochs: Of schedule=epochs; needed there.
         average_decay: Decay of a moving average of the weights, which then is
             what evaluates, samples and is exported; 0 has none.
+        average_warmup: Whether early averages forget faster: at update n,
+            from 1, the decay is (1 + n) / (10 + n), if that is less.
         weight_decay: Factor on the weights, added to their gradient before
             anything else, as PyTorch's Adam does; not decoupled.
         decoupled_decay: The same, but a step times the learning rate of its
@@ -47,12 +51,14 @@ class OptimizerConfig(Checked):
     epoch_decay: Annotated[float, Interval(gt=0, le=1)] = 1.0
     clip_norm: NonNegativeFloat = 0.0
     warmup_steps: NonNegativeInt = 0
+    warmup_offset: NonNegativeInt = 1
     schedule: Annotated[str, OneOf(schedules.SCHEDULES)] = "constant"
     schedule_steps: NonNegativeInt = 0
     schedule_factor: Annotated[float, Interval(ge=0, le=1)] = 0.1
     hold_epochs: NonNegativeInt = 0
     decay_epochs: NonNegativeInt = 0
     average_decay: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    average_warmup: bool = False
     weight_decay: NonNegativeFloat = 0.0
     decoupled_decay: NonNegativeFloat = 0.0
     least_learning_rate: NonNegativeFloat = 0.0
@@ -80,13 +86,15 @@ class OptimizerConfig(Checked):
                 rate, self.schedule, steps_per_epoch if (
                     self.schedule == "epochs") else self.schedule_steps,
                 self.schedule_factor, self.warmup_steps,
-                self.least_learning_rate, self.hold_epochs, self.decay_epochs)
+                self.least_learning_rate, self.hold_epochs, self.decay_epochs,
+                self.warmup_offset)
         adam = Adam(rate, self.beta_1, self.beta_2, self.epsilon,
                     global_clipnorm=self.clip_norm or None,
                     use_ema=self.average_decay > 0,
                     ema_momentum=self.average_decay)
         adam.gradient_decay = self.weight_decay
         adam.decoupled_decay = self.decoupled_decay
+        adam.average_warmup = self.average_warmup
         return adam
 
 
@@ -189,13 +197,29 @@ class Adam(keras.optimizers.Adam):
         decoupled_decay: Factor on a weight that a step takes from it, times
             the learning rate, as in PyTorch's AdamW. (Keras's weight_decay
             does the same, but rounds beta_2 to float32 beside.)
+        average_warmup: As of `OptimizerConfig`.
     """
     rate_factor = None
     gradient_decay = decoupled_decay = 0.0
+    average_warmup = False
 
     def finalize_variable_values(self, var_list):
         """Nothing: Keras would put averages in place of weights after every
         `fit`, and a run could not go on; `averaging` does when asked."""
+
+    def _update_model_variables_moving_average(self, trainable_variables):
+        """As Keras does, whose average is the weights after one update; from
+        the weights before it, with another decay, where averages warm up."""
+        if not (self.use_ema and self.average_warmup):
+            super()._update_model_variables_moving_average(trainable_variables)
+            return
+        count = tf.cast(self.iterations + 1, tf.float32)
+        decay = tf.minimum(self.ema_momentum, (1.0 + count) / (10.0 + count))
+        for variable, average in zip(
+                trainable_variables, self._model_variables_moving_average):
+            kept = tf.cast(decay, average.dtype)
+            average.assign(kept * average + (1.0 - kept) * tf.cast(
+                variable, average.dtype))
 
     def update_step(self, gradient, variable, learning_rate):
         dtype = variable.dtype

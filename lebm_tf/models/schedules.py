@@ -20,20 +20,22 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
             stairs, one each `num_steps`, to `factor`.
         num_steps: See `schedule`.
         factor: See `schedule`.
-        warmup_steps: The first update has 1 / warmup_steps of the rate, the
-            last of these all of it.
+        warmup_steps: Update number k, from 0, has (k + warmup_offset) /
+            warmup_steps of the rate, at most all of it.
+        warmup_offset: See there; 1 where the first update has some of the
+            rate, and the last of these all of it.
         least: What the schedule leaves of the learning rate at the least.
         hold, decay: See `schedule`; of epochs alone.
     """
 
     def __init__(self, rate, schedule: str, num_steps: int, factor: float,
                  warmup_steps: int, least: float = 0.0, hold: int = 0,
-                 decay: int = 0):
+                 decay: int = 0, warmup_offset: int = 1):
         super().__init__()
         self.hold, self.decay = hold, decay
         self.rate, self.schedule, self.num_steps = rate, schedule, num_steps
         self.factor, self.warmup_steps = factor, warmup_steps
-        self.least = least
+        self.least, self.warmup_offset = least, warmup_offset
 
     def __call__(self, step) -> tf.Tensor:
         """The learning rate of update number `step`, from 0."""
@@ -53,7 +55,8 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
         if self.least:
             value = tf.maximum(value, self.least)
         if self.warmup_steps:
-            value *= tf.minimum((step + 1.0) / self.warmup_steps, 1.0)
+            value *= tf.minimum(
+                (step + self.warmup_offset) / self.warmup_steps, 1.0)
         return value
 
     def get_config(self):
@@ -61,4 +64,5 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "schedule": self.schedule,
                 "num_steps": self.num_steps, "factor": self.factor,
                 "warmup_steps": self.warmup_steps, "least": self.least,
-                "hold": self.hold, "decay": self.decay}
+                "hold": self.hold, "decay": self.decay,
+                "warmup_offset": self.warmup_offset}

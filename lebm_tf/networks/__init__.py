@@ -11,6 +11,8 @@ from lebm_tf.networks.normalization import InstanceNorm
 from lebm_tf.networks.recurrent import RecurrentDecoder
 from lebm_tf.networks.recurrent_encoder import RecurrentEncoder
 from lebm_tf.networks.residual import WideResidualEncoder
+from lebm_tf.networks.residual_energy import LevelEnergy, ResidualEnergy
+from lebm_tf.networks.residual_proposal import ResidualProposal
 from lebm_tf.networks.spectral_norm import SpectralLayer
 from lebm_tf.networks.trajectory import (
     ContextEnergy, Forecast, Forecaster, PlanEncoder, SocialContext)
@@ -20,8 +22,9 @@ from lebm_tf.networks.translation import PictureEnergy, ResidualTranslator
 __all__ = ["AffineCouplings", "ContextEnergy", "ConvEncoder",
            "DeconvGenerator", "EnergyMLP", "FirstLayer", "Forecast",
            "Forecaster", "InstanceNorm", "JoinedEnergy", "LadderEncoder",
-           "LadderGenerator", "LayerEnergies", "LevelLogits", "PictureEnergy",
-           "PlanEncoder", "RecurrentDecoder", "RecurrentEncoder",
+           "LadderGenerator", "LayerEnergies", "LevelEnergy", "LevelLogits",
+           "PictureEnergy", "PlanEncoder", "RecurrentDecoder",
+           "RecurrentEncoder", "ResidualEnergy", "ResidualProposal",
            "ResidualTranslator", "SocialContext", "SpectralLayer",
            "TransformerDecoder", "VectorMLP", "WideResidualEncoder",
            "check_image_shape"]

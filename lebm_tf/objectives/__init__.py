@@ -2,8 +2,8 @@
 
 from lebm_tf.objectives.annealing import Annealed
 from lebm_tf.objectives.contrastive import (
-    EnergyContrast, ImportanceContrast, energy_contrast, energy_magnitude,
-    once_fitted, prior_contrast)
+    EnergyContrast, ImportanceContrast, LevelContrast, energy_contrast,
+    energy_magnitude, once_fitted, prior_contrast)
 from lebm_tf.objectives.forecasting import (
     consistency_error, future_error, plan_error, with_forecast)
 from lebm_tf.objectives.ladder import (
@@ -19,8 +19,8 @@ from lebm_tf.objectives.symbols import (
     ClusterCrossEntropy, LabelledBound, SymbolCrossEntropy, UnlabelledBound,
     drawn_code, encoded_draw, encoded_mean, encoded_noised, symbol_information)
 from lebm_tf.objectives.teaching import (
-    CycleError, PictureTeaching, attribute_negative_log_likelihood,
-    encoder_teaching)
+    CycleError, PictureTeaching, ProposalTeaching,
+    attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
     FreeBits, FreeNats, LayeredKL, MaskedKL, SecondBound, encoded_energy,
     gaussian_kl, kl_to_prior, summed_gaussian_kl)
@@ -28,11 +28,11 @@ from lebm_tf.objectives.variational import (
 __all__ = ["Annealed", "ClusterCrossEntropy", "CycleError", "DiffusedEnergy",
            "EnergyContrast", "FreeBits", "FreeNats", "HighestNormal",
            "ImportanceContrast", "LabelledBound", "LadderContrast",
-           "LayeredKL", "MaskedKL", "NegativeEntropy", "Objective", "OnRoles",
-           "PictureTeaching", "SecondBound", "SymbolCrossEntropy", "Term",
-           "UnlabelledBound", "attribute_negative_log_likelihood",
-           "consistency_error", "drawn_code",
-           "dropped_negative_log_likelihood", "encoded_draw",
+           "LayeredKL", "LevelContrast", "MaskedKL", "NegativeEntropy",
+           "Objective", "OnRoles", "PictureTeaching", "ProposalTeaching",
+           "SecondBound", "SymbolCrossEntropy", "Term", "UnlabelledBound",
+           "attribute_negative_log_likelihood", "consistency_error",
+           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
            "encoded_energy", "encoded_mean", "encoded_noised",
            "encoder_teaching", "energy_contrast", "energy_magnitude",
            "future_error", "gaussian_kl", "gradient_penalty", "kl_to_prior",

@@ -35,6 +35,25 @@ energy_contrast = EnergyContrast()
 
 
 @dataclasses.dataclass(frozen=True)
+class LevelContrast:
+    """mean w_t (E(y+, t) - E(y-, t)), each row at a level t of its own.
+
+    Its gradient is that of a weighted recovery likelihood: Gao et al. 2021,
+    arXiv:2012.08125, `training_losses` of official model.py.
+
+    Attributes:
+        weights: w_t of each level, such as `NoiseLevels.weights`.
+    """
+    weights: tuple[float, ...]
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        positive, negative = _energies(model.prior, draws)
+        weights = tf.gather(tf.constant(self.weights, positive.dtype),
+                            draws.condition("positive"))
+        return draws.mean(weights * (positive - negative))
+
+
+@dataclasses.dataclass(frozen=True)
 class ImportanceContrast:
     """mean E(z+) + log mean exp(-E(z0)) of draws z0 of the base, in nats.
 

@@ -65,3 +65,29 @@ class CycleError:
         error = draws.states[self.observed].position - (
             draws.states[self.back].position)
         return draws.mean(tf.reduce_mean(tf.abs(error), [1, 2, 3]))
+
+
+@dataclasses.dataclass(frozen=True)
+class ProposalTeaching:
+    """mean |y_K - y_0|^2, of where chains ended and where they were proposed.
+
+    The proposal p learns from where its own starts led: y_0 = p(x_{t+1}) and
+    noise, which stays. Zhu et al. 2024, arXiv:2309.05153, algorithm 1.
+
+    Attributes:
+        proposal: A `densities.LevelProposal`.
+        data: Role that began at x_{t+1}, with its level as condition.
+        chains: Role whose chains were proposed from there.
+    """
+    proposal: Any
+    data: str = "positive"
+    chains: str = "negative"
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        data, chains = (draws.states[role] for role in (
+            self.data, self.chains))
+        mean = self.proposal.mean(data.start, data.condition)
+        noise = tf.stop_gradient(chains.start - mean)
+        error = tf.stop_gradient(chains.position) - (mean + noise)
+        return draws.mean(tf.reduce_sum(
+            tf.square(error), list(range(1, error.shape.rank))))

@@ -6,7 +6,7 @@ from lebm_tf.samplers.draws import Draw, Draws
 from lebm_tf.samplers.encoded import Encoded
 from lebm_tf.samplers.from_data import FromData
 from lebm_tf.samplers.initializer import (
-    FromBase, FromEncoder, FromRole, Initializer)
+    FromBase, FromEncoder, FromNoise, FromRole, Initializer, Proposed)
 from lebm_tf.samplers.ladder import Ladder
 from lebm_tf.samplers.mapped import Mapped
 from lebm_tf.samplers.sampler import Sampler
@@ -14,6 +14,6 @@ from lebm_tf.samplers.short_run import ShortRun
 from lebm_tf.samplers.step_size import StepSizeAdaptation
 
 __all__ = ["ChainBank", "Diffused", "Draw", "Draws", "Encoded", "FromBase",
-           "FromData", "FromEncoder", "FromRole", "Initializer", "Ladder",
-           "LowestNoise", "Mapped", "Sampler", "ShortRun",
-           "StepSizeAdaptation"]
+           "FromData", "FromEncoder", "FromNoise", "FromRole", "Initializer",
+           "Ladder", "LowestNoise", "Mapped", "Proposed", "Sampler",
+           "ShortRun", "StepSizeAdaptation"]

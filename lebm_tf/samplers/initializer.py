@@ -2,7 +2,7 @@
 in nothing else."""
 
 import dataclasses
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 
 import tensorflow as tf
 
@@ -33,6 +33,22 @@ class FromBase:
 
     def start(self, num_chains, draws, seed):
         return self.base.sample(num_chains, seed)
+
+    def update(self, draws, position, seed):
+        pass
+
+
+@dataclasses.dataclass(frozen=True)
+class FromNoise:
+    """N(0, I) of any shape, such as that of pictures.
+
+    Attributes:
+        shape: Of one state.
+    """
+    shape: tuple[int, ...]
+
+    def start(self, num_chains, draws, seed):
+        return rng.normal([num_chains, *self.shape], seed)
 
     def update(self, draws, position, seed):
         pass
@@ -77,6 +93,30 @@ class FromRole:
         position = draw.start if self.at_start else draw.position
         return position if self.keeps_gradient else tf.nest.map_structure(
             tf.stop_gradient, position)
+
+    def update(self, draws, position, seed):
+        pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposed:
+    """A guess from where another role of the same step began, by its level:
+    the learned start of a chain beside its data.
+
+    No gradient comes back through it.
+
+    Attributes:
+        role: Drawn before, with a level as its condition.
+        propose: (level, int32 [chains]; where the role began; seed) -> where
+            chains start.
+    """
+    role: str
+    propose: Callable[[tf.Tensor, Position, rng.Seed], Position]
+
+    def start(self, num_chains, draws, seed):
+        draw = draws.states[self.role]
+        return tf.nest.map_structure(tf.stop_gradient, self.propose(
+            draw.condition, draw.start, seed))
 
     def update(self, draws, position, seed):
         pass

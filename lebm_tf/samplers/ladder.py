@@ -14,7 +14,18 @@ from lebm_tf.samplers.sampler import Sampler
 
 
 def as_it_ended(level: tf.Tensor, position: Position) -> Position:
-    """The next level starts where this one ended."""
+    """The next level is given what this one ended with."""
+    return position
+
+
+def as_it_came(level: tf.Tensor, position: Position, seed: rng.Seed
+               ) -> Position:
+    """A chain starts at what came from the level above."""
+    return position
+
+
+def as_it_is(position: Position) -> Position:
+    """Nothing more is done to what is drawn."""
     return position
 
 
@@ -24,16 +35,19 @@ class Ladder(Sampler):
 
     The sampler of diffusion recovery likelihood (Gao et al. 2021,
     arXiv:2012.08125, algorithm 2) and of whatever else is drawn from coarse
-    to fine. Its target is a function (level, start) -> target of that level:
-    what a chain climbs may depend on where it starts, as a noisier neighbour.
+    to fine. Its target is a function (level, what came from above) -> target
+    of that level: what a chain climbs may depend on its noisier neighbour.
 
     Attributes:
         initializer: Where the highest level starts.
         kernel: How one move is made; every call gives it a step size.
         steps_per_level: Moves of each level, at least 0.
         step_sizes: Of each level, from level 0 upwards, > 0.
-        descend: (level, int32 []; position where its chain ended) -> where the
-            level below starts; of level 0, what is drawn.
+        descend: (level, int32 []; position where its chain ended) -> what the
+            level below is given; of level 0, what is drawn.
+        propose: (level; what came from above; seed) -> where the chain starts.
+        finish: What is drawn -> what is answered: a last step that no chain
+            makes.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -43,6 +57,9 @@ class Ladder(Sampler):
     steps_per_level: int
     step_sizes: tuple[float, ...]
     descend: Callable[[tf.Tensor, Position], Position] = as_it_ended
+    propose: Callable[[tf.Tensor, Position, rng.Seed], Position] = as_it_came
+    finish: Callable[[Position], Position] = as_it_is
+    has_own_steps = True
 
     def __post_init__(self):
         if self.steps_per_level < 0:
@@ -67,30 +84,39 @@ class Ladder(Sampler):
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
         """As `Sampler.draw`; a seed a row takes a kernel whose noise can be
-        given, and steps_per_level times the memory of a position."""
+        given, and steps_per_level times the memory of a position. Moves of a
+        row's own are those of all its levels together, which have equal
+        shares, rounded down."""
         first, moves = rng.stream(seed, "start"), rng.stream(seed, "chain")
         start = self.start(num_chains, draws, first)
+        steps = longest = self.steps_per_level
+        if num_steps is not None:
+            steps = num_steps // self.num_levels
+            longest = tf.reduce_max(steps)
 
-        def run(level, position, seed, step_size):
-            noise = rng.normal_steps(position, seed, self.steps_per_level) if (
+        def run(level, above, seed, step_size):
+            position = self.propose(level, above, rng.stream(seed, "proposal"))
+            noise = rng.normal_steps(position, seed, longest) if (
                 seed.shape.rank == 2) else None
             return run_chain(
-                self.kernel, target(level, position), position,
-                self.steps_per_level, seed, noise, step_size), ()
+                self.kernel, target(level, above), position, steps, seed,
+                noise, step_size), ()
         state, _ = self._down(start, moves, run)
+        state = state._replace(position=self.finish(state.position))
         self.initializer.update(draws, state.position, first)
         return Draw(start, state)
 
     def trace(self, target, start, seed, trace_fn, *, num_steps=None,
               every=1):
         """As `Sampler.trace`; `every` divides `steps_per_level`. Records are
-        of chains as they are, before `descend`."""
+        of chains as they are, before `descend` and `finish`."""
         ladder = self if num_steps is None else self.with_steps(num_steps)
         at_top = target(tf.constant(self.num_levels - 1), start)
         first = trace_fn(initial_state(start), at_top)
 
-        def run(level, position, seed, step_size):
-            climbed = target(level, position)
+        def run(level, above, seed, step_size):
+            climbed = target(level, above)
+            position = self.propose(level, above, rng.stream(seed, "proposal"))
             state, records = trace_chain(
                 self.kernel, climbed, position, ladder.steps_per_level, seed,
                 lambda state: trace_fn(state, climbed), every, step_size)

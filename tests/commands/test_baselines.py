@@ -37,7 +37,8 @@ def command_of_train(*flags):
 
 
 @pytest.mark.parametrize("family", sorted(
-    set(lebm_tf.FAMILIES) - {"image", "m1_m2", "sequence", "symbol_vector",
+    set(lebm_tf.FAMILIES) - {"image", "m1_m2", "recovery_likelihood",
+                             "sequence", "symbol_vector",
                              "trajectory"}))
 def test_a_baseline_is_trained_resumed_measured_sampled_and_served(
         family, tmp_path):

@@ -13,12 +13,13 @@ from lebm_tf import densities
 from lebm_tf.densities import (
     BottomUpGaussian, ClassifiedNormal, ConditionalGaussian, EnergyPrior, Flat,
     Flow, GaussianAttribute, GaussianLikelihood, GaussianMixture, LabelledVAE,
-    LatentVAE, LayeredGaussian, LayeredNormal, PointEncoder, SequenceLikelihood,
-    StandardNormal, SymbolPrior, TopDownGaussian, UnigramLikelihood)
+    LatentVAE, LayeredGaussian, LayeredNormal, LevelPrior, LevelProposal,
+    PointEncoder, SequenceLikelihood, StandardNormal, SymbolPrior,
+    TopDownGaussian, UnigramLikelihood)
 from lebm_tf.mcmc import rng
 from lebm_tf.networks import (
-    AffineCouplings, ConvEncoder, DeconvGenerator, EnergyMLP, RecurrentDecoder,
-    VectorMLP)
+    AffineCouplings, ConvEncoder, DeconvGenerator, EnergyMLP, LevelEnergy,
+    RecurrentDecoder, ResidualEnergy, ResidualProposal, VectorMLP)
 from tests import oracles
 
 tfd = tfp.distributions
@@ -101,6 +102,17 @@ CLASSES = {
         lambda d: d.log_prob(tf.constant(Z), X)),
     EnergyPrior: (lambda: EnergyPrior(StandardNormal(3), EnergyMLP(3, (5,))),
                   lambda d: d.unnormalized_log_prob(Z)),
+    LevelPrior: (
+        lambda: LevelPrior(LevelEnergy(
+            ResidualEnergy((3,), 4, (1, 2), 1, 4, starts_small=False),
+            (0.0, 1.0), 0.9), (0.1, 0.4, 0.7), (0.2, 0.3)),
+        lambda d: d.unnormalized_log_prob(
+            Z, condition=tf.constant([0, 1, 1, 0, 0, 1]))),
+    LevelProposal: (
+        lambda: LevelProposal(ResidualProposal(
+            (3,), 4, (1,), 1, 4), (1.0, 2.0), (0.1, 0.2)),
+        lambda d: d.sample(tf.constant(Z), tf.constant([0, 1, 1, 0, 0, 1]),
+                           SEED)),
     SymbolPrior: (
         lambda: SymbolPrior(StandardNormal(3), VectorMLP(3, 2, (5,))),
         lambda d: d.symbol_log_probs(Z)),

@@ -15,8 +15,8 @@ from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.families import (
     FAMILIES, BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, cycle_translation, image, latent_diffusion, m1_m2,
-    multilayer, rae, sequence, sri, symbol_vector, trajectory, two_stage_vae,
-    vae)
+    multilayer, rae, recovery_likelihood, sequence, sri, symbol_vector,
+    trajectory, two_stage_vae, vae)
 from lebm_tf.families.code_ladder import LogitsConfig, NoiseLadderConfig
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.layered import LadderConfig, LayersConfig
@@ -30,7 +30,7 @@ from lebm_tf.samplers import Draws
 from lebm_tf.serving import ServingConfig, export_model
 from lebm_tf.training.checkpoint import items
 from tests import oracles
-from tests.families import encoded, noise_ladder, refined, transport
+from tests.families import encoded, refined, transport
 
 DATA = DataSpec((8, 8, 3), num_train=12)
 RANDOM = np.random.default_rng(0)
@@ -114,6 +114,20 @@ DIFFUSION = latent_diffusion.LatentDiffusionConfig(
     energy=LogitsConfig(6, 2),
     decoder=RecurrentDecoderConfig("gru", 4, 4, 0.5, tied=True),
     sequence_encoder=RecurrentEncoderConfig("gru", 4, 5, has_leaky_head=True))
+RECOVERY = recovery_likelihood.RecoveryLikelihoodConfig(
+    num_levels=2, num_steps=2, flips=True,
+    energy=recovery_likelihood.LevelEnergyConfig(4, (1, 2), 1, 4),
+    energy_optimizer=OptimizerConfig(1e-3, warmup_steps=2, warmup_offset=0,
+                                     average_decay=0.9))
+COOPERATIVE = dataclasses.replace(
+    RECOVERY, schedule="angles", start="proposal", shares_noise=True,
+    denoising="exact", flips=False,
+    energy=recovery_likelihood.LevelEnergyConfig(
+        4, (1, 2), 1, 4, activates_time=True, starts_small=False,
+        has_head_bias=False),
+    proposal=recovery_likelihood.ProposalConfig(4, (1, 2), 1, 4),
+    proposal_optimizer=OptimizerConfig(
+        1e-3, average_decay=0.99, average_warmup=True))
 LABELS = {"num_classes": 3, "num_labels": 4}
 COUNTS = [{"x": tf.constant(RANDOM.integers(0, 4, [4, 7]), tf.float32),
            "index": batch["index"]} for batch in BATCHES]
@@ -211,8 +225,10 @@ CASES = {
         latent_diffusion.LatentDiffusionConfig(
             3, learned_prior=False, dense_generator=DenseConfig((5,)),
             dense_encoder=DenseConfig((5,), "relu")))),
+    "recovery": (recovery_likelihood, RECOVERY),
+    "recovery, proposal": (recovery_likelihood, COOPERATIVE),
+    "recovery, vectors": (recovery_likelihood, COOPERATIVE),
     "encoded": (encoded, encoded.EncodedConfig()),
-    "noise ladder": (noise_ladder, noise_ladder.NoiseLadderConfig()),
     "refined": (refined, refined.RefinedConfig()),
     "transport": (transport, transport.TransportConfig()),
 }
@@ -223,6 +239,7 @@ SPECS = {
     "symbol, labels only": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, words": DataSpec((7,), 12, **LABELS, kind="counts"),
     "symbol, clusters of vectors": DataSpec((7,), 12, kind="vector"),
+    "recovery, vectors": DataSpec((7,), 12, kind="vector"),
     "m1+m2": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, sequences": dataclasses.replace(WORDS, **LABELS),
     "diffusion, sequences": dataclasses.replace(WORDS, **LABELS),
@@ -248,7 +265,8 @@ def is_trajectory(name):
 
 def infers(name):
     """Whether there is a z of every x."""
-    return CASES[name][0] not in (noise_ladder, cycle_translation)
+    return CASES[name][0] not in (
+        recovery_likelihood, cycle_translation)
 
 
 def batches_of(name):
@@ -482,8 +500,8 @@ def test_another_seed_is_another_run(name):
     first, second = (trainable(build(name, seed)) for seed in (0, 10))
     for part in first:
         for a, b in zip(first[part], second[part]):
-            # The scale of a likelihood and biases start alike.
-            assert np.all(a != b) or a.ndim == 0 or not np.any(a)
+            # The scale of a likelihood, biases and gains start alike.
+            assert np.all(a != b) or a.ndim == 0 or np.ptp(a) == 0
 
 
 @each_case
@@ -598,7 +616,7 @@ def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
 
 
 def test_chains_that_cannot_be_seeded_by_row_are_refused(tmp_path):
-    model = build("noise ladder")
+    model = build("recovery")
     role = model.roles["generation"]
     model.roles["generation"] = dataclasses.replace(
         role, sampler=dataclasses.replace(role.sampler, kernel=Mala(0.1)))
@@ -609,7 +627,7 @@ def test_chains_that_cannot_be_seeded_by_row_are_refused(tmp_path):
 
 
 def test_a_ladder_records_its_way_down():
-    model = build("noise ladder")
+    model = build("recovery")
     ladder = model.generation
     start = ladder.start(3, Draws({}), rng.make_seed(1))
     records = ladder.trace(
@@ -618,14 +636,15 @@ def test_a_ladder_records_its_way_down():
     assert records[0].shape == (ladder.num_steps + 1, 3, 8, 8, 3)
     np.testing.assert_array_equal(records[0][0], start)
     np.testing.assert_array_equal(
-        records[1][:, 0], [3, *np.repeat([3, 2, 1, 0], 3)])
+        records[1][:, 0], [1, *np.repeat([1, 0], 2)])
     drawn = ladder.draw(
         model.target("generation", {}), 3, Draws({}), rng.make_seed(5))
     again = ladder.trace(
         model.target("generation", {}), drawn.start,
         rng.stream(rng.make_seed(5), "chain"),
         lambda state, target: state.position)
-    np.testing.assert_allclose(again[-1], drawn.position, rtol=1e-6)
+    np.testing.assert_allclose(  # Of states, not of observations.
+        again[-1] / model.prior.levels.factors[1], drawn.position, rtol=1e-6)
 
 
 def test_a_copy_follows_and_updates_are_counted():

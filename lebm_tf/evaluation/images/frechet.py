@@ -64,9 +64,9 @@ class FrechetEvaluator(Evaluator):
         Yields:
             frechet/X, kernel/X and kernel/X_standard_error for X of: samples
             (the model's own), base_samples (its chains at the start, if it
-            has an energy), reconstructions (of held-out pictures; without
-            kernel, which is unbiased for independent sets only), real; then
-            what they were measured with.
+            has an energy), reconstructions (of held-out pictures, if it infers
+            latents; without kernel, which is unbiased for independent sets
+            only), real; then what they were measured with.
         """
         config, data = context.config, context.data
         extract = features.load(
@@ -81,9 +81,10 @@ class FrechetEvaluator(Evaluator):
         if model.has_energy:
             compared["base_samples"] = lambda: model.sample(
                 self.num_samples, config.seed, num_steps=0).x
-        compared["reconstructions"] = lambda: model.reconstruct(
-            np.asarray(data.to_model(data.x_test[:self.num_samples])),
-            config.seed)
+        if "inference" in model.roles:
+            compared["reconstructions"] = lambda: model.reconstruct(
+                np.asarray(data.to_model(data.x_test[:self.num_samples])),
+                config.seed)
         compared["real"] = lambda: parts[other][:self.num_samples]
         for name, make in compared.items():
             values = extract(make())

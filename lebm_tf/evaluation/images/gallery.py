@@ -27,12 +27,15 @@ class PicturesEvaluator(Evaluator):
     metrics = {}
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Writes samples, reconstructions and interpolations.
+        """Writes samples; of a model that infers latents reconstructions and
+        interpolations, too.
 
         Yields:
             The name of each file in `context.directory`.
         """
         yield "pictures/samples", _samples(model, context)
+        if "inference" not in model.roles:
+            return
         yield "pictures/reconstructions", write_picture(model, context)
         yield "pictures/interpolation", _interpolation(model, context)
 

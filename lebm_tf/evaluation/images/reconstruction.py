@@ -20,6 +20,7 @@ class ReconstructionEvaluator(Evaluator):
 
     name = "reconstruction"
     kinds = (IMAGE, VECTOR)
+    needs_inference = True
     metrics = {
         "reconstruction/mse": Better.LOWER,
         "reconstruction/mse_largest": Better.LOWER,

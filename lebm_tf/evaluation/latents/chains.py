@@ -7,13 +7,14 @@ from typing import Annotated, Any, Iterator, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.errors import InputError
 from lebm_tf.evaluation import plots
 from lebm_tf.evaluation.evaluator import (
     UNCONDITIONAL, Better, Context, Evaluator, Metric)
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import displacement, effective_sample_size, r_hat, rng
 from lebm_tf.ranges import Ge, PositiveInt
-from lebm_tf.samplers import Draws, Sampler
+from lebm_tf.samplers import Draws, Ladder, Sampler
 
 _NUM_RECORDS = 500
 _NUM_ROWS, _NUM_COLUMNS = 6, 11
@@ -68,6 +69,13 @@ class ChainsEvaluator(Evaluator):
         "chains/long_num_steps": Better.NEITHER,
         **{f"chains/{run}_{name}": better for run in ("long", "mala")
            for name, better in _STATIONARY.items()}}
+
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises if chains come down a ladder."""
+        super().check(context, model)
+        if isinstance(model.generation, Ladder):
+            raise InputError("evaluator chains needs chains of one level, got "
+                             f"a ladder of {model.generation.num_levels}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Diagnoses three runs of the prior's chains, all from p0.

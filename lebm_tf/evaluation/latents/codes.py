@@ -50,6 +50,7 @@ class CodesEvaluator(Evaluator):
 
     name = "codes"
     kinds = UNCONDITIONAL
+    needs_inference = True
     metrics = {
         "codes/log_prob_prior": Better.HIGHER,
         "codes/log_prob_prior_low": Better.HIGHER,

@@ -32,6 +32,7 @@ class LatentsEvaluator(Evaluator):
 
     name = "latents"
     kinds = UNCONDITIONAL
+    needs_inference = True
     needs_one_layer = True
     min_examples = 2
     metrics = {

@@ -64,6 +64,7 @@ class LikelihoodEvaluator(Evaluator):
 
     name = "likelihood"
     kinds = UNCONDITIONAL
+    needs_inference = True
     needs_one_layer = True
     metrics = {
         "likelihood/log_prob": Better.HIGHER,

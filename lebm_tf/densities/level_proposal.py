@@ -1,0 +1,55 @@
+"""A guess of one level of a ladder of noise from the level above it."""
+
+import keras
+import tensorflow as tf
+
+from lebm_tf.densities.neighbours import rows
+from lebm_tf.densities.nested import Nested
+from lebm_tf.mcmc import rng
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class LevelProposal(Nested, keras.Model):
+    """q(y | x_{t+1}) = N(p(x_{t+1}, time_{t+1}), c_t^2 I) at every level t.
+
+    Where the chains of cooperative diffusion recovery likelihood start; Zhu
+    et al. 2024, arXiv:2309.05153, section 3.2. It learns from where they end.
+
+    Args:
+        network: Layer p, (x_{t+1}, time) -> mean [batch, ...].
+        times: What the network is told of x_1, ..., x_T.
+        scales: c_t of each level, such as `NoiseLevels.proposal_scales`.
+    """
+
+    def __init__(self, network: keras.layers.Layer, times: tuple,
+                 scales: tuple, **kwargs):
+        super().__init__(**kwargs)
+        self.network, self.times = network, tuple(times)
+        self.scales = tuple(scales)
+        self.built = True
+
+    def mean(self, above: tf.Tensor, level: tf.Tensor) -> tf.Tensor:
+        """Of y, [batch, ...].
+
+        Args:
+            above: x_{t+1}, [batch, ...].
+            level: t, int32 [batch], or [] for all.
+        """
+        if not level.shape.rank:
+            level = tf.fill(tf.shape(above)[:1], level)
+        return tf.cast(self.network(above, tf.gather(tf.constant(
+            self.times, above.dtype), level)), above.dtype)
+
+    def sample(self, above: tf.Tensor, level: tf.Tensor, seed: rng.Seed
+               ) -> tf.Tensor:
+        """Draws y, [batch, ...]."""
+        return self.mean(above, level) + rows(
+            self.scales, level, above) * rng.normal_like(above, seed)
+
+    def call(self, above, level):
+        return self.mean(above, level)
+
+    def get_config(self):
+        return {**super().get_config(), "times": self.times,
+                "scales": self.scales, "network":
+                keras.saving.serialize_keras_object(self.network)}

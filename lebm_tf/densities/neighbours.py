@@ -1,0 +1,71 @@
+"""States under noise, beside their noisier neighbours."""
+
+from typing import Sequence
+
+import tensorflow as tf
+
+from lebm_tf.densities.noise_levels import NoiseLevels
+from lebm_tf.mcmc import rng
+
+
+def neighbours(levels: NoiseLevels, x: tf.Tensor, level: tf.Tensor,
+               noise: tf.Tensor, more: tf.Tensor | None
+               ) -> tuple[tf.Tensor, tf.Tensor]:
+    """The state b_{t+1} x_t of level t, and the noisier neighbour x_{t+1}.
+
+    Args:
+        levels: Of noise.
+        x: Observations [batch, ...].
+        level: t, int32 [batch].
+        noise: All of x_t, standard normal, like x.
+        more: That of x_{t+1} besides. None if x_{t+1} has the same noise as
+            x_t, merely more of it, as with Zhu et al. 2024, arXiv:2309.05153:
+            x_{t+1} is distributed as before, and its difference from x_t
+            varies less.
+    """
+    def at(numbers, index=level):
+        return rows(numbers, index, x)
+    x_t = at(levels.total_factors) * x + at(levels.total_scales) * noise
+    if more is None:
+        above = (at(levels.total_factors, level + 1) * x
+                 + at(levels.total_scales, level + 1) * noise)
+    else:
+        above = (at(levels.factors, level + 1) * x_t
+                 + at(levels.scales, level + 1) * more)
+    return at(levels.model_factors, level + 1) * x_t, above
+
+
+def draw_neighbours(levels: NoiseLevels, x: tf.Tensor, seed: rng.Seed,
+                    shares_noise: bool = False
+                    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """(level, state, noisier neighbour), a level for each row, all as likely.
+
+    Args:
+        levels: Of noise.
+        x: Observations [batch, ...].
+        seed: int32 [2].
+        shares_noise: Whether both have the same noise.
+    """
+    uniform = rng.uniform(tf.shape(x)[:1], rng.stream(seed, "level"))
+    level = tf.minimum(tf.cast(levels.num_levels * uniform, tf.int32),
+                       levels.num_levels - 1)
+    more = None if shares_noise else rng.normal_like(
+        x, rng.stream(seed, "more"))
+    return (level, *neighbours(levels, x, level, rng.normal_like(
+        x, rng.stream(seed, "noise")), more))
+
+
+def rows(numbers: Sequence[float], index: tf.Tensor, like: tf.Tensor
+         ) -> tf.Tensor:
+    """The numbers of every row, [batch, 1, ...], or one for all, [], of the
+    dtype and the rank of `like`.
+
+    Args:
+        numbers: One for each index.
+        index: Integer [batch] or [].
+        like: [batch, ...].
+    """
+    found = tf.gather(tf.constant(numbers, like.dtype), index)
+    if not index.shape.rank:
+        return found
+    return tf.reshape(found, [-1] + [1] * (like.shape.rank - 1))

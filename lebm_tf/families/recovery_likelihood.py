@@ -1,0 +1,295 @@
+"""An energy of every level of noise, learned by recovery likelihood.
+
+Diffusion recovery likelihood (DRL, Gao et al. 2021, arXiv:2012.08125): no
+latent vector. p(x_t) is exp of a network of x_t and the level t, up to a
+constant; given the noisier neighbour x_{t+1} it is nearly a Gaussian, which
+short chains sample well, and that conditional density is learned. Samples
+come down from N(0, I). With start=proposal the cooperative successor (CDRL,
+Zhu et al. 2024, arXiv:2309.05153): a second network proposes where the chains
+of each level start, and learns from where they end.
+"""
+
+import dataclasses
+import math
+from typing import Annotated
+
+import keras
+import tensorflow as tf
+
+from lebm_tf import kinds
+from lebm_tf.densities import (
+    LadderTarget, LevelPrior, LevelProposal, NoiseLevels)
+from lebm_tf.densities.neighbours import draw_neighbours, rows
+from lebm_tf.densities.noise_levels import angles
+from lebm_tf.families.components import DataSpec, compiled
+from lebm_tf.families.config import FamilyConfig
+from lebm_tf.mcmc import Langevin, rng
+from lebm_tf.mcmc.kernel import initial_state, value_and_gradient
+from lebm_tf.models import EnergyModel, OptimizerConfig, Role
+from lebm_tf.networks import LevelEnergy, ResidualEnergy, ResidualProposal
+from lebm_tf.networks.activations import ACTIVATIONS
+from lebm_tf.objectives import LevelContrast, Objective, ProposalTeaching
+from lebm_tf.ranges import (
+    Checked, Ge, Mark, MinLen, NonNegativeFloat, NonNegativeInt, OneOf,
+    PositiveFloat, PositiveInt)
+from lebm_tf.samplers import (
+    Draw, FromData, FromNoise, FromRole, Ladder, Proposed, ShortRun,
+    compilation)
+
+SCHEDULES = ("betas", "angles", "given")
+STARTS = ("neighbour", "proposal")
+DENOISING = ("none", "exact", "published")
+
+
+@dataclasses.dataclass(frozen=True)
+class LevelEnergyConfig(Checked):
+    """The network f of an observation and a time; DRL's for CIFAR-10.
+
+    Attributes:
+        channels: Width to which multipliers refer.
+        multipliers: Width of the blocks between two halvings of the sides.
+        num_blocks: Blocks of each of these widths.
+        embedding_dim: Numbers that tell the time, even.
+        activation: Between the layers.
+        final_activation: Before the sum over the map.
+        spectral_norm: Whether kernels are divided by their spectral norm.
+        activates_time: Whether what is told of the time passes one more
+            activation before it is added, as in CDRL.
+        starts_small: Whether blocks begin as the identity, as in DRL; not in
+            CDRL.
+        has_head_bias: Whether the last layer of the time has a bias, as in
+            DRL; not in CDRL.
+    """
+    channels: PositiveInt = 128
+    multipliers: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (1, 2, 2, 2)
+    num_blocks: PositiveInt = 8
+    embedding_dim: Annotated[int, Ge(4)] = 128
+    activation: Annotated[str, OneOf(ACTIVATIONS)] = "leaky_relu"
+    final_activation: Annotated[str, OneOf(ACTIVATIONS)] = "relu"
+    spectral_norm: bool = True
+    activates_time: bool = False
+    starts_small: bool = True
+    has_head_bias: bool = True
+
+    def make(self, shape: tuple[int, ...], seed: int) -> ResidualEnergy:
+        """The network for observations of that shape."""
+        return ResidualEnergy(shape, seed=seed, **dataclasses.asdict(self))
+
+
+@dataclasses.dataclass(frozen=True)
+class ProposalConfig(Checked):
+    """The network that proposes where chains start.
+
+    Attributes:
+        channels: Width to which multipliers refer.
+        multipliers: Width of the blocks between two halvings of the sides, of
+            pictures.
+        num_blocks: Blocks of each of these widths.
+        embedding_dim: Numbers that tell the time, even.
+    """
+    channels: PositiveInt = 64
+    multipliers: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (1, 2, 2, 2)
+    num_blocks: PositiveInt = 2
+    embedding_dim: Annotated[int, Ge(4)] = 64
+
+    def make(self, shape: tuple[int, ...], seed: int) -> ResidualProposal:
+        """The network for observations of that shape."""
+        return ResidualProposal(shape, seed=seed, **dataclasses.asdict(self))
+
+
+@dataclasses.dataclass(frozen=True)
+class RecoveryLikelihoodConfig(FamilyConfig):
+    """Defaults of DRL for CIFAR-10, official config.py and README.
+
+    Attributes:
+        schedule: betas (as published), angles (as of CDRL) or given.
+        num_levels: Levels T of noise, besides N(0, I) above them; left out
+            with schedule=given.
+        noise_scales: s_0 ... s_T of schedule=given, rising, each in (0, 1].
+        log_ratio_max: log(signal^2 / noise^2) of the least noise, of
+            schedule=angles, which tells networks angles in place of levels.
+        log_ratio_min: The same of the most noise.
+        num_steps: Moves of the chains at each level.
+        step_factor: The squared step is this times the noise that a level
+            takes away, squared, times that of all noise (see steps_grow).
+        steps_grow: Whether it grows with all noise at the level; else it is
+            over the least noise at every level, as in CDRL's toy.
+        noise_scale: Factor on the noise of chains in training.
+        generation_noise_scale: The same of chains that draw samples; 0.99 in
+            DRL's published figures.
+        generation_steps: Moves at each level of these; 0 takes num_steps.
+        start: neighbour (as DRL) or proposal (as CDRL).
+        shares_noise: Whether an observation and its noisier neighbour have
+            the same noise, as in CDRL.
+        denoising: A last step of samples from level 0 to no noise, by the
+            score of the energy: none, exact, or published (CDRL's, which
+            takes twice the score).
+        flips: Whether pictures are mirrored at random, left to right.
+        jit_compile: Whether XLA compiles the chains of training: on, off or
+            auto.
+        energy: The energy network.
+        proposal: The proposing network, of start=proposal.
+        energy_optimizer: Learns the energy.
+        proposal_optimizer: Learns the proposal.
+    """
+    schedule: Annotated[str, OneOf(SCHEDULES)] = "betas"
+    num_levels: PositiveInt = 6
+    noise_scales: tuple[float, ...] = ()
+    log_ratio_max: float = 9.8
+    log_ratio_min: float = -5.1
+    num_steps: PositiveInt = 30
+    step_factor: PositiveFloat = 2e-4
+    steps_grow: bool = True
+    noise_scale: NonNegativeFloat = 1.0
+    generation_noise_scale: NonNegativeFloat = 1.0
+    generation_steps: NonNegativeInt = 0
+    start: Annotated[str, OneOf(STARTS)] = "neighbour"
+    shares_noise: bool = False
+    denoising: Annotated[str, OneOf(DENOISING)] = "none"
+    flips: bool = False
+    jit_compile: Annotated[str, OneOf(compilation.SETTINGS),
+                           Mark.MAY_CHANGE] = "auto"
+    energy: LevelEnergyConfig = LevelEnergyConfig()
+    proposal: ProposalConfig = ProposalConfig()
+    energy_optimizer: OptimizerConfig = OptimizerConfig(
+        beta_1=0.9, epsilon=1e-7, warmup_steps=1000, warmup_offset=0,
+        average_decay=0.999)
+    proposal_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=1e-5, beta_1=0.9, clip_norm=1.0, warmup_steps=10_000,
+        warmup_offset=500, average_decay=0.9999, average_warmup=True)
+
+    kinds = (kinds.IMAGE, kinds.VECTOR)
+
+    def validate(self):
+        if self.schedule != "angles":
+            self.leave_out("log_ratio_max", "log_ratio_min",
+                           reason="without schedule=angles")
+        if self.schedule == "given":
+            self.leave_out("num_levels", reason="with schedule=given")
+        else:
+            self.leave_out("noise_scales", reason="without schedule=given")
+        if self.start != "proposal":
+            self.leave_out("proposal", "proposal_optimizer",
+                           reason="without start=proposal")
+        self.levels()
+
+    def levels(self) -> NoiseLevels:
+        """The levels of noise.
+
+        Raises:
+            ValueError: If they can't be; says which.
+        """
+        if self.schedule == "betas":
+            return NoiseLevels.published(self.num_levels)
+        if self.schedule == "given":
+            return NoiseLevels(self.noise_scales)
+        return NoiseLevels.by_angles(
+            self.num_levels, self.log_ratio_min, self.log_ratio_max)
+
+    def times(self) -> tuple[float, ...]:
+        """What networks are told of x_0 ... x_T."""
+        if self.schedule != "angles":
+            return tuple(map(float, range(self.levels().num_levels + 1)))
+        return tuple((angles(
+            self.num_levels, self.log_ratio_min, self.log_ratio_max)
+            * 2000.0 / math.pi).tolist())
+
+
+Config = RecoveryLikelihoodConfig
+EVALUATORS = ("pictures", "frechet")
+
+
+def build(config: RecoveryLikelihoodConfig, data: DataSpec, *,
+          batch_size: int = 256, seed: int = 0,
+          energy: keras.layers.Layer | None = None,
+          proposal: keras.layers.Layer | None = None) -> EnergyModel:
+    """Assembles and compiles the model.
+
+    Args:
+        config: The family's configuration.
+        data: What the data look like: pictures or vectors.
+        batch_size: Examples of a step.
+        seed: Of initial weights and of all chains.
+        energy: Layer in place of the built-in f, (y, time) -> [batch].
+        proposal: Layer in place of the built-in one, (x, time) -> like x;
+            used with start=proposal.
+
+    Raises:
+        ValueError: If a network can't have the shape of the data.
+    """
+    seeds, levels, times = rng.seeds(seed), config.levels(), config.times()
+    step_sizes = levels.step_sizes(config.step_factor, config.steps_grow)
+    prior = LevelPrior(LevelEnergy(
+        energy or config.energy.make(data.shape, seeds("energy")),
+        times[:-1], levels.model_factors[1]), levels.scales, step_sizes)
+    parts = {"energy": prior.energy_network}
+    objectives = {"energy": Objective(
+        ("energy",), {"energy": LevelContrast(levels.weights)})}
+    configs = {"energy": config.energy_optimizer}
+    first, further = FromRole("positive", at_start=True), {}
+    if config.start == "proposal":
+        guess = LevelProposal(
+            proposal or config.proposal.make(data.shape, seeds("proposal")),
+            times[1:], levels.proposal_scales)
+
+        def propose(level, above, seed):
+            return guess.sample(above, level, seed)
+        first, further = Proposed("positive", propose), {"propose": propose}
+        parts["proposal"] = guess
+        objectives["proposal"] = Objective(
+            ("proposal",), {"proposal": ProposalTeaching(guess)})
+        configs["proposal"] = config.proposal_optimizer
+    if config.denoising != "none":
+        further["finish"] = _denoising(
+            prior, 2.0 if config.denoising == "published" else 1.0)
+
+    def beside_data(model, draws):
+        data = draws.states["positive"]
+        return prior.at_level(data.condition, data.start)
+
+    def down(model, draws):
+        return LadderTarget(lambda level, above: prior.at_level(
+            tf.fill(tf.shape(above)[:1], level), above))
+
+    def descend(level, position):
+        return position / rows(levels.model_factors[1:], level, position)
+    model = EnergyModel(
+        prior=prior, seed=seed, parts=parts, objectives=objectives, roles={
+            "positive": FromData(_neighbours(config, levels)),
+            "negative": Role(ShortRun(
+                first, Langevin(1.0, config.noise_scale), config.num_steps,
+                config.jit_compile, step_size=lambda draws: tf.gather(
+                    step_sizes, draws.states["positive"].condition)),
+                beside_data),
+            "generation": Role(Ladder(
+                FromNoise(data.shape), Langevin(
+                    1.0, config.generation_noise_scale),
+                config.generation_steps or config.num_steps, step_sizes,
+                descend, **further), down)})
+    return compiled(model, configs, data, batch_size)
+
+
+def _neighbours(config: RecoveryLikelihoodConfig, levels: NoiseLevels):
+    """(batch, seed) -> states of levels, beside their noisier neighbours."""
+    def make(batch, seed):
+        x = batch["x"]
+        if config.flips and x.shape.rank == 4:
+            mirrored = rng.uniform(
+                tf.shape(x)[:1], rng.stream(seed, "flip")) < 0.5
+            x = tf.where(mirrored[:, None, None, None],
+                         tf.reverse(x, [2]), x)
+        level, y, above = draw_neighbours(
+            levels, x, seed, config.shares_noise)
+        return Draw(above, initial_state(y), condition=level)
+    return make
+
+
+def _denoising(prior: LevelPrior, factor: float):
+    """x_0 -> its mean without noise: (x_0 + s_0^2 score) / a_0, Tweedie's."""
+    levels = prior.levels
+
+    def finish(x):
+        _, score = value_and_gradient(
+            lambda x: prior.unnormalized_log_prob(x), x)
+        return (x + factor * levels.scales[0]**2 * score) / levels.factors[0]
+    return finish
