@@ -60,12 +60,3 @@ def test_no_document_promises_a_module_that_is_not_there(page):
         path = module.replace(".", "/")
         assert os.path.exists(path + ".py") or os.path.exists(
             path + "/__main__.py"), module
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # Of MyST, about Sphinx.
-def test_the_site_is_built_without_a_warning(tmp_path):
-    build = pytest.importorskip("sphinx.cmd.build")
-    assert build.main(["-W", "-q", "-b", "html", "docs", str(tmp_path)]) == 0
-    text = (tmp_path / "api.html").read_text()
-    assert "ImageConfig" in text and "EnergyModel" in text
