@@ -3,10 +3,11 @@
 from lebm_tf.densities.attribute import GaussianAttribute
 from lebm_tf.densities.contracts import Base, Encoder, Likelihood, Prior
 from lebm_tf.densities.decoding import DecodingConfig
+from lebm_tf.densities.diffusion import DiffusionEncoder, Unconditional
 from lebm_tf.densities.energy_prior import EnergyPrior
 from lebm_tf.densities.fitted import Fitted
 from lebm_tf.densities.flat import Flat
-from lebm_tf.densities.flow import Flow
+from lebm_tf.densities.flow import Flow, LearnedFlow
 from lebm_tf.densities.gaussian import (
     ConditionalGaussian, PointEncoder, StandardNormal, kl_to_standard_normal,
     log_normal)
@@ -29,12 +30,13 @@ from lebm_tf.densities.targets import (
 from lebm_tf.densities.unigram import UnigramLikelihood
 
 __all__ = ["Base", "BottomUpGaussian", "ClassifiedNormal",
-           "ConditionalGaussian", "DecodingConfig", "Encoder", "EnergyPrior",
-           "Fitted", "Flat", "Flow", "GaussianAttribute", "GaussianLikelihood",
-           "GaussianMixture", "LabelledVAE", "LadderPrior", "LadderTarget",
-           "LatentVAE", "LayeredGaussian", "LayeredNormal", "LevelPrior",
+           "ConditionalGaussian", "DecodingConfig", "DiffusionEncoder",
+           "Encoder", "EnergyPrior", "Fitted", "Flat", "Flow",
+           "GaussianAttribute", "GaussianLikelihood", "GaussianMixture",
+           "LabelledVAE", "LadderPrior", "LadderTarget", "LatentVAE",
+           "LayeredGaussian", "LayeredNormal", "LearnedFlow", "LevelPrior",
            "LevelProposal", "Likelihood", "NoiseLevels", "PointEncoder",
            "Prior", "SequenceLikelihood", "StandardNormal", "SymbolPrior",
-           "Target", "TopDownGaussian", "UnigramLikelihood", "joint_target",
-           "kl_to_standard_normal", "log_normal", "posterior_target",
-           "prior_target", "tempered"]
+           "Target", "TopDownGaussian", "Unconditional", "UnigramLikelihood",
+           "joint_target", "kl_to_standard_normal", "log_normal",
+           "posterior_target", "prior_target", "tempered"]

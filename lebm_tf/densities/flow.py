@@ -1,9 +1,10 @@
-"""A flow that is fitted to codes by maximum likelihood."""
+"""Flows: one that is fitted to codes, and one that learns with a model."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.densities.contracts import Base
 from lebm_tf.densities.fitted import Fitted
 from lebm_tf.densities.gaussian import log_normal
 from lebm_tf.densities.nested import Nested
@@ -110,6 +111,46 @@ class Flow(Nested, Fitted, keras.Model):
         return {**super().get_config(), "num_steps": self.num_steps,
                 "learning_rate": self.learning_rate,
                 "network": keras.saving.serialize_keras_object(self.network)}
+
+
+@keras.saving.register_keras_serializable(package="lebm_tf")
+class LearnedFlow(Nested, Base, keras.Model):
+    """q(z) of z = f(u), u ~ N(0, I), whose f an optimizer of a model trains.
+
+    A prior with an exact density, or a sampler that learns another one.
+
+    Args:
+        network: As of `Flow`; `networks.LatentGlow` or `AffineCouplings`.
+    """
+
+    def __init__(self, network: keras.layers.Layer, **kwargs):
+        super().__init__(**kwargs)
+        self.network, self.latent_dim = network, network.dim
+        self.built = True
+
+    def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
+        """Draws z, float [num_samples, latent_dim]."""
+        return self.sample_and_log_prob(num_samples, seed)[0]
+
+    def sample_and_log_prob(self, num_samples, seed: rng.Seed
+                            ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws z and log q(z), float [num_samples] in nats, at the price of
+        z alone; both reparameterized."""
+        u = rng.normal([num_samples, self.latent_dim], seed,
+                       self.variable_dtype)
+        z, growth = self.network(u)
+        return z, log_normal(u) - growth
+
+    def log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Normalized log density, [batch] in nats, of z [batch, latent_dim]."""
+        return _log_prob(self.network, z)
+
+    def call(self, z):
+        return self.log_prob(z)
+
+    def get_config(self):
+        return {**super().get_config(), "network":
+                keras.saving.serialize_keras_object(self.network)}
 
 
 def _log_prob(network, z):

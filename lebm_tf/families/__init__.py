@@ -5,9 +5,9 @@ import keras
 from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
-    cycle_translation, image, latent_diffusion, m1_m2, multilayer, rae,
-    recovery_likelihood, sequence, sri, symbol_vector, trajectory,
-    two_stage_vae, vae)
+    cycle_translation, divergence_triangle, flow_prior, image, latent_diffusion,
+    m1_m2, multilayer, rae, recovery_likelihood, sequence, sri, symbol_vector,
+    trajectory, two_stage_vae, vae)
 from lebm_tf.families.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, Recipe)
@@ -20,7 +20,9 @@ FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
             "trajectory": trajectory, "multilayer": multilayer,
             "cycle_translation": cycle_translation,
             "latent_diffusion": latent_diffusion,
-            "recovery_likelihood": recovery_likelihood}
+            "recovery_likelihood": recovery_likelihood,
+            "flow_prior": flow_prior,
+            "divergence_triangle": divergence_triangle}
 
 
 def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
@@ -71,6 +73,7 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
 
 __all__ = ["FAMILIES", "build", "BaseConfig", "ChainConfig", "DataSpec",
            "EncoderConfig", "EnergyConfig", "GeneratorConfig", "Recipe",
-           "cycle_translation", "image", "latent_diffusion", "m1_m2",
-           "multilayer", "rae", "recovery_likelihood", "sequence", "sri",
-           "symbol_vector", "trajectory", "two_stage_vae", "vae"]
+           "cycle_translation", "divergence_triangle", "flow_prior", "image",
+           "latent_diffusion", "m1_m2", "multilayer", "rae",
+           "recovery_likelihood", "sequence", "sri", "symbol_vector",
+           "trajectory", "two_stage_vae", "vae"]

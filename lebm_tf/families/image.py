@@ -12,11 +12,12 @@ from typing import Annotated
 import keras
 
 from lebm_tf.densities import Base, EnergyPrior, GaussianLikelihood
-from lebm_tf.families import starts
+from lebm_tf.families import amortized, learned, starts
 from lebm_tf.families.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
+from lebm_tf.families.learned import DiffusionConfig, FlowConfig
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state, num_chains
@@ -66,9 +67,22 @@ class ImageConfig(FamilyConfig):
             energies small; 0, as published, leaves it out.
         generator: The generator.
         encoder: The encoder of posterior.start=encoder.
+        prior_sampler: What draws negative states, and samples: chains, as
+            published; a flow, at one evaluation each; both (hybrid), with
+            prior_num_steps moves behind the flow; or diffusion, where samples
+            are those of posterior_sampler=diffusion without a picture.
+        posterior_sampler: What draws positive states: chains, as published; an
+            encoder, learned as that of a variational autoencoder; both
+            (hybrid); or chains that start at a diffusion which learns where
+            they end (DAMC, Yu et al. 2023, arXiv:2310.03218).
+        flow: The flow of prior_sampler.
+        flow_updates: How often a step updates it.
+        diffusion: The diffusion of posterior_sampler.
         energy_optimizer: Learns the energy.
         generator_optimizer: Learns the generator.
         encoder_optimizer: Learns the encoder.
+        flow_optimizer: Learns the flow.
+        diffusion_optimizer: Learns the diffusion.
     """
     latent_dim: PositiveInt = 100
     likelihood_scale: PositiveFloat = 0.3
@@ -87,12 +101,22 @@ class ImageConfig(FamilyConfig):
     energy_penalty: NonNegativeFloat = 0.0
     generator: GeneratorConfig = GeneratorConfig()
     encoder: EncoderConfig = EncoderConfig()
+    prior_sampler: Annotated[str, OneOf(learned.PRIOR_SAMPLERS)] = "chains"
+    posterior_sampler: Annotated[
+        str, OneOf(learned.POSTERIOR_SAMPLERS)] = "chains"
+    flow: FlowConfig = FlowConfig()
+    flow_updates: PositiveInt = 1
+    diffusion: DiffusionConfig = DiffusionConfig()
     energy_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=2e-5, epoch_decay=0.998)
     generator_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, epoch_decay=0.998)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=1e-4, epoch_decay=0.998)
+    flow_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=4e-4, epoch_decay=0.998)
+    diffusion_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=2e-4, clip_norm=100.0, decoupled_decay=1e-4)
 
     kinds = (IMAGE,)
 
@@ -124,6 +148,8 @@ class ImageConfig(FamilyConfig):
                 "generator and encoder from --backbone")
             self.p0.leave_out("base_fit_every", reason="with stage=prior, "
                               "whose codes stay as they are")
+            self.leave_out("posterior_sampler", reason="with stage=prior")
+        learned.check(self)
 
 
 Config = ImageConfig
@@ -171,33 +197,46 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
                "generator": config.generator_optimizer}
     priors = starts.of_prior(config.prior, base, config.prior_bank_size,
                              batch_size, seeds("prior_bank"))
+
+    def make_encoder():
+        return config.encoder.beside(config.generator).make(
+            latent_dim, data.shape, seeds("encoder"))
+    learning = amortized.of_image(config, base, data, seeds, encoder,
+                                  make_encoder)
     posteriors = starts.of_posterior(
-        config.posterior, base, data, seeds("posterior_bank"), encoder,
-        lambda: config.encoder.beside(config.generator).make(
-            latent_dim, data.shape, seeds("encoder")))
+        config.posterior, base, data, seeds("posterior_bank"),
+        None if learning.encoder else encoder, make_encoder)
     if posteriors.encoder is not None:
         parts["encoder"] = posteriors.encoder
         objectives["encoder"] = Objective(
             ("encoder",), {"encoder": encoder_teaching})
         configs["encoder"] = config.encoder_optimizer
+    parts |= learning.parts
+    objectives |= learning.objectives
+    configs |= {part: vars(config)[name]
+                for part, name in learning.optimizers.items()}
     if config.stage == "prior":
         frozen = {name: parts.pop(name) for name in list(parts)
-                  if name != "energy"}
-        objectives = {"energy": objectives["energy"]}
-        configs = {"energy": configs["energy"]}
+                  if name not in ("energy", "flow")}
+        objectives, configs = ({name: values[name] for name in parts}
+                               for values in (objectives, configs))
     roles = {
+        **learning.roles,  # Some of which others look at.
         "positive": sampler(config.posterior, posteriors.training),
         "negative": sampler(config.prior, priors.training, 0, base),
         "generation": sampler(
             config.prior, priors.fresh, config.generation_steps, base),
         "inference": sampler(config.posterior, posteriors.fresh,
-                             config.inference_steps)}
+                             config.inference_steps), **learning.roles}
     if config.contrast == "importance":
         roles["base"] = _base_draws(base, config.contrast_draws)
-        del roles["negative"]
+        if config.prior_sampler != "flow":  # Whose draws teach it.
+            del roles["negative"]
     model = EnergyModel(
-        prior=prior, likelihood=likelihood, encoder=posteriors.encoder,
-        parts=parts, frozen=frozen, objectives=objectives, seed=seed,
+        prior=prior, likelihood=likelihood,
+        encoder=learning.encoder or posteriors.encoder, parts=parts,
+        updates=learning.updates, copies=learning.copies,
+        frozen=frozen, objectives=objectives, seed=seed,
         banks=(*priors.banks, *posteriors.banks), roles=roles,
         bases=(base,) if config.p0.is_fitted else (),
         fit_bases_every=0 if config.stage == "prior"

@@ -3,6 +3,9 @@
 from lebm_tf.networks.convolutional import (
     ConvEncoder, DeconvGenerator, check_image_shape)
 from lebm_tf.networks.coupling import AffineCouplings
+from lebm_tf.networks.denoiser import (
+    ContextEncoder, LatentDenoiser, NoiseContext)
+from lebm_tf.networks.glow import LatentGlow
 from lebm_tf.networks.ladder import LadderEncoder, LadderGenerator
 from lebm_tf.networks.layered import JoinedEnergy, LayerEnergies
 from lebm_tf.networks.level_logits import LevelLogits
@@ -19,12 +22,12 @@ from lebm_tf.networks.trajectory import (
 from lebm_tf.networks.transformer import TransformerDecoder
 from lebm_tf.networks.translation import PictureEnergy, ResidualTranslator
 
-__all__ = ["AffineCouplings", "ContextEnergy", "ConvEncoder",
+__all__ = ["AffineCouplings", "ContextEncoder", "ContextEnergy", "ConvEncoder",
            "DeconvGenerator", "EnergyMLP", "FirstLayer", "Forecast",
            "Forecaster", "InstanceNorm", "JoinedEnergy", "LadderEncoder",
-           "LadderGenerator", "LayerEnergies", "LevelEnergy", "LevelLogits",
-           "PictureEnergy", "PlanEncoder", "RecurrentDecoder",
-           "RecurrentEncoder", "ResidualEnergy", "ResidualProposal",
-           "ResidualTranslator", "SocialContext", "SpectralLayer",
-           "TransformerDecoder", "VectorMLP", "WideResidualEncoder",
-           "check_image_shape"]
+           "LadderGenerator", "LatentDenoiser", "LatentGlow", "LayerEnergies",
+           "LevelEnergy", "LevelLogits", "NoiseContext", "PictureEnergy",
+           "PlanEncoder", "RecurrentDecoder", "RecurrentEncoder",
+           "ResidualEnergy", "ResidualProposal", "ResidualTranslator",
+           "SocialContext", "SpectralLayer", "TransformerDecoder", "VectorMLP",
+           "WideResidualEncoder", "check_image_shape"]

@@ -17,6 +17,13 @@ def leaky_relu(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.leaky_relu(x, 0.2)
 
 
+def gentle_leaky_relu(x: tf.Tensor) -> tf.Tensor:
+    """max(x, 0.01 x), PyTorch's slope where none is given."""
+    if x.dtype == tf.float64:
+        return tf.where(x > 0, x, 0.01 * x)
+    return tf.nn.leaky_relu(x, 0.01)
+
+
 def gelu(x: tf.Tensor) -> tf.Tensor:
     """x Phi(x) with the normal distribution function Phi, by erf."""
     if x.dtype == tf.float64:

@@ -4,6 +4,7 @@ from lebm_tf.objectives.annealing import Annealed
 from lebm_tf.objectives.contrastive import (
     EnergyContrast, ImportanceContrast, LevelContrast, energy_contrast,
     energy_magnitude, once_fitted, prior_contrast)
+from lebm_tf.objectives.denoising import DenoisingError
 from lebm_tf.objectives.forecasting import (
     consistency_error, future_error, plan_error, with_forecast)
 from lebm_tf.objectives.ladder import (
@@ -22,21 +23,22 @@ from lebm_tf.objectives.teaching import (
     CycleError, PictureTeaching, ProposalTeaching,
     attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
-    FreeBits, FreeNats, LayeredKL, MaskedKL, SecondBound, encoded_energy,
-    gaussian_kl, kl_to_prior, summed_gaussian_kl)
+    FlowDivergence, FreeBits, FreeNats, LayeredKL, MaskedKL, SecondBound,
+    encoded_energy, gaussian_kl, kl_to_prior, summed_gaussian_kl)
 
-__all__ = ["Annealed", "ClusterCrossEntropy", "CycleError", "DiffusedEnergy",
-           "EnergyContrast", "FreeBits", "FreeNats", "HighestNormal",
-           "ImportanceContrast", "LabelledBound", "LadderContrast",
-           "LayeredKL", "LevelContrast", "MaskedKL", "NegativeEntropy",
-           "Objective", "OnRoles", "PictureTeaching", "ProposalTeaching",
-           "SecondBound", "SymbolCrossEntropy", "Term", "UnlabelledBound",
-           "attribute_negative_log_likelihood", "consistency_error",
-           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
-           "encoded_energy", "encoded_mean", "encoded_noised",
-           "encoder_teaching", "energy_contrast", "energy_magnitude",
-           "future_error", "gaussian_kl", "gradient_penalty", "kl_to_prior",
-           "latent_penalty", "negative_log_likelihood", "negative_log_prior",
-           "once_fitted", "plan_error", "prior_contrast", "squared_error",
+__all__ = ["Annealed", "ClusterCrossEntropy", "CycleError", "DenoisingError",
+           "DiffusedEnergy", "EnergyContrast", "FlowDivergence", "FreeBits",
+           "FreeNats", "HighestNormal", "ImportanceContrast", "LabelledBound",
+           "LadderContrast", "LayeredKL", "LevelContrast", "MaskedKL",
+           "NegativeEntropy", "Objective", "OnRoles", "PictureTeaching",
+           "ProposalTeaching", "SecondBound", "SymbolCrossEntropy", "Term",
+           "UnlabelledBound", "attribute_negative_log_likelihood",
+           "consistency_error", "drawn_code",
+           "dropped_negative_log_likelihood", "encoded_draw", "encoded_energy",
+           "encoded_mean", "encoded_noised", "encoder_teaching",
+           "energy_contrast", "energy_magnitude", "future_error",
+           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
+           "negative_log_likelihood", "negative_log_prior", "once_fitted",
+           "plan_error", "prior_contrast", "squared_error",
            "summed_gaussian_kl", "symbol_information", "weight_penalty",
            "with_forecast"]

@@ -148,6 +148,24 @@ class LayeredKL:
 
 
 @dataclasses.dataclass(frozen=True)
+class FlowDivergence:
+    """mean of log q(z) - log p(z) of a flow's own draws, p unnormalized.
+
+    KL(q || p) - log Z: what a flow that shall draw from the prior descends.
+
+    Attributes:
+        role: Whose states the flow drew (`samplers.Flowed`).
+    """
+    role: str = "negative"
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        (log_prob,) = draws.states[self.role].encoded
+        log_prior = prior_target(model.prior, draws.condition(self.role))
+        return draws.mean(
+            log_prob - log_prior(draws.states[self.role].position))
+
+
+@dataclasses.dataclass(frozen=True)
 class SecondBound:
     """mean of -log p(z+), or a bound above it, of a density fitted to codes.
 

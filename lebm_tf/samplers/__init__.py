@@ -4,16 +4,17 @@ from lebm_tf.samplers.chain_bank import ChainBank
 from lebm_tf.samplers.diffused import Diffused, LowestNoise
 from lebm_tf.samplers.draws import Draw, Draws
 from lebm_tf.samplers.encoded import Encoded
+from lebm_tf.samplers.flowed import Flowed
 from lebm_tf.samplers.from_data import FromData
 from lebm_tf.samplers.initializer import (
-    FromBase, FromEncoder, FromNoise, FromRole, Initializer, Proposed)
+    Beside, FromBase, FromEncoder, FromNoise, FromRole, Initializer, Proposed)
 from lebm_tf.samplers.ladder import Ladder
 from lebm_tf.samplers.mapped import Mapped
 from lebm_tf.samplers.sampler import Sampler
 from lebm_tf.samplers.short_run import ShortRun
 from lebm_tf.samplers.step_size import StepSizeAdaptation
 
-__all__ = ["ChainBank", "Diffused", "Draw", "Draws", "Encoded", "FromBase",
-           "FromData", "FromEncoder", "FromNoise", "FromRole", "Initializer",
-           "Ladder", "LowestNoise", "Mapped", "Proposed", "Sampler",
-           "ShortRun", "StepSizeAdaptation"]
+__all__ = ["Beside", "ChainBank", "Diffused", "Draw", "Draws", "Encoded",
+           "Flowed", "FromBase", "FromData", "FromEncoder", "FromNoise",
+           "FromRole", "Initializer", "Ladder", "LowestNoise", "Mapped",
+           "Proposed", "Sampler", "ShortRun", "StepSizeAdaptation"]

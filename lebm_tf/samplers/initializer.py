@@ -120,3 +120,24 @@ class Proposed:
 
     def update(self, draws, position, seed):
         pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Beside:
+    """Twice as many chains: those of one initializer, then those of another.
+
+    Attributes:
+        first, second: Where each half starts.
+    """
+    first: Initializer
+    second: Initializer
+
+    def start(self, num_chains, draws, seed):
+        halves = (half.start(num_chains, draws, rng.stream(seed, name))
+                  for name, half in (("first", self.first),
+                                     ("second", self.second)))
+        return tf.nest.map_structure(
+            lambda *leaves: tf.concat(leaves, 0), *halves)
+
+    def update(self, draws, position, seed):
+        pass

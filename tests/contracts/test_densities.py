@@ -11,15 +11,16 @@ import tensorflow_probability as tfp
 
 from lebm_tf import densities
 from lebm_tf.densities import (
-    BottomUpGaussian, ClassifiedNormal, ConditionalGaussian, EnergyPrior, Flat,
-    Flow, GaussianAttribute, GaussianLikelihood, GaussianMixture, LabelledVAE,
-    LatentVAE, LayeredGaussian, LayeredNormal, LevelPrior, LevelProposal,
-    PointEncoder, SequenceLikelihood, StandardNormal, SymbolPrior,
-    TopDownGaussian, UnigramLikelihood)
+    BottomUpGaussian, ClassifiedNormal, ConditionalGaussian, DiffusionEncoder,
+    EnergyPrior, Flat, Flow, GaussianAttribute, GaussianLikelihood,
+    GaussianMixture, LabelledVAE, LatentVAE, LayeredGaussian, LayeredNormal,
+    LearnedFlow, LevelPrior, LevelProposal, PointEncoder, SequenceLikelihood,
+    StandardNormal, SymbolPrior, TopDownGaussian, UnigramLikelihood)
 from lebm_tf.mcmc import rng
 from lebm_tf.networks import (
-    AffineCouplings, ConvEncoder, DeconvGenerator, EnergyMLP, LevelEnergy,
-    RecurrentDecoder, ResidualEnergy, ResidualProposal, VectorMLP)
+    AffineCouplings, ContextEncoder, ConvEncoder, DeconvGenerator, EnergyMLP,
+    LatentDenoiser, LatentGlow, LevelEnergy, NoiseContext, RecurrentDecoder,
+    ResidualEnergy, ResidualProposal, VectorMLP)
 from tests import oracles
 
 tfd = tfp.distributions
@@ -65,6 +66,9 @@ DENSITIES = {
     "flow, not fitted": Case(
         lambda: Flow(AffineCouplings(4, 2, (5,))), (6,), (6, 4),
         twin=lambda d: mvn(tf.zeros([6, 4]), 1.0)),
+    "flow, turned and learned": Case(
+        lambda: LearnedFlow(LatentGlow(4, 2, 5, "additive")), (6,), (6, 4),
+        twin=lambda d: mvn(tf.zeros([6, 4]), 1.0)),
     "conditional_gaussian": Case(
         lambda: ConditionalGaussian(oracles.LinearEncoder(4, 3)),
         (tf.constant(X),), (6, 3), (tf.constant(X),),
@@ -95,11 +99,15 @@ CLASSES = {
     StandardNormal: (lambda: StandardNormal(3, 0.5), lambda d: d.log_prob(Z)),
     Flow: (lambda: Flow(AffineCouplings(4, 2, (5,))),
            lambda d: d.log_prob(X)),
+    LearnedFlow: (lambda: LearnedFlow(LatentGlow(4, 2, 5)),
+                  lambda d: d.log_prob(X)),
     PointEncoder: (lambda: PointEncoder(VectorMLP(4, 3, (5,))),
                    lambda d: d.parameters(X)[0]),
     ConditionalGaussian: (
         lambda: ConditionalGaussian(VectorMLP(4, 3, (5,), num_outputs=2)),
         lambda d: d.log_prob(tf.constant(Z), X)),
+    DiffusionEncoder: (lambda: diffusion(),
+                       lambda d: d.sample(IMAGES, SEED)),
     EnergyPrior: (lambda: EnergyPrior(StandardNormal(3), EnergyMLP(3, (5,))),
                   lambda d: d.unnormalized_log_prob(Z)),
     LevelPrior: (
@@ -165,6 +173,12 @@ class TwoLayers(keras.layers.Layer):
 
     def call(self, x):
         return tuple(zip(*(layer(x) for layer in self.layers)))
+
+
+def diffusion():
+    return DiffusionEncoder(
+        LatentDenoiser(3, 6, 4, (5, 6)), ContextEncoder((8, 8, 3), 6, (4, 5)),
+        NoiseContext(3, 6, 5), 3, guidance=0.5, variance="small")
 
 
 def labelled_vae():

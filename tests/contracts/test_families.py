@@ -14,12 +14,13 @@ from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.families import (
     FAMILIES, BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
-    GeneratorConfig, cycle_translation, image, latent_diffusion, m1_m2,
-    multilayer, rae, recovery_likelihood, sequence, sri, symbol_vector,
-    trajectory, two_stage_vae, vae)
+    GeneratorConfig, cycle_translation, divergence_triangle, flow_prior, image,
+    latent_diffusion, m1_m2, multilayer, rae, recovery_likelihood, sequence,
+    sri, symbol_vector, trajectory, two_stage_vae, vae)
 from lebm_tf.families.code_ladder import LogitsConfig, NoiseLadderConfig
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.layered import LadderConfig, LayersConfig
+from lebm_tf.families.learned import DiffusionConfig, FlowConfig
 from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig,
     RecurrentEncoderConfig)
@@ -63,6 +64,12 @@ SMALL = {"latent_dim": 3, "generator": GeneratorConfig(4, (4,)),
 IMAGE = image.ImageConfig(
     **SMALL, energy=EnergyConfig((5,)), prior=ChainConfig(3, 0.4),
     posterior=ChainConfig(2, 0.1))
+CHAINLESS = {"latent_dim": 4, "prior": image.ImageConfig().prior,
+             "posterior": image.ImageConfig().posterior}
+DAMC = DiffusionConfig(
+    num_steps=3, sampling_steps=2, context_dim=6, time_dim=4,
+    hidden_units=(5, 6), channels=(4, 5), updates=2, target_rate=0.5,
+    target_interval=2)
 AVERAGED = OptimizerConfig(
     1e-3, schedule="cosine", schedule_steps=4, warmup_steps=2,
     average_decay=0.9)
@@ -155,6 +162,15 @@ CASES = {
         IMAGE, latent_dim=4, p0=BaseConfig("flow"), contrast="importance",
         contrast_draws=5)),
     "image, exact": (image, starting("base", kernel="mala")),
+    "image, amortized": (image, dataclasses.replace(
+        IMAGE, **CHAINLESS, prior_sampler="flow", posterior_sampler="encoder",
+        flow=FlowConfig(2, 5), flow_updates=2)),
+    "image, amortized hybrid": (image, dataclasses.replace(
+        IMAGE, latent_dim=4, prior_sampler="hybrid",
+        posterior_sampler="hybrid", flow=FlowConfig(2, 5))),
+    "image, amortized diffusion": (image, dataclasses.replace(
+        IMAGE, prior_sampler="diffusion", posterior_sampler="diffusion",
+        diffusion=DAMC)),
     "vae": (vae, vae.VAEConfig(**SMALL)),
     "two-stage vae": (two_stage_vae, two_stage_vae.TwoStageVAEConfig(
         **SMALL, second_hidden_units=(5,))),
@@ -228,6 +244,13 @@ CASES = {
     "recovery": (recovery_likelihood, RECOVERY),
     "recovery, proposal": (recovery_likelihood, COOPERATIVE),
     "recovery, vectors": (recovery_likelihood, COOPERATIVE),
+    "divergence triangle": (
+        divergence_triangle, divergence_triangle.DivergenceTriangleConfig(
+            latent_dim=3, generator_channels=(5, 4), energy_channels=(4, 5),
+            encoder_channels=(4, 5))),
+    "flow prior": (flow_prior, flow_prior.FlowPriorConfig(
+        latent_dim=4, generator=GeneratorConfig(4, (4,)),
+        flow=FlowConfig(2, 5), posterior=ChainConfig(2, 0.1))),
     "encoded": (encoded, encoded.EncodedConfig()),
     "refined": (refined, refined.RefinedConfig()),
     "transport": (transport, transport.TransportConfig()),
@@ -443,7 +466,8 @@ def test_a_run_repeats_bit_for_bit(name):
     in their last bits: of those, `fit` is repeated. That a repeat by hand is
     the same in all of them, the next test tells.)"""
     again, first = repeated(name).weights, fitted(name)[4]
-    if name in ("sequence, number", "two-stage vae"):
+    if name in ("sequence, number", "image, amortized diffusion",
+                "two-stage vae"):
         tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(
             a, b, rtol=1e-4, atol=1e-5), again, first)
         oracles.assert_nests_equal(fitted.__wrapped__(name)[4], first)

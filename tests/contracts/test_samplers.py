@@ -8,10 +8,13 @@ import tensorflow as tf
 
 from lebm_tf import samplers
 from lebm_tf.densities import (
-    ConditionalGaussian, LadderTarget, StandardNormal, prior_target)
+    ConditionalGaussian, LadderTarget, LearnedFlow, StandardNormal,
+    prior_target)
 from lebm_tf.mcmc import Langevin, Mala, rng
+from lebm_tf.networks import LatentGlow
 from lebm_tf.samplers import (
-    Draw, Draws, Encoded, FromBase, FromData, Ladder, Mapped, Sampler, ShortRun)
+    Draw, Draws, Encoded, Flowed, FromBase, FromData, Ladder, Mapped, Sampler,
+    ShortRun)
 from tests import oracles
 
 BASE = StandardNormal(2)
@@ -34,6 +37,7 @@ SAMPLERS = {
                          prior_target(BASE)),
     "encoded": (Encoded(ConditionalGaussian(oracles.LinearEncoder(2, 2))),
                 None),
+    "flowed": (Flowed(LearnedFlow(LatentGlow(2, 2, 5))), None),
     "from data": (FromData(), None),
     "mapped": (Mapped(tf.tanh, lambda draws: draws.batch["x"]), None),
     "ladder": (Ladder(FromBase(BASE), Langevin(0.3), 2, (0.1, 0.3, 0.5)),

@@ -1,0 +1,175 @@
+"""Samplers that learn, in place of chains or before them.
+
+A flow q(z) and an encoder q(z | x) descend KL(q(z) || p(z)) and
+KL(q(z | x) || p(z | x)), each up to what does not depend on them, while the
+energy learns from their draws: the amortized form of the perturbed maximum
+likelihood of Pang et al. 2020, arXiv:2006.08205, section on short runs. A
+diffusion learns the posterior from chains that it starts itself: Yu et al.
+2023, arXiv:2310.03218 (DAMC).
+"""
+
+from typing import Any, Callable, Mapping, NamedTuple
+
+import keras
+
+from lebm_tf.densities import Base, ConditionalGaussian, Encoder, Unconditional
+from lebm_tf.families.components import DataSpec, sampler
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import initial_state, num_chains
+from lebm_tf.models import MovingCopy, Role
+from lebm_tf.objectives import (
+    DenoisingError, FlowDivergence, Objective, OnRoles, kl_to_prior,
+    negative_log_likelihood)
+from lebm_tf.samplers import (
+    Beside, Draw, Encoded, Flowed, FromBase, FromData, FromEncoder, FromRole)
+
+
+class Pieces(NamedTuple):
+    """What a learned sampler adds to a model; fields as its arguments.
+
+    Attributes:
+        optimizers: Part -> name of its configuration.
+    """
+    roles: Mapping[str, Any]
+    parts: Mapping[str, Any] = {}
+    objectives: Mapping[str, Objective] = {}
+    optimizers: Mapping[str, str] = {}
+    updates: Mapping[str, int] = {}
+    copies: Mapping[str, MovingCopy] = {}
+    encoder: Encoder | None = None
+
+
+def of_image(config: Any, base: Base, data: DataSpec, seeds: Callable,
+             encoder: Any, make_encoder: Callable) -> Pieces:
+    """What the samplers of a configuration add; nothing where they are chains.
+
+    Args:
+        config: Of a family; has what the functions below need.
+        base: p0.
+        data: What is learned from.
+        seeds: Name -> seed.
+        encoder, make_encoder: As of `of_posterior`.
+    """
+    pieces = Pieces({})
+    if config.prior_sampler in ("flow", "hybrid"):
+        pieces = of_prior(config, base, seeds("flow"))
+    if config.posterior_sampler == "chains":
+        return pieces
+    if config.posterior_sampler == "diffusion":
+        more = of_diffusion(config, base, data, seeds("diffusion"), encoder)
+    else:
+        more = of_posterior(config, encoder, make_encoder)
+    return Pieces(*({**a, **b} for a, b in zip(more[:-1], pieces[:-1])),
+                  more.encoder)
+
+
+def of_prior(config: Any, base: Base, seed: int) -> Pieces:
+    """Negative states and samples by a flow, with chains behind it if hybrid.
+
+    Args:
+        config: Has latent_dim, prior_sampler, prior, generation_steps, flow,
+            flow_updates.
+        base: p0.
+        seed: Of initial weights.
+    """
+    flow = config.flow.make(config.latent_dim, seed)
+    if config.prior_sampler == "flow":
+        drawn, roles = "negative", {
+            "negative": Flowed(flow), "generation": Flowed(flow)}
+    else:
+        drawn, roles = "flow", {
+            "flow": Flowed(flow),
+            "negative": sampler(config.prior, FromRole("flow"), 0, base),
+            "generation": sampler(config.prior, FromBase(flow),
+                                  config.generation_steps, base)}
+    return Pieces(
+        roles, {"flow": flow},
+        {"flow": Objective(("flow",), {"flow": FlowDivergence(drawn)})},
+        {"flow": "flow_optimizer"}, {"flow": config.flow_updates})
+
+
+def of_posterior(config: Any, encoder: Any, make_encoder: Callable) -> Pieces:
+    """Positive states by an encoder, with chains behind it if hybrid.
+
+    Args:
+        config: Has posterior_sampler, posterior, inference_steps.
+        encoder: Layer in place of the built-in encoder, or a density.
+        make_encoder: Makes the built-in one.
+    """
+    density = encoder if isinstance(encoder, Encoder) else (
+        ConditionalGaussian(encoder or make_encoder()))
+    if config.posterior_sampler == "encoder":
+        drawn = Encoded(density)
+        return Pieces(
+            {"positive": drawn, "inference": drawn}, {"encoder": density},
+            {"generator": Objective(("generator", "encoder"), {
+                "reconstruction": negative_log_likelihood}),
+             "encoder": Objective(("encoder",), {"kl": kl_to_prior})},
+            {"encoder": "encoder_optimizer"}, encoder=density)
+    proposed = {"positive": "proposal"}
+    return Pieces(
+        {"proposal": Encoded(density),
+         "positive": sampler(config.posterior, FromRole("proposal")),
+         "inference": sampler(config.posterior, FromEncoder(density),
+                              config.inference_steps)},
+        {"encoder": density},
+        {"encoder": Objective(("encoder",), {
+            "reconstruction": OnRoles(negative_log_likelihood, proposed),
+            "kl": OnRoles(kl_to_prior, proposed)})},
+        {"encoder": "encoder_optimizer"}, encoder=density)
+
+
+def of_diffusion(config: Any, base: Base, data: DataSpec, seed: int,
+                 encoder: keras.layers.Layer | None) -> Pieces:
+    """Positive states by chains that a diffusion starts, and learns from.
+
+    Args:
+        config: Has latent_dim, prior, prior_sampler, posterior,
+            generation_steps, inference_steps, diffusion.
+        base: p0.
+        data: Pictures.
+        seed: Of initial weights.
+        encoder: Layer in place of the built-in one, x -> context.
+    """
+    settings = config.diffusion
+    learner, target = (settings.make(
+        config.latent_dim, data.shape, seed, encoder if i == 0 else (
+            encoder and type(encoder).from_config(encoder.get_config())))
+        for i in range(2))
+    drawing = learner.with_steps(settings.sampling_steps or learner.num_steps)
+    refined = FromRole("positive", at_start=True)
+    start = refined if settings.negatives == "refined" else Beside(
+        refined, FromBase(base))
+    unconditional = config.prior_sampler == "diffusion"
+    terms = {"diffusion": DenoisingError(
+        learner, "masked", mask_rate=settings.mask_rate)}
+    if settings.learns == "both":
+        terms = {f"diffusion_{name}": DenoisingError(learner, name)
+                 for name in ("given", "none")}
+    masked = {} if settings.learns == "both" else {
+        "masked": Role(FromData(_uniform), view=lambda batch: batch)}
+    roles = {
+        **masked,
+        "positive": sampler(config.posterior, FromEncoder(target)),
+        "negative": sampler(config.prior, start, 0, base),
+        "inference": sampler(config.posterior, FromEncoder(drawing),
+                             config.inference_steps),
+        "generation": sampler(config.prior, FromBase(
+            Unconditional(drawing) if unconditional else base),
+            config.generation_steps, base)}
+    if unconditional:
+        roles["generation"] = roles["generation"].with_steps(
+            config.generation_steps)
+    return Pieces(
+        roles, {"diffusion": learner},
+        {"diffusion": Objective(("diffusion",), terms)},
+        {"diffusion": "diffusion_optimizer"},
+        {"diffusion": settings.updates},
+        {"diffusion": MovingCopy(target, learner, settings.target_rate,
+                                 settings.target_interval)}, learner)
+
+
+def _uniform(batch, seed):
+    """One number for every row, in [0, 1)."""
+    u = rng.uniform([num_chains(batch["x"])], seed, keras.config.floatx())
+    return Draw(u, initial_state(u))

@@ -1,0 +1,38 @@
+"""Draws of a flow, with what they cost."""
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from lebm_tf.mcmc import rng
+from lebm_tf.mcmc.kernel import initial_state
+from lebm_tf.samplers.draws import Draw
+from lebm_tf.samplers.sampler import Sampler
+
+
+@dataclasses.dataclass(frozen=True)
+class Flowed(Sampler):
+    """One reparameterized draw of a flow, and log q of it as `encoded`.
+
+    The draw carries gradients to the flow, so `EnergyModel` makes it on the
+    tape.
+
+    Attributes:
+        flow: Density with `sample_and_log_prob(num_samples, seed)`, such as
+            `densities.LearnedFlow`.
+    """
+    flow: Any
+    is_reparameterized = True
+    climbs = False
+
+    def start(self, num_chains, draws, seed):
+        return self.flow.sample(num_chains, seed)
+
+    def draw(self, target, num_chains, draws, seed, num_steps=None):
+        """As `Sampler.draw`; the target is not looked at."""
+        position, log_prob = self.flow.sample_and_log_prob(
+            num_chains, rng.stream(seed, "start"))
+        constant = tf.stop_gradient(position)
+        state = initial_state(constant)._replace(position=position)
+        return Draw(constant, state, (log_prob,))
