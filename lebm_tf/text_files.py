@@ -19,6 +19,11 @@ ALWAYS_FINE = 2**28
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
+def named(name: str, path: str) -> str:
+    """A data set and the file it is read from, for messages."""
+    return name if path in name else f"{name}: {path}"
+
+
 def read_utf8(path: str, what: str) -> bytes:
     """A text file as UTF-8 without a byte-order mark, lines ended by \\n.
 

@@ -5,7 +5,7 @@ import io
 from typing import NamedTuple
 
 from lebm_tf.errors import InputError
-from lebm_tf.text_files import read_text
+from lebm_tf.text_files import named, read_text
 
 _DELIMITERS = ",;\t"
 
@@ -39,7 +39,7 @@ def read_rows(path: str, name: str, delimiter: str = "") -> list[Row]:
     Raises:
         InputError: If it can't be read.
     """
-    return rows_of(read_text(path, f"{name}: {path}"), f"{name}: {path}",
+    return rows_of(read_text(path, named(name, path)), named(name, path),
                    delimiter)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lebm_tf.configuration.data import TrajectoryOptions
+from lebm_tf.datasets.trajectories.csv import is_trajectory_table
 from lebm_tf.datasets.trajectories.loading import load_trajectories
 from lebm_tf.errors import InputError
 
@@ -77,6 +78,46 @@ def test_a_given_step_thins_finer_frames(load):
     assert data.frame_step == 5
 
 
+def test_scenes_of_other_rates_are_all_read(load, caplog):
+    data = load("frame,agent,x,y,scene\n" + rows(
+        1, range(0, 120, 10), ",inn") + rows(1, range(0, 144, 12), ",out"))
+    assert sorted(set(data.scene_train)) == ["inn", "out"]
+    assert len(data.past_train) == 4 and data.num_gaps == 0
+    assert "inn has 10, out has 12" in caplog.text
+
+
+def test_scenes_without_a_window_are_named(load, caplog):
+    data = load("frame,agent,x,y,scene\n" + rows(
+        1, range(20), ",inn") + rows(1, [0, 1], ",out") + "0,1,0,0,one\n")
+    assert set(data.scene_train) == {"inn"}
+    assert "2 of 3 scenes hold no agent" in caplog.text
+    assert "'out', 'one'" in caplog.text
+
+
+def test_agents_that_are_numbers_are_compared_as_numbers(load):
+    data = load(HEADER + rows(1, range(10)) + rows("1.0", range(10, 20)))
+    np.testing.assert_array_equal(data.start_train, range(6))
+    named = load(HEADER + rows("a", range(20)) + rows("1", range(20))
+                 + rows("1.0", range(20)))
+    assert len(np.unique(named.group_train)) * 3 == len(named.group_train)
+
+
+@pytest.mark.parametrize("delimiter", [" ", "\t", "   "])
+def test_the_published_files_of_eth_are_read(load, tmp_path, delimiter):
+    text = "".join(delimiter.join((f"{t:.1f}", f"{who}.0", f"{t / 10}", "1.5"))
+                   + "\n" for who in (1, 2) for t in range(780, 980, 10))
+    data = load(text)
+    assert (data.frame_step, data.past_train.shape) == (10, (12, 3, 2))
+    assert is_trajectory_table(str(tmp_path / "mine.csv"))
+
+
+@pytest.mark.parametrize("factor, doubted", [
+    (1, False), (1000, True), (0.001, True)])
+def test_another_unit_than_metres_is_doubted(load, caplog, factor, doubted):
+    load(HEADER + "".join(f"{t},1,{t * 0.5 * factor},0\n" for t in range(20)))
+    assert ("Are positions in metres" in caplog.text) == doubted
+
+
 GOOD = rows(1, range(12))
 
 
@@ -85,7 +126,7 @@ GOOD = rows(1, range(12))
     (HEADER, "needs rows under its first line, got none"),
     (HEADER + "\n\n", "needs rows under its first line, got none"),
     ("frame,agent,x\n" + "1,2,3\n", "columns frame, .* got frame, agent, x in"),
-    ("frame;agent;x;y\n1;2;3;4\n", "got frame;agent;x;y in"),
+    ("frame;ped;x;y\n1;2;3;4\n", "got frame, ped, x, y in .*; rename"),
     (HEADER + GOOD + "12,1,oak,0\n", "line 14: x must be a number, got 'oak'"),
     (HEADER + "0,1,0,nan\n" + GOOD, "line 2: y must be finite, got nan"),
     (HEADER + "0,1,-inf,0\n" + GOOD, "line 2: x must be finite, got -inf"),
@@ -93,8 +134,12 @@ GOOD = rows(1, range(12))
     (HEADER + "1e300,1,0,0\n", "frame must be a whole number, got 1e300"),
     (HEADER + "0, ,0,0\n", "agent must be a number or a name, got nothing"),
     (HEADER + "0,1,0\n", "line 2 must have 4 values .* got 3"),
-    (HEADER + GOOD + "3,1,0,0\n", "one row a frame, got 1 rows too many, the "
-     "first at frame 3"),
+    (HEADER + GOOD + "3,1,0,0\n", "one row a frame, got agent '1' at frame 3 "
+     "in the lines 5 and 14"),
+    ("frame,agent,x,y,scene\n" + rows("ped_8", [0, 1, 1], ",inn"),
+     "got agent 'ped_8' of the scene 'inn' at frame 1 in the lines 3 and 4"),
+    (HEADER + rows(1, range(0, 200, 10)) + rows(2, range(0, 48, 4)),
+     "one rate, got one every 4 frames .* every 10 of most"),
     (HEADER + "0,1,0,0\n", "no agent has two rows"),
     (HEADER + rows(1, range(4)), "train must have an agent with 5 positions"),
     (HEADER + rows(1, range(0, 8)), "must have an agent with 5 positions"),
@@ -102,7 +147,7 @@ GOOD = rows(1, range(12))
      "part must be train, validation, test, got 'val'"),
     ("frame,agent,x,y,part\n" + rows(1, range(9), ",train"),
      "test must have an agent with 5 positions .* got none in 0 scenes"),
-    (HEADER + '"0,1,2,3\n', "needs a table with commas in UTF-8"),
+    (HEADER + '"0,1,2,3\n', "must be a table, got unexpected end"),
 ])
 def test_a_wrong_table_gives_one_line(load, text, message):
     with pytest.raises(InputError, match=f"^csv:.*{message}") as error:
@@ -115,7 +160,7 @@ def test_other_bad_input_is_named(load, tmp_path):
         load(HEADER + GOOD, TrajectoryOptions())
     with pytest.raises(InputError, match="got no file at .*none.csv"):
         load_trajectories(f"csv:{tmp_path / 'none.csv'}", options=OPTIONS)
-    with pytest.raises(InputError, match="commas in UTF-8, got"):
+    with pytest.raises(InputError, match="file in UTF-8, got a byte"):
         load(HEADER + rows("\u00e9", range(9)), encoding="latin-1")
     with pytest.raises(InputError, match="frame_step must be a multiple of 1"
                                          "|multiple of 2, .* got 3"):

@@ -2,7 +2,7 @@
 
 from typing import Iterable, NamedTuple
 
-from lebm_tf.text_files import read_utf8
+from lebm_tf.text_files import named, read_utf8
 
 # Name -> (tokenizer, files of training, validation, test).
 PUBLIC = {
@@ -48,7 +48,7 @@ def raw_lines(path: str, name: str) -> list[bytes]:
     Raises:
         InputError: If it can't be read.
     """
-    raw = read_utf8(path, f"{name}: {path}")
+    raw = read_utf8(path, named(name, path))
     lines = raw.split(b"\n")
     return lines[:-1] if raw.endswith(b"\n") else lines
 

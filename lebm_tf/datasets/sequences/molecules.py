@@ -5,7 +5,7 @@ import re
 from lebm_tf.datasets.rows import Row, rows_of
 from lebm_tf.datasets.sequences.lines import Lines
 from lebm_tf.errors import InputError
-from lebm_tf.text_files import read_text
+from lebm_tf.text_files import named, read_text
 
 # Names of the column, in lower case without what is no letter.
 _NAMES = {"smiles", "smile", "smi", "smilesstring", "canonicalsmiles",
@@ -39,7 +39,7 @@ def read_smiles(path: str, name: str, column: str = "") -> Lines:
     Raises:
         InputError: If it can't be read, or the column is not there.
     """
-    what = f"{name}: {path}"
+    what = named(name, path)
     text = read_text(path, what)
     lines = text.splitlines()
     first = next((line for line in lines if line.strip()), "")

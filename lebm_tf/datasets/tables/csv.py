@@ -6,6 +6,7 @@ import numpy as np
 
 from lebm_tf.datasets.rows import Row, is_missing, is_number, read_rows
 from lebm_tf.errors import InputError
+from lebm_tf.text_files import named
 
 MOST_CLASSES = 100
 _LARGEST = 1e30  # Squares of larger numbers are not finite in float32 sums.
@@ -30,16 +31,16 @@ def read_table(name: str, path: str, label_column: str = ""
         InputError: If the file is not as said, or a value is so large that
             nothing would be left of the others.
     """
-    what = f"{name}: {path}"
+    what = named(name, path)
     rows = read_rows(path, name)
     if len(rows) < 2:
         raise InputError(f"{what} must hold a header and rows, got "
                          f"{len(rows)} lines.")
     header = rows[0].values
     _check_header(header, what)
-    named = [i for i, column in enumerate(header)
-             if column and not _UNNAMED.fullmatch(column)]
-    names = [header[i] for i in named]
+    kept = [i for i, column in enumerate(header)
+            if column and not _UNNAMED.fullmatch(column)]
+    names = [header[i] for i in kept]
     if label_column and label_column not in names:
         raise InputError(f"{name}: label_column must be one of "
                          f"{', '.join(names)}, got {label_column!r}.")
@@ -47,8 +48,8 @@ def read_table(name: str, path: str, label_column: str = ""
         raise InputError(
             f"{what} must have a label and at least one number a row, got the "
             f"header {', '.join(header)!r}.")
-    label = header.index(label_column or names[-1])
-    features = [i for i in named if i != label]
+    label = header.index(label_column) if label_column else kept[-1]
+    features = [i for i in kept if i != label]
     x, labels, lines = [], [], []
     for row in rows[1:]:
         numbers = _numbers(row, header, features, what)
@@ -65,7 +66,7 @@ def read_table(name: str, path: str, label_column: str = ""
     return x, labels, {
         "rows": len(rows) - 1, "rows with missing values":
         len(rows) - 1 - len(x), "columns without a name":
-        len(header) - len(named)}
+        len(header) - len(kept)}
 
 
 def numbered(name: str, labels: list[str], column: str = ""

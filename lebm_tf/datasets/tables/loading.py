@@ -8,7 +8,7 @@ from lebm_tf.datasets.reading import find, held_out
 from lebm_tf.datasets.tables.csv import numbered, read_table
 from lebm_tf.datasets.tables.data import VectorData
 from lebm_tf.errors import InputError
-from lebm_tf.text_files import read_text
+from lebm_tf.text_files import named, read_text
 
 VECTORS = ("protein", "hepmass", "miniboone", "csv:FILE")
 _NUM_BINS = 10  # Classes of protein.
@@ -158,7 +158,7 @@ def _numbers(name, path, lines, separator=","):
 
 def _lines(name, path):
     """The lines of a text file, gzipped or not."""
-    lines = read_text(path, f"{name}: {path}").splitlines()
+    lines = read_text(path, named(name, path)).splitlines()
     if len(lines) < 2:
         raise InputError(f"{name}: {path} must hold a header and rows, got "
                          f"{len(lines)} lines.")

@@ -1,41 +1,49 @@
 """A user's own trajectories from a table of text."""
 
-import csv
 import math
 import os
 
+from absl import logging
 import numpy as np
 
 from lebm_tf.configuration.data import TrajectoryOptions
+from lebm_tf.datasets.rows import Row, is_number, rows_of
 from lebm_tf.datasets.trajectories.data import (
     PARTS, TrajectoryData, from_tracks)
 from lebm_tf.datasets.trajectories.files import cut_recording, joined
-from lebm_tf.datasets.trajectories.windows import Recording, most_common_step
+from lebm_tf.datasets.trajectories.rates import doubt_unit, in_common_frames
+from lebm_tf.datasets.trajectories.windows import Recording
 from lebm_tf.errors import InputError
+from lebm_tf.text_files import named, read_text
 
 REQUIRED = ("frame", "agent", "x", "y")
 OPTIONAL = ("scene", "part")
 
 
 def is_trajectory_table(path: str) -> bool:
-    """Whether the first line of a file names the columns frame and agent.
-    What can't be read is none; loading it says why."""
+    """Whether the first line of a file names the columns frame and agent, or
+    has four numbers as the files of ETH/UCY. What can't be read is none;
+    loading it says why."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            columns = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError):
+        text = read_text(path, path)
+        columns = (_rows(text[:text.find("\n")], path) or [Row(1, [])])[0]
+    except InputError:
         return False
-    return {"frame", "agent"} <= {column.strip() for column in columns}
+    return {"frame", "agent"} <= set(columns.values) or _is_published(
+        columns.values) and "," not in text[:text.find("\n")]
 
 
 def load_csv(name: str, path: str, options: TrajectoryOptions
              ) -> TrajectoryData:
-    """Reads a table of positions with a comma between the columns.
+    """Reads a table of positions.
 
     The first line names the columns, in any order: frame, a whole number;
     agent, a number or a name; x and y, positions in `options.unit`; and, if
     wanted, scene, a name, where one file holds several recordings, and part,
-    "train", "validation" or "test". Others are ignored. Without part, the
+    "train", "validation" or "test". Others are ignored. A file of four numbers
+    a line, without names, holds frame, agent, x and y, as those of ETH/UCY are
+    published. Values stand between commas, semicolons, tabs or spaces. Agents
+    that are all numbers are compared as numbers. Without part, the
     last `options.test_fraction` of the time of every scene is the test part:
     no window reaches over that border.
 
@@ -52,17 +60,25 @@ def load_csv(name: str, path: str, options: TrajectoryOptions
         raise InputError(f"{name}: unit must be px or m, got none; say in "
                          "which the positions of the file are.")
     scenes = _read(name, path)
-    recordings = [entry[0] for entry in scenes]
+    frame_step = options.frame_step
     try:
-        frame_step = options.frame_step or most_common_step(recordings)
+        if not frame_step:
+            common, frame_step = in_common_frames([
+                scene for scene, _ in scenes])
+            scenes = list(zip(common, [part for _, part in scenes]))
         parts = _parts(scenes, options)
         cuts = {part: [cut_recording(recording, frame_step, options)
                        for recording in parts[part]] for part in parts}
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
+    tracks = {part: joined(cuts[part], f"{name}: {part}", options)
+              for part in cuts}
+    _name_empty(name, scenes, tracks)
+    if options.unit == "m":
+        doubt_unit(np.linalg.norm(np.diff(tracks["train"].past, axis=1),
+                                  axis=-1), options.frame_interval, name)
     return from_tracks(
-        name, **{part: joined(cuts[part], f"{name}: {part}", options)
-                 for part in cuts},
+        name, **tracks,
         unit=options.unit, frame_interval=options.frame_interval,
         frame_step=frame_step,
         num_gaps=sum(cut.num_gaps for part in cuts.values() for cut in part))
@@ -73,26 +89,28 @@ def _read(name, path) -> list[tuple[Recording, np.ndarray]]:
     if not os.path.isfile(path):
         raise InputError(
             f"{name}: needs a table in a text file, got no file at {path}.")
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file, strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{name}: needs a table with commas in UTF-8, got "
-                         f"{path}: {error}.") from error
-    header = [word.strip() for word in lines[0]] if lines else []
+    lines = _rows(read_text(path, named(name, path)), named(name, path))
+    header = lines[0].values if lines else []
+    if _is_published(header):
+        lines, header = [Row(0, []), *lines], list(REQUIRED)
     missing = [column for column in REQUIRED if column not in header]
     if missing:
         raise InputError(
             f"{name}: needs the columns {', '.join(REQUIRED)}, got "
-            f"{', '.join(header) or 'none'} in the first line of {path}.")
+            f"{', '.join(header) or 'none'} in the first line of {path}; "
+            "rename its columns.")
     where = {column: header.index(column) for column in (*REQUIRED, *OPTIONAL)
              if column in header}
-    rows = [_row(f"{name}: line {number}", words, where, len(header))
-            for number, words in enumerate(lines[1:], 2) if any(words)]
+    rows = [_row(f"{name}: line {line}", words, where, len(header))
+            for line, words in lines[1:] if any(words)]
     if not rows:
         raise InputError(f"{name}: needs rows under its first line, got none "
                          f"in {path}.")
     frame, agent, x, y, scene, part = zip(*rows)
+    if all(map(is_number, agent)):
+        agent = tuple(map(float, agent))
+    _check_once(name, zip(scene, part, agent, frame), [
+        line for line, words in lines[1:] if any(words)])
     numbers = {who: number for number, who in enumerate(dict.fromkeys(agent))}
     columns = [np.array(frame, np.int64), np.array([
         numbers[who] for who in agent], np.int64),
@@ -102,12 +120,53 @@ def _read(name, path) -> list[tuple[Recording, np.ndarray]]:
              columns[3][scene == key]) for key in scenes]
 
 
+def _rows(text, what) -> list[Row]:
+    """The rows of a table; between spaces, where there is nothing else."""
+    first = text[:text.find("\n")]
+    if any(delimiter in first for delimiter in ",;\t"):
+        return rows_of(text, what)
+    return [Row(number, line.split())
+            for number, line in enumerate(text.splitlines(), 1)
+            if line.strip()]
+
+
+def _is_published(values) -> bool:
+    """Whether a first line is one of the public files: numbers, no names."""
+    return len(values) == len(REQUIRED) and all(map(is_number, values))
+
+
+def _check_once(name, keys, lines):
+    """Refuses a second row of an agent in one frame."""
+    seen = {}
+    for key, line in zip(keys, lines):
+        if key in seen:
+            scene, _, agent, frame = key
+            agent = f"{agent:g}" if isinstance(agent, float) else agent
+            where = f" of the scene {scene!r}" if scene else ""
+            raise InputError(
+                f"{name}: an agent must have one row a frame, got agent "
+                f"{agent!r}{where} at frame {frame} in the lines {seen[key]} "
+                f"and {line}.")
+        seen[key] = line
+
+
+def _name_empty(name, scenes, tracks):
+    """Logs the scenes of which no window could be made."""
+    used = {scene for part in tracks.values() for scene in part.scene}
+    empty = [scene.name for scene, _ in scenes if scene.name not in used]
+    if empty:
+        logging.warning(
+            "%s: %d of %d scenes hold no agent with enough positions in a row "
+            "and are left out: %s.", name, len(empty), len(scenes),
+            ", ".join(map(repr, empty)))
+
+
 def _row(what, words, where, num_columns):
     """(frame, agent, x, y, scene, part) of one line."""
     if len(words) != num_columns:
         raise InputError(f"{what} must have {num_columns} values as the first "
                          f"line, got {len(words)}.")
-    words = {column: words[index].strip() for column, index in where.items()}
+    words = {column: words[index] for column, index in where.items()}
     numbers = {}
     for column in ("frame", "x", "y"):
         try:
