@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Iterator, Mapping
 
 from lebm_tf import kinds
 from lebm_tf.datasets import DataSet
+from lebm_tf.densities import Base
 from lebm_tf.errors import InputError
 from lebm_tf.ranges import Checked, PositiveInt
 
@@ -77,6 +78,8 @@ class Evaluator(Checked, abc.ABC):
         kinds: Kinds of data that it measures, of `lebm_tf.kinds`.
         min_examples: Fewest held-out examples.
         needs_energy: Whether the prior must have an energy.
+        needs_base: Whether the prior must have a base whose density is known,
+            so that its own can be told.
         needs_one_layer: Whether latents must be of one layer.
         needs_inference: Whether the model must infer latents.
         needs_directory: Whether it has nothing to do without a directory.
@@ -86,6 +89,7 @@ class Evaluator(Checked, abc.ABC):
     kinds: ClassVar[tuple[str, ...]]
     min_examples: ClassVar[int] = 1
     needs_energy: ClassVar[bool] = False
+    needs_base: ClassVar[bool] = False
     needs_one_layer: ClassVar[bool] = False
     needs_inference: ClassVar[bool] = False
     needs_directory: ClassVar[bool] = False
@@ -127,6 +131,10 @@ class Evaluator(Checked, abc.ABC):
         if self.needs_inference and "inference" not in model.roles:
             raise InputError(f"evaluator {self.name} needs a model that infers"
                              " latents of observations, got one without.")
+        if self.needs_base and not has_base(model):
+            raise InputError(
+                f"evaluator {self.name} needs a prior over a base whose "
+                f"density is known, got {type(model.prior).__name__}.")
         if self.needs_one_layer and model.num_layers > 1:
             raise InputError(f"evaluator {self.name} needs one layer of "
                              f"latents, got {model.num_layers}.")
@@ -137,3 +145,10 @@ class Evaluator(Checked, abc.ABC):
             return self.metrics[metric]
         return next((better for pattern, better in self.metrics.items()
                      if fnmatch.fnmatchcase(metric, pattern)), None)
+
+
+def has_base(model: Any) -> bool:
+    """Whether an energy, if there is one, tilts a base whose density is known:
+    that of a ladder of energies tilts none."""
+    return not model.has_energy or isinstance(
+        getattr(model.prior, "base", None), Base)

@@ -64,6 +64,18 @@ class AttributeInference:
         return np.mean([step(self.infer(x, rng.named(seed, "classify", draw)))
                         for draw in range(num_draws)], axis=0)
 
+    def _check_condition(self, condition):
+        if self.context is not None and condition is None:
+            raise ValueError("condition must be what the model's context made "
+                             "of what is given, got None.")
+        known = 0 if condition is None or self.prior is None else (
+            self.prior.num_symbols)
+        wrong = [symbol for symbol in np.unique(condition)
+                 if not -1 <= symbol < known] if known else []
+        if wrong:
+            raise ValueError("condition must hold symbols from 0 to "
+                             f"{known - 1}, or -1 for none, got {wrong[0]}.")
+
     def _needs_attribute(self):
         if self.attribute is None:
             raise ValueError("attribute needs a model that learned a number "

@@ -278,11 +278,6 @@ class LatentInference(AttributeInference, DomainInference):
                 "model whose posterior is an encoder.")
         return num_steps
 
-    def _check_condition(self, condition):
-        if self.context is not None and condition is None:
-            raise ValueError("condition must be what the model's context made "
-                             "of what is given, got None.")
-
     def _inputs(self, x, condition):
         self._check_condition(condition)
         x = self.likelihood.read(x)

@@ -18,7 +18,7 @@ import tensorflow as tf
 from lebm_tf.densities import Flow, GaussianMixture
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import (
-    UNCONDITIONAL, Better, Context, Evaluator, Metric)
+    UNCONDITIONAL, Better, Context, Evaluator, Metric, has_base)
 from lebm_tf.evaluation.images.frechet import frechet_distance
 from lebm_tf.evaluation.latents import annealing
 from lebm_tf.mcmc import rng
@@ -115,8 +115,9 @@ class CodesEvaluator(Evaluator):
             data.x_test[:self.num_examples])), rng.named(
                 context.config.seed, "held_out")))
         held = held.astype(np.float32)
-        base = model.prior.base if model.has_energy else model.prior
-        yield "codes/log_prob_base", _mean_log_prob(base, held)
+        if has_base(model):
+            base = model.prior.base if model.has_energy else model.prior
+            yield "codes/log_prob_base", _mean_log_prob(base, held)
         fits = {f"mixture_{k}": functools.partial(best_mixture, k=k)
                 for k in self.components if 10 * k <= len(codes)}
         if self.flow:
@@ -124,6 +125,8 @@ class CodesEvaluator(Evaluator):
         for name, fit in fits.items():
             yield f"codes/log_prob_{name}", _mean_log_prob(
                 fit(codes, seed=context.config.seed), held)
+        if not has_base(model):
+            return  # Nobody knows the prior's own.
         if not model.has_energy:
             yield "codes/log_prob_prior", _mean_log_prob(model.prior, held)
             return

@@ -63,6 +63,7 @@ class LikelihoodEvaluator(Evaluator):
     num_annealing_chains: Annotated[int, Ge(2)] = 100
 
     name = "likelihood"
+    needs_base = True
     kinds = UNCONDITIONAL
     needs_inference = True
     needs_one_layer = True
