@@ -8,13 +8,17 @@ The ending of --output chooses: .png a grid of pictures, or of molecules;
 float32 vectors), z and energy, and label with --label. Of trajectories the
 paths of that many held-out agents: .png a picture of each scene, .npz arrays
 past, future, predictions, plans, energy, scene and start.
+
+A run on two domains translates: --direction=ab or ba, the pictures of the
+folder --input or else that many held-out ones; --num_steps=0 leaves them as
+the translator makes them. --output is a folder, which gets a PNG file of each
+name; .png, rows of picture, translation and revision; or .npz, arrays input,
+translation, x, energy and translation_energy.
 """
 
-import dataclasses
 import math
 import os
 import sys
-from typing import Annotated
 
 from lebm_tf.configuration import startup
 
@@ -26,60 +30,18 @@ import tensorflow as tf  # noqa: E402
 from lebm_tf import kinds  # noqa: E402
 from lebm_tf.chemistry.smiles import parse, rdkit  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
-from lebm_tf.datasets import Vocabulary, to_uint8  # noqa: E402
+from lebm_tf.configuration.sample import SampleConfig  # noqa: E402
+from lebm_tf.datasets import Vocabulary, to_model, to_uint8  # noqa: E402
+from lebm_tf.datasets.images.folder import read_pictures  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation import pictures  # noqa: E402
+from lebm_tf.evaluation.images import translations  # noqa: E402
 from lebm_tf.evaluation.molecules import (  # noqa: E402
     pictures as molecule_pictures, samples as molecule_samples)
 from lebm_tf.evaluation.trajectories import forecasts  # noqa: E402
 from lebm_tf.files import atomic_path  # noqa: E402
-from lebm_tf.ranges import (  # noqa: E402
-    Checked, Ge, Gt, OrZero, PositiveFloat, PositiveInt)
 from lebm_tf.training import (  # noqa: E402
     plugins, same_data, workdir as workdirs)
-
-
-@dataclasses.dataclass(frozen=True)
-class SampleConfig(Checked):
-    """What to draw, and where to.
-
-    Attributes:
-        workdir: Work directory of a run.
-        checkpoint: best (by the run's early_stop) or last; best if the run
-            kept one.
-        num_samples: How many.
-        seed: Any integer; the same seed gives the same samples.
-        output: File to write: .png of pictures, molecules and trajectories,
-            .txt or .smi of sequences, or .npz.
-        num_steps: Moves of the chains; -1 as trained, 0 draws from the base.
-        temperature: Chains climb log p / temperature.
-        attribute: What samples shall have, as QED=0.9, of a run with a
-            --property: chains of p(z | y) draw them.
-        token_temperature: Of sequences: probabilities of tokens are to the
-            power of its inverse; 0 takes the model's own.
-        label: Symbols to draw from p(z | y), of the family symbol_vector; of
-            several each gets as many samples, one row of a grid.
-        num_paths: Predictions of each agent of trajectories.
-        data_dir: Where trajectories lie, if not where they lay in training.
-    """
-    workdir: str = ""
-    checkpoint: str = ""
-    num_samples: PositiveInt = 64
-    seed: int = 0
-    output: str = ""
-    num_steps: Annotated[int, Ge(-1)] = -1
-    temperature: PositiveFloat = 1.0
-    token_temperature: Annotated[float, OrZero(Gt(0))] = 0.0
-    attribute: str = ""
-    label: tuple[int, ...] = ()
-    num_paths: PositiveInt = 20
-    data_dir: str = ""
-
-    def validate(self):
-        if self.label and self.num_samples % len(self.label):
-            raise ValueError(
-                f"num_samples must be a multiple of the {len(self.label)} "
-                f"labels, got {self.num_samples}.")
 
 
 def read_attribute(text: str, run) -> float | None:
@@ -195,7 +157,24 @@ def write_paths(chosen: SampleConfig, resolved: workdirs.Run, model,
     return len(rows)
 
 
-ENDINGS = {kinds.IMAGE: (".png", ".npz"),
+def write_translations(chosen: SampleConfig, resolved: workdirs.Run, model,
+                       num_steps: int | None) -> int:
+    """Writes translated pictures; returns how many."""
+    names = None
+    if chosen.input:
+        names, x = read_pictures(chosen.input, resolved.data.shape)
+    else:
+        data = workdirs.load_data(
+            workdirs.moved(resolved.run, chosen.data_dir), resolved.data)
+        same_data.check(chosen.workdir, data)
+        x = data.domains[chosen.direction[0]].x_test[:chosen.num_samples]
+    x = to_model(x).numpy()
+    translations.write(chosen.output, x, model.translate(
+        x, chosen.direction, chosen.seed, num_steps=num_steps), names)
+    return len(x)
+
+
+ENDINGS = {kinds.IMAGE: (".png", ".npz"), kinds.PAIR: (".png", ".npz", ""),
            kinds.SEQUENCE: (".txt", ".smi", ".npz"),
            kinds.TRAJECTORY: (".png", ".npz"), kinds.VECTOR: (".npz",),
            kinds.COUNTS: (".npz",)}
@@ -223,8 +202,14 @@ def check_output(chosen: SampleConfig, kind: str,
                          f"{chosen.token_temperature} for {what}.")
     ending = os.path.splitext(chosen.output)[1].lower()
     if ending not in endings:
-        raise InputError(f"--output must end with {' or '.join(endings)} for "
-                         f"{what}, got {chosen.output!r}.")
+        raise InputError(
+            f"--output must end with {' or '.join(filter(None, endings))} for "
+            f"{what}, got {chosen.output!r}.")
+    if kind != kinds.PAIR and (chosen.input or chosen.direction != "ab"):
+        raise InputError("--input and --direction need a run on two domains of "
+                         f"images, got one on {what}.")
+    if not chosen.output:
+        raise InputError("--output must name a file or folder, got none.")
     if (what, ending) == ("molecules", ".png"):
         rdkit("Chem")
 
@@ -249,6 +234,11 @@ def main(values) -> None:
         count = write_paths(chosen, resolved, model, steps)
         command.say(f"Wrote {chosen.num_paths} paths of each of {count} "
                     f"agents to {chosen.output}.")
+        return
+    if kind == kinds.PAIR:
+        count = write_translations(chosen, resolved, model, steps)
+        command.say(f"Wrote {count} translations ({chosen.direction}) to "
+                    f"{chosen.output}.")
         return
     labels = symbols(model, chosen)
     samples = model.sample(chosen.num_samples, chosen.seed, num_steps=steps,

@@ -31,7 +31,7 @@ from lebm_tf.evaluation import (  # noqa: E402
     Settings, settings as evaluation, training_curves)
 from lebm_tf.families import FAMILIES, DataSpec, custom  # noqa: E402
 from lebm_tf.families.data import check_kind, family_for  # noqa: E402
-from lebm_tf.kinds import IMAGE, SEQUENCE, TRAJECTORY  # noqa: E402
+from lebm_tf.kinds import IMAGE, PAIR, SEQUENCE, TRAJECTORY  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.training import (  # noqa: E402
     backbones, divergence, plugins, workdir as workdirs)
@@ -235,6 +235,13 @@ def summary(run: RunConfig, metrics: dict, modules: Sequence[str] = ()
         ("  last error", "trajectories/minimum_fde"),
         ("  mean error of constant velocity, least of as many",
          "trajectories/constant_velocity/minimum_ade"),
+        *((f"{what}, {direction[0]} to {direction[1]}",
+           f"translation/{direction}/{name}") for direction in ("ab", "ba")
+          for what, name in (
+              ("Accuracy of translations", "accuracy"),
+              ("  of pictures as they are", "accuracy_identity"),
+              ("Signal to noise, dB", "psnr"),
+              ("  of pictures as they are", "psnr_identity"))),
     ) if metrics.get(name)]
     width = max(len(label) for label, _ in lines) if lines else 0
     figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
@@ -242,7 +249,8 @@ def summary(run: RunConfig, metrics: dict, modules: Sequence[str] = ()
     named = f"--plugins={shlex.quote(','.join(modules))} " if modules else ""
     workdir = named + f"--workdir={shlex.quote(run.workdir)}"
     resolved = workdirs.read(run.workdir)
-    ending = {SEQUENCE: "txt", IMAGE: "png"}.get(resolved.data.kind, "npz")
+    ending = {SEQUENCE: "txt", IMAGE: "png", PAIR: "png"}.get(
+        resolved.data.kind, "npz")
     drawn = "" if resolved.model.is_classifier else f"""
   python -m lebm_tf.sample {workdir} --num_samples=64 \
 --seed=7 --output=samples.{ending}
@@ -250,6 +258,8 @@ def summary(run: RunConfig, metrics: dict, modules: Sequence[str] = ()
     measure = "likelihood"
     if resolved.data.kind == TRAJECTORY:
         measure = "trajectories --evaluation_trajectories_num_paths=50"
+    elif resolved.data.kind == PAIR:
+        measure = "translation --evaluation_translation_num_images=10000"
     elif resolved.model.is_classifier:
         measure = "symbols"
     why = "".join(f"\n  {value}" for name, value in metrics.items()

@@ -90,12 +90,13 @@ class DataConfig(Checked):
     """Which data a run learns from.
 
     Attributes:
-        dataset: digits, mnist, fashion_mnist, svhn_cropped, cifar10, celeb_a,
-            npz:FILE or folder:DIR; pair:A,B of two of these; pair:horse2zebra
-            or pair:summer2winter; of counts of words agnews; of vectors
-            protein, hepmass, miniboone or csv:FILE; of sequences ptb, snli,
-            yahoo, zinc, text:FILE or smiles:FILE; of trajectories sdd, eth,
-            hotel, univ, zara1, zara2 or csv:FILE with frame and agent.
+        dataset: digits, usps, mnist, fashion_mnist, svhn_cropped, cifar10,
+            celeb_a, npz:FILE or folder:DIR; pair:A,B of two of these;
+            pair:horse2zebra or pair:summer2winter; of counts of words agnews;
+            of vectors protein, hepmass, miniboone or csv:FILE; of sequences
+            ptb, snli, yahoo, zinc, text:FILE or smiles:FILE; of trajectories
+            sdd, eth, hotel, univ, zara1, zara2 or csv:FILE with frame and
+            agent.
         data_dir: Where data sets lie; $LEBM_DATA_DIR if not given.
         image_size: Side to which pictures are resized; 0 keeps them.
         crop: Part of every picture, as top,left,height,width; empty keeps

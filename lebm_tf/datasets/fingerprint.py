@@ -11,6 +11,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from lebm_tf.datasets.contract import DataSet
+from lebm_tf.kinds import PAIR
 
 _NUM_SUMS = 4
 _TOLERANCE = 1e-5  # Of a sum, in units of the norm of the array.
@@ -31,6 +32,10 @@ def fingerprint(data: DataSet) -> dict[str, Any]:
         content["labelled"] = data.labelled.index
     found = {name: _array(np.asarray(value))
              for name, value in content.items() if value is not None}
+    if data.kind == PAIR:
+        found |= {f"{name}/{key}": value
+                  for name, domain in data.domains.items()
+                  for key, value in fingerprint(domain).items()}
     vocabulary = data.vocabulary.tokens if data.vocabulary else ()
     for name, texts in (("classes", data.classes), ("words", data.words),
                         ("vocabulary", vocabulary)):

@@ -36,12 +36,13 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     csv:FILE is one of trajectories if its first line names the columns frame
     and agent, or `trajectories` says something; and one of vectors if not.
 
-    `digits` comes with scikit-learn. `mnist`, `fashion_mnist`, `svhn_cropped`,
-    `cifar10` and `celeb_a` are read from the first of these that is there:
-    <data_dir>/<name>/<name>.npz, in the form of `npz:`; for cifar10 and
-    celeb_a a pack of JPEG files (`images.files.PACKS`), which is lossy and not
-    comparable with published numbers; tensorflow-datasets. celeb_a has no
-    labels, and needs `image_size` or `crop` unless there are 21 GB for it.
+    `digits` comes with scikit-learn; `usps` lies in <data_dir>. `mnist`,
+    `fashion_mnist`, `svhn_cropped`, `cifar10` and `celeb_a` are read from the
+    first of these that is there: <data_dir>/<name>/<name>.npz, in the form of
+    `npz:`; for cifar10 and celeb_a a pack of JPEG files
+    (`images.files.PACKS`), which is lossy and not comparable with published
+    numbers; tensorflow-datasets. celeb_a has no labels, and needs `image_size`
+    or `crop` unless there are 21 GB for it.
 
     Args:
         name: One of `SEQUENCES`, `UNIGRAMS`, `VECTORS` or `DATASETS`: a name,

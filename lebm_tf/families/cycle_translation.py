@@ -90,7 +90,8 @@ class CycleTranslationConfig(FamilyConfig):
 
     Attributes:
         learns: both; translators alone, by the cycle (a baseline); or energies
-            alone, whose chains start at pictures as they are (another).
+            alone, whose chains start at pictures as they are (another). What
+            only the other half would have is not looked at.
         reference_scale: rho, standard deviation of a pixel under the base.
         chain: Chains that revise a translation. As published without noise.
         through_chain: Whether gradients go back through all moves, to
@@ -102,6 +103,8 @@ class CycleTranslationConfig(FamilyConfig):
             with a scale of 0.3; 1 in the release.
         cycle_weight_a: Of mean |a - back(a)|.
         cycle_weight_b: Of mean |b - back(b)|.
+        identity_weight: Of mean |x - x'| for translations into the domain that
+            x is from already; 0, as published, has none.
         energy: The network of each energy.
         translator: The network of each translator.
         energy_optimizer: Learns each energy.
@@ -116,6 +119,7 @@ class CycleTranslationConfig(FamilyConfig):
     teaching_weight: NonNegativeFloat = 1 / (2 * 0.3**2)
     cycle_weight_a: NonNegativeFloat = 10.0
     cycle_weight_b: NonNegativeFloat = 10.0
+    identity_weight: NonNegativeFloat = 0.0
     energy: PictureEnergyConfig = PictureEnergyConfig()
     translator: TranslatorConfig = TranslatorConfig()
     energy_optimizer: OptimizerConfig = OptimizerConfig(
@@ -134,16 +138,9 @@ class CycleTranslationConfig(FamilyConfig):
             raise ValueError("through_chain needs chain_kernel=langevin, got "
                              f"{self.chain.kernel!r}.")
         if self.learns == "both":
-            return
-        self.leave_out("through_chain", "translators_last", "teaching_weight",
+            return  # Of the baselines, all else may be that of the whole.
+        self.leave_out("through_chain", "translators_last",
                        reason=f"with learns={self.learns}")
-        if self.learns == "translators":
-            self.leave_out("energy", "energy_optimizer", "chain",
-                           "reference_scale", reason="with learns=translators")
-        else:
-            self.leave_out("translator", "translator_optimizer",
-                           "cycle_weight_a", "cycle_weight_b",
-                           reason="with learns=energies")
 
 
 Config = CycleTranslationConfig
@@ -156,8 +153,9 @@ def build(config: CycleTranslationConfig, data: DataSpec, *,
 
     Roles: data_a and data_b; translation_b, of a's, and revision_b, where
     chains from there end; cycle_a, the translation back; and the same the
-    other way. translate_ab and translate_ba answer, from a picture that is
-    given as condition; generation is the first of them.
+    other way; identity_a, translations of a's into a. translate_ab and
+    translate_ba answer, from a picture that is given as condition; generation
+    is the first of them.
 
     Args:
         config: The family's configuration.
@@ -197,7 +195,13 @@ def build(config: CycleTranslationConfig, data: DataSpec, *,
     trained = ()
     if has_translators:
         for name in OTHER:
-            roles[f"cycle_{name}"] = _cycle(config, name, translators)
+            roles[f"cycle_{name}"] = _mapped(
+                config, translators[name], lambda draws, other=OTHER[name]:
+                draws.states[f"translation_{other}"].position)
+            if config.identity_weight:
+                roles[f"identity_{name}"] = _mapped(
+                    config, translators[name], lambda draws, name=name:
+                    draws.batch["x"][name])
             parts[f"translator_{OTHER[name]}{name}"] = translators[name]
         trained = tuple(part for part in parts if part not in configs)
         configs.update(dict.fromkeys(trained, config.translator_optimizer))
@@ -242,12 +246,9 @@ def _roles(config, name, translator, prior) -> dict[str, Role]:
     return roles
 
 
-def _cycle(config, name, translators) -> Role:
-    """Translations of one domain, translated back."""
-    return Role(Mapped(
-        translators[name],
-        lambda draws: draws.states[f"translation_{OTHER[name]}"].position,
-        config.translator.dropout))
+def _mapped(config, translator, source) -> Role:
+    """What a translator makes of what a source picks."""
+    return Role(Mapped(translator, source, config.translator.dropout))
 
 
 def _translators(config, parts) -> Objective:
@@ -256,6 +257,10 @@ def _translators(config, parts) -> Objective:
     for name in OTHER:
         terms[f"cycle_{name}"] = CycleError(f"data_{name}", f"cycle_{name}")
         weights[f"cycle_{name}"] = getattr(config, f"cycle_weight_{name}")
+        if config.identity_weight:
+            terms[f"identity_{name}"] = CycleError(
+                f"data_{name}", f"identity_{name}")
+            weights[f"identity_{name}"] = config.identity_weight
         if config.learns == "both":
             terms[f"teaching_{name}"] = PictureTeaching(
                 f"translation_{name}", f"revision_{name}")

@@ -78,8 +78,9 @@ class ShortRun(Sampler):
         run = compilation.run_chain if seed.shape.rank == 1 and (
             compilation.wanted(compilation.setting(self.jit_compile), target,
                                position, self.num_steps)) else run_chain
-        if seed.shape.rank == 1 or (
-                self.kernel.is_rowwise and not self.kernel.takes_noise):
+        noise_free = not self.kernel.takes_noise or (
+            getattr(self.kernel, "noise_scale", None) == 0)
+        if seed.shape.rank == 1 or (self.kernel.is_rowwise and noise_free):
             state = run(self.kernel, target, position, steps, moves,
                         step_size=step_size)
         elif self.kernel.takes_noise:

@@ -35,7 +35,7 @@ def metadata(name: str, signatures: Mapping[str, Signature],
               "inputs": _fields(signature.inputs),
               "outputs": _fields(signature.outputs)}
         for key, signature in signatures.items()},
-        "default": "sample", "limits": dataclasses.asdict(config),
+        "default": next(iter(signatures)), "limits": dataclasses.asdict(config),
         "rows": dict(rows), "about": {
             title: dict(values) for title, values in about.items()}}
 
@@ -129,7 +129,7 @@ def _card(meta, bodies):
         (f"`{key}`", value) for key, value in limits.items()]))
     parts.append("## Signatures\n\n" + _CALLS.format(
         max_batch=limits["max_batch"], rest=REST.format(name=meta["name"]),
-        rows=_rows(meta["rows"])))
+        rows=_rows(meta["rows"]), default=meta["default"]))
     for key, signature in meta["signatures"].items():
         fields = [(f"{kind[:-1]} `{field}`", f"{value['dtype']} "
                    f"{_shape(value)}", value["meaning"] + _bounds(value))
@@ -154,9 +154,9 @@ depends on it."""
 
 _CALLS = """REST: `POST {rest}`; the
 requests below are files in `assets.extra/requests`, too. gRPC: the same names
-with `PredictionService.Predict`. `serving_default` is `sample`. The first axis
-counts rows; all inputs have as many. A call has at most {max_batch} rows; a
-longer one is refused, so let a server's `max_batch_size` be no more.
+with `PredictionService.Predict`. `serving_default` is `{default}`. The first
+axis counts rows; all inputs have as many. A call has at most {max_batch} rows;
+a longer one is refused, so let a server's `max_batch_size` be no more.
 
 Row i depends on the weights and on row i of the inputs alone, so a server may
 join requests. {rows}

@@ -25,7 +25,7 @@ def examples(signatures: Mapping[str, Signature], seeds=(7,)
         seeds: One for each row.
     """
     values: dict[str, Any] = {"seed": np.array(seeds, np.int64)}
-    for signature in signatures.values():  # "sample" is the first.
+    for signature in signatures.values():  # What draws is the first.
         for name, field in signature.inputs.items():
             if field.example is not None:
                 values[name] = np.full(

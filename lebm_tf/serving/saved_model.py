@@ -18,6 +18,7 @@ from lebm_tf.serving import blocks, model_card, requests, texts, trial
 from lebm_tf.serving.config import ServingConfig
 from lebm_tf.serving.path_signatures import PathServable
 from lebm_tf.serving.signatures import answering_layers, weights_of
+from lebm_tf.serving.translation_signatures import TranslationServable
 
 
 def export_model(model: EnergyModel, output: str, shape: tuple[int, ...],
@@ -48,12 +49,19 @@ def export_model(model: EnergyModel, output: str, shape: tuple[int, ...],
     """
     name = os.path.basename(os.path.abspath(output))
     with version(model, output) as (folder, publish):
-        servable = PathServable(model, shape, config) if (
-            model.context is not None) else texts.of(
-                model, shape, config, vocabulary)
+        servable = _servable(model, shape, config, vocabulary)
         servable.save(folder)
         _describe(servable, folder, name, about or {})
         return publish()
+
+
+def _servable(model, shape, config, vocabulary):
+    """The model with the signatures of what it is."""
+    if model.context is not None:
+        return PathServable(model, shape, config)
+    if "translate_ab" in model.roles:
+        return TranslationServable(model, shape, config)
+    return texts.of(model, shape, config, vocabulary)
 
 
 @contextlib.contextmanager

@@ -57,7 +57,6 @@ class Signature:
     @functools.cached_property
     def function(self) -> Callable:
         """Its graph, of any number of rows."""
-        # AutoGraph has nothing to convert here.
         return tf.function(self.answer, autograph=False
                            ).get_concrete_function(**{
                                name: field.spec(name)
@@ -78,9 +77,8 @@ class Servable:
             chain for what a request shall choose.
     """
 
-    needs_mean = True
+    needs_mean, may_be_empty = True, ()
     resources = ()  # What graphs look up, and a SavedModel must keep.
-    may_be_empty = ()
 
     def __init__(self, model: EnergyModel, shape: tuple[int, ...],
                  config: ServingConfig = ServingConfig()):
@@ -94,18 +92,17 @@ class Servable:
             if sampler.row_seeds_need():
                 raise InputError(f"export needs {sampler.row_seeds_need()}.")
         self._model, self.config, self.shape = model, config, tuple(shape)
-        # A variable, so that the graphs that `blocks.choose` tries are those
-        # that are saved.
+        # A variable: the graphs that `blocks.choose` tries are saved.
         self.blocks = tf.Variable(
             sorted(config.row_blocks) or blocks.UNCHECKED, trainable=False,
             dtype=tf.int64, shape=[None], name="blocks")
-        latents = model.generation.latents()
+        latents = self._latents()
         self.structure = tf.nest.map_structure(lambda _: 0, latents)
         leaves = tf.nest.flatten(latents)
         # Without a likelihood what is drawn is an observation.
         stem = "z" if model.likelihood is not None else "x"
-        names = [stem] if len(leaves) == 1 else [
-            f"{stem}{i + 1}" for i in range(len(leaves))]
+        names = [stem + str(i + 1) * (len(leaves) > 1)
+                 for i in range(len(leaves))]
         self.latents = {name: Field(
             leaf.dtype, tuple(leaf.shape[1:]), "Latent variables.")
             for name, leaf in zip(names, leaves)}
@@ -122,8 +119,11 @@ class Servable:
         module.blocks = self.blocks
         functions = {name: signature.function
                      for name, signature in self.signatures.items()}
-        tf.saved_model.save(
-            module, path, {**functions, DEFAULT: functions["sample"]})
+        first = next(iter(functions.values()))
+        tf.saved_model.save(module, path, {**functions, DEFAULT: first})
+
+    def _latents(self):
+        return self._model.generation.latents()
 
     def _signatures(self) -> dict[str, Signature]:
         draw, steps, made = self._made()
@@ -187,7 +187,7 @@ class Servable:
                 compute, inputs, outputs, self.config.max_batch,
                 self.blocks, self.may_be_empty))
 
-    def _x(self, bounded):
+    def _x(self, bounded, example=None):
         if not pictures.is_picture(self.shape):
             if bounded and isinstance(self._model.likelihood,
                                       UnigramLikelihood):
@@ -196,7 +196,7 @@ class Servable:
             return Field(tf.float32, self.shape, "An observation.")
         low, high = (-1.0, 1.0) if bounded else (None, None)
         return Field(tf.float32, self.shape, f"A picture {_PIXELS}.", low,
-                     high, _RANGE_TOLERANCE)
+                     high, _RANGE_TOLERANCE, example=example)
 
     def _exposed(self, sampler, is_prior):
         """What a request chooses of a sampler's chain, or of tokens."""

@@ -51,6 +51,16 @@ def picture_folder(folder):
     return f"folder:{folder}"
 
 
+def envelopes(folder):
+    rng = np.random.default_rng(0)
+    (folder / "usps").mkdir()
+    x = rng.integers(0, 2001, [20, 16, 16]).astype(np.int16)
+    y = (np.arange(20) % 10).astype(np.uint8)
+    np.savez(folder / "usps" / "usps.npz", x_train=x, y_train=y,
+             x_test=x[:5], y_test=y[:5])
+    return "usps"
+
+
 def two_domains(folder):
     (folder / "a").mkdir()
     return f"pair:{picture_folder(folder / 'a')},{npz(folder)}"
@@ -127,7 +137,7 @@ def paths(folder):
 # of two kinds, told by its columns.
 CASES = {
     "digits": lambda folder: "digits", "npz:FILE": npz,
-    "folder:DIR": picture_folder, "pair:A,B": two_domains,
+    "usps": envelopes, "folder:DIR": picture_folder, "pair:A,B": two_domains,
     **{name: public_pictures(name) for name in (
         "mnist", "fashion_mnist", "svhn_cropped", "cifar10", "celeb_a")},
     **{name: public_lines(name) for name in PUBLIC},

@@ -57,6 +57,40 @@ def load_folder(name: str, path: str, framing: Framing) -> ImageData:
     return ImageData(name, images[~held_out], images[held_out], counts=counts)
 
 
+def read_pictures(path: str, shape: tuple[int, int, int]
+                  ) -> tuple[list[str], np.ndarray]:
+    """All pictures below a folder, which must have one size.
+
+    Args:
+        path: The folder; its subfolders are read too, links are not followed.
+        shape: (height, width, channels) that each must have; 1 channel makes
+            them grey.
+
+    Returns:
+        Names relative to the folder, sorted, and uint8 [N, *shape].
+
+    Raises:
+        InputError: If there is none, or one cannot be read or has another
+            size.
+    """
+    root = pathlib.Path(path)
+    files = _find_pictures(root)[0] if root.is_dir() else []
+    if not files:
+        raise InputError(f"{path} must be a folder with pictures "
+                         f"({', '.join(SUFFIXES)}), got none.")
+    images = []
+    for file in files:
+        image = _read_rgb(root / file, path)
+        if image.shape[:2] != tuple(shape[:2]):
+            raise InputError(
+                f"{root / file} must be {shape[0]}x{shape[1]} pixels as in "
+                f"training, got {image.shape[0]}x{image.shape[1]}.")
+        if shape[-1] == 1:
+            image = np.asarray(Image.fromarray(image).convert("L"))[..., None]
+        images.append(image)
+    return files, np.stack(images)
+
+
 def _find_pictures(root: pathlib.Path) -> tuple[list[str], dict[str, int]]:
     """Names of the pictures relative to `root`, with "/", sorted; and what was
     left out."""

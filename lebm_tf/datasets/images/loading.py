@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from lebm_tf.datasets.images.data import ImageData
-from lebm_tf.datasets.images.files import PACKS, load_npz, load_packs
+from lebm_tf.datasets.images.files import PACKS, load_npz, load_packs, read_npz
 from lebm_tf.datasets.images.folder import load_folder
 from lebm_tf.datasets.images.framing import Framing
 from lebm_tf.datasets.images.tfds import load_tfds
@@ -44,8 +44,26 @@ def _named(name: str, data_dir: str, framing: Framing) -> ImageData:
     return load_tfds(name, data_dir, framing)
 
 
+def _usps(name: str, data_dir: str, framing: Framing) -> ImageData:
+    """16x16 digits of envelopes, from <data_dir>/usps/usps.npz.
+
+    `x_train` and `x_test` are integers 0..2000, whole thousandths of the
+    original values in [-1, 1] and 1 more; or as of `load_npz`.
+    """
+    path = os.path.join(data_dir, name, f"{name}.npz")
+    arrays = read_npz(name, path, ("x_train", "x_test", "y_train", "y_test"))
+    if arrays["x_train"].dtype != np.int16:
+        return load_npz(name, path, framing)
+    x_train, x_test = (framing(
+        arrays[key].astype(np.float32)[..., None] / 1000.0 - 1.0, name)
+        for key in ("x_train", "x_test"))
+    return ImageData(name, x_train, x_test, *(
+        arrays[key].astype(np.int64) for key in ("y_train", "y_test")))
+
+
 DATASETS = {
     "digits": _digits,
+    "usps": _usps,
     "mnist": _named,
     "fashion_mnist": _named,
     "svhn_cropped": _named,
