@@ -20,6 +20,7 @@ processor.prefer_onednn()  # TensorFlow asks when it loads, and never again.
 _WHERE = {
     "BaseConfig": "lebm_tf.families", "ChainConfig": "lebm_tf.families",
     "Context": "lebm_tf.evaluation",
+    "CycleTranslationConfig": "lebm_tf.families.cycle_translation",
     "DataConfig": "lebm_tf.configuration.data",
     "DataSpec": "lebm_tf.families",
     "DevicesConfig": "lebm_tf.configuration.run",
@@ -41,6 +42,8 @@ _WHERE = {
     "MultilayerConfig": "lebm_tf.families.multilayer",
     "NonFiniteError": "lebm_tf.errors",
     "OptimizerConfig": "lebm_tf.models",
+    "PairData": "lebm_tf.datasets",
+    "PairOptions": "lebm_tf.configuration.data",
     "RAEConfig": "lebm_tf.families.rae",
     "RecoveryLikelihoodConfig": "lebm_tf.families.recovery_likelihood",
     "RunConfig": "lebm_tf.configuration.run",

@@ -4,7 +4,6 @@ import dataclasses
 import os
 from typing import Callable
 
-from absl import logging
 import numpy as np
 import tensorflow as tf
 
@@ -81,14 +80,13 @@ def _unpaired(name, config):
         arrays[f"{part}_jpeg"][start:stop].tobytes() for start, stop in zip(
             arrays[f"{part}_offsets"], arrays[f"{part}_offsets"][1:])]
         for part in parts}
-    kept, left_out = without_repeats(files), {}
-    for part in parts:
-        left_out[part] = len(files[part]) - len(kept[part])
-    logging.info("%s: repeated pictures left out: %s.", name, ", ".join(
-        f"{count} of {part}" for part, count in left_out.items()))
+    kept = without_repeats(files)
     images = {part: _decoded(kept[part], framing, path) for part in parts}
-    return tuple(ImageData(f"{name} {domain}", images[f"train{domain}"],
-                           images[f"test{domain}"]) for domain in "AB")
+    return tuple(ImageData(
+        f"{name} {domain}", images[f"train{domain}"], images[f"test{domain}"],
+        counts={"repeated pictures": sum(
+            len(files[part]) - len(kept[part]) for part in parts
+            if part.endswith(domain))}) for domain in "AB")
 
 
 def without_repeats(files: dict[str, list[bytes]]) -> dict[str, list[bytes]]:
