@@ -21,7 +21,7 @@ from lebm_tf.ranges import Checked, OneOf
 
 _CPU = "--flagfile=configs/translation_mnist_usps.cfg"
 _MADE = (_CPU, "--dataset=pair:digits,digits", "--image_size=0",
-         "--translator_num_blocks=1", "--energy_channels=16,32",
+         "--translator_num_blocks=1", "--energy_widths=16,32",
          "--energy_kernel_sizes=3,4", "--energy_strides=1,2",
          "--identity_weight=0")
 

@@ -44,14 +44,13 @@ class PictureEnergyConfig(Checked):
     """The energy of a domain, convolutions.
 
     Attributes:
-        channels: Widths of the maps.
+        widths: Of the maps, first to last.
         kernel_sizes: Sides of their kernels.
         strides: 1 or 2 each; 2 halves the sides.
         num_outputs: Outputs whose sum is -E.
         weight_scale: Standard deviation of the first kernels.
     """
-    channels: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (
-        64, 128, 256, 512)
+    widths: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (64, 128, 256, 512)
     kernel_sizes: tuple[PositiveInt, ...] = (3, 4, 4, 4)
     strides: tuple[Annotated[int, Interval(ge=1, le=2)], ...] = (1, 2, 2, 2)
     num_outputs: PositiveInt = 100
@@ -59,7 +58,7 @@ class PictureEnergyConfig(Checked):
 
     def make(self, shape: tuple[int, ...], seed: int) -> PictureEnergy:
         return PictureEnergy(
-            shape, self.channels, self.kernel_sizes, self.strides,
+            shape, self.widths, self.kernel_sizes, self.strides,
             self.num_outputs, self.weight_scale, seed)
 
 
@@ -101,10 +100,11 @@ class CycleTranslationConfig(FamilyConfig):
             as many moves again.
         teaching_weight: Of mean (x'' - x')^2, in the theory 1 / (2 scale^2)
             with a scale of 0.3; 1 in the release.
-        cycle_weight_a: Of mean |a - back(a)|.
-        cycle_weight_b: Of mean |b - back(b)|.
-        identity_weight: Of mean |x - x'| for translations into the domain that
-            x is from already; 0, as published, has none.
+        cycle_weight_a: Of the mean absolute difference between a picture of a
+            and what comes back.
+        cycle_weight_b: The same of b.
+        identity_weight: The same between a picture and its translation into
+            the domain that it is from already; 0, as published, has none.
         energy: The network of each energy.
         translator: The network of each translator.
         energy_optimizer: Learns each energy.

@@ -22,9 +22,9 @@ class PairData(DataSet):
     knows.
 
     A row of `x_train` is two numbers of pictures, int64 [num_train, 2], and
-    `to_model` gives {"a": [rows, *shape], "b": [rows, *shape]}. There are as
-    many rows as the larger domain has pictures: those of the smaller one
-    repeat.
+    `to_model` gives the pictures of both domains by name, "a" and "b". There
+    are as many rows as the larger domain has pictures: those of the smaller
+    one repeat.
 
     Attributes:
         name: As given to `load_dataset`; opens every error message.
