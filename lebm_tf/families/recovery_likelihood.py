@@ -240,7 +240,7 @@ def build(config: RecoveryLikelihoodConfig, data: DataSpec, *,
             ("proposal",), {"proposal": ProposalTeaching(guess)})
         configs["proposal"] = config.proposal_optimizer
     if config.denoising != "none":
-        further["finish"] = _denoising(
+        further["finish"] = denoising(
             prior, 2.0 if config.denoising == "published" else 1.0)
 
     def beside_data(model, draws):
@@ -284,7 +284,7 @@ def _neighbours(config: RecoveryLikelihoodConfig, levels: NoiseLevels):
     return make
 
 
-def _denoising(prior: LevelPrior, factor: float):
+def denoising(prior: LevelPrior, factor: float):
     """x_0 -> its mean without noise: (x_0 + s_0^2 score) / a_0, Tweedie's."""
     levels = prior.levels
 

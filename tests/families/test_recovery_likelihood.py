@@ -19,6 +19,7 @@ from lebm_tf.families.recovery_likelihood import (
     LevelEnergyConfig, RecoveryLikelihoodConfig)
 from lebm_tf.mcmc import rng
 from lebm_tf.models import inpainting
+from lebm_tf.serving import ServingConfig, export_model
 from tests import oracles
 
 SMALL = LevelEnergyConfig(4, (1,), 1, 4)
@@ -215,3 +216,35 @@ def test_strange_pictures_are_others_and_stay_in_range():
         assert other.shape == x.shape and np.max(np.abs(other)) <= 1
     np.testing.assert_allclose(np.sort(found["shuffled"], axis=(1)).sum(),
                                x.sum(), rtol=1e-4)
+
+
+def test_moves_are_chosen_by_request_and_have_equal_shares(tmp_path):
+    """Each row has its own; 7 moves of two levels are three at each."""
+    model = recovery_likelihood.build(RecoveryLikelihoodConfig(
+        num_levels=2, num_steps=2, energy=SMALL), DataSpec((4, 4, 1), 10))
+    served = tf.saved_model.load(export_model(
+        model, str(tmp_path), (4, 4, 1), ServingConfig(
+            exposed=("num_steps",), check_rows=0, warmup=False)))
+    asked = served.signatures["sample"](
+        seed=tf.constant([1, 1, 2, 2], tf.int64),
+        num_steps=tf.constant([4, 6, 6, 7]))
+    x = asked["x"].numpy()
+    np.testing.assert_array_equal(asked["status"], [b""] * 4)
+    assert np.any(x[0] != x[1])
+    np.testing.assert_array_equal(x[2], x[3])
+    alone = served.signatures["sample"](
+        seed=tf.constant([1], tf.int64), num_steps=tf.constant([4]))
+    np.testing.assert_allclose(alone["x"][0], x[0], atol=1e-6)
+
+
+def test_a_last_step_without_noise_is_the_mean_of_the_data(exact):
+    """Tweedie's formula, exact for Gaussians."""
+    levels = exact.prior.levels
+    finish = recovery_likelihood.denoising(exact.prior, 1.0)
+    x = np.random.default_rng(2).normal(size=[5, 4]).astype(np.float32)
+    factor, noise = levels.factors[0], levels.scales[0]**2
+    wanted = factor * COVARIANCE @ np.linalg.solve(
+        factor**2 * COVARIANCE + noise * np.eye(4), x.T)
+    found = finish(tf.reshape(tf.constant(x), [5, 2, 2, 1]))
+    np.testing.assert_allclose(
+        tf.reshape(found, [5, 4]), wanted.T, atol=1e-3)
