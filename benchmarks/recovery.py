@@ -1,6 +1,6 @@
 """Recovery likelihood: an exact test in the plane, and digits beside others.
 
-    python -m benchmarks.recovery [--parts=plane,digits] [--cpu_seconds=30]
+    python -m benchmarks.recovery [--parts=plane,digits] [--cpu_seconds=12]
 
 plane: at every level of noise exp(-E / s^2) is normalized on a grid and
 compared with the true noised density. Six levels of 30 moves (DRL), six of 15
@@ -44,11 +44,11 @@ from lebm_tf.samplers import Draw, FromData, FromNoise, ShortRun  # noqa: E402
 from lebm_tf.train import from_flagfile  # noqa: E402
 
 PARTS = ("plane", "digits")
-_BATCH, _NUM_POINTS, _NUM_SAMPLES = 256, 50_000, 20_000
+_BATCH, _NUM_POINTS, _NUM_SAMPLES = 128, 50_000, 10_000
 _LEARNING = {"learning_rate": 1e-3, "beta_1": 0.9, "average_decay": 0.995,
              "warmup_steps": 100, "clip_norm": 1.0}
 _NETWORK = recovery_likelihood.LevelEnergyConfig(
-    64, (1, 2, 2), 1, 32, activates_time=True, starts_small=False,
+    64, (1, 2), 1, 32, activates_time=True, starts_small=False,
     has_head_bias=False)
 _LADDER = recovery_likelihood.RecoveryLikelihoodConfig(
     schedule="angles", num_steps=30, step_factor=2e-3, steps_grow=False,
@@ -71,8 +71,8 @@ class RecoveryBenchmark:
     """
     parts: Annotated[tuple[Annotated[str, OneOf(PARTS)], ...], MinLen(1)] = (
         PARTS)
-    cpu_seconds: PositiveFloat = 30.0
-    digits_cpu_seconds: PositiveFloat = 150.0
+    cpu_seconds: PositiveFloat = 12.0
+    digits_cpu_seconds: PositiveFloat = 40.0
     seed: int = 0
 
 

@@ -58,7 +58,8 @@ class ResidualEnergy(keras.layers.Layer):
                  final_activation: str = "relu", spectral_norm: bool = True,
                  activates_time: bool = False, starts_small: bool = True,
                  has_head_bias: bool = True, seed: int = 0, **kwargs):
-        super().__init__(**kwargs)
+        # Positions, times and energies stay as they come.
+        super().__init__(autocast=False, **kwargs)
         self.shape, self.multipliers = tuple(shape), tuple(multipliers)
         if len(self.shape) not in (1, 3):
             raise ValueError("y must be pictures or vectors, got shape "
@@ -194,7 +195,7 @@ class LevelEnergy(keras.layers.Layer):
 
     def __init__(self, network: keras.layers.Layer, times: tuple,
                  scale: float, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.network, self.times = network, tuple(times)
         self.scale = scale
         self.built = True

@@ -48,7 +48,8 @@ class ResidualProposal(keras.layers.Layer):
     def __init__(self, shape: tuple, channels: int = 64,
                  multipliers: tuple = (1, 2, 2, 2), num_blocks: int = 2,
                  embedding_dim: int = 64, seed: int = 0, **kwargs):
-        super().__init__(**kwargs)
+        # Positions, times and energies stay as they come.
+        super().__init__(autocast=False, **kwargs)
         self.shape, self.multipliers = tuple(shape), tuple(multipliers)
         if min((channels, num_blocks, *multipliers), default=0) < 1 or (
                 not multipliers):
@@ -140,7 +141,7 @@ class _Block(keras.layers.Layer):
     """Two layers with a shortcut; the time scales and shifts between them."""
 
     def __init__(self, fan_in, units, time_dim, size, seed, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         derive = initializers.derive_seed
 
         def layer(name, fan_in, units, size=0, dtype=None):

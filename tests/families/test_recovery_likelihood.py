@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf import evaluation, train
+from lebm_tf import evaluation, families, train
 from lebm_tf.configuration import command
 from lebm_tf.datasets.in_memory import in_memory
 from lebm_tf.errors import InputError
@@ -248,3 +248,32 @@ def test_a_last_step_without_noise_is_the_mean_of_the_data(exact):
     found = finish(tf.reshape(tf.constant(x), [5, 2, 2, 1]))
     np.testing.assert_allclose(
         tf.reshape(found, [5, 4]), wanted.T, atol=1e-3)
+
+
+@pytest.mark.parametrize("start", ["neighbour", "proposal"])
+def test_energies_are_float32_in_mixed_precision(start):
+    """And near those in float32: networks alone compute in bfloat16."""
+    config = RecoveryLikelihoodConfig(
+        num_levels=2, num_steps=2, start=start,
+        energy=dataclasses.replace(SMALL, starts_small=False),
+        **({"proposal": recovery_likelihood.ProposalConfig(4, (1, 2), 1, 4)}
+           if start == "proposal" else {}))
+    x = tf.constant(np.random.default_rng(0).uniform(
+        -1, 1, [6, 4, 4, 1]), tf.float32)
+    found = []
+    for precision in ("float32", "mixed_bfloat16"):
+        model = families.build(
+            "recovery_likelihood", config, DataSpec((4, 4, 1), 10),
+            batch_size=6, precision=precision)
+        assert model.prior.energy_network.network.first.compute_dtype == (
+            precision.removeprefix("mixed_"))
+        draws = model.draw({"x": x}, rng.make_seed(1))
+        for draw in draws.states.values():
+            assert draw.position.dtype == tf.float32
+        found.append(model.prior.energy(x))
+        logs = model.train_step({"x": x})
+        assert all(np.isfinite(value) for value in logs.values())
+    assert found[0].dtype == found[1].dtype == tf.float32
+    spread = np.std(found[0])
+    np.testing.assert_allclose(*found, atol=0.2 * spread)
+    assert np.any(found[0] != found[1])
