@@ -1,6 +1,6 @@
 """Recovery likelihood: an exact test in the plane, and digits beside others.
 
-    python -m benchmarks.recovery [--parts=plane,digits] [--cpu_seconds=12]
+    python -m benchmarks.recovery [--parts=plane,digits] [--cpu_seconds=8]
 
 plane: at every level of noise exp(-E / s^2) is normalized on a grid and
 compared with the true noised density. Six levels of 30 moves (DRL), six of 15
@@ -71,8 +71,8 @@ class RecoveryBenchmark:
     """
     parts: Annotated[tuple[Annotated[str, OneOf(PARTS)], ...], MinLen(1)] = (
         PARTS)
-    cpu_seconds: PositiveFloat = 12.0
-    digits_cpu_seconds: PositiveFloat = 40.0
+    cpu_seconds: PositiveFloat = 8.0
+    digits_cpu_seconds: PositiveFloat = 30.0
     seed: int = 0
 
 

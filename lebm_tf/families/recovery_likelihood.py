@@ -23,15 +23,15 @@ from lebm_tf.densities.neighbours import draw_neighbours, rows
 from lebm_tf.densities.noise_levels import angles
 from lebm_tf.families.components import DataSpec, compiled
 from lebm_tf.families.config import FamilyConfig
+from lebm_tf.families.level_networks import LevelEnergyConfig, ProposalConfig
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.mcmc.kernel import initial_state, value_and_gradient
 from lebm_tf.models import EnergyModel, OptimizerConfig, Role
-from lebm_tf.networks import LevelEnergy, ResidualEnergy, ResidualProposal
-from lebm_tf.networks.activations import ACTIVATIONS
-from lebm_tf.objectives import LevelContrast, Objective, ProposalTeaching
+from lebm_tf.networks import LevelEnergy
+from lebm_tf.objectives import (
+    LevelContrast, LevelGap, Objective, ProposalTeaching, with_energies)
 from lebm_tf.ranges import (
-    Checked, Ge, Mark, MinLen, NonNegativeFloat, NonNegativeInt, OneOf,
-    PositiveFloat, PositiveInt)
+    Mark, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import (
     Draw, FromData, FromNoise, FromRole, Ladder, Proposed, ShortRun,
     compilation)
@@ -39,62 +39,7 @@ from lebm_tf.samplers import (
 SCHEDULES = ("betas", "angles", "given")
 STARTS = ("neighbour", "proposal")
 DENOISING = ("none", "exact", "published")
-
-
-@dataclasses.dataclass(frozen=True)
-class LevelEnergyConfig(Checked):
-    """The network f of an observation and a time; DRL's for CIFAR-10.
-
-    Attributes:
-        channels: Width to which multipliers refer.
-        multipliers: Width of the blocks between two halvings of the sides.
-        num_blocks: Blocks of each of these widths.
-        embedding_dim: Numbers that tell the time, even.
-        activation: Between the layers.
-        final_activation: Before the sum over the map.
-        spectral_norm: Whether kernels are divided by their spectral norm.
-        activates_time: Whether what is told of the time passes one more
-            activation before it is added, as in CDRL.
-        starts_small: Whether blocks begin as the identity, as in DRL; not in
-            CDRL.
-        has_head_bias: Whether the last layer of the time has a bias, as in
-            DRL; not in CDRL.
-    """
-    channels: PositiveInt = 128
-    multipliers: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (1, 2, 2, 2)
-    num_blocks: PositiveInt = 8
-    embedding_dim: Annotated[int, Ge(4)] = 128
-    activation: Annotated[str, OneOf(ACTIVATIONS)] = "leaky_relu"
-    final_activation: Annotated[str, OneOf(ACTIVATIONS)] = "relu"
-    spectral_norm: bool = True
-    activates_time: bool = False
-    starts_small: bool = True
-    has_head_bias: bool = True
-
-    def make(self, shape: tuple[int, ...], seed: int) -> ResidualEnergy:
-        """The network for observations of that shape."""
-        return ResidualEnergy(shape, seed=seed, **dataclasses.asdict(self))
-
-
-@dataclasses.dataclass(frozen=True)
-class ProposalConfig(Checked):
-    """The network that proposes where chains start.
-
-    Attributes:
-        channels: Width to which multipliers refer.
-        multipliers: Width of the blocks between two halvings of the sides, of
-            pictures.
-        num_blocks: Blocks of each of these widths.
-        embedding_dim: Numbers that tell the time, even.
-    """
-    channels: PositiveInt = 64
-    multipliers: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (1, 2, 2, 2)
-    num_blocks: PositiveInt = 2
-    embedding_dim: Annotated[int, Ge(4)] = 64
-
-    def make(self, shape: tuple[int, ...], seed: int) -> ResidualProposal:
-        """The network for observations of that shape."""
-        return ResidualProposal(shape, seed=seed, **dataclasses.asdict(self))
+_MOST_LOGGED = 10  # Levels whose energies are logged one by one.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,8 +168,7 @@ def build(config: RecoveryLikelihoodConfig, data: DataSpec, *,
         energy or config.energy.make(data.shape, seeds("energy")),
         times[:-1], levels.model_factors[1]), levels.scales, step_sizes)
     parts = {"energy": prior.energy_network}
-    objectives = {"energy": Objective(
-        ("energy",), {"energy": LevelContrast(levels.weights)})}
+    objectives = {"energy": _contrast(levels)}
     configs = {"energy": config.energy_optimizer}
     first, further = FromRole("positive", at_start=True), {}
     if config.start == "proposal":
@@ -267,6 +211,15 @@ def build(config: RecoveryLikelihoodConfig, data: DataSpec, *,
                 config.generation_steps or config.num_steps, step_sizes,
                 descend, **further), down)})
     return compiled(model, configs, data, batch_size)
+
+
+def _contrast(levels: NoiseLevels) -> Objective:
+    """What the energy learns by, and what each level contributes."""
+    gaps = {f"gap_{t}": LevelGap(t) for t in range(
+        min(levels.num_levels, _MOST_LOGGED))}
+    return Objective(
+        ("energy",), {"energy": LevelContrast(levels.weights), **gaps},
+        dict.fromkeys(gaps, 0.0), prepare=with_energies)
 
 
 def _neighbours(config: RecoveryLikelihoodConfig, levels: NoiseLevels):

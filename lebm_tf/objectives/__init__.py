@@ -2,8 +2,9 @@
 
 from lebm_tf.objectives.annealing import Annealed
 from lebm_tf.objectives.contrastive import (
-    EnergyContrast, ImportanceContrast, LevelContrast, energy_contrast,
-    energy_magnitude, once_fitted, prior_contrast)
+    EnergyContrast, ImportanceContrast, LevelContrast, LevelGap,
+    energy_contrast, energy_magnitude, once_fitted, prior_contrast,
+    with_energies)
 from lebm_tf.objectives.denoising import DenoisingError
 from lebm_tf.objectives.forecasting import (
     consistency_error, future_error, plan_error, with_forecast)
@@ -29,16 +30,16 @@ from lebm_tf.objectives.variational import (
 __all__ = ["Annealed", "ClusterCrossEntropy", "CycleError", "DenoisingError",
            "DiffusedEnergy", "EnergyContrast", "FlowDivergence", "FreeBits",
            "FreeNats", "HighestNormal", "ImportanceContrast", "LabelledBound",
-           "LadderContrast", "LayeredKL", "LevelContrast", "MaskedKL",
-           "NegativeEntropy", "Objective", "OnRoles", "PictureTeaching",
-           "ProposalTeaching", "SecondBound", "SymbolCrossEntropy", "Term",
-           "UnlabelledBound", "attribute_negative_log_likelihood",
-           "consistency_error", "drawn_code",
-           "dropped_negative_log_likelihood", "encoded_draw", "encoded_energy",
-           "encoded_mean", "encoded_noised", "encoder_teaching",
-           "energy_contrast", "energy_magnitude", "future_error",
-           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
-           "negative_log_likelihood", "negative_log_prior", "once_fitted",
-           "plan_error", "prior_contrast", "squared_error",
+           "LadderContrast", "LayeredKL", "LevelContrast", "LevelGap",
+           "MaskedKL", "NegativeEntropy", "Objective", "OnRoles",
+           "PictureTeaching", "ProposalTeaching", "SecondBound",
+           "SymbolCrossEntropy", "Term", "UnlabelledBound",
+           "attribute_negative_log_likelihood", "consistency_error",
+           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
+           "encoded_energy", "encoded_mean", "encoded_noised",
+           "encoder_teaching", "energy_contrast", "energy_magnitude",
+           "future_error", "gaussian_kl", "gradient_penalty", "kl_to_prior",
+           "latent_penalty", "negative_log_likelihood", "negative_log_prior",
+           "once_fitted", "plan_error", "prior_contrast", "squared_error",
            "summed_gaussian_kl", "symbol_information", "weight_penalty",
-           "with_forecast"]
+           "with_energies", "with_forecast"]

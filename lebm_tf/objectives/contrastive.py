@@ -34,12 +34,20 @@ class EnergyContrast:
 energy_contrast = EnergyContrast()
 
 
+def with_energies(model: Any, draws: Draws) -> Draws:
+    """The draws with the energies of positive and negative states, computed
+    once for several terms; for `Objective.prepare`."""
+    return draws._replace(shared={
+        **draws.shared, "energies": _energies(model.prior, draws)})
+
+
 @dataclasses.dataclass(frozen=True)
 class LevelContrast:
     """mean w_t (E(y+, t) - E(y-, t)), each row at a level t of its own.
 
     Its gradient is that of a weighted recovery likelihood: Gao et al. 2021,
-    arXiv:2012.08125, `training_losses` of official model.py.
+    arXiv:2012.08125, `training_losses` of official model.py. Needs
+    `with_energies`.
 
     Attributes:
         weights: w_t of each level, such as `NoiseLevels.weights`.
@@ -47,10 +55,31 @@ class LevelContrast:
     weights: tuple[float, ...]
 
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
-        positive, negative = _energies(model.prior, draws)
+        positive, negative = draws.shared["energies"]
         weights = tf.gather(tf.constant(self.weights, positive.dtype),
                             draws.condition("positive"))
         return draws.mean(weights * (positive - negative))
+
+
+@dataclasses.dataclass(frozen=True)
+class LevelGap:
+    """mean E(y+, t) - E(y-, t) over the rows of one level; 0 without any.
+
+    To be looked at, with weight 0: it tells which level diverges. Needs
+    `with_energies`.
+
+    Attributes:
+        level: t.
+    """
+    level: int
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        positive, negative = draws.shared["energies"]
+        here = tf.cast(tf.equal(draws.condition("positive"), self.level),
+                       positive.dtype)
+        gaps = tf.where(here > 0, positive - negative,
+                        tf.zeros_like(positive))
+        return tf.reduce_sum(gaps) / tf.maximum(tf.reduce_sum(here), 1.0)
 
 
 @dataclasses.dataclass(frozen=True)

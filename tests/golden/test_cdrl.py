@@ -15,7 +15,7 @@ from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.mcmc.kernel import initial_state
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.networks.time_embedding import sinusoidal_embedding
-from lebm_tf.objectives import LevelContrast, ProposalTeaching
+from lebm_tf.objectives import LevelContrast, ProposalTeaching, with_energies
 from lebm_tf.samplers import Draw, Draws, FromData
 from tests import oracles
 from tests.golden.reference import Reference
@@ -312,7 +312,7 @@ def test_losses_and_their_gradients(part):
     weights = config_of(part).levels().weights
     with tf.GradientTape(persistent=True) as tape:
         losses = {
-            "pi": LevelContrast(weights)(model, draws),
+            "pi": LevelContrast(weights)(model, with_energies(model, draws)),
             "p": ProposalTeaching(model.parts["proposal"][0])(model, draws)}
     f = {role: -model.prior.energy(
         draws.states[role].position, condition=level_of(part))

@@ -257,8 +257,12 @@ def test_losses_and_their_gradients():
     model = drl_model()
     draws = drawn(model)
     with tf.GradientTape() as tape:
-        loss, _ = model.objectives["energy"](model, draws)
+        loss, terms = model.objectives["energy"](model, draws)
     assert_close(loss, array("loss"))
+    gaps = array("f_neg") - array("f_pos")
+    assert_close([terms[f"gap_{t}"] for t in range(T)], np.array([
+        gaps[array("t") == t].mean() if t in array("t") else 0.0
+        for t in range(T)]))
     for role, key in (("positive", "f_pos"), ("negative", "f_neg")):
         assert_close(-model.prior.energy(
             draws.states[role].position, condition=draws.condition(role)),
