@@ -24,12 +24,12 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from benchmarks import plane, runs  # noqa: E402
-from lebm_tf import datasets  # noqa: E402
+from lebm_tf import datasets, families  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.datasets.in_memory import in_memory  # noqa: E402
 from lebm_tf.densities import EnergyPrior, Flat, prior_target  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
-    Context, FrechetEvaluator, evaluate, pictures)
+    Context, FrechetEvaluator, LevelsEvaluator, evaluate, pictures)
 from lebm_tf.families import DataSpec, recovery_likelihood  # noqa: E402
 from lebm_tf.families.components import compiled  # noqa: E402
 from lebm_tf.kinds import VECTOR  # noqa: E402
@@ -45,6 +45,7 @@ from lebm_tf.train import from_flagfile  # noqa: E402
 
 PARTS = ("plane", "digits")
 _BATCH, _NUM_POINTS, _NUM_SAMPLES = 128, 50_000, 10_000
+_LONG = 500  # Moves of long chains.
 _LEARNING = {"learning_rate": 1e-3, "beta_1": 0.9, "average_decay": 0.995,
              "warmup_steps": 100, "clip_norm": 1.0}
 _NETWORK = recovery_likelihood.LevelEnergyConfig(
@@ -52,6 +53,7 @@ _NETWORK = recovery_likelihood.LevelEnergyConfig(
     has_head_bias=False)
 _LADDER = recovery_likelihood.RecoveryLikelihoodConfig(
     schedule="angles", num_steps=30, step_factor=2e-3, steps_grow=False,
+    jit_compile="on",
     energy=_NETWORK, energy_optimizer=OptimizerConfig(**_LEARNING))
 _NAMES = ("DRL, 6 x 30", "CDRL, 6 x 15", "one energy, 180")
 _DIGITS = {"DRL, 6 x 30": "configs/recovery_digits.cfg",
@@ -173,21 +175,30 @@ def measure_plane(name: str, kind: str, chosen: RecoveryBenchmark
 
 
 def measure_digits(name: str, chosen: RecoveryBenchmark) -> dict:
-    """Frechet distances of samples, in the features of a classifier."""
+    """Frechet distances of samples, in the features of a classifier; of the
+    first ladder also what `LevelsEvaluator` measures."""
     run, model, _ = from_flagfile(
         _DIGITS[name], f"--seed={chosen.seed}", "--baseline=")
     data = datasets.load_dataset("digits")
+    model = families.build(run.family, model, data, seed=chosen.seed,
+                           batch_size=run.batch_size)
     steps = learn(model, data, run.batch_size, chosen.digits_cpu_seconds,
                   chosen.seed)
+    folder = os.path.join("runs", "recovery_digits_pictures")
+    os.makedirs(folder, exist_ok=True)
     metrics = evaluate(model, Context(data, classifier_path=os.path.join(
-        runs.RESULTS, "..", "..", "runs", "digits_classifier")), [
-            FrechetEvaluator(num_samples=2000)])
+        folder, "classifier")), [FrechetEvaluator(num_samples=1000)])
     pictures.save_png(
-        os.path.join("runs", f"recovery_{runs.folder_of(name)}.png"),
+        os.path.join(folder, f"{runs.folder_of(name)}.png"),
         pictures.enlarge(pictures.grid(model.sample(64, chosen.seed).x, 8)))
-    return {"steps": steps, "samples": metrics["frechet/samples"],
-            "kernel": metrics["kernel/samples"],
-            "real": metrics["frechet/real"]}
+    row = {"steps": steps, "samples": metrics["frechet/samples"],
+           "kernel": metrics["kernel/samples"],
+           "real": metrics["frechet/real"]}
+    if name == _NAMES[0]:
+        row["levels"] = evaluate(
+            model, Context(data, directory=folder), [LevelsEvaluator(
+                100, 300, 20, num_steps=_LONG, num_chains=8)])
+    return row
 
 
 def table(results: dict) -> str:
@@ -207,6 +218,11 @@ def table(results: dict) -> str:
     for name, row in results["digits"].items():
         lines.append(f"| {name} | {row['steps']} | {row['samples']:.2f} | "
                      f"{row['kernel']:.3f} | {row['real']:.2f} |")
+    measured = results["digits"].get(_NAMES[0], {}).get("levels", {})
+    if measured:
+        lines += ["", f"| digits, {_NAMES[0]} | |", "|---|---|", *(
+            f"| {key.removeprefix('levels/')} | {value:.3f} |"
+            for key, value in measured.items())]
     return "\n".join(lines) + "\n"
 
 

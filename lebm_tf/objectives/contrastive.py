@@ -63,7 +63,7 @@ class LevelContrast:
 
 @dataclasses.dataclass(frozen=True)
 class LevelGap:
-    """mean E(y+, t) - E(y-, t) over the rows of one level; 0 without any.
+    """What one level adds to mean E(y+, t) - E(y-, t).
 
     To be looked at, with weight 0: it tells which level diverges. Needs
     `with_energies`.
@@ -75,11 +75,9 @@ class LevelGap:
 
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
         positive, negative = draws.shared["energies"]
-        here = tf.cast(tf.equal(draws.condition("positive"), self.level),
-                       positive.dtype)
-        gaps = tf.where(here > 0, positive - negative,
-                        tf.zeros_like(positive))
-        return tf.reduce_sum(gaps) / tf.maximum(tf.reduce_sum(here), 1.0)
+        return draws.mean(tf.where(
+            tf.equal(draws.condition("positive"), self.level),
+            positive - negative, tf.zeros_like(positive)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,8 @@ from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.devices import strategies
 from lebm_tf.families import (
-    ChainConfig, build, image, multilayer, rae, two_stage_vae, vae)
+    ChainConfig, build, image, multilayer, rae, recovery_likelihood,
+    two_stage_vae, vae)
 from lebm_tf.mcmc import Mala, replicas, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig, replication
 from lebm_tf.training import fitting
@@ -53,6 +54,9 @@ CASES = {
     "multilayer": (multilayer, dataclasses.replace(
         contract.MULTILAYER, energy_optimizer=CALM, base_optimizer=CALM,
         generator_optimizer=CLIPPED)),
+    "recovery, proposal": (recovery_likelihood, dataclasses.replace(
+        contract.COOPERATIVE, energy_optimizer=CALM,
+        proposal_optimizer=CLIPPED)),
     "encoded": (encoded, encoded.EncodedConfig(optimizer=CLIPPED))}
 
 
@@ -97,7 +101,8 @@ def test_two_replicas_learn_what_one_does(case, pair):
             np.testing.assert_allclose(
                 a[name], b[name], rtol=1e-4, atol=1e-5, err_msg=name)
     for part in both.parts:
-        for variable in both.variables_of(part):
+        for variable in {id(variable): variable for layer in both.parts[part]
+                         for variable in layer.variables}.values():
             one, two = (copy.numpy() for copy in variable.value.values)
             np.testing.assert_array_equal(one, two)
 
