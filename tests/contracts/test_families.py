@@ -243,7 +243,6 @@ CASES = {
             dense_encoder=DenseConfig((5,), "relu")))),
     "recovery": (recovery_likelihood, RECOVERY),
     "recovery, proposal": (recovery_likelihood, COOPERATIVE),
-    "recovery, vectors": (recovery_likelihood, COOPERATIVE),
     "divergence triangle": (
         divergence_triangle, divergence_triangle.DivergenceTriangleConfig(
             latent_dim=3, generator_channels=(5, 4), energy_channels=(4, 5),
@@ -262,7 +261,6 @@ SPECS = {
     "symbol, labels only": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, words": DataSpec((7,), 12, **LABELS, kind="counts"),
     "symbol, clusters of vectors": DataSpec((7,), 12, kind="vector"),
-    "recovery, vectors": DataSpec((7,), 12, kind="vector"),
     "m1+m2": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, sequences": dataclasses.replace(WORDS, **LABELS),
     "diffusion, sequences": dataclasses.replace(WORDS, **LABELS),

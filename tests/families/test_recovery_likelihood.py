@@ -139,6 +139,27 @@ def test_the_published_network_has_the_published_size(num_blocks, millions):
     assert count / 1e6 == pytest.approx(millions, abs=0.05)
 
 
+def test_vectors_have_a_ladder_too():
+    model = recovery_likelihood.build(
+        RecoveryLikelihoodConfig(
+            num_levels=2, num_steps=2, start="proposal", energy=SMALL,
+            proposal=recovery_likelihood.ProposalConfig(4, (1,), 1, 4)),
+        DataSpec((7,), 12, kind="vector"), batch_size=6)
+    before = [variable.numpy() for part in ("energy", "proposal")
+              for variable in model.variables_of(part)]
+    x = tf.constant(np.random.default_rng(0).normal(size=[6, 7]), tf.float32)
+    for _ in range(3):  # The first one has no learning rate.
+        logs = model.train_step({"x": x})
+    assert all(np.isfinite(value) for value in logs.values())
+    after = [variable.numpy() for part in ("energy", "proposal")
+             for variable in model.variables_of(part)]
+    # The last bias cancels between both states.
+    assert sum(np.any(a != b) for a, b in zip(before, after)) >= (
+        len(before) - 1)
+    model.inference_batch = 3
+    assert model.sample(3).x.shape == (3, 7)
+
+
 def test_samples_of_exact_levels_have_the_covariance_of_the_data(exact):
     x = exact.sample(4000, 1).x.reshape(-1, 4)
     levels = exact.prior.levels
