@@ -92,7 +92,12 @@ class GaussianLikelihood(Nested, Likelihood, keras.Model):
     def squared_error(self, x: tf.Tensor, z: Position, *, condition=None
                       ) -> tf.Tensor:
         """|x - g(z)|^2, summed over the elements of x, float [batch]."""
-        return _squared_norm(x - self.mean(z, condition=condition))
+        mean = self.mean(z, condition=condition)
+        if not mean.shape[1:].is_compatible_with(x.shape[1:]):
+            raise ValueError(
+                f"the generator must make [batch, ...] of the shape of x, "
+                f"{x.shape.as_list()}, got {mean.shape.as_list()}.")
+        return _squared_norm(x - mean)
 
     def log_prob(self, x: tf.Tensor, z: Position, *, condition=None,
                  seed: rng.Seed | None = None) -> tf.Tensor:

@@ -5,9 +5,9 @@ import keras
 from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
-    cycle_translation, divergence_triangle, flow_prior, image, latent_diffusion,
-    m1_m2, multilayer, rae, recovery_likelihood, sequence, sri, symbol_vector,
-    trajectory, two_stage_vae, vae)
+    custom, cycle_translation, divergence_triangle, flow_prior, image,
+    latent_diffusion, m1_m2, multilayer, rae, recovery_likelihood, sequence,
+    sri, symbol_vector, trajectory, two_stage_vae, vae)
 from lebm_tf.families.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, Recipe)
@@ -60,6 +60,7 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
         precisions.check(precision or "float32", loss_scale)
         with precisions.scope(precision and precisions.resolve(precision)):
             precision = keras.config.dtype_policy().name
+            custom.checked(networks, config, spec.shape)
             model = module.build(
                 config, spec, batch_size=batch_size, seed=seed, **networks)
         model.set_loss_scale(loss_scale)

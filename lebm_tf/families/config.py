@@ -12,9 +12,13 @@ class FamilyConfig(Checked):
     Class attributes:
         learns_from_labels: Whether its models learn from the examples that
             `label_split` keeps the labels of.
+        checked_networks: Those of `build`'s networks that are z -> [batch]
+            (energy), z -> x (generator) or x -> (mean, log_scale) (encoder)
+            and nothing else, so that a user's own are checked before.
         kinds: Of the data that it takes, of `lebm_tf.kinds`; all, where its
             `build` itself finds out.
     """
+    checked_networks: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[tuple[str, ...]] = tuple(data_kinds.KINDS)
     learns_from_labels: ClassVar[bool] = False
 

@@ -8,6 +8,7 @@ import json
 from typing import Any, Iterator, Mapping
 
 import keras
+import tensorflow as tf
 
 from lebm_tf.errors import InputError
 
@@ -38,6 +39,36 @@ def restored(networks: Mapping[str, Any], where: str
     """
     return {name: _restored(name, config, where)
             for name, config in networks.items()}
+
+
+def checked(networks: Mapping[str, keras.layers.Layer], config: Any,
+            shape: tuple[int, ...]) -> None:
+    """Builds those that are not built yet, and checks what they make.
+
+    Args:
+        networks: Name -> layer, as `families.build` takes them.
+        config: Of the family; has `latent_dim` where it checks any.
+        shape: Of one example.
+
+    Raises:
+        InputError: If a network makes another shape than the family needs.
+    """
+    for name, layer in networks.items():
+        if layer is None or name not in config.checked_networks:
+            continue
+        latent = (config.latent_dim,)
+        given, wanted = {"energy": (latent, ()), "generator": (latent, shape),
+                         "encoder": (shape, latent)}[name]
+        made = tf.nest.flatten(layer(tf.zeros([2, *given])))
+        for leaf in made:
+            if leaf.shape.as_list() != [2, *wanted]:
+                raise InputError(
+                    f"the network {name!r} must make {_batch(wanted)} of "
+                    f"{_batch(given)}, got {_batch(leaf.shape[1:])}.")
+
+
+def _batch(shape) -> str:
+    return f"[{', '.join(['batch', *map(str, shape)])}]"
 
 
 def differing(kept: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:

@@ -119,6 +119,7 @@ class ImageConfig(FamilyConfig):
         learning_rate=2e-4, clip_norm=100.0, decoupled_decay=1e-4)
 
     kinds = (IMAGE,)
+    checked_networks = ("energy", "generator", "encoder")
 
     @property
     def learns_prior_alone(self) -> bool:

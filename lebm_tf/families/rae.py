@@ -63,6 +63,7 @@ class RAEConfig(FamilyConfig):
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
 
     kinds = (IMAGE,)
+    checked_networks = ("energy", "generator", "encoder")
 
 
 Config = RAEConfig

@@ -63,6 +63,7 @@ class SRIConfig(FamilyConfig):
         learning_rate=1e-4, epoch_decay=0.998)
 
     kinds = (IMAGE,)
+    checked_networks = ("energy", "generator", "encoder")
 
     def validate(self):
         if self.posterior.start == "encoder":

@@ -61,6 +61,7 @@ class TwoStageVAEConfig(FamilyConfig):
     second_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
 
     kinds = (IMAGE,)
+    checked_networks = ("energy", "generator", "encoder")
 
 
 Config = TwoStageVAEConfig

@@ -43,6 +43,7 @@ class VAEConfig(FamilyConfig):
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
 
     kinds = (IMAGE,)
+    checked_networks = ("energy", "generator", "encoder")
 
 
 Config = VAEConfig

@@ -6,10 +6,11 @@ import tensorflow as tf
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position, initial_state, num_chains
 from lebm_tf.models.batching import in_batches
+from lebm_tf.models.doors import Doors
 from lebm_tf.samplers import Draw, Draws
 
 
-class AttributeInference:
+class AttributeInference(Doors):
     """Methods of `LatentInference` on y, which shares z with x."""
 
     def climb(self, z: Position, attribute, seed: int = 0, *, num_steps: int

@@ -48,3 +48,14 @@ def objectives_fit(parts: Mapping[str, Any],
     if len(terms) != len(set(terms)):
         raise ValueError("terms of all objectives must have different names, "
                          f"got {', '.join(terms)}.")
+
+
+def check_batch(batch: Any) -> None:
+    """Raises TypeError unless a training batch is a dict, as Keras's own `fit`
+    would hand on whatever it was given."""
+    if not isinstance(batch, dict):
+        raise TypeError(
+            "batches must be dicts with x, as lebm_tf.datasets.train_batches "
+            f"makes them, got a {type(batch).__name__}; lebm_tf.fit("
+            "model, data) makes them of a data set, and "
+            "lebm_tf.datasets.in_memory makes one of arrays.")

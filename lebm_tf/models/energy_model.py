@@ -220,6 +220,7 @@ class EnergyModel(LatentInference, keras.Model):
 
     def train_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
         """One step of every part; returns what to log."""
+        checks.check_batch(batch)
         run = rng.retry(rng.make_seed(self.seed), self.rollbacks)
         seed = rng.fold_in(run, self.step)
         with tf.GradientTape(persistent=True) as tape:

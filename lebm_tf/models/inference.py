@@ -1,7 +1,6 @@
 """What one does with a trained model: draw, infer, reconstruct, score."""
 
-import functools
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -277,19 +276,3 @@ class LatentInference(AttributeInference, DomainInference):
                 f"num_steps needs a posterior chain, got {num_steps} for a "
                 "model whose posterior is an encoder.")
         return num_steps
-
-    def _inputs(self, x, condition):
-        self._check_condition(condition)
-        x = self.likelihood.read(x)
-        if not len(x):
-            raise ValueError("x must hold at least one observation, got none.")
-        return (x,) if condition is None else (x, condition)
-
-    def _compiled(self, name: str, function: Callable, *fixed) -> Callable:
-        """A tf.function of `function(*fixed, ...)`, traced once."""
-        cache = self.__dict__.setdefault("_compiled_functions", {})
-        key = (name, fixed, self.inference_batch)
-        if key not in cache:
-            cache[key] = tf.function(
-                functools.partial(function, *fixed), autograph=False)
-        return cache[key]

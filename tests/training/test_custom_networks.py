@@ -149,3 +149,34 @@ def test_a_work_directory_runs_no_module_that_it_names(digits, tmp_path):
         lebm_tf.load(str(tmp_path / "run"))
     assert "classes that were imported before, got x>Plain of the module " \
         "antigravity, which nothing registered" in str(error.value)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Unbuilt(keras.layers.Layer):
+    """An energy whose weights are made at the first call."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, z):
+        return self.dense(z)[:, 0]
+
+
+def test_a_network_that_is_not_built_yet_is_built(digits, tmp_path):
+    model, before = trained(digits, tmp_path / "run", energy=Unbuilt())
+    assert len(model.variables_of("energy")) == 2
+    loaded = lebm_tf.load(str(tmp_path / "run"))
+    np.testing.assert_array_equal(loaded.sample(3).x, model.sample(3).x)
+
+
+@pytest.mark.parametrize("networks, message", [
+    ({"energy": keras.Sequential([keras.layers.Dense(1)])},
+     r"'energy' must make \[batch\] of \[batch, 3\], got \[batch, 1\]"),
+    ({"generator": Plain(3, (8, 8, 3))},
+     r"'generator' must make \[batch, 8, 8, 1\] of .* \[batch, 8, 8, 3\]"),
+    ({"encoder": Both(64, (8,))},
+     r"'encoder' must make \[batch, 3\] of .* got \[batch, 4\]")])
+def test_a_network_of_another_shape_is_refused(digits, networks, message):
+    with pytest.raises(lebm_tf.InputError, match=message):
+        lebm_tf.build("image", CONFIG, digits, batch_size=50, **networks)
