@@ -15,6 +15,7 @@ from absl import flags, logging
 
 from lebm_tf.configuration import fields as configuration
 from lebm_tf.errors import ClusterError, InputError, NonFiniteError, nearest
+from lebm_tf.text_files import read_text
 
 Fields = Callable[[], Sequence[configuration.Field]]
 PLUGINS = configuration.Field(
@@ -22,6 +23,7 @@ PLUGINS = configuration.Field(
     "Modules to import first, as my_package.my_module: they may bring "
     "families, evaluators, data sets and networks of their own.", ())
 _NAME_FILES = ("flagfile", "baseline", "backbone")
+_HELP = {"help": "h", "helpfull": None, "helpshort": None}
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS,
                 errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,
                 errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
@@ -56,8 +58,9 @@ def run(main: Callable[[flags.FlagValues], None], description: str,
         fields = [*(fields() if callable(fields) else fields),
                   *([PLUGINS] if load_plugins else [])]
         values = parse(fields, argv)
-        if values["help"].value:
-            say(description.strip() + "\n\n" + _help(fields))
+        if any(values[name].value for name in _HELP):
+            say(description.strip() + "\n\n" + _help(_of_family(
+                fields, values)))
             return 0
         main(values)
     except InputError as error:
@@ -84,7 +87,9 @@ def parse(fields: Sequence[configuration.Field], argv: Sequence[str]
     """
     values = flags.FlagValues()
     configuration.define(values, fields)
-    flags.DEFINE_boolean("help", False, "Show this.", flag_values=values)
+    for name, short in _HELP.items():
+        flags.DEFINE_boolean(name, False, "Show this.", short_name=short,
+                             flag_values=values)
     try:
         rest = values([argv[0], *succeed(expand(argv[1:]), fields)])[1:]
     except flags.UnrecognizedFlagError as error:
@@ -124,10 +129,14 @@ def expand(argv: Sequence[str], folder: str = "", seen: tuple = ()
     Raises:
         InputError: If a flagfile can't be read, or names itself.
     """
-    flat = []
-    for argument in argv:
+    flat, rest = [], list(argv)
+    while rest:
+        argument = rest.pop(0)
         name, equals, value = argument.partition("=")
-        if name.lstrip("-") not in _NAME_FILES or not equals or not value:
+        names_file = name[:1] == "-" and name.lstrip("-") in _NAME_FILES
+        if names_file and not equals and rest:
+            value = rest.pop(0)
+        if not names_file or not value:
             flat.append(argument)
             continue
         path = os.path.join(folder, os.path.expanduser(value))
@@ -136,17 +145,20 @@ def expand(argv: Sequence[str], folder: str = "", seen: tuple = ()
             continue
         if os.path.realpath(path) in seen:
             raise InputError(f"the flagfile {path} names itself.")
-        try:
-            with open(path, encoding="utf-8") as file:
-                lines = [line.strip() for line in file]
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(
-                f"the flagfile {path} can't be read: {reason}.") from error
-        flat += expand([line for line in lines if line and line[0] != "#"],
-                       os.path.dirname(path),
+        flat += expand(_words(path), os.path.dirname(path),
                        (*seen, os.path.realpath(path)))
     return flat
+
+
+def _words(path) -> list[str]:
+    """The flags of a flagfile, one a line; of "--name value" two words."""
+    words = []
+    for line in read_text(path, f"the flagfile {path}").splitlines():
+        line = line.strip()
+        if line and line[0] != "#":
+            name, *value = line.split(None, 1)
+            words += [name, *value] if "=" not in name else [line]
+    return words
 
 
 def succeed(argv: Sequence[str], fields: Sequence[configuration.Field]
@@ -196,6 +208,14 @@ def say(text: str) -> None:
 def _fail(code: int, error) -> int:
     sys.stderr.write("error: " + " ".join(str(error).split()) + "\n")
     return code
+
+
+def _of_family(fields, values):
+    """The flags that --family knows, or all without it."""
+    family = values["family"].value if "family" in values else None
+    if family not in {field.family for field in fields}:
+        return fields
+    return [field for field in fields if field.family in ("", family)]
 
 
 def _help(fields) -> str:

@@ -13,8 +13,9 @@ import tensorflow as tf
 
 import lebm_tf
 from lebm_tf import evaluate, export, sample, train
+from lebm_tf.configuration import command
 from lebm_tf.training import checkpoint
-from tests.commands.conftest import call
+from tests.commands.conftest import call, fields_of
 
 SMOKE = "--flagfile=configs/smoke/image.cfg"
 
@@ -117,6 +118,46 @@ def test_what_is_no_flag_is_refused(refused):
 
 def test_a_missing_flagfile_is_refused(refused):
     assert "nowhere.cfg" in refused(train, "--flagfile=nowhere.cfg")
+
+
+def test_flags_are_read_as_people_write_them(tmp_path):
+    """A space in place of =, nested too, a byte-order mark, any line ends."""
+    (tmp_path / "inner.cfg").write_bytes(
+        "# a comment\r\n--batch_size 7\r\n".encode("utf-8-sig"))
+    (tmp_path / "outer.cfg").write_text(
+        "--flagfile inner.cfg\n--latent_dim=5\n--workdir=a b=c\n")
+    argv = command.expand(["--flagfile", str(tmp_path / "outer.cfg"),
+                           "--family", "vae"])
+    assert argv == ["--batch_size", "7", "--latent_dim=5", "--workdir=a b=c",
+                    "--family", "vae"]
+    run, model, _ = train.resolve(command.parse(fields_of(train), [
+        "", "--flagfile", str(tmp_path / "outer.cfg"), "--family", "vae"]))
+    assert (run.family, run.batch_size, model.latent_dim) == ("vae", 7, 5)
+
+
+def test_a_later_family_replaces_that_of_a_flagfile_after_a_space(tmp_path):
+    values = command.parse(fields_of(train), [
+        "", "--flagfile", "configs/quickstart.cfg", "--family=vae"])
+    assert train.resolve(values)[0].family == "vae"
+
+
+def test_a_flagfile_that_names_itself_is_refused(refused, tmp_path):
+    (tmp_path / "a.cfg").write_text("--flagfile=link.cfg\n")
+    (tmp_path / "link.cfg").symlink_to(tmp_path / "a.cfg")
+    (tmp_path / "round.cfg").symlink_to(tmp_path / "round.cfg")
+    assert "names itself" in refused(train, f"--flagfile={tmp_path}/a.cfg")
+    assert "round.cfg must be a text file" in refused(
+        train, f"--flagfile={tmp_path}/round.cfg")
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull"])
+def test_help_of_one_family_shows_its_flags_alone(capfd, flag):
+    assert call(train, flag, "--family=vae") == 0
+    shown = capfd.readouterr().out
+    assert "--kl_weight" in shown and "--train_steps" in shown
+    assert "--prior_num_steps" not in shown
+    assert call(train, flag) == 0
+    assert "--prior_num_steps" in capfd.readouterr().out
 
 
 def test_a_missing_baseline_is_refused_before_training(refused, tmp_path):
@@ -264,9 +305,9 @@ def test_data_of_another_content_under_the_same_name_are_refused(
     assert call(train, *run) == 0
     before = (path / "config.json").read_text()
     np.savez(file, x_train=255 - x, x_test=x[:9])
-    for command in ((train, *run, "--train_steps=3"),
-                    (evaluate, f"--workdir={path}")):
-        assert "got another content of x_train." in refused(*command)
+    for words in ((train, *run, "--train_steps=3"),
+                  (evaluate, f"--workdir={path}")):
+        assert "got another content of x_train." in refused(*words)
     assert (path / "config.json").read_text() == before
     np.savez(file, x_train=x, x_test=x[:9])
     assert call(train, *run, "--train_steps=3") == 0
