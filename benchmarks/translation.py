@@ -55,7 +55,7 @@ class TranslationBenchmark(Checked):
 
 def measure(task: str, system: str, seed: int, chosen: TranslationBenchmark
             ) -> dict:
-    """The figures of one run, made, continued or found, on 2,000 held-out
+    """The figures of one run, made, continued or found, on 1,000 held-out
     pictures of each domain at most.
 
     Raises:
@@ -64,8 +64,8 @@ def measure(task: str, system: str, seed: int, chosen: TranslationBenchmark
     metrics = runs.trained(
         os.path.join(chosen.workdir, task, runs.folder_of(system), str(seed)),
         *TASKS[task][0], *SYSTEMS[system], f"--seed={seed}",
-        "--evaluation_translation_num_images=2000",
-        "--evaluation_translation_num_classifier_steps=500",
+        "--evaluation_translation_num_images=1000",
+        "--evaluation_translation_num_classifier_steps=300",
         data_dir=chosen.data_dir)
     return {name: value for name, value in metrics.items() if (
         name.startswith("translation/") and not isinstance(value, str)
