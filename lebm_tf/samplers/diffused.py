@@ -5,6 +5,7 @@ from typing import Sequence
 
 import tensorflow as tf
 
+from lebm_tf.densities.neighbours import neighbours
 from lebm_tf.densities.noise_levels import NoiseLevels
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position, initial_state
@@ -43,8 +44,9 @@ class Diffused(Sampler):
         uniform = rng.uniform(tf.shape(z)[:1], rng.stream(seed, "level"))
         lower = tf.minimum(tf.cast(below * uniform, tf.int32), below - 1)
         pairs = [
-            self.pair(z, level, *(rng.normal_like(z, rng.stream(
-                seed, f"{name} {number}")) for number in range(2)))
+            neighbours(self.levels, z, level, *(rng.normal_like(
+                z, rng.stream(seed, f"{name} {number}"))
+                for number in range(2)))
             for name, level in (("lower", lower),
                                 ("highest", tf.fill(tf.shape(lower), below)))]
         level = in_turn([lower, tf.fill(tf.shape(lower), below)])
@@ -53,25 +55,6 @@ class Diffused(Sampler):
         state = initial_state(tf.stop_gradient(states))._replace(
             position=states)
         return Draw(above, state, condition={"level": level})
-
-    def pair(self, z: tf.Tensor, level: tf.Tensor, noise: tf.Tensor,
-             more: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """(b_{t+1} z_t, z_{t+1}) of z at levels t.
-
-        Args:
-            z: [batch, latent_dim].
-            level: t, int32 [batch].
-            noise: All of z_t, standard normal, like z.
-            more: That of z_{t+1} besides.
-        """
-        def column(numbers, index):
-            return tf.gather(tf.constant(numbers, z.dtype), index)[:, None]
-        levels = self.levels
-        state = (column(levels.total_factors, level) * z
-                 + column(levels.total_scales, level) * noise)
-        above = (column(levels.factors, level + 1) * state
-                 + column(levels.scales, level + 1) * more)
-        return column(levels.model_factors, level + 1) * state, above
 
 
 @dataclasses.dataclass(frozen=True)

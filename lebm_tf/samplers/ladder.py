@@ -89,6 +89,8 @@ class Ladder(Sampler):
         shares, rounded down."""
         first, moves = rng.stream(seed, "start"), rng.stream(seed, "chain")
         start = self.start(num_chains, draws, first)
+        if num_steps is None and not self.steps_per_level:
+            return Draw(start, initial_state(start))  # Of the base, as asked.
         steps = longest = self.steps_per_level
         if num_steps is not None:
             steps = num_steps // self.num_levels

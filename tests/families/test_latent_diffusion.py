@@ -119,6 +119,11 @@ def test_no_symbol_is_the_sum_over_symbols(trained):
         model.prior.energy(z, condition={"level": tf.constant([1] * 5)}))
 
 
+def test_no_moves_are_draws_of_the_base(trained):
+    drawn = trained[0].sample(100, num_steps=0).z
+    assert abs(drawn.std() - 1) < 0.2 and np.abs(drawn.mean()) < 0.3
+
+
 def test_noised_codes_have_the_moments_of_their_levels():
     levels = NoiseLevels((0.2, 0.5, 0.7, 0.9))
     z = tf.fill([40_000, 1], 2.0)

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf.densities import LadderPrior, LadderTarget, NoiseLevels
+from lebm_tf.densities.neighbours import neighbours
 from lebm_tf.families.code_ladder import divided
 from lebm_tf.mcmc import Langevin, rng, run_chain
 from lebm_tf.mcmc.kernel import value_and_gradient
@@ -21,7 +22,7 @@ from lebm_tf.networks.time_embedding import sinusoidal_embedding
 from lebm_tf.objectives import (
     ClusterCrossEntropy, DiffusedEnergy, HighestNormal, LadderContrast,
     NegativeEntropy, OnRoles, symbol_information)
-from lebm_tf.samplers import Diffused, Draw, Draws, Ladder, LowestNoise
+from lebm_tf.samplers import Draw, Draws, Ladder, LowestNoise
 from lebm_tf.samplers.diffused import in_turn
 from tests import oracles
 from tests.golden.reference import Reference, assert_close, assert_gradients
@@ -113,9 +114,9 @@ def draws_of(encoded, z, negative):
     def drawn(position, **known):
         return Draw(position, types.SimpleNamespace(position=position),
                     **known)
-    diffused, noised = Diffused(LEVELS), LowestNoise(LEVELS)
-    pairs = [diffused.pair(z, level, constant(f"noise/{name}_start"),
-                           constant(f"noise/{name}_increment"))
+    noised = LowestNoise(LEVELS)
+    pairs = [neighbours(LEVELS, z, level, constant(f"noise/{name}_start"),
+                        constant(f"noise/{name}_increment"))
              for level, name in zip(levels(), ("pair", "last"))]
     states, above = (in_turn(parts) for parts in zip(*pairs))
     labels = tf.constant(TEXT["pseudo_labels"])
@@ -206,8 +207,8 @@ def test_every_level_has_their_energy(model):
 def test_codes_are_noised_as_theirs(model, draws):
     z, noise = constant("posterior/z"), constant("noise/level_zero")
     for t in range(T):
-        state, above = Diffused(LEVELS).pair(
-            z, tf.fill([len(z)], t), noise, noise)
+        state, above = neighbours(
+            LEVELS, z, tf.fill([len(z)], t), noise, noise)
         factor = LEVELS.model_factors[t + 1]
         assert_close(state / factor, TEXT["diffusion/q_sample"][t])
         assert_close(above - LEVELS.scales[t + 1] * noise,
