@@ -34,10 +34,10 @@ class EvaluateConfig(Checked):
         workdir: Work directory of a run.
         checkpoint: best (by the run's early_stop) or last; best if the run
             kept one.
-        evaluators: What to measure: anomaly, chains, codes, frechet, latents,
-            likelihood, molecules, perplexity, pictures, reconstruction,
-            sentences, sequences, symbols, trajectories, translation; the
-            run's if empty.
+        evaluators: What to measure: anomaly, bits, chains, codes, frechet,
+            latents, likelihood, molecules, perplexity, pictures,
+            reconstruction, sentences, sequences, symbols, trajectories,
+            translation; the run's if empty.
         data_dir: Where data sets lie, if not where they lay in training.
     """
     workdir: str = ""

@@ -125,10 +125,10 @@ class RunConfig(Checked):
         divergence: What counts as a divergence, and what then.
         validation: What is measured during training.
         evaluators: What to measure after training; the family's if empty.
-        backbone: Where generator and encoder come from with stage=prior: the
-            work directory of a run of the family image, vae or rae, or a
-            flagfile of one, which is trained first, in WORKDIR/backbone, on
-            the same data.
+        backbone: Where generator and encoder come from with stage=prior, or
+            the transport of the family neural_transport: the work directory of
+            a run of the family image, vae, rae or flow, or a flagfile of one,
+            which is trained first, in WORKDIR/backbone, on the same data.
         baseline: Flagfile of a second run, trained on the same data in
             WORKDIR/baseline and measured beside this one.
     """

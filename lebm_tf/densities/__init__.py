@@ -27,16 +27,19 @@ from lebm_tf.densities.symbol_prior import SymbolPrior
 from lebm_tf.densities.targets import (
     LadderTarget, Target, joint_target, posterior_target, prior_target,
     tempered)
+from lebm_tf.densities.transport import (
+    FlowTransport, GeneratorTransport, Transport, TransportedEnergy)
 from lebm_tf.densities.unigram import UnigramLikelihood
 
 __all__ = ["Base", "BottomUpGaussian", "ClassifiedNormal",
            "ConditionalGaussian", "DecodingConfig", "DiffusionEncoder",
-           "Encoder", "EnergyPrior", "Fitted", "Flat", "Flow",
+           "Encoder", "EnergyPrior", "Fitted", "Flat", "Flow", "FlowTransport",
            "GaussianAttribute", "GaussianLikelihood", "GaussianMixture",
-           "LabelledVAE", "LadderPrior", "LadderTarget", "LatentVAE",
-           "LayeredGaussian", "LayeredNormal", "LearnedFlow", "LevelPrior",
-           "LevelProposal", "Likelihood", "NoiseLevels", "PointEncoder",
-           "Prior", "SequenceLikelihood", "StandardNormal", "SymbolPrior",
-           "Target", "TopDownGaussian", "Unconditional", "UnigramLikelihood",
+           "GeneratorTransport", "LabelledVAE", "LadderPrior", "LadderTarget",
+           "LatentVAE", "LayeredGaussian", "LayeredNormal", "LearnedFlow",
+           "LevelPrior", "LevelProposal", "Likelihood", "NoiseLevels",
+           "PointEncoder", "Prior", "SequenceLikelihood", "StandardNormal",
+           "SymbolPrior", "Target", "TopDownGaussian", "Transport",
+           "TransportedEnergy", "Unconditional", "UnigramLikelihood",
            "joint_target", "kl_to_standard_normal", "log_normal",
            "posterior_target", "prior_target", "tempered"]

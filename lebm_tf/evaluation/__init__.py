@@ -9,6 +9,7 @@ from lebm_tf.evaluation.images.frechet import FrechetEvaluator
 from lebm_tf.evaluation.images.gallery import PicturesEvaluator
 from lebm_tf.evaluation.images.levels import LevelsEvaluator
 from lebm_tf.evaluation.images.reconstruction import ReconstructionEvaluator
+from lebm_tf.evaluation.latents.bits import BitsEvaluator
 from lebm_tf.evaluation.latents.chains import ChainsEvaluator
 from lebm_tf.evaluation.latents.codes import CodesEvaluator
 from lebm_tf.evaluation.latents.hierarchy import LayersEvaluator
@@ -24,9 +25,9 @@ from lebm_tf.evaluation.text.sequences import SequencesEvaluator
 from lebm_tf.evaluation.trajectories.forecasts import TrajectoriesEvaluator
 
 __all__ = [
-    "EVALUATORS", "AnomalyEvaluator", "Better", "ChainsEvaluator",
-    "CodesEvaluator", "Context", "EvaluationConfig", "Evaluator",
-    "FrechetEvaluator", "LatentsEvaluator", "LayersEvaluator",
+    "EVALUATORS", "AnomalyEvaluator", "Better", "BitsEvaluator",
+    "ChainsEvaluator", "CodesEvaluator", "Context", "EvaluationConfig",
+    "Evaluator", "FrechetEvaluator", "LatentsEvaluator", "LayersEvaluator",
     "LevelsEvaluator", "LikelihoodEvaluator", "Metric", "MoleculesEvaluator",
     "PerplexityEvaluator", "PicturesEvaluator", "ReconstructionEvaluator",
     "SentencesEvaluator", "SequencesEvaluator", "Settings", "SymbolsEvaluator",

@@ -13,6 +13,7 @@ from lebm_tf.evaluation.images.gallery import PicturesEvaluator
 from lebm_tf.evaluation.images.levels import LevelsEvaluator
 from lebm_tf.evaluation.images.reconstruction import ReconstructionEvaluator
 from lebm_tf.evaluation.images.translation import TranslationEvaluator
+from lebm_tf.evaluation.latents.bits import BitsEvaluator
 from lebm_tf.evaluation.latents.chains import ChainsEvaluator
 from lebm_tf.evaluation.latents.codes import CodesEvaluator
 from lebm_tf.evaluation.latents.hierarchy import LayersEvaluator
@@ -28,6 +29,7 @@ from lebm_tf.evaluation.trajectories.forecasts import TrajectoriesEvaluator
 # Each with its default settings. A plugin adds its own.
 EVALUATORS: dict[str, Evaluator] = {
     "anomaly": AnomalyEvaluator(),
+    "bits": BitsEvaluator(),
     "chains": ChainsEvaluator(),
     "codes": CodesEvaluator(),
     "frechet": FrechetEvaluator(),

@@ -5,9 +5,10 @@ import keras
 from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
-    custom, cycle_translation, divergence_triangle, flow_prior, image,
-    latent_diffusion, m1_m2, multilayer, rae, recovery_likelihood, sequence,
-    sri, symbol_vector, trajectory, two_stage_vae, vae)
+    custom, cycle_translation, divergence_triangle, flow, flow_prior, image,
+    latent_diffusion, m1_m2, multilayer, neural_transport, rae,
+    recovery_likelihood, sequence, sri, symbol_vector, trajectory,
+    two_stage_vae, vae)
 from lebm_tf.families.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, Recipe)
@@ -22,7 +23,8 @@ FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
             "latent_diffusion": latent_diffusion,
             "recovery_likelihood": recovery_likelihood,
             "flow_prior": flow_prior,
-            "divergence_triangle": divergence_triangle}
+            "divergence_triangle": divergence_triangle,
+            "flow": flow, "neural_transport": neural_transport}
 
 
 def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
@@ -72,9 +74,9 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
     return model
 
 
-__all__ = ["FAMILIES", "build", "BaseConfig", "ChainConfig", "DataSpec",
+__all__ = ["FAMILIES", "BaseConfig", "ChainConfig", "DataSpec",
            "EncoderConfig", "EnergyConfig", "GeneratorConfig", "Recipe",
-           "cycle_translation", "divergence_triangle", "flow_prior", "image",
-           "latent_diffusion", "m1_m2", "multilayer", "rae",
-           "recovery_likelihood", "sequence", "sri", "symbol_vector",
-           "trajectory", "two_stage_vae", "vae"]
+           "build", "cycle_translation", "divergence_triangle", "flow",
+           "flow_prior", "image", "latent_diffusion", "m1_m2", "multilayer",
+           "neural_transport", "rae", "recovery_likelihood", "sequence", "sri",
+           "symbol_vector", "trajectory", "two_stage_vae", "vae"]

@@ -31,3 +31,9 @@ class FamilyConfig(Checked):
     def learns_prior_alone(self) -> bool:
         """Whether generator and encoder come from another run."""
         return False
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Families that --backbone may be of; none if it takes no other run's
+        networks."""
+        return ("image", "vae", "rae") if self.learns_prior_alone else ()

@@ -1,5 +1,6 @@
 """Keras layers: tensors to tensors, no densities."""
 
+from lebm_tf.networks.conv_energy import ConvEnergy
 from lebm_tf.networks.convolutional import (
     ConvEncoder, DeconvGenerator, check_image_shape)
 from lebm_tf.networks.coupling import AffineCouplings
@@ -11,6 +12,7 @@ from lebm_tf.networks.layered import JoinedEnergy, LayerEnergies
 from lebm_tf.networks.level_logits import LevelLogits
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.networks.normalization import InstanceNorm
+from lebm_tf.networks.picture_glow import PictureGlow
 from lebm_tf.networks.recurrent import RecurrentDecoder
 from lebm_tf.networks.recurrent_encoder import RecurrentEncoder
 from lebm_tf.networks.residual import WideResidualEncoder
@@ -23,11 +25,12 @@ from lebm_tf.networks.transformer import TransformerDecoder
 from lebm_tf.networks.translation import PictureEnergy, ResidualTranslator
 
 __all__ = ["AffineCouplings", "ContextEncoder", "ContextEnergy", "ConvEncoder",
-           "DeconvGenerator", "EnergyMLP", "FirstLayer", "Forecast",
-           "Forecaster", "InstanceNorm", "JoinedEnergy", "LadderEncoder",
-           "LadderGenerator", "LatentDenoiser", "LatentGlow", "LayerEnergies",
-           "LevelEnergy", "LevelLogits", "NoiseContext", "PictureEnergy",
-           "PlanEncoder", "RecurrentDecoder", "RecurrentEncoder",
-           "ResidualEnergy", "ResidualProposal", "ResidualTranslator",
-           "SocialContext", "SpectralLayer", "TransformerDecoder", "VectorMLP",
-           "WideResidualEncoder", "check_image_shape"]
+           "ConvEnergy", "DeconvGenerator", "EnergyMLP", "FirstLayer",
+           "Forecast", "Forecaster", "InstanceNorm", "JoinedEnergy",
+           "LadderEncoder", "LadderGenerator", "LatentDenoiser", "LatentGlow",
+           "LayerEnergies", "LevelEnergy", "LevelLogits", "NoiseContext",
+           "PictureEnergy", "PictureGlow", "PlanEncoder", "RecurrentDecoder",
+           "RecurrentEncoder", "ResidualEnergy", "ResidualProposal",
+           "ResidualTranslator", "SocialContext", "SpectralLayer",
+           "TransformerDecoder", "VectorMLP", "WideResidualEncoder",
+           "check_image_shape"]

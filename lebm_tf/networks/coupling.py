@@ -31,7 +31,8 @@ class AffineCouplings(keras.layers.Layer):
     def __init__(self, dim: int, num_couplings: int = 6,
                  hidden_units: tuple = (64, 64), bound: float = 1.0,
                  seed: int = 0, **kwargs):
-        super().__init__(**kwargs)
+        # What is invertible is so in float32 only; networks within cast.
+        super().__init__(autocast=False, **kwargs)
         if dim < 2 or dim % 2:
             raise ValueError("a flow of couplings needs an even width of at "
                              f"least 2, got {dim}.")

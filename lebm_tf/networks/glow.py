@@ -134,7 +134,7 @@ class LatentGlow(keras.layers.Layer):
             kept, moved = tf.split(x, 2, -1)
             shift, scale, log_scale = self._moments(network(kept))
             x = tf.concat([kept, (moved + shift) * scale], -1)
-            growth += (norm.growth() + _log_determinant(rotation)
+            growth += (norm.growth() + log_determinant(rotation)
                        + tf.reduce_sum(log_scale, -1))
         return x, growth
 
@@ -146,7 +146,7 @@ class LatentGlow(keras.layers.Layer):
             shift, scale, log_scale = self._moments(network(kept))
             u = tf.concat([kept, moved / scale - shift], -1)
             u = norm.inverse(tf.matmul(u, tf.linalg.inv(rotation)))
-            growth -= (norm.growth() + _log_determinant(rotation)
+            growth -= (norm.growth() + log_determinant(rotation)
                        + tf.reduce_sum(log_scale, -1))
         return u, growth
 
@@ -178,7 +178,7 @@ class LatentGlow(keras.layers.Layer):
 
 
 @tf.custom_gradient
-def _log_determinant(matrix):
+def log_determinant(matrix):
     """log |det| and its gradient, by what XLA knows too."""
     def gradient(upstream):
         return upstream * tf.transpose(tf.linalg.inv(matrix))

@@ -1,12 +1,10 @@
-"""Generator and encoder of a trained run, for a prior that learns alone."""
+"""Networks of a trained run, for what learns on top of them."""
 
 import keras
 
 from lebm_tf.datasets import DataSet
 from lebm_tf.errors import InputError
 from lebm_tf.training import workdir as workdirs
-
-FAMILIES = ("image", "vae", "rae")
 
 
 def check(path: str, family: str, other, config) -> None:
@@ -22,14 +20,14 @@ def check(path: str, family: str, other, config) -> None:
         InputError: If the run takes none, or not one of that family or width
             of latents.
     """
-    if not config.learns_prior_alone:
+    if not config.backbones:
         raise InputError("--backbone must be left out without --stage=prior, "
                          f"got {path!r}.")
-    if family not in FAMILIES:
+    if family not in config.backbones:
         raise InputError(
             "--backbone must be a run of one of the families "
-            f"{', '.join(FAMILIES)}, got {family} in {path}.")
-    if other.latent_dim != config.latent_dim:
+            f"{', '.join(config.backbones)}, got {family} in {path}.")
+    if family != "flow" and other.latent_dim != config.latent_dim:
         raise InputError(
             f"--backbone must be of the latent_dim {config.latent_dim}, got "
             f"{other.latent_dim} in {path}.")
@@ -45,7 +43,8 @@ def networks(workdir: str, config, data: DataSet
         data: What it learns from.
 
     Returns:
-        The generator, and with posterior.start=encoder the encoder.
+        The generator, and where it is asked for the encoder; of a flow, the
+        transport.
 
     Raises:
         InputError: As `check`, or if there is no trained run, or it is of other
@@ -57,10 +56,14 @@ def networks(workdir: str, config, data: DataSet
         raise InputError(f"--backbone must be of pictures of shape {data.shape}"
                          f", got {resolved.data.shape} in {workdir}.")
     model = workdirs.load(workdir)
+    if resolved.run.family == "flow":
+        return {"transport": model.likelihood}
     found = {"generator": model.likelihood.generator}
-    if config.posterior.start == "encoder":
+    asked = "--posterior_start=encoder" if config.learns_prior_alone else (
+        "--transport=generator")
+    if not config.learns_prior_alone or config.posterior.start == "encoder":
         if model.encoder is None:
-            raise InputError("--posterior_start=encoder needs a --backbone "
+            raise InputError(f"{asked} needs a --backbone "
                              f"with an encoder, got none in {workdir}.")
         found["encoder"] = model.encoder
     return found

@@ -12,15 +12,16 @@ import tensorflow_probability as tfp
 from lebm_tf import densities
 from lebm_tf.densities import (
     BottomUpGaussian, ClassifiedNormal, ConditionalGaussian, DiffusionEncoder,
-    EnergyPrior, Flat, Flow, GaussianAttribute, GaussianLikelihood,
-    GaussianMixture, LabelledVAE, LatentVAE, LayeredGaussian, LayeredNormal,
-    LearnedFlow, LevelPrior, LevelProposal, PointEncoder, SequenceLikelihood,
-    StandardNormal, SymbolPrior, TopDownGaussian, UnigramLikelihood)
+    EnergyPrior, Flat, Flow, FlowTransport, GaussianAttribute,
+    GaussianLikelihood, GaussianMixture, GeneratorTransport, LabelledVAE,
+    LatentVAE, LayeredGaussian, LayeredNormal, LearnedFlow, LevelPrior,
+    LevelProposal, PointEncoder, SequenceLikelihood, StandardNormal,
+    SymbolPrior, TopDownGaussian, UnigramLikelihood)
 from lebm_tf.mcmc import rng
 from lebm_tf.networks import (
     AffineCouplings, ContextEncoder, ConvEncoder, DeconvGenerator, EnergyMLP,
-    LatentDenoiser, LatentGlow, LevelEnergy, NoiseContext, RecurrentDecoder,
-    ResidualEnergy, ResidualProposal, VectorMLP)
+    LatentDenoiser, LatentGlow, LevelEnergy, NoiseContext, PictureGlow,
+    RecurrentDecoder, ResidualEnergy, ResidualProposal, VectorMLP)
 from tests import oracles
 
 tfd = tfp.distributions
@@ -150,6 +151,14 @@ CLASSES = {
     UnigramLikelihood: (
         lambda: UnigramLikelihood(VectorMLP(3, 4, (5,)), 4),
         lambda d: d.log_prob(tf.abs(X), Z)),
+    FlowTransport: (
+        lambda: FlowTransport(PictureGlow((2, 2, 1), 1, 1, 3), (2, 2, 1), 5),
+        lambda d: d.log_density(tf.zeros([6, 2, 2, 1]), SEED)),
+    GeneratorTransport: (
+        lambda: GeneratorTransport(
+            VectorMLP(3, 4, (5,)), ConditionalGaussian(
+                VectorMLP(4, 3, (5,), num_outputs=2)), (4,), 3, 0.5),
+        lambda d: d.log_density(tf.constant(X), SEED)),
     LatentVAE: (
         lambda: LatentVAE(3, VectorMLP(3, 3, (5,)),
                           VectorMLP(3, 3, (5,), num_outputs=2), 0.7),
