@@ -19,6 +19,7 @@ from lebm_tf.evaluation.latents.codes import CodesEvaluator
 from lebm_tf.evaluation.latents.hierarchy import LayersEvaluator
 from lebm_tf.evaluation.latents.information import LatentsEvaluator
 from lebm_tf.evaluation.latents.likelihood import LikelihoodEvaluator
+from lebm_tf.evaluation.latents.sampler import SamplerEvaluator
 from lebm_tf.evaluation.molecules.samples import MoleculesEvaluator
 from lebm_tf.evaluation.symbols.accuracy import SymbolsEvaluator
 from lebm_tf.evaluation.text.perplexity import PerplexityEvaluator
@@ -41,6 +42,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "perplexity": PerplexityEvaluator(),
     "pictures": PicturesEvaluator(),
     "reconstruction": ReconstructionEvaluator(),
+    "sampler": SamplerEvaluator(),
     "sentences": SentencesEvaluator(),
     "sequences": SequencesEvaluator(),
     "symbols": SymbolsEvaluator(),

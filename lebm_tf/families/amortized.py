@@ -18,8 +18,8 @@ from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state, num_chains
 from lebm_tf.models import MovingCopy, Role
 from lebm_tf.objectives import (
-    DenoisingError, FlowDivergence, Objective, OnRoles, kl_to_prior,
-    negative_log_likelihood)
+    DenoisingError, FlowDivergence, FlowTeaching, Objective, OnRoles,
+    kl_to_prior, negative_log_likelihood)
 from lebm_tf.samplers import (
     Beside, Draw, Encoded, Flowed, FromBase, FromData, FromEncoder, FromRole)
 
@@ -38,6 +38,11 @@ class Pieces(NamedTuple):
     copies: Mapping[str, MovingCopy] = {}
     encoder: Encoder | None = None
 
+    def added(self, roles: Mapping[str, Any]) -> dict[str, Any]:
+        """Other roles with these in their places, and before them: some look
+        at what these draw."""
+        return {**self.roles, **roles, **self.roles}
+
 
 def of_image(config: Any, base: Base, data: DataSpec, seeds: Callable,
              encoder: Any, make_encoder: Callable) -> Pieces:
@@ -50,9 +55,7 @@ def of_image(config: Any, base: Base, data: DataSpec, seeds: Callable,
         seeds: Name -> seed.
         encoder, make_encoder: As of `of_posterior`.
     """
-    pieces = Pieces({})
-    if config.prior_sampler in ("flow", "hybrid"):
-        pieces = of_prior(config, base, seeds("flow"))
+    pieces = of_prior(config, base, seeds("flow"))
     if config.posterior_sampler == "chains":
         return pieces
     if config.posterior_sampler == "diffusion":
@@ -64,14 +67,17 @@ def of_image(config: Any, base: Base, data: DataSpec, seeds: Callable,
 
 
 def of_prior(config: Any, base: Base, seed: int) -> Pieces:
-    """Negative states and samples by a flow, with chains behind it if hybrid.
+    """Negative states and samples by a flow, with chains behind it if hybrid;
+    nothing where they are chains alone.
 
     Args:
-        config: Has latent_dim, prior_sampler, prior, generation_steps, flow,
-            flow_updates.
+        config: Has latent_dim, prior, maybe generation_steps, and what
+            `learned.FlowSampled` has.
         base: p0.
         seed: Of initial weights.
     """
+    if config.prior_sampler not in ("flow", "hybrid"):
+        return Pieces({})
     flow = config.flow.make(config.latent_dim, seed)
     if config.prior_sampler == "flow":
         drawn, roles = "negative", {
@@ -80,11 +86,17 @@ def of_prior(config: Any, base: Base, seed: int) -> Pieces:
         drawn, roles = "flow", {
             "flow": Flowed(flow),
             "negative": sampler(config.prior, FromRole("flow"), 0, base),
-            "generation": sampler(config.prior, FromBase(flow),
-                                  config.generation_steps, base)}
+            "generation": sampler(
+                config.prior, FromBase(flow),
+                vars(config).get("generation_steps", 0), base)}
+    terms = {"flow": FlowDivergence(drawn)}
+    if config.flow_teaching:
+        terms["flow_teaching"] = FlowTeaching(flow)
     return Pieces(
         roles, {"flow": flow},
-        {"flow": Objective(("flow",), {"flow": FlowDivergence(drawn)})},
+        {"flow": Objective(("flow",), terms, {
+            "flow_teaching": config.flow_teaching} if (
+                config.flow_teaching) else {})},
         {"flow": "flow_optimizer"}, {"flow": config.flow_updates})
 
 

@@ -77,6 +77,8 @@ class ImageConfig(FamilyConfig):
             they end (DAMC, Yu et al. 2023, arXiv:2310.03218).
         flow: The flow of prior_sampler.
         flow_updates: How often a step updates it.
+        flow_teaching: Weight of -log q(z) of the codes of data in what it
+            learns, beside KL(q || p); keeps the flow as wide as they are.
         diffusion: The diffusion of posterior_sampler.
         energy_optimizer: Learns the energy.
         generator_optimizer: Learns the generator.
@@ -106,6 +108,7 @@ class ImageConfig(FamilyConfig):
         str, OneOf(learned.POSTERIOR_SAMPLERS)] = "chains"
     flow: FlowConfig = FlowConfig()
     flow_updates: PositiveInt = 1
+    flow_teaching: NonNegativeFloat = 0.0
     diffusion: DiffusionConfig = DiffusionConfig()
     energy_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=2e-5, epoch_decay=0.998)
@@ -221,14 +224,13 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
                   if name not in ("energy", "flow")}
         objectives, configs = ({name: values[name] for name in parts}
                                for values in (objectives, configs))
-    roles = {
-        **learning.roles,  # Some of which others look at.
+    roles = learning.added({
         "positive": sampler(config.posterior, posteriors.training),
         "negative": sampler(config.prior, priors.training, 0, base),
         "generation": sampler(
             config.prior, priors.fresh, config.generation_steps, base),
         "inference": sampler(config.posterior, posteriors.fresh,
-                             config.inference_steps), **learning.roles}
+                             config.inference_steps)})
     if config.contrast == "importance":
         roles["base"] = _base_draws(base, config.contrast_draws)
         if config.prior_sampler != "flow":  # Whose draws teach it.

@@ -7,7 +7,9 @@ import keras
 
 from lebm_tf.densities import DiffusionEncoder, LearnedFlow
 from lebm_tf.densities.diffusion import VARIANCES
+from lebm_tf.families.config import FamilyConfig
 from lebm_tf.mcmc import rng
+from lebm_tf.models import OptimizerConfig
 from lebm_tf.networks import (
     ContextEncoder, LatentDenoiser, LatentGlow, NoiseContext)
 from lebm_tf.networks.glow import COUPLINGS
@@ -109,20 +111,33 @@ class DiffusionConfig(Checked):
             self.variance, self.guidance)
 
 
+@dataclasses.dataclass(frozen=True)
+class FlowSampled(FamilyConfig):
+    """A family whose prior a flow may learn to draw from.
+
+    Attributes:
+        prior_sampler: What draws negative states, and samples: chains, as
+            published; a flow, at one evaluation each; or both (hybrid), with
+            prior_num_steps moves behind the flow.
+        flow: The flow of prior_sampler.
+        flow_updates: How often a step updates it.
+        flow_teaching: Weight of -log q(z) of the codes of data in what it
+            learns, beside KL(q || p); keeps the flow as wide as they are.
+        flow_optimizer: Learns the flow.
+    """
+    prior_sampler: Annotated[str, OneOf(PRIOR_SAMPLERS[:3])] = "chains"
+    flow: FlowConfig = FlowConfig()
+    flow_updates: PositiveInt = 1
+    flow_teaching: NonNegativeFloat = 0.0
+    flow_optimizer: OptimizerConfig = OptimizerConfig(
+        learning_rate=4e-4, epoch_decay=0.998)
+
+
 def check(config: Any) -> None:
     """Raises ValueError unless the samplers of a configuration fit, and its
     settings are of theirs."""
+    check_prior(config)
     prior, posterior = config.prior_sampler, config.posterior_sampler
-    if prior in ("flow", "hybrid"):
-        if config.latent_dim % 2:
-            raise ValueError("latent_dim must be even for a flow of couplings,"
-                             f" got {config.latent_dim}.")
-    else:
-        config.leave_out("flow", "flow_updates", "flow_optimizer",
-                         reason=f"with prior_sampler={prior}")
-    if prior == "flow":
-        config.leave_out("prior", "generation_steps", reason="with "
-                         "prior_sampler=flow, which makes no chains")
     if (prior == "diffusion" or prior != "chains"
             and posterior == "diffusion") and not (
                 prior == posterior == "diffusion"):
@@ -131,14 +146,49 @@ def check(config: Any) -> None:
             "diffusion, and diffusion with no other, got "
             f"{prior!r} with {posterior!r}.")
     if posterior != "diffusion":
-        config.leave_out("diffusion", "diffusion_optimizer",
-                         reason=f"with posterior_sampler={posterior}")
+        _leave_out(config, ("diffusion", "diffusion_optimizer"),
+                   f"with posterior_sampler={posterior}")
     if posterior == "encoder":
-        config.leave_out("posterior", "inference_steps", reason="with "
-                         "posterior_sampler=encoder, which makes no chains")
-    for kind, chosen in (("prior", prior), ("posterior", posterior)):
-        start = getattr(config, kind).start
-        if chosen != "chains" and start != "base":
-            raise ValueError(
-                f"{kind}_start must be left out with {kind}_sampler={chosen}, "
-                f"which starts its chains, got {start!r}.")
+        _leave_out(config, ("posterior", "inference_steps"),
+                   "with posterior_sampler=encoder, which makes no chains")
+    _check_start(config, "posterior", posterior)
+
+
+def check_prior(config: Any) -> None:
+    """The same of what draws from the prior alone."""
+    prior = config.prior_sampler
+    if prior in ("flow", "hybrid"):
+        if config.latent_dim % 2:
+            raise ValueError("latent_dim must be even for a flow of couplings,"
+                             f" got {config.latent_dim}.")
+    else:
+        _leave_out(config, ("flow", "flow_updates", "flow_teaching",
+                            "flow_optimizer"), f"with prior_sampler={prior}")
+    if prior == "flow":
+        _leave_out(config, ("prior", *(
+            name for name in ("generation_steps",) if hasattr(config, name))),
+            "with prior_sampler=flow, which makes no chains")
+    _check_start(config, "prior", prior)
+
+
+def _check_start(config, kind, chosen):
+    start = getattr(config, kind).start
+    if chosen != "chains" and start != "base":
+        raise ValueError(
+            f"{kind}_start must be left out with {kind}_sampler={chosen}, "
+            f"which starts its chains, got {start!r}.")
+
+
+def _leave_out(config, names, reason):
+    """`Checked.leave_out`, but settings of a part are named by their flags."""
+    defaults = {field.name: field.default
+                for field in dataclasses.fields(config)}
+    for name in names:
+        value, default = getattr(config, name), defaults[name]
+        if not dataclasses.is_dataclass(default):
+            config.leave_out(name, reason=reason)
+            continue
+        for key, item in vars(value).items():
+            if item != vars(default)[key]:
+                raise ValueError(f"{name}_{key} must be left out {reason}, "
+                                 f"got {item!r}.")

@@ -15,10 +15,10 @@ import keras
 
 from lebm_tf.densities import (
     DecodingConfig, EnergyPrior, SequenceLikelihood, StandardNormal)
-from lebm_tf.families import starts
+from lebm_tf.families import amortized, starts
 from lebm_tf.families.components import (
     AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
-from lebm_tf.families.config import FamilyConfig
+from lebm_tf.families.learned import FlowSampled, check_prior
 from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
@@ -93,7 +93,7 @@ class SequenceEncoderConfig(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
-class SequenceConfig(FamilyConfig):
+class SequenceConfig(FlowSampled):
     """Defaults of the public code for Penn Treebank, as far as there is any.
 
     Attributes:
@@ -172,6 +172,9 @@ class SequenceConfig(FamilyConfig):
         if self.prior.start != "base":
             raise ValueError("prior_start must be base, got "
                              f"{self.prior.start!r}.")
+        check_prior(self)
+        if not self.learned_prior:
+            self.leave_out("prior_sampler", reason="without learned_prior")
 
     @property
     def is_amortized(self) -> bool:
@@ -244,20 +247,26 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     chains = sampler(config.prior, FromBase(base)) if (
         config.learned_prior) else ShortRun(
             FromBase(base), Langevin(1.0), 0)
-    amortized = config.is_amortized
-    roles = {"positive": Encoded(encoder) if amortized else sampler(
+    alone = config.is_amortized
+    learning = amortized.of_prior(config, base, seeds("flow"))
+    if attribute is not None and config.prior_sampler == "flow":
+        raise ValueError("prior_sampler must be chains or hybrid for data with "
+                         "a number, whose chains climb p(z | y), got 'flow'.")
+    roles = {"positive": Encoded(encoder) if alone else sampler(
                  config.posterior, posteriors.training),
              "generation": chains,
-             "inference": Encoded(encoder) if amortized else sampler(
+             "inference": Encoded(encoder) if alone else sampler(
                  config.posterior, posteriors.fresh, config.inference_steps)}
     if config.learned_prior:
         roles["negative"] = chains
+    optimizers["flow"] = config.flow_optimizer
     model = EnergyModel(
-        prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
-        attribute=attribute, objectives=objectives, roles=roles,
-        banks=posteriors.banks, seed=seed)
-    return compiled(model, {part: optimizers[part] for part in parts}, data,
-                    batch_size)
+        prior=prior, likelihood=likelihood, encoder=encoder,
+        parts=parts | learning.parts, updates=learning.updates,
+        objectives=objectives | learning.objectives, attribute=attribute,
+        roles=learning.added(roles), banks=posteriors.banks, seed=seed)
+    return compiled(model, {part: optimizers[part] for part in model.parts},
+                    data, batch_size)
 
 
 def _reconstruction(config: SequenceConfig, has_attributes: bool

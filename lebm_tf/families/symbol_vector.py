@@ -13,11 +13,11 @@ from typing import Annotated
 import keras
 
 from lebm_tf.densities import DecodingConfig, StandardNormal, SymbolPrior
-from lebm_tf.families import starts
+from lebm_tf.families import amortized, starts
 from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
     compiled, sampler)
-from lebm_tf.families.config import FamilyConfig
+from lebm_tf.families.learned import FlowSampled, check_prior
 from lebm_tf.families.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig, ResidualConfig,
     make_encoder, make_likelihood)
@@ -36,7 +36,7 @@ from lebm_tf.samplers import Encoded, FromBase
 
 
 @dataclasses.dataclass(frozen=True)
-class SymbolVectorConfig(FamilyConfig):
+class SymbolVectorConfig(FlowSampled):
     """Defaults of semi_sup_classification.py for AG News, as far as given.
 
     Attributes:
@@ -125,6 +125,10 @@ class SymbolVectorConfig(FamilyConfig):
         if self.labels_only and not self.is_amortized:
             raise ValueError("labels_only must be off for posterior chains, "
                              "got both.")
+        check_prior(self)
+        if self.labels_only:
+            self.leave_out("prior_sampler", reason="with labels_only, which "
+                           "draws nothing")
 
     @property
     def is_classifier(self) -> bool:
@@ -197,22 +201,26 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
     if config.labels_only:
         del parts["generator"]
     chains = sampler(config.prior, FromBase(base))
-    amortized, learns = config.is_amortized, not config.labels_only
+    alone, learns = config.is_amortized, not config.labels_only
+    learning = amortized.of_prior(config, base, seeds("flow"))
+    optimizers["flow"] = config.flow_optimizer
     roles = {"generation": chains,
-             "inference": Encoded(encoder) if amortized else sampler(
+             "inference": Encoded(encoder) if alone else sampler(
                  config.posterior, inferred, config.inference_steps)}
     if learns:
         roles["positive"] = Encoded(encoder, has_dropout=True) if (
-            amortized) else sampler(config.posterior, inferred)
+            alone) else sampler(config.posterior, inferred)
         roles["negative"] = chains
-    if not amortized:
+    if not alone:
         roles["labelled"] = Role(
             roles["positive"], TARGETS["positive"], labelled)
     model = EnergyModel(
-        prior=prior, likelihood=likelihood, encoder=encoder, parts=parts,
-        objectives=_objectives(config, data), roles=roles, seed=seed)
-    return compiled(model, {part: optimizers[part] for part in parts}, data,
-                    batch_size)
+        prior=prior, likelihood=likelihood, encoder=encoder, seed=seed,
+        parts=parts | learning.parts, updates=learning.updates,
+        objectives=_objectives(config, data) | learning.objectives,
+        roles=learning.added(roles))
+    return compiled(model, {part: optimizers[part] for part in model.parts},
+                    data, batch_size)
 
 
 def _objectives(config: SymbolVectorConfig, data: DataSpec

@@ -21,25 +21,26 @@ from lebm_tf.objectives.symbols import (
     ClusterCrossEntropy, LabelledBound, SymbolCrossEntropy, UnlabelledBound,
     drawn_code, encoded_draw, encoded_mean, encoded_noised, symbol_information)
 from lebm_tf.objectives.teaching import (
-    CycleError, PictureTeaching, ProposalTeaching,
+    CycleError, FlowTeaching, PictureTeaching, ProposalTeaching,
     attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
     FlowDivergence, FreeBits, FreeNats, LayeredKL, MaskedKL, SecondBound,
     encoded_energy, gaussian_kl, kl_to_prior, summed_gaussian_kl)
 
 __all__ = ["Annealed", "ClusterCrossEntropy", "CycleError", "DenoisingError",
-           "DiffusedEnergy", "EnergyContrast", "FlowDivergence", "FreeBits",
-           "FreeNats", "HighestNormal", "ImportanceContrast", "LabelledBound",
-           "LadderContrast", "LayeredKL", "LevelContrast", "LevelGap",
-           "MaskedKL", "NegativeEntropy", "Objective", "OnRoles",
-           "PictureTeaching", "ProposalTeaching", "SecondBound",
-           "SymbolCrossEntropy", "Term", "UnlabelledBound",
-           "attribute_negative_log_likelihood", "consistency_error",
-           "drawn_code", "dropped_negative_log_likelihood", "encoded_draw",
-           "encoded_energy", "encoded_mean", "encoded_noised",
-           "encoder_teaching", "energy_contrast", "energy_magnitude",
-           "future_error", "gaussian_kl", "gradient_penalty", "kl_to_prior",
-           "latent_penalty", "negative_log_likelihood", "negative_log_prior",
-           "once_fitted", "plan_error", "prior_contrast", "squared_error",
+           "DiffusedEnergy", "EnergyContrast", "FlowDivergence",
+           "FlowTeaching", "FreeBits", "FreeNats", "HighestNormal",
+           "ImportanceContrast", "LabelledBound", "LadderContrast",
+           "LayeredKL", "LevelContrast", "LevelGap", "MaskedKL",
+           "NegativeEntropy", "Objective", "OnRoles", "PictureTeaching",
+           "ProposalTeaching", "SecondBound", "SymbolCrossEntropy", "Term",
+           "UnlabelledBound", "attribute_negative_log_likelihood",
+           "consistency_error", "drawn_code",
+           "dropped_negative_log_likelihood", "encoded_draw", "encoded_energy",
+           "encoded_mean", "encoded_noised", "encoder_teaching",
+           "energy_contrast", "energy_magnitude", "future_error",
+           "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
+           "negative_log_likelihood", "negative_log_prior", "once_fitted",
+           "plan_error", "prior_contrast", "squared_error",
            "summed_gaussian_kl", "symbol_information", "weight_penalty",
            "with_energies", "with_forecast"]

@@ -14,6 +14,26 @@ def attribute_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
         draws.batch["attribute"], draws.positive.position))
 
 
+@dataclasses.dataclass(frozen=True)
+class FlowTeaching:
+    """mean of -log q(z) at states of a role, in nats, which are constants.
+
+    Minimizes KL(states || q). Beside KL(q || p) of a flow's own draws, which
+    forgets what q does not draw, it keeps q wide: where the model fits, codes
+    of data and draws of the prior follow one law.
+
+    Attributes:
+        flow: Density with `log_prob(z)`.
+        role: Whose states: codes of data, or ends of chains behind the flow.
+    """
+    flow: Any
+    role: str = "positive"
+
+    def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
+        return -draws.mean(self.flow.log_prob(
+            tf.stop_gradient(draws.states[self.role].position)))
+
+
 def encoder_teaching(model: Any, draws: Draws) -> tf.Tensor:
     """mean of -log q(z+ | x), in nats: the encoder learns the posterior.
 

@@ -86,6 +86,14 @@ def test_a_density_of_several_layers_has_no_likelihood_estimate(
     ("rae", "--mixture_components=2000", "at most the number of training"),
     ("two_stage_vae", "--second_scale=0", "--second_scale must be > 0"),
     ("two_stage_vae", "--second_hidden_units=0", "--second_hidden_units must"),
+    ("flow_prior", "--latent_dim=5",
+     "latent_dim must be even for a flow of couplings, got 5"),
+    ("flow_prior", "--posterior_start=bank", "posterior_start must be base"),
+    ("flow_prior", "--prior_num_steps=10",
+     "--prior_num_steps is a flag of the family"),
+    ("flow_prior", "--prior_sampler=hybrid",
+     "--prior_sampler is a flag of the family"),
+    ("divergence_triangle", "--energy_form=cube", "--energy_form must be one"),
     ("two_stage_vae", "--kl_weight=2", "--kl_weight is a flag of the family")])
 def test_a_wrong_value_is_named_with_what_was_needed(
         refused, tmp_path, family, flag, needed):

@@ -72,6 +72,9 @@ DAMC = DiffusionConfig(
     num_steps=3, sampling_steps=2, context_dim=6, time_dim=4,
     hidden_units=(5, 6), channels=(4, 5), updates=2, target_rate=0.5,
     target_interval=2)
+TRIANGLE = divergence_triangle.DivergenceTriangleConfig(
+    latent_dim=3, generator_channels=(5, 4), energy_channels=(4, 5),
+    encoder_channels=(4, 5))
 AVERAGED = OptimizerConfig(
     1e-3, schedule="cosine", schedule_steps=4, warmup_steps=2,
     average_decay=0.9)
@@ -177,7 +180,7 @@ CASES = {
     "image, exact": (image, starting("base", kernel="mala")),
     "image, amortized": (image, dataclasses.replace(
         IMAGE, **CHAINLESS, prior_sampler="flow", posterior_sampler="encoder",
-        flow=FlowConfig(2, 5), flow_updates=2)),
+        flow=FlowConfig(2, 5), flow_updates=2, flow_teaching=0.5)),
     "image, amortized hybrid": (image, dataclasses.replace(
         IMAGE, latent_dim=4, prior_sampler="hybrid",
         posterior_sampler="hybrid", flow=FlowConfig(2, 5))),
@@ -199,12 +202,18 @@ CASES = {
     "sequence, encoder": (sequence, dataclasses.replace(
         SEQUENCE, posterior=ChainConfig(0, 0.1, start="encoder"),
         kl_warmup_steps=3)),
+    "sequence, flow": (sequence, dataclasses.replace(
+        SEQUENCE, latent_dim=4, prior=sequence.SequenceConfig().prior,
+        prior_sampler="flow", flow=FlowConfig(2, 9))),
     "sequence, no energy": (sequence, dataclasses.replace(
         SEQUENCE, learned_prior=False, decoder=sequence.DecoderConfig(
             "gru", 4, 5, 0.5))),
     "symbol": (symbol_vector, SYMBOL),
     "symbol, chains": (symbol_vector, dataclasses.replace(
         SYMBOL, posterior=ChainConfig(2, 0.1, start="encoder"))),
+    "symbol, hybrid": (symbol_vector, dataclasses.replace(
+        SYMBOL, latent_dim=4, prior_sampler="hybrid", flow=FlowConfig(2, 5),
+        flow_updates=2)),
     "symbol, labels only": (symbol_vector, dataclasses.replace(
         SYMBOL, labels_only=True)),
     "symbol, words": (symbol_vector, SYMBOL),
@@ -256,10 +265,8 @@ CASES = {
             dense_encoder=DenseConfig((5,), "relu")))),
     "recovery": (recovery_likelihood, RECOVERY),
     "recovery, proposal": (recovery_likelihood, COOPERATIVE),
-    "divergence triangle": (
-        divergence_triangle, divergence_triangle.DivergenceTriangleConfig(
-            latent_dim=3, generator_channels=(5, 4), energy_channels=(4, 5),
-            encoder_channels=(4, 5))),
+    "recovery, vectors": (recovery_likelihood, COOPERATIVE),
+    "divergence triangle": (divergence_triangle, TRIANGLE),
     "flow prior": (flow_prior, flow_prior.FlowPriorConfig(
         latent_dim=4, generator=GeneratorConfig(4, (4,)),
         flow=FlowConfig(2, 5), posterior=ChainConfig(2, 0.1))),
@@ -293,6 +300,7 @@ NETWORKS = {
 SPECS = {
     "symbol": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, chains": DataSpec((8, 8, 3), 12, **LABELS),
+    "symbol, hybrid": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, labels only": DataSpec((8, 8, 3), 12, **LABELS),
     "symbol, words": DataSpec((7,), 12, **LABELS, kind="counts"),
     "symbol, clusters of vectors": DataSpec((7,), 12, kind="vector"),

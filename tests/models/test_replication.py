@@ -11,8 +11,9 @@ from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.devices import strategies
 from lebm_tf.families import (
-    ChainConfig, build, image, multilayer, rae, recovery_likelihood,
-    two_stage_vae, vae)
+    ChainConfig, build, divergence_triangle, image, multilayer, rae,
+    recovery_likelihood, two_stage_vae, vae)
+from lebm_tf.families.learned import FlowConfig
 from lebm_tf.mcmc import Mala, replicas, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig, replication
 from lebm_tf.training import fitting
@@ -41,6 +42,14 @@ CASES = {
         IMAGE, prior=ChainConfig(3, 0.4, start="bank", restart_prob=0.3),
         prior_bank_size=9,
         posterior=ChainConfig(2, 0.1, start="bank"))),
+    "image, flow and encoder": (image, dataclasses.replace(
+        IMAGE, **contract.CHAINLESS, prior_sampler="flow",
+        posterior_sampler="encoder", flow=FlowConfig(2, 5), flow_updates=2,
+        flow_optimizer=CALM)),
+    "divergence triangle": (
+        divergence_triangle, dataclasses.replace(
+            contract.TRIANGLE, energy_optimizer=CALM, encoder_optimizer=CALM,
+            generator_optimizer=CLIPPED)),
     "vae": (vae, vae.VAEConfig(
         **contract.SMALL, generator_optimizer=CLIPPED,
         encoder_optimizer=CALM)),
