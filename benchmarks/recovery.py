@@ -74,7 +74,7 @@ class RecoveryBenchmark:
     parts: Annotated[tuple[Annotated[str, OneOf(PARTS)], ...], MinLen(1)] = (
         PARTS)
     cpu_seconds: PositiveFloat = 8.0
-    digits_cpu_seconds: PositiveFloat = 30.0
+    digits_cpu_seconds: PositiveFloat = 600.0
     seed: int = 0
 
 
