@@ -56,8 +56,8 @@ _LADDER = recovery_likelihood.RecoveryLikelihoodConfig(
     jit_compile="on",
     energy=_NETWORK, energy_optimizer=OptimizerConfig(**_LEARNING))
 _NAMES = ("DRL, 6 x 30", "CDRL, 6 x 15", "one energy, 180")
-_DIGITS = {"DRL, 6 x 30": "configs/recovery_digits.cfg",
-           "CDRL, 6 x 15": "configs/recovery_digits_proposal.cfg",
+_DIGITS = {"DRL, 6 x 20": "configs/recovery_digits.cfg",
+           "CDRL, 6 x 10": "configs/recovery_digits_proposal.cfg",
            "image family": "configs/quickstart_joint.cfg"}
 
 
@@ -194,7 +194,7 @@ def measure_digits(name: str, chosen: RecoveryBenchmark) -> dict:
     row = {"steps": steps, "samples": metrics["frechet/samples"],
            "kernel": metrics["kernel/samples"],
            "real": metrics["frechet/real"]}
-    if name == _NAMES[0]:
+    if name.startswith("DRL"):
         row["levels"] = evaluate(
             model, Context(data, directory=folder), [LevelsEvaluator(
                 100, 300, 20, num_steps=_LONG, num_chains=8)])
@@ -213,28 +213,37 @@ def table(results: dict) -> str:
         cells += [""] * (len(levels) - len(cells))
         lines.append(f"| {kind} | {name} | {row['steps']} | "
                      + " | ".join(cells) + f" | {row['kl_samples']:.3f} |")
-    lines += ["", "| digits | steps | Fréchet | kernel | real digits |",
-              "|---|---|---|---|---|"]
+    if results["digits"]:
+        lines += ["", "| digits | steps | Fréchet | kernel | real digits |",
+                  "|---|---|---|---|---|"]
     for name, row in results["digits"].items():
         lines.append(f"| {name} | {row['steps']} | {row['samples']:.2f} | "
                      f"{row['kernel']:.3f} | {row['real']:.2f} |")
-    measured = results["digits"].get(_NAMES[0], {}).get("levels", {})
-    if measured:
-        lines += ["", f"| digits, {_NAMES[0]} | |", "|---|---|", *(
-            f"| {key.removeprefix('levels/')} | {value:.3f} |"
-            for key, value in measured.items())]
+    for name, row in results["digits"].items():
+        if "levels" in row:
+            lines += ["", f"| digits, {name} | |", "|---|---|", *(
+                f"| {key.removeprefix('levels/')} | {value:.3f} |"
+                for key, value in row["levels"].items())]
     return "\n".join(lines) + "\n"
 
 
+def _density(folder, kind, name):
+    """Where the density and the samples of a row are kept."""
+    return os.path.join(folder, f"{kind}_{runs.folder_of(name)}.npz")
+
+
 def draw(folder: str, path: str) -> None:
-    """The densities of the lowest level, beside the true ones."""
+    """The densities of the lowest level, beside the true ones, of the sets
+    that all were measured on."""
     levels, shown = _LADDER.levels(), {}
     for kind in plane.SETS:
+        if not all(os.path.exists(_density(folder, kind, name))
+                   for name in _NAMES):
+            continue
         shown.setdefault("true", []).append(plane.noised(
             kind, levels.total_factors[0], levels.total_scales[0]))
         for name in _NAMES:
-            with np.load(os.path.join(
-                    folder, f"{kind}_{runs.folder_of(name)}.npz")) as arrays:
+            with np.load(_density(folder, kind, name)) as arrays:
                 density = arrays["density"].astype(np.float64)
             shown.setdefault(name, []).append(np.exp(
                 density - np.logaddexp.reduce(density)))
@@ -260,9 +269,7 @@ def main(values) -> None:
                 row, density, x = measure_plane(name, kind, chosen)
                 results["plane"][f"{kind}: {name}"] = row
                 os.makedirs(folder, exist_ok=True)
-                np.savez(os.path.join(
-                    folder, f"{kind}_{runs.folder_of(name)}.npz"),
-                    density=density, x=x)
+                np.savez(_density(folder, kind, name), density=density, x=x)
                 runs.write("recovery", results, table(results))
         draw(folder, os.path.join(runs.RESULTS, "recovery_plane.png"))
     if "digits" in chosen.parts:
