@@ -5,7 +5,6 @@ Gzipped or not, in UTF-8 or in UTF-16 with its mark, with any line ends.
 
 import codecs
 import gzip
-import os
 import zlib
 
 from lebm_tf.errors import InputError
@@ -76,9 +75,16 @@ def _unpacked(path, what, size) -> bytes:
     most = max(MOST_RATIO * size, ALWAYS_FINE)
     with gzip.open(path) as file:
         raw = file.read(most + 1)
-    if len(raw) > most:
-        raise InputError(
-            f"{what} must unpack to at most {most:,} bytes, {MOST_RATIO} times "
-            f"its {os.path.getsize(path):,}, got more; unpack it yourself if "
-            "you trust it.")
+    check_unpacked(len(raw), size, what)
     return raw
+
+
+def check_unpacked(unpacked: int, packed: int, what: str) -> None:
+    """Raises InputError if so few packed bytes unpack to so many that the file
+    was likely made to do harm; `what` opens the message."""
+    most = max(MOST_RATIO * packed, ALWAYS_FINE)
+    if unpacked > most:
+        raise InputError(
+            f"{what} must unpack to at most {most:,} bytes, for its "
+            f"{packed:,}, got {unpacked:,} or more; unpack it yourself if you "
+            "trust it.")

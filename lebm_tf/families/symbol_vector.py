@@ -30,6 +30,7 @@ from lebm_tf.objectives import (
     dropped_negative_log_likelihood, encoded_energy, encoded_mean,
     encoder_teaching, energy_contrast, negative_log_likelihood,
     symbol_information)
+from lebm_tf.objectives.annealing import Switched
 from lebm_tf.ranges import (
     Ge, NonNegativeFloat, NonNegativeInt, OrZero, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import Encoded, FromBase
@@ -60,6 +61,10 @@ class SymbolVectorConfig(FlowSampled):
         kl_hold_steps: Steps in which the prior costs it nothing.
         kl_warmup_steps: Steps in which its price rises behind them.
         kl_cycle_steps: Steps after which that begins again; 0 for never.
+        energy_annealed: Whether the energy learns at that price, too, and the
+            information counts only while there is one, as in the authors'
+            text_generation.py: w (f- - f+) - m MI, and the likelihood alone
+            while w = 0. Else the energy learns at weight 1 all the time.
         energy: Hidden layers of the logits F.
         generator: p(x | z) of images.
         image_encoder: q(z | x) of images.
@@ -90,6 +95,7 @@ class SymbolVectorConfig(FlowSampled):
     kl_hold_steps: NonNegativeInt = 0
     kl_warmup_steps: NonNegativeInt = 0
     kl_cycle_steps: NonNegativeInt = 0
+    energy_annealed: bool = False
     energy: EnergyConfig = EnergyConfig(activation="leaky_relu")
     generator: GeneratorConfig = GeneratorConfig()
     image_encoder: EncoderConfig = EncoderConfig()
@@ -120,7 +126,7 @@ class SymbolVectorConfig(FlowSampled):
         if not self.is_amortized:
             self.leave_out(
                 "kl_threshold", "kl_weight", "kl_hold_steps",
-                "kl_warmup_steps", "kl_cycle_steps",
+                "kl_warmup_steps", "kl_cycle_steps", "energy_annealed",
                 reason="with posterior chains, which have no such price")
         if self.labels_only and not self.is_amortized:
             raise ValueError("labels_only must be off for posterior chains, "
@@ -235,13 +241,20 @@ def _objectives(config: SymbolVectorConfig, data: DataSpec
             {"classification": config.labelled_weight})
     if config.labels_only:
         return objectives
-    objectives["energy"] = Objective(("energy",), {"energy": energy_contrast})
+    schedule = {"hold_steps": config.kl_hold_steps,
+                "warmup_steps": config.kl_warmup_steps,
+                "cycle_steps": config.kl_cycle_steps}
+    contrast, information, weights = energy_contrast, symbol_information, {}
+    if config.energy_annealed:
+        contrast = Annealed(energy_contrast, **schedule)
+        information = Switched(symbol_information, **schedule)
+        weights = {"energy": config.kl_weight}
+    objectives["energy"] = Objective(("energy",), {"energy": contrast}, weights)
     nll = {"nll": negative_log_likelihood if data.kind in (
         IMAGE, VECTOR) else dropped_negative_log_likelihood}
     if amortized:
         def annealed(term):
-            return Annealed(term, config.kl_hold_steps,
-                            config.kl_warmup_steps, config.kl_cycle_steps)
+            return Annealed(term, **schedule)
         objectives["bound"] = Objective(("generator", "encoder"), {
             **nll, "kl": annealed(MaskedKL(config.kl_threshold)),
             "encoded_energy": annealed(encoded_energy)}, {
@@ -255,6 +268,6 @@ def _objectives(config: SymbolVectorConfig, data: DataSpec
     if config.information_weight:
         objectives["information"] = Objective(
             ("energy", "encoder") if amortized else ("energy",),
-            {"information": symbol_information},
+            {"information": information},
             {"information": -config.information_weight})
     return objectives

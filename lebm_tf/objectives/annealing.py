@@ -49,3 +49,12 @@ class Annealed:
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
         value = self.term(model, draws)
         return tf.cast(self.factor(model.step.value), value.dtype) * value
+
+
+@dataclasses.dataclass(frozen=True)
+class Switched(Annealed):
+    """A term that is left out while the factor of such a schedule is 0."""
+
+    def factor(self, step: tf.Tensor) -> tf.Tensor:
+        """1 where the schedule's is above 0, else 0, float32 []."""
+        return tf.cast(super().factor(step) > 0, tf.float32)

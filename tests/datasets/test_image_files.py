@@ -3,12 +3,14 @@
 import io
 import os
 import pickle
+import zipfile
 
 from PIL import Image
 from absl import logging
 import numpy as np
 import pytest
 
+from lebm_tf import text_files
 from lebm_tf.datasets.images.anomaly_split import anomaly_split
 from lebm_tf.datasets.loading import load_dataset
 from lebm_tf.errors import InputError
@@ -127,6 +129,27 @@ def test_pickled_objects_are_refused_and_never_loaded(save, tmp_path):
     with pytest.raises(InputError, match="needs an .npz file, .* is not one"):
         load_dataset(f"npz:{tmp_path / 'bare.npz'}")
     assert not (tmp_path / "ran").exists()
+
+
+def test_arrays_that_unpack_to_far_more_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_files, "ALWAYS_FINE", 1000)
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, x_train=np.zeros([500, 64, 64], np.uint8),
+                        x_test=PICTURES)
+    with pytest.raises(InputError, match="x_train.npy in .* for its .*, got "
+                                         "2,048,128 or more"):
+        load_dataset(f"npz:{path}")
+
+
+def test_an_array_that_says_it_is_larger_than_memory_is_refused(tmp_path):
+    path, header = tmp_path / "huge.npz", io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {
+        "descr": "|u1", "fortran_order": False, "shape": (2**50, 64, 64)})
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x_train.npy", "x_test.npy"):
+            archive.writestr(name, header.getvalue() + b"few")
+    with pytest.raises(InputError, match="x_train cannot be read from"):
+        load_dataset(f"npz:{path}")
 
 
 def test_a_missing_or_damaged_file_is_named(save, tmp_path):

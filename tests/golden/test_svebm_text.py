@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from lebm_tf.densities import StandardNormal, SymbolPrior
 from lebm_tf.densities.targets import prior_target
+from lebm_tf.families import DataSpec, symbol_vector
+from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.mcmc.kernel import value_and_gradient
 from lebm_tf.networks import VectorMLP
@@ -20,7 +22,8 @@ from lebm_tf.objectives import (
     symbol_information)
 from lebm_tf.samplers import Draw, Draws
 from tests import oracles
-from tests.golden.reference import Injected, Reference, assert_close
+from tests.golden.reference import (
+    Injected, Reference, assert_close, assert_gradients)
 
 TEXT, SEED = Reference("svebm_text"), rng.make_seed(0)
 C = TEXT.config
@@ -84,6 +87,36 @@ def test_every_term_of_the_prior_is_theirs(model, draws):
     assert_close(
         TEXT["loss/nll"] + C["kl_weight"] * (kl + contrast)
         - C["mutual_weight"] * information, TEXT["loss/total"])
+
+
+def energy_gradients(model, draws, step, **settings):
+    """Of all that the energy learns from in the family, weights then biases of
+    each layer in turn."""
+    config = symbol_vector.SymbolVectorConfig(
+        kl_weight=C["max_kl_weight"], information_weight=C["mutual_weight"],
+        energy_annealed=True, **settings)
+    objectives = symbol_vector._objectives(config, DataSpec(
+        (C["max_utt_len"],), 100, num_tokens=C["vocab_size"], kind=SEQUENCE))
+    model.step = types.SimpleNamespace(value=tf.constant(step))
+    with tf.GradientTape() as tape:
+        total = sum(objectives[name](model, draws)[0]
+                    for name in ("energy", "information"))
+    return tape.gradient(total, model.prior.trainable_variables)
+
+
+def test_the_energy_learns_at_the_price_of_the_prior(model, draws):
+    assert C["kl_weight"] == C["max_kl_weight"]
+    assert_gradients(energy_gradients(model, draws, 0), [
+        array for i in (0, 2, 4) for array in TEXT.weights("grad", f"ebm.{i}")])
+
+
+def test_the_energy_learns_nothing_while_the_prior_costs_nothing(model, draws):
+    held = energy_gradients(model, draws, 3, kl_hold_steps=4)
+    np.testing.assert_array_equal(
+        np.concatenate([np.ravel(gradient) for gradient in held]), 0.0)
+    for gradient in TEXT.arrays:
+        if gradient.startswith("grad_weight_zero/ebm"):
+            np.testing.assert_array_equal(TEXT[gradient], 0.0)
 
 
 def test_the_price_of_the_prior_comes_in_their_cycles(model, draws):

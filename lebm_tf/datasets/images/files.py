@@ -13,6 +13,7 @@ from lebm_tf.datasets.classes import class_numbers
 from lebm_tf.datasets.images.data import ImageData, doubt_range
 from lebm_tf.datasets.images.framing import Framing
 from lebm_tf.errors import InputError
+from lebm_tf.text_files import check_unpacked
 
 # Packs of re-encoded pictures, train and, where there is one, test.
 PACKS = {
@@ -104,6 +105,10 @@ def read_npz(name: str, path: str, required: tuple[str, ...],
             "not one.")
     key = "its table of contents"
     try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                check_unpacked(entry.file_size, entry.compress_size,
+                               f"{name}: {entry.filename} in {path}")
         with np.load(path, allow_pickle=False) as file:
             missing = [k for k in required if k not in file.files]
             if missing:
@@ -117,7 +122,7 @@ def read_npz(name: str, path: str, required: tuple[str, ...],
             return arrays
     except InputError:
         raise
-    except (ValueError, OSError, EOFError, zlib.error,
+    except (ValueError, OSError, EOFError, MemoryError, zlib.error,
             zipfile.BadZipFile) as error:
         if "Object arrays" in str(error):
             raise InputError(
