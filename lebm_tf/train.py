@@ -34,7 +34,7 @@ from lebm_tf.families.data import check_kind, family_for  # noqa: E402
 from lebm_tf.kinds import IMAGE, PAIR, SEQUENCE, TRAJECTORY  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.training import (  # noqa: E402
-    backbones, divergence, plugins, workdir as workdirs)
+    backbones, checkpoint, divergence, plugins, workdir as workdirs)
 from lebm_tf.training.fitting import prepared  # noqa: E402
 
 
@@ -146,6 +146,13 @@ def with_precision(run: RunConfig) -> RunConfig:
 
 
 def _train(run, resolved, model, training, planned):
+    done = max(checkpoint.steps(
+        os.path.join(run.workdir, workdirs.CHECKPOINTS)), default=0)
+    if done > run.train_steps:
+        command.say(
+            f"{run.workdir} has made {done:,} steps already, more than "
+            f"--train_steps={run.train_steps}: nothing is trained, and what is "
+            f"measured is the model of step {done:,}.")
     history = training()
     measured = rollbacks(run.workdir)
     if history:  # A finished run may have lost its own.

@@ -114,6 +114,8 @@ def _check_classes(config) -> None:
     for module, name, registered in _classes(config):
         if name == "__lambda__":
             raise ValueError("a Lambda, whose code is not kept.")
+        if name == "TFSMLayer":
+            raise ValueError("a TFSMLayer, whose graph lies in another folder.")
         is_keras = module.partition(".")[0] in ("keras", "builtins")
         if not is_keras and registered not in known:
             raise ValueError(f"{registered or name} of the module {module}, "

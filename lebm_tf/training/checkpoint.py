@@ -38,6 +38,7 @@ class Checkpoints:
         # Of the versions that wrote no record.
         self.unrecorded = tf.train.Checkpoint(**items(model))
         self.max_to_keep, self.margin = max_to_keep, margin
+        self._folder = None  # (device, number) of the directory.
 
     def steps(self) -> list[int]:
         """Steps of the whole checkpoints, in order."""
@@ -47,17 +48,33 @@ class Checkpoints:
         """Writes a checkpoint named by the step; returns its path.
 
         Raises:
-            InputError: If it could not be written; the older ones stay.
+            InputError: If it could not be written, or another folder has taken
+                the place of the one it wrote to before; the older ones stay.
         """
         path = os.path.join(self.directory, f"ckpt-{int(self.model.step)}")
         try:
+            self._check_in_place()
             self.checkpoint.write(path)
+            self._check_in_place()
             self._tidy()
         except (tf.errors.OpError, OSError) as error:
             raise InputError(
                 f"a checkpoint could not be written to {self.directory}: "
                 f"{_one_line(error)}") from error
         return path
+
+    def _check_in_place(self) -> None:
+        """Refuses a folder that is not the one that was written to before: a
+        link to elsewhere, say, that was put in its place."""
+        if self._folder is None and not os.path.isdir(self.directory):
+            return
+        found = os.stat(self.directory)
+        folder = (found.st_dev, found.st_ino)
+        if self._folder not in (None, folder):
+            raise InputError(
+                f"{self.directory} must stay in its place while a run writes "
+                "to it, got another folder there.")
+        self._folder = folder
 
     def restore(self) -> int:
         """Restores the newest checkpoint; returns its step, 0 if none.

@@ -404,6 +404,39 @@ def test_a_work_directory_without_records_goes_on(workdir, tmp_path):
 
 
 @pytest.mark.usefixtures("unmeasured")
+def test_fewer_steps_than_are_done_are_said_to_train_nothing(
+        workdir, tmp_path, capfd):
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    assert call(train, SMOKE, f"--workdir={copy}", "--train_steps=1") == 0
+    assert ("has made 2 steps already, more than --train_steps=1: nothing is "
+            "trained, and what is measured is the model of step 2."
+            ) in capfd.readouterr().out
+
+
+def test_a_folder_put_in_the_place_of_the_checkpoints_is_not_written_to(
+        workdir, tmp_path):
+    model, elsewhere = lebm_tf.load(str(workdir)), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    checkpoints = checkpoint.Checkpoints(model, str(tmp_path / "own"))
+    checkpoints.save()
+    (tmp_path / "own").rename(tmp_path / "moved")
+    (tmp_path / "own").symlink_to(elsewhere)
+    with pytest.raises(lebm_tf.InputError, match="own must stay in its place"):
+        checkpoints.save()
+    assert not os.listdir(elsewhere)
+
+
+def test_a_state_file_that_names_another_checkpoint_is_not_looked_at(
+        workdir, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(workdir, copy)
+    (copy / "checkpoints" / "checkpoint").write_text(
+        'model_checkpoint_path: "/etc/passwd"\n')
+    assert int(lebm_tf.load(str(copy)).step) == 2
+
+
+@pytest.mark.usefixtures("unmeasured")
 def test_two_runs_cannot_write_to_one_work_directory(
         refused, workdir, tmp_path):
     """The other is a process; a lock that it left when it died holds none."""

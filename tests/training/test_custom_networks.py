@@ -151,6 +151,19 @@ def test_a_work_directory_runs_no_module_that_it_names(digits, tmp_path):
         "antigravity, which nothing registered" in str(error.value)
 
 
+def test_a_work_directory_loads_no_graph_that_it_names(digits, tmp_path):
+    trained(digits, tmp_path / "run", energy=Plain(3, ()))
+    path = tmp_path / "run" / "config.json"
+    saved = json.loads(path.read_text())
+    saved["networks"]["energy"] = {
+        "module": "keras.layers", "class_name": "TFSMLayer",
+        "registered_name": None, "config": {
+            "filepath": str(tmp_path / "elsewhere"), "name": "x"}}
+    path.write_text(json.dumps(saved))
+    with pytest.raises(lebm_tf.InputError, match="TFSMLayer, whose graph"):
+        lebm_tf.load(str(tmp_path / "run"))
+
+
 @keras.saving.register_keras_serializable(package="tests")
 class Unbuilt(keras.layers.Layer):
     """An energy whose weights are made at the first call."""
