@@ -77,14 +77,18 @@ def sentences(request):
             z=tf.constant(reference["posterior/z"]))
 
 
+def token_nll(sentences, z):
+    """-log p of every token behind those before it, [batch, length - 1]."""
+    tokens = sentences.tokens
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(
+        tokens[:, 1:], sentences.decoder.logits(
+            sentences.decoder(tokens[:, :-1], z)))
+
+
 def nll(sentences, z):
     """-log p(x | z), [batch]."""
-    tokens = sentences.tokens
-    logits = sentences.decoder.logits(sentences.decoder(tokens[:, :-1], z))
-    return tf.reduce_sum(
-        (tokens[:, 1:] != 0)
-        * tf.nn.sparse_softmax_cross_entropy_with_logits(
-            tokens[:, 1:], logits), 1)
+    return tf.reduce_sum((sentences.tokens[:, 1:] != 0)
+                         * token_nll(sentences, z), 1)
 
 
 def test_the_decoder_says_what_theirs_says(sentences):
@@ -95,6 +99,12 @@ def test_the_decoder_says_what_theirs_says(sentences):
         lambda z: nll(sentences, z), sentences.z)
     assert_close(value, reference["decoder/sequence_nll"])
     assert_close(gradient, reference["decoder/nll_grad_z"])
+    assert_close(tf.reduce_mean(value), reference["loss/nll"])
+    tokens = token_nll(sentences, sentences.z)
+    assert_close((sentences.tokens[:, 1:] != 0) * tokens,
+                 reference["decoder/token_nll"])
+    assert_close(tf.reduce_sum(tokens, 1),
+                 reference["decoder/sequence_nll_counting_pad"])
 
 
 def test_all_its_weights_have_their_gradients(sentences):
@@ -119,6 +129,10 @@ def test_greedy_decoding_takes_their_tokens(sentences):
         hidden, state = sentences.decoder.step(token, state, tf.constant(t))
         token = tf.argmax(sentences.decoder.logits(hidden), 1, tf.int32)
         np.testing.assert_array_equal(token, expected[:, t])
+    ended = np.cumsum(expected == 3, axis=1) > 0
+    np.testing.assert_array_equal(
+        sentences.reference["generation/lengths"],
+        np.minimum((~ended).sum(1) + 1, expected.shape[1]))
 
 
 def test_the_encoder_infers_what_theirs_infers(sentences):
