@@ -101,8 +101,7 @@ def family_for(kind: str, families: Mapping[str, Any], default: str) -> str:
     Raises:
         InputError: If several take such data, or none.
     """
-    fitting = [name for name, family in families.items()
-               if kind in family.Config.kinds]
+    fitting = _taking(kind, families)
     if default in fitting or len(fitting) == 1:
         return default if default in fitting else fitting[0]
     raise InputError(f"--family must be named for {kinds.KINDS[kind]}: "
@@ -110,7 +109,13 @@ def family_for(kind: str, families: Mapping[str, Any], default: str) -> str:
 
 
 def _takers(kind, families) -> str:
-    names = [name for name, family in families.items()
-             if kind in family.Config.kinds]
     return (f"{kinds.KINDS[kind]} are taken by "
-            f"{', '.join(names) or 'no family'}")
+            f"{', '.join(_taking(kind, families)) or 'no family'}")
+
+
+def _taking(kind, families) -> list[str]:
+    """Names of the families that say they take a kind; one that takes all has
+    not said anything."""
+    return [name for name, family in families.items()
+            if kind in family.Config.kinds
+            and set(family.Config.kinds) != set(kinds.KINDS)]

@@ -19,6 +19,7 @@ from lebm_tf.families.components import (
     ChainConfig, DataSpec, GeneratorConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.learned import FlowConfig
+from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import Objective, negative_log_prior, squared_error
@@ -52,6 +53,8 @@ class FlowPriorConfig(FamilyConfig):
         learning_rate=4e-4, epoch_decay=0.998)
     generator_optimizer: OptimizerConfig = OptimizerConfig(
         learning_rate=4e-4, epoch_decay=0.998)
+
+    kinds = (IMAGE,)
 
     def validate(self):
         if self.posterior.start != "base":
