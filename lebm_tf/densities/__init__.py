@@ -21,6 +21,7 @@ from lebm_tf.densities.level_prior import LevelPrior
 from lebm_tf.densities.level_proposal import LevelProposal
 from lebm_tf.densities.likelihood import GaussianLikelihood
 from lebm_tf.densities.mixture import GaussianMixture
+from lebm_tf.densities.noise_encoder import NoiseEncoder
 from lebm_tf.densities.noise_levels import NoiseLevels
 from lebm_tf.densities.sequence import SequenceLikelihood
 from lebm_tf.densities.symbol_prior import SymbolPrior
@@ -37,9 +38,9 @@ __all__ = ["Base", "BottomUpGaussian", "ClassifiedNormal",
            "GaussianAttribute", "GaussianLikelihood", "GaussianMixture",
            "GeneratorTransport", "LabelledVAE", "LadderPrior", "LadderTarget",
            "LatentVAE", "LayeredGaussian", "LayeredNormal", "LearnedFlow",
-           "LevelPrior", "LevelProposal", "Likelihood", "NoiseLevels",
-           "PointEncoder", "Prior", "SequenceLikelihood", "StandardNormal",
-           "SymbolPrior", "Target", "TopDownGaussian", "Transport",
-           "TransportedEnergy", "Unconditional", "UnigramLikelihood",
-           "joint_target", "kl_to_standard_normal", "log_normal",
-           "posterior_target", "prior_target", "tempered"]
+           "LevelPrior", "LevelProposal", "Likelihood", "NoiseEncoder",
+           "NoiseLevels", "PointEncoder", "Prior", "SequenceLikelihood",
+           "StandardNormal", "SymbolPrior", "Target", "TopDownGaussian",
+           "Transport", "TransportedEnergy", "Unconditional",
+           "UnigramLikelihood", "joint_target", "kl_to_standard_normal",
+           "log_normal", "posterior_target", "prior_target", "tempered"]

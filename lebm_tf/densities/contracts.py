@@ -140,11 +140,18 @@ class Encoder(abc.ABC):
     def sample_from(self, *parameters_and_seed) -> Position:
         """A draw, where the parameters are at hand."""
 
+    def draw(self, x: tf.Tensor, seed: rng.Seed, *, condition: Any = None,
+             dropout_seed: rng.Seed | None = None
+             ) -> tuple[Position, tuple]:
+        """A reparameterized draw z, nest of [batch, ...], and what makes the
+        q(z | x) that it is of."""
+        encoded = self.parameters(x, condition=condition, seed=dropout_seed)
+        return self.sample_from(*encoded, seed), encoded
+
     def sample(self, x: tf.Tensor, seed: rng.Seed, *, condition: Any = None
                ) -> Position:
-        """A reparameterized draw z, nest of [batch, ...]."""
-        return self.sample_from(
-            *self.parameters(x, condition=condition), seed)
+        """The draw alone."""
+        return self.draw(x, seed, condition=condition)[0]
 
 
 def given(density: Any, condition: Any) -> dict[str, Any]:

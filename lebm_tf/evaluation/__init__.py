@@ -15,6 +15,8 @@ from lebm_tf.evaluation.latents.codes import CodesEvaluator
 from lebm_tf.evaluation.latents.hierarchy import LayersEvaluator
 from lebm_tf.evaluation.latents.information import LatentsEvaluator
 from lebm_tf.evaluation.latents.likelihood import LikelihoodEvaluator
+from lebm_tf.evaluation.latents.out_of_distribution import (
+    OutOfDistributionEvaluator)
 from lebm_tf.evaluation.molecules.samples import MoleculesEvaluator
 from lebm_tf.evaluation.plots import training_curves
 from lebm_tf.evaluation.settings import Settings
@@ -29,8 +31,8 @@ __all__ = [
     "ChainsEvaluator", "CodesEvaluator", "Context", "EvaluationConfig",
     "Evaluator", "FrechetEvaluator", "LatentsEvaluator", "LayersEvaluator",
     "LevelsEvaluator", "LikelihoodEvaluator", "Metric", "MoleculesEvaluator",
-    "PerplexityEvaluator", "PicturesEvaluator", "ReconstructionEvaluator",
-    "SentencesEvaluator", "SequencesEvaluator", "Settings", "SymbolsEvaluator",
-    "TrajectoriesEvaluator", "check", "evaluate", "find_metric",
-    "training_curves",
+    "OutOfDistributionEvaluator", "PerplexityEvaluator", "PicturesEvaluator",
+    "ReconstructionEvaluator", "SentencesEvaluator", "SequencesEvaluator",
+    "Settings", "SymbolsEvaluator", "TrajectoriesEvaluator", "check",
+    "evaluate", "find_metric", "training_curves",
 ]

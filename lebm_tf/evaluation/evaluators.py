@@ -19,6 +19,8 @@ from lebm_tf.evaluation.latents.codes import CodesEvaluator
 from lebm_tf.evaluation.latents.hierarchy import LayersEvaluator
 from lebm_tf.evaluation.latents.information import LatentsEvaluator
 from lebm_tf.evaluation.latents.likelihood import LikelihoodEvaluator
+from lebm_tf.evaluation.latents.out_of_distribution import (
+    OutOfDistributionEvaluator)
 from lebm_tf.evaluation.latents.sampler import SamplerEvaluator
 from lebm_tf.evaluation.molecules.samples import MoleculesEvaluator
 from lebm_tf.evaluation.symbols.accuracy import SymbolsEvaluator
@@ -39,6 +41,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "levels": LevelsEvaluator(),
     "likelihood": LikelihoodEvaluator(),
     "molecules": MoleculesEvaluator(),
+    "out_of_distribution": OutOfDistributionEvaluator(),
     "perplexity": PerplexityEvaluator(),
     "pictures": PicturesEvaluator(),
     "reconstruction": ReconstructionEvaluator(),

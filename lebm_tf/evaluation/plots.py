@@ -154,3 +154,47 @@ def _curve(history, name):
     points = [(row.get("step", i), row[name])
               for i, row in enumerate(history) if name in row]
     return zip(*points)
+
+
+def layers_on_the_way(path: str, steps: np.ndarray, chains: list,
+                      posterior: list) -> None:
+    """Draws every layer of prior chains on their way, over posterior draws.
+
+    A row a layer, next to the data first, and a column for each of four times.
+    Layers of more than two numbers are seen along the two directions in which
+    posterior draws vary most.
+
+    Args:
+        path: File ending in .png.
+        steps: Moves made at each record, int [records].
+        chains: Of every layer, float [records, chains, width].
+        posterior: Of every layer, float [draws, width].
+    """
+    chosen = sorted({0, len(steps) // 6, len(steps) // 2, len(steps) - 1})
+    figure = Figure(figsize=(2.2 * len(chosen), 2.2 * len(chains)),
+                    layout="constrained")
+    axes = figure.subplots(len(chains), len(chosen), squeeze=False)
+    for row, layer, codes in zip(axes, chains, posterior):
+        seen = _seen(codes)
+        for panel, record in zip(row, chosen):
+            panel.scatter(*seen(codes).T, s=3, color="0.75", linewidths=0)
+            panel.scatter(*seen(layer[record]).T, s=4, color="C0",
+                          linewidths=0)
+            panel.set_xticks([])
+            panel.set_yticks([])
+    for panel, record in zip(axes[0], chosen):
+        panel.set_title(f"{steps[record]} moves", fontsize=9)
+    for i, row in enumerate(axes, 1):
+        row[0].set_ylabel(f"z{i}", fontsize=9)
+    pictures.save_figure(path, figure)
+
+
+def _seen(codes):
+    """A function of [num, width] to the two numbers of a row to draw."""
+    if codes.shape[1] == 1:
+        return lambda z: np.concatenate([z, 0 * z], 1)
+    if codes.shape[1] == 2:
+        return lambda z: z
+    mean = codes.mean(0)
+    directions = np.linalg.svd(codes - mean, full_matrices=False)[2][:2]
+    return lambda z: (z - mean) @ directions.T

@@ -6,9 +6,9 @@ from lebm_tf import precision as precisions
 from lebm_tf.errors import InputError
 from lebm_tf.families import (
     custom, cycle_translation, divergence_triangle, flow, flow_prior, image,
-    latent_diffusion, m1_m2, multilayer, neural_transport, rae,
-    recovery_likelihood, sequence, sri, symbol_vector, trajectory,
-    two_stage_vae, vae)
+    ladder_vae, latent_diffusion, m1_m2, multilayer, multilayer_two_stage,
+    neural_transport, rae, recovery_likelihood, sequence, sri, symbol_vector,
+    trajectory, two_stage_vae, vae)
 from lebm_tf.families.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, Recipe)
@@ -24,7 +24,10 @@ FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
             "recovery_likelihood": recovery_likelihood,
             "flow_prior": flow_prior,
             "divergence_triangle": divergence_triangle,
-            "flow": flow, "neural_transport": neural_transport}
+            "flow": flow,
+            "neural_transport": neural_transport,
+            "ladder_vae": ladder_vae,
+            "multilayer_two_stage": multilayer_two_stage}
 
 
 def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
@@ -77,6 +80,7 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
 __all__ = ["FAMILIES", "BaseConfig", "ChainConfig", "DataSpec",
            "EncoderConfig", "EnergyConfig", "GeneratorConfig", "Recipe",
            "build", "cycle_translation", "divergence_triangle", "flow",
-           "flow_prior", "image", "latent_diffusion", "m1_m2", "multilayer",
-           "neural_transport", "rae", "recovery_likelihood", "sequence", "sri",
-           "symbol_vector", "trajectory", "two_stage_vae", "vae"]
+           "flow_prior", "image", "ladder_vae", "latent_diffusion", "m1_m2",
+           "multilayer", "multilayer_two_stage", "neural_transport", "rae",
+           "recovery_likelihood", "sequence", "sri", "symbol_vector",
+           "trajectory", "two_stage_vae", "vae"]

@@ -29,6 +29,7 @@ from lebm_tf.families.components import (
     ChainConfig, DataSpec, EncoderConfig, GeneratorConfig, compiled, sampler)
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.layered import LadderConfig, LayersConfig
+from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import FirstLayer, LayerEnergies
@@ -95,6 +96,8 @@ class MultilayerConfig(FamilyConfig):
     base_optimizer: OptimizerConfig = OptimizerConfig(1e-4, beta_1=0.9)
     generator_optimizer: OptimizerConfig = OptimizerConfig(1e-4, beta_1=0.9)
     encoder_optimizer: OptimizerConfig = OptimizerConfig(1e-4, beta_1=0.9)
+
+    kinds = (IMAGE,)
 
     @property
     def is_variational(self) -> bool:

@@ -7,9 +7,12 @@ from lebm_tf.networks.coupling import AffineCouplings
 from lebm_tf.networks.denoiser import (
     ContextEncoder, LatentDenoiser, NoiseContext)
 from lebm_tf.networks.glow import LatentGlow
+from lebm_tf.networks.hierarchy import NoiseDecoder, NoiseEnergy
 from lebm_tf.networks.ladder import LadderEncoder, LadderGenerator
+from lebm_tf.networks.ladder_vae import LadderNetwork
 from lebm_tf.networks.layered import JoinedEnergy, LayerEnergies
 from lebm_tf.networks.level_logits import LevelLogits
+from lebm_tf.networks.map_energy import MapEnergy
 from lebm_tf.networks.mlp import EnergyMLP, FirstLayer, VectorMLP
 from lebm_tf.networks.normalization import InstanceNorm
 from lebm_tf.networks.picture_glow import PictureGlow
@@ -27,10 +30,11 @@ from lebm_tf.networks.translation import PictureEnergy, ResidualTranslator
 __all__ = ["AffineCouplings", "ContextEncoder", "ContextEnergy", "ConvEncoder",
            "ConvEnergy", "DeconvGenerator", "EnergyMLP", "FirstLayer",
            "Forecast", "Forecaster", "InstanceNorm", "JoinedEnergy",
-           "LadderEncoder", "LadderGenerator", "LatentDenoiser", "LatentGlow",
-           "LayerEnergies", "LevelEnergy", "LevelLogits", "NoiseContext",
-           "PictureEnergy", "PictureGlow", "PlanEncoder", "RecurrentDecoder",
-           "RecurrentEncoder", "ResidualEnergy", "ResidualProposal",
-           "ResidualTranslator", "SocialContext", "SpectralLayer",
-           "TransformerDecoder", "VectorMLP", "WideResidualEncoder",
-           "check_image_shape"]
+           "LadderEncoder", "LadderGenerator", "LadderNetwork",
+           "LatentDenoiser", "LatentGlow", "LayerEnergies", "LevelEnergy",
+           "LevelLogits", "MapEnergy", "NoiseContext", "NoiseDecoder",
+           "NoiseEnergy", "PictureEnergy", "PictureGlow", "PlanEncoder",
+           "RecurrentDecoder", "RecurrentEncoder", "ResidualEnergy",
+           "ResidualProposal", "ResidualTranslator", "SocialContext",
+           "SpectralLayer", "TransformerDecoder", "VectorMLP",
+           "WideResidualEncoder", "check_image_shape"]

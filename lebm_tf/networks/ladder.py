@@ -138,8 +138,10 @@ class LadderGenerator(_Ladder):
         x = _reshaped(x, shapes[-1])
         for i in reversed(range(len(self.levels))):
             added = self.maps[i](z[i])
+            # Maps of dense layers are in full precision, others may not be.
             if self.concatenates:
-                x = tf.concat([x, _reshaped(self.act(added), shapes[i])], -1)
+                added = tf.cast(_reshaped(self.act(added), shapes[i]), x.dtype)
+                x = tf.concat([x, added], -1)
             else:
                 x = tf.cast(x, added.dtype) + _reshaped(added, shapes[i])
                 if i == len(self.levels) - 1:

@@ -22,7 +22,8 @@ class LayerEnergies(keras.layers.Layer):
     """
 
     def __init__(self, energies, **kwargs):
-        super().__init__(**kwargs)
+        # Latents stay in full precision: what is inside casts them itself.
+        super().__init__(**{"autocast": False, **kwargs})
         self.energies, self.built = list(energies), True
 
     def of_layers(self, z: tuple) -> tuple[tf.Tensor, ...]:
@@ -61,7 +62,8 @@ class JoinedEnergy(keras.layers.Layer):
     """
 
     def __init__(self, energy: keras.layers.Layer, **kwargs):
-        super().__init__(**kwargs)
+        # Latents stay in full precision: what is inside casts them itself.
+        super().__init__(**{"autocast": False, **kwargs})
         self.energy, self.built = energy, True
 
     def call(self, z: tuple) -> tf.Tensor:

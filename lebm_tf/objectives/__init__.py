@@ -25,7 +25,8 @@ from lebm_tf.objectives.teaching import (
     attribute_negative_log_likelihood, encoder_teaching)
 from lebm_tf.objectives.variational import (
     FlowDivergence, FreeBits, FreeNats, LayeredKL, MaskedKL, SecondBound,
-    encoded_energy, gaussian_kl, kl_to_prior, summed_gaussian_kl)
+    encoded_energy, gaussian_kl, kl_to_prior, layered_gaussian_kl,
+    summed_gaussian_kl)
 
 __all__ = ["Annealed", "ClusterCrossEntropy", "CycleError", "DenoisingError",
            "DiffusedEnergy", "EnergyContrast", "FlowDivergence",
@@ -40,7 +41,7 @@ __all__ = ["Annealed", "ClusterCrossEntropy", "CycleError", "DenoisingError",
            "encoded_mean", "encoded_noised", "encoder_teaching",
            "energy_contrast", "energy_magnitude", "future_error",
            "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
-           "negative_log_likelihood", "negative_log_prior", "once_fitted",
-           "plan_error", "prior_contrast", "squared_error",
-           "summed_gaussian_kl", "symbol_information", "weight_penalty",
-           "with_energies", "with_forecast"]
+           "layered_gaussian_kl", "negative_log_likelihood",
+           "negative_log_prior", "once_fitted", "plan_error", "prior_contrast",
+           "squared_error", "summed_gaussian_kl", "symbol_information",
+           "weight_penalty", "with_energies", "with_forecast"]

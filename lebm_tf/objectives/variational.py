@@ -1,6 +1,7 @@
 """Keep an encoder close to the prior."""
 
 import dataclasses
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -20,8 +21,21 @@ def gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
     return draws.mean(kl_to_standard_normal(*draws.positive.encoded))
 
 
+def layered_gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
+    """The same of layers, or of the noise of groups: mean of the sum over all
+    of KL(q(zi | x, those before) || N(0, I)).
+
+    For (means, log_scales) of all layers, as of `densities.NoiseEncoder`.
+    """
+    def flat(leaf):
+        return tf.reshape(leaf, [tf.shape(leaf)[0], math.prod(leaf.shape[1:])])
+    return draws.mean(tf.add_n([
+        kl_to_standard_normal(flat(mean), flat(log_scale))
+        for mean, log_scale in zip(*draws.positive.encoded)]))
+
+
 def summed_gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
-    """The same summed over the batch, so that its weight grows with it.
+    """`gaussian_kl` summed over the batch: its weight grows with it.
 
     As the published code of LB-EBM has it (arXiv:2104.03086; bpucla/lbebm),
     where every other term is a mean.

@@ -34,11 +34,11 @@ class Encoded(Sampler):
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
         """Encodes the batch's "x"; the target is not looked at."""
-        encoded = self.encoder.parameters(
-            draws.batch["x"], condition=draws.batch.get("condition"),
-            seed=rng.stream(seed, "dropout") if self.has_dropout else None)
-        position = self.encoder.sample_from(
-            *encoded, rng.stream(seed, "start"))
+        position, encoded = self.encoder.draw(
+            draws.batch["x"], rng.stream(seed, "start"),
+            condition=draws.batch.get("condition"),
+            dropout_seed=rng.stream(seed, "dropout") if (
+                self.has_dropout) else None)
         constant = tf.nest.map_structure(tf.stop_gradient, position)
         state = initial_state(constant)._replace(position=position)
         return Draw(constant, state, encoded)

@@ -27,7 +27,8 @@ def check(path: str, family: str, other, config) -> None:
         raise InputError(
             "--backbone must be a run of one of the families "
             f"{', '.join(config.backbones)}, got {family} in {path}.")
-    if family != "flow" and other.latent_dim != config.latent_dim:
+    if family not in ("flow", "ladder_vae") and (
+            other.latent_dim != config.latent_dim):
         raise InputError(
             f"--backbone must be of the latent_dim {config.latent_dim}, got "
             f"{other.latent_dim} in {path}.")
@@ -44,7 +45,7 @@ def networks(workdir: str, config, data: DataSet
 
     Returns:
         The generator, and where it is asked for the encoder; of a flow, the
-        transport.
+        transport; of a ladder VAE, the hierarchy.
 
     Raises:
         InputError: As `check`, or if there is no trained run, or it is of other
@@ -58,6 +59,8 @@ def networks(workdir: str, config, data: DataSet
     model = workdirs.load(workdir)
     if resolved.run.family == "flow":
         return {"transport": model.likelihood}
+    if resolved.run.family == "ladder_vae":
+        return {"backbone": model.likelihood.generator.hierarchy}
     found = {"generator": model.likelihood.generator}
     asked = "--posterior_start=encoder" if config.learns_prior_alone else (
         "--transport=generator")

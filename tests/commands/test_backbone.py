@@ -93,3 +93,17 @@ def test_what_is_no_backbone_is_refused(refused, trained, tmp_path, flags,
     assert not (path / "config.json").exists()
     needs_it = "with an encoder" in said  # Only a trained one tells.
     assert needs_it or not (path / "backbone").exists()
+
+
+@pytest.mark.parametrize("flags, said", [
+    (["--backbone="], "multilayer_two_stage needs the hierarchy of --backbone, "
+                      "got none."),
+    (["--backbone=nowhere"], "--backbone must be a flagfile that is there, or "
+     "a work directory, got "),
+    (["--backbone=configs/smoke/vae.cfg"], "--backbone must be a run of one of "
+     "the families ladder_vae, got vae")])
+def test_what_is_no_hierarchy_is_refused(refused, tmp_path, flags, said):
+    smoke = "--flagfile=configs/smoke/multilayer_two_stage.cfg"
+    path = tmp_path / "run"
+    assert said in refused(train, smoke, *flags, f"--workdir={path}")
+    assert not (path / "backbone").exists()

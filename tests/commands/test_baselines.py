@@ -65,11 +65,10 @@ def test_a_baseline_is_trained_resumed_measured_sampled_and_served(
                 f"--output={tmp_path / 'served'}") == 0
 
 
-def test_a_density_of_several_layers_has_no_likelihood_estimate(
-        refused, tmp_path):
+def test_what_is_of_one_layer_is_refused_for_several(refused, tmp_path):
     path = tmp_path / "run"
-    assert "evaluator likelihood needs one layer of latents, got 2" in refused(
-        train, "--flagfile=configs/smoke/sri.cfg", "--evaluators=likelihood",
+    assert "evaluator latents needs one layer of latents, got 2" in refused(
+        train, "--flagfile=configs/smoke/sri.cfg", "--evaluators=latents",
         f"--workdir={path}")
     assert not path.exists()
 

@@ -15,13 +15,13 @@ from lebm_tf.densities import (
     EnergyPrior, Flat, Flow, FlowTransport, GaussianAttribute,
     GaussianLikelihood, GaussianMixture, GeneratorTransport, LabelledVAE,
     LatentVAE, LayeredGaussian, LayeredNormal, LearnedFlow, LevelPrior,
-    LevelProposal, PointEncoder, SequenceLikelihood, StandardNormal,
-    SymbolPrior, TopDownGaussian, UnigramLikelihood)
+    LevelProposal, NoiseEncoder, PointEncoder, SequenceLikelihood,
+    StandardNormal, SymbolPrior, TopDownGaussian, UnigramLikelihood)
 from lebm_tf.mcmc import rng
 from lebm_tf.networks import (
     AffineCouplings, ContextEncoder, ConvEncoder, DeconvGenerator, EnergyMLP,
-    LatentDenoiser, LatentGlow, LevelEnergy, NoiseContext, PictureGlow,
-    RecurrentDecoder, ResidualEnergy, ResidualProposal, VectorMLP)
+    LadderNetwork, LatentDenoiser, LatentGlow, LevelEnergy, NoiseContext,
+    PictureGlow, RecurrentDecoder, ResidualEnergy, ResidualProposal, VectorMLP)
 from tests import oracles
 
 tfd = tfp.distributions
@@ -133,6 +133,10 @@ CLASSES = {
     LayeredGaussian: (
         lambda: LayeredGaussian(TwoLayers()),
         lambda d: d.log_prob(d.sample(X, SEED), X)),
+    NoiseEncoder: (
+        lambda: NoiseEncoder(LadderNetwork(
+            (8, 8, 3), (4, 2), (2, 3), 4), 0.7),
+        lambda d: d.log_prob(d.sample(IMAGES, SEED), IMAGES)),
     BottomUpGaussian: (
         lambda: BottomUpGaussian(
             VectorMLP(4, 3, (5,), num_outputs=2),

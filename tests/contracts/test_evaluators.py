@@ -46,7 +46,7 @@ def other(field) -> str:
     if isinstance(field.default, bool):
         return str(not field.default).lower()
     choices = {"damc": "log_joint", "classifier": "inception",
-               "posterior": "encoder", "": "elsewhere"}
+               "posterior": "encoder", "": "elsewhere", "rotated": "digits"}
     if isinstance(field.default, str):
         return choices[field.default]
     if isinstance(field.default, tuple):

@@ -16,9 +16,9 @@ from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.families import (
     FAMILIES, BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, cycle_translation, divergence_triangle, flow, flow_prior,
-    image, latent_diffusion, m1_m2, multilayer, neural_transport, rae,
-    recovery_likelihood, sequence, sri, symbol_vector, trajectory,
-    two_stage_vae, vae)
+    image, ladder_vae, latent_diffusion, m1_m2, multilayer,
+    multilayer_two_stage, neural_transport, rae, recovery_likelihood, sequence,
+    sri, symbol_vector, trajectory, two_stage_vae, vae)
 from lebm_tf.families.code_ladder import LogitsConfig, NoiseLadderConfig
 from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.layered import LadderConfig, LayersConfig
@@ -29,6 +29,7 @@ from lebm_tf.families.observations import (
 from lebm_tf.mcmc import Mala, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.models.roles import ANSWERS
+from lebm_tf.networks import LadderNetwork
 from lebm_tf.samplers import Draws
 from lebm_tf.serving import ServingConfig, export_model
 from lebm_tf.training.checkpoint import items
@@ -241,6 +242,13 @@ CASES = {
         prior_step_sizes=(), posterior_step_sizes=(0.1,), first_states="base",
         posterior=ChainConfig(2, 0.1, start="encoder"))),
     "multilayer, ladder": (multilayer, LADDER),
+    "ladder vae": (ladder_vae, ladder_vae.LadderVAEConfig(
+        group_sides=(4, 2), group_channels=(2, 3), channels=4,
+        kl_warmup_steps=3)),
+    "two-stage multilayer": (
+        multilayer_two_stage, multilayer_two_stage.MultilayerTwoStageConfig(
+            prior=ChainConfig(2, 0.1), energy_channels=4, energy_units=5,
+            exact_target=False, temperature=0.7)),
     "multilayer, encoder": (multilayer, dataclasses.replace(
         MULTILAYER, posterior=ChainConfig(0, 0.1, start="encoder"),
         posterior_step_sizes=(), prior=ChainConfig(3, 0.4, start="bank"),
@@ -289,6 +297,8 @@ CASES = {
 }
 # Trained networks of another run, that a family learns on top of.
 NETWORKS = {
+    "two-stage multilayer": lambda: {"backbone": LadderNetwork(
+        (8, 8, 3), (4, 2), (2, 3), 4)},
     "neural transport": lambda: transported(DATA),
     "neural transport, two kernels and refit": lambda: transported(DATA),
     "neural transport, vectors": lambda: transported(POINTS),

@@ -13,10 +13,10 @@ from tests import oracles
 Z = tuple(tf.random.normal([2, width]) for width in (4, 3, 2))
 
 
-def generator(merge, shape=(8, 8, 3), channels=(3, 4, 5)):
+def generator(merge, shape=(8, 8, 3), channels=(3, 4, 5), **kwargs):
     return LadderGenerator(
         (4, 3, 2), shape, channels if merge == "concatenate" else channels[:2],
-        6, 2, merge)
+        6, 2, merge, **kwargs)
 
 
 def again(layer):
@@ -37,6 +37,14 @@ def test_every_layer_changes_the_picture(merge):
         moved = tuple(z + (j == i) for j, z in enumerate(Z))
         assert np.any(layer(moved) != x)
     np.testing.assert_array_equal(again(layer)(Z), x)
+
+
+@pytest.mark.parametrize("merge", ["concatenate", "add"])
+def test_pictures_are_in_full_precision_under_a_mixed_policy(merge):
+    x, mixed = (generator(merge, dtype=dtype)(Z)
+                for dtype in ("float32", "mixed_bfloat16"))
+    assert mixed.dtype == tf.float32
+    np.testing.assert_allclose(mixed, x, atol=0.05)
 
 
 def test_an_encoder_has_a_gaussian_for_every_layer():

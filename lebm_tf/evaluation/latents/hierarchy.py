@@ -1,19 +1,24 @@
-"""What each layer of latents stands for: pictures that differ in one alone."""
+"""What each layer of latents stands for, and how near its prior comes."""
 
 import dataclasses
 import os
-from typing import Any, Iterator
+from typing import Annotated, Any, Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf.densities import Base
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import pictures
+from lebm_tf.evaluation import pictures, plots
 from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
+from lebm_tf.evaluation.images.frechet import frechet_distance
 from lebm_tf.kinds import IMAGE
+from lebm_tf.mcmc import rng
+from lebm_tf.ranges import Ge
 
 _NUM_PICTURES = 64
+_NUM_CHAINS = 200
+_LARGEST_WIDTH = 512  # Of a layer whose covariance is compared.
 
 
 def one_layer_at_a_time(prior: Any, z: tuple) -> list[tuple]:
@@ -28,7 +33,7 @@ def one_layer_at_a_time(prior: Any, z: tuple) -> list[tuple]:
         prior: Whose base has `to_noise` and `from_noise`.
         z: Draws, (z1, ..., zL), each [rows, ...].
     """
-    base = prior if isinstance(prior, Base) else prior.base
+    base = _base(prior)
     noise = base.to_noise(tuple(map(tf.convert_to_tensor, z)))
     held = tuple(tf.repeat(leaf[:1], tf.shape(leaf)[0], 0) for leaf in noise)
     return [base.from_noise(tuple(
@@ -36,14 +41,27 @@ def one_layer_at_a_time(prior: Any, z: tuple) -> list[tuple]:
         for i in range(len(noise))]
 
 
+def _base(prior):
+    return prior if isinstance(prior, Base) else prior.base
+
+
 @dataclasses.dataclass(frozen=True)
 class LayersEvaluator(Evaluator):
-    """What each layer of latents stands for, as pictures and distances."""
+    """What each layer of latents stands for, and how near its prior comes.
+
+    Attributes:
+        num_draws: Draws of the prior, and posterior draws of as many held-out
+            pictures at most, whose Frechet distance is measured.
+    """
+    num_draws: Annotated[int, Ge(2)] = 1000
 
     name = "layers"
     kinds = (IMAGE,)
     needs_directory = True
-    metrics = {"layers/change_*": Better.NEITHER}
+    min_examples = 2
+    metrics = {"layers/change_*": Better.NEITHER,
+               "layers/frechet_*": Better.LOWER,
+               "layers/base_frechet_*": Better.NEITHER}
 
     def check(self, context: Context, model: Any) -> None:
         """Besides, raises unless there are several layers."""
@@ -54,31 +72,62 @@ class LayersEvaluator(Evaluator):
                              f"latents, got {model.num_layers}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Hierarchical samples: a panel for every layer, all others held.
+        """Distances and pictures of every layer, 1 next to the data.
 
-        change_k is the mean squared difference of a pixel between samples that
-        differ in layer k alone (1 next to the data); from the prior, and, of a
-        prior with an energy, from p0 in a picture of its own.
+        change_K is the mean squared difference of a pixel between samples that
+        differ in layer K alone; those of p0 are in a picture of their own.
+        frechet_K is the Frechet distance, in z of layer K, between draws of
+        the prior and posterior draws of held-out pictures, base_frechet_K that
+        of p0: the number of the toy of arXiv:2306.06323. Layers wider than 512
+        have none.
 
         Yields:
-            layers/change_K, and the names of the pictures.
+            layers/change_K, frechet_K and base_frechet_K, and the names of the
+            pictures.
         """
-        samples = model.sample(_NUM_PICTURES, context.config.seed)
-        yield from self._drawn(model, context, samples, "layers.png", "prior")
+        seed = context.config.seed
+        samples = model.sample(max(_NUM_PICTURES, self.num_draws), seed)
+        x = np.asarray(context.data.to_model(
+            context.data.x_test[:self.num_draws]))
+        posterior = model.infer(x, seed)
+        start = _base(model.prior).sample(
+            self.num_draws, rng.stream(rng.make_seed(seed), "layers"))
+        yield from self._drawn(model, context, samples.z, "layers.png",
+                               "samples of the prior")
+        yield from _distances("frechet", samples.z, posterior)
         if model.has_energy:
-            start = model.sample(_NUM_PICTURES, context.config.seed,
-                                 num_steps=0)
-            for name, value in self._drawn(
-                    model, context, start, "layers_base.png", "$p_0$"):
+            for name, value in self._drawn(model, context, start,
+                                           "layers_base.png",
+                                           "samples of $p_0$"):
                 yield name.replace("change", "change_base"), value
+            yield from _distances("base_frechet", start, posterior)
+            transition = model.transition(_NUM_CHAINS, seed=seed)
+            plots.layers_on_the_way(
+                os.path.join(context.directory, "layers_transition.png"),
+                transition.steps, [_flat(leaf, 2) for leaf in transition.z],
+                [_flat(leaf, 1) for leaf in posterior])
+            yield "layers/transition", "layers_transition.png"
 
-    def _drawn(self, model, context, samples, file, source):
-        panels = [(f"samples of the {source}" if source != "$p_0$" else
-                   f"samples of {source}", samples.x)]
-        for i, z in enumerate(one_layer_at_a_time(model.prior, samples.z), 1):
-            x = model.decode(tf.nest.map_structure(np.asarray, z))
+    def _drawn(self, model, context, z, file, caption):
+        z = tuple(leaf[:_NUM_PICTURES] for leaf in z)
+        panels = [(caption, model.decode(
+            tf.nest.map_structure(np.asarray, z)))]
+        for i, varied in enumerate(one_layer_at_a_time(model.prior, z), 1):
+            x = model.decode(tf.nest.map_structure(np.asarray, varied))
             panels.append((f"z{i} alone drawn anew", x))
             yield f"layers/change_{i}", float(2.0 * np.mean(np.var(x, 0)))
         pictures.save_panels(os.path.join(context.directory, file), panels,
                              pictures.square_columns(_NUM_PICTURES), 240)
         yield f"layers/{file.removesuffix('.png')}", file
+
+
+def _distances(name, drawn, posterior):
+    for i, layers in enumerate(zip(drawn, posterior), 1):
+        first, second = (_flat(np.asarray(leaf), 1) for leaf in layers)
+        if first.shape[1] <= _LARGEST_WIDTH:
+            yield f"layers/{name}_{i}", frechet_distance(first, second)
+
+
+def _flat(leaf, num_axes):
+    """All but the first axes as one."""
+    return np.reshape(leaf, [*leaf.shape[:num_axes], -1])

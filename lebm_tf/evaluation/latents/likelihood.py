@@ -66,7 +66,6 @@ class LikelihoodEvaluator(Evaluator):
     needs_base = True
     kinds = UNCONDITIONAL
     needs_inference = True
-    needs_one_layer = True
     metrics = {
         "likelihood/log_prob": Better.HIGHER,
         "likelihood/nll": Better.LOWER, "likelihood/perplexity": Better.LOWER,
@@ -85,6 +84,9 @@ class LikelihoodEvaluator(Evaluator):
         if self.proposal == "encoder" and model.encoder is None:
             raise InputError("evaluator likelihood with proposal=encoder "
                              "needs an encoder, got none.")
+        if self.proposal == "encoder" and model.num_layers > 1:
+            raise InputError("evaluator likelihood with proposal=encoder needs "
+                             f"one layer of latents, got {model.num_layers}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Estimates log Z, then log p(x) of the first held-out examples.
@@ -160,9 +162,10 @@ def log_marginal(model: Any, x: np.ndarray, propose: Callable,
     """log p(x) + log Z: the mean of p(x, z) Z / q(z | x) under q.
 
     Args:
-        model: An `EnergyModel` whose latents are vectors.
+        model: An `EnergyModel`.
         x: Observations [batch, ...], as the model takes them.
-        propose: (rows, seed) -> `Proposal`, what q is of each row.
+        propose: (rows, seed) -> `Proposal`, what q is of each row, of all
+            layers of latents side by side.
         num_samples: Draws from q for each, >= 2.
         seed: int32 [2].
 
@@ -170,8 +173,9 @@ def log_marginal(model: Any, x: np.ndarray, propose: Callable,
         The estimate for each, [batch], and the acceptance of the
         chains that q is fitted to.
     """
+    layers = model.generation.latents()
     weigh = tf.function(lambda x, z: posterior_target(
-        model.prior, model.likelihood, x)(z))
+        model.prior, model.likelihood, x)(split(z, layers)))
     log_weights, accepted = [], []
     for i in range(0, len(x), _BATCH_SIZE):
         # The last batch is filled up by repeating rows, and cut below.
@@ -212,7 +216,7 @@ def posterior_proposals(model: Any, num_draws: int) -> Callable:
     """(rows, seed) -> `Proposal` fitted to as many draws of exact chains.
 
     Args:
-        model: An `EnergyModel` whose latents are vectors.
+        model: An `EnergyModel`.
         num_draws: At least 2 for each row.
     """
     draw = tf.function(lambda x, z, seed: _posterior_draws(
@@ -233,11 +237,32 @@ def _posterior_draws(model, x, start, num_draws, seed):
     _, (z, accept_prob) = trace_chain(
         kernel, posterior_target(model.prior, model.likelihood, x), start,
         _ADAPTATION_STEPS + steps, seed,
-        lambda state: (state.position, state.accept_prob))
+        lambda state: (joined(state.position), state.accept_prob))
     z = tf.reshape(z[-steps:], [steps, _BATCH_SIZE, _NUM_CHAINS, z.shape[-1]])
     z = tf.reshape(tf.transpose(z, [1, 0, 2, 3]), [
         _BATCH_SIZE, steps * _NUM_CHAINS, z.shape[-1]])
     return z, tf.reduce_mean(accept_prob[-steps:])
+
+
+def joined(z: Any) -> tf.Tensor:
+    """All layers of latents side by side, [batch, width of all]."""
+    return tf.concat([
+        tf.reshape(leaf, [-1, math.prod(leaf.shape[1:])])
+        for leaf in tf.nest.flatten(z)], -1)
+
+
+def split(z: tf.Tensor, layers: Any) -> Any:
+    """The nest that `joined` took.
+
+    Args:
+        z: [batch, width of all].
+        layers: Nest of what has the shape of a layer, [batch, ...].
+    """
+    shapes = [leaf.shape[1:] for leaf in tf.nest.flatten(layers)]
+    parts = tf.split(z, [math.prod(shape) for shape in shapes], -1)
+    return tf.nest.pack_sequence_as(layers, [
+        tf.reshape(part, [-1, *shape])
+        for part, shape in zip(parts, shapes)])
 
 
 def fit_proposal(z: np.ndarray, accept_prob: float = 1.0) -> Proposal:

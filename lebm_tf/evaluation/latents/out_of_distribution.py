@@ -1,0 +1,179 @@
+"""Pictures of another kind, told by which layers of latents explain them."""
+
+import dataclasses
+from typing import Any, Iterator
+
+import numpy as np
+from sklearn import metrics
+import tensorflow as tf
+
+from lebm_tf.datasets import load_dataset
+from lebm_tf.densities import prior_target
+from lebm_tf.errors import InputError
+from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
+from lebm_tf.kinds import IMAGE
+from lebm_tf.mcmc import rng, run_chain
+from lebm_tf.ranges import NonNegativeInt, PositiveInt
+
+ROTATED = "rotated"
+
+
+def redrawn(model: Any, z: tuple, num_layers: int, seed: rng.Seed) -> tuple:
+    """z whose lowest layers are drawn anew from the prior given the others.
+
+    First from the base, given what is above; then, of a prior with an energy,
+    by the moves of its chains in those layers alone.
+
+    Args:
+        model: An `EnergyModel` whose base has `to_noise` and `from_noise`.
+        z: (z1, ..., zL), each [rows, ...].
+        num_layers: How many are drawn anew, from 0 to L.
+        seed: int32 [2].
+    """
+    if not num_layers:
+        return z
+    base = getattr(model.prior, "base", model.prior)
+    noise = base.to_noise(z)
+    z = base.from_noise(tuple(
+        rng.normal_like(leaf, rng.stream(seed, f"z{i + 1}"))
+        if i < num_layers else leaf for i, leaf in enumerate(noise)))
+    if not model.has_energy:
+        return z
+    kernel, held = model.generation.kernel, z[num_layers:]
+    if tf.nest.is_nested(kernel.step_size):
+        kernel = dataclasses.replace(
+            kernel, step_size=tuple(kernel.step_size)[:num_layers])
+    low = run_chain(
+        kernel, lambda low: model.prior.unnormalized_log_prob((*low, *held)),
+        z[:num_layers], model.generation.num_steps,
+        rng.stream(seed, "chain")).position
+    return (*low, *held)
+
+
+def bounds(model: Any, x: np.ndarray, layers: list[int], num_draws: int,
+           seed: int) -> np.ndarray:
+    """L>k of pictures: the mean over draws of log p(x | z) - E(z) + log p0(z).
+
+    Layers above k are posterior draws, those up to k come from the prior given
+    them; L>0 is `score`. Cui et al. 2023, arXiv:2306.06323, equation 20, with
+    all three terms, after Havtorn et al. 2021, arXiv:2102.08248.
+
+    Args:
+        model: An `EnergyModel`.
+        x: Pictures as the model takes them, [num, height, width, channels].
+        layers: Every k.
+        num_draws: At least 1.
+        seed: Any int.
+
+    Returns:
+        float64 [k, num], in nats up to log Z.
+    """
+    @tf.function(autograph=False)
+    def of_batch(x, z, seed):
+        found = []
+        for k in layers:
+            moved = redrawn(model, z, k, rng.stream(seed, f"above_{k}"))
+            found.append(model.likelihood.log_prob(x, moved)
+                         + prior_target(model.prior)(moved))
+        return tf.stack(found)
+    size, total = min(model.inference_batch, len(x)), 0.0
+    for draw in range(num_draws):
+        z = model.infer(x, rng.named(seed, "draw", draw))
+        parts = []
+        for first in range(0, len(x), size):
+            # The last batch is filled up, so that there is one graph.
+            rows = np.arange(first, first + size) % len(x)
+            parts.append(of_batch(
+                x[rows], tf.nest.map_structure(
+                    lambda leaf: tf.constant(leaf[rows]), z),  # noqa: B023
+                rng.fold_in(rng.make_seed(rng.named(
+                    seed, "redrawn", draw)), first)).numpy())
+        total = total + np.concatenate(parts, 1)[:, :len(x)].astype(np.float64)
+    return total / num_draws
+
+
+@dataclasses.dataclass(frozen=True)
+class OutOfDistributionEvaluator(Evaluator):
+    """How well the model tells pictures of another kind from its own.
+
+    Attributes:
+        dataset: Where they come from: rotated (held-out pictures of its own,
+            turned by 90 degrees), or a data set as of --dataset.
+        layer: k of L>k and LLR>k; 0 for every layer but the top.
+        num_examples: Held-out pictures of either kind, at most.
+    """
+    dataset: str = ROTATED
+    layer: NonNegativeInt = 0
+    num_examples: PositiveInt = 1000
+
+    name = "out_of_distribution"
+    kinds = (IMAGE,)
+    metrics = {
+        "out_of_distribution/auroc_*": Better.HIGHER,
+        "out_of_distribution/auprc_*": Better.HIGHER,
+        "out_of_distribution/num_examples": Better.NEITHER}
+
+    def check(self, context: Context, model: Any) -> None:
+        """Besides, raises unless there are layers, k among them, and pictures
+        of the same shape."""
+        super().check(context, model)
+        base = getattr(model.prior, "base", model.prior)
+        if model.num_layers < 2 or not hasattr(base, "to_noise"):
+            raise InputError(f"evaluator {self.name} needs two or more layers "
+                             f"of latents, got {model.num_layers}.")
+        if not self.layer < model.num_layers:
+            raise InputError(
+                f"evaluator {self.name} needs a layer below the top, 1 to "
+                f"{model.num_layers - 1}, or 0 for all, got {self.layer}.")
+        self._others(context.data)
+
+    def _others(self, data) -> np.ndarray:
+        """The pictures of another kind, as `data` holds its own."""
+        if self.dataset == ROTATED:
+            others = np.rot90(data.x_test, axes=(1, 2))
+            shape = tuple(others.shape[1:])
+        else:
+            loaded = load_dataset(self.dataset)
+            if loaded.kind != IMAGE or not len(loaded.x_test):
+                raise InputError(
+                    f"evaluator {self.name} needs a data set with held-out "
+                    f"pictures, got {len(loaded.x_test)} in {self.dataset}.")
+            others, shape = loaded.x_test, tuple(loaded.shape)
+        if shape != tuple(data.shape):
+            raise InputError(
+                f"evaluator {self.name} needs pictures of shape "
+                f"{tuple(data.shape)}, got {shape} in {self.dataset}.")
+        return others
+
+    def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
+        """Areas under the ROC and precision-recall curves, the other kind
+        positive.
+
+        The scores are -L>k, which are high where a picture is improbable, and
+        LLR>k = L>0 - L>k, high where low layers are needed to explain it.
+        Area under precision and recall is the average precision.
+
+        Yields:
+            out_of_distribution/auroc_l_K, auprc_l_K for k = 0, ..., and
+            auroc_llr_K, auprc_llr_K for k >= 1.
+        """
+        data, config = context.data, context.config
+        others = self._others(data)
+        count = min(self.num_examples, len(others), len(data.x_test))
+        x = np.concatenate([np.asarray(data.to_model(pictures[:count]))
+                            for pictures in (data.x_test, others)])
+        is_other = np.repeat([False, True], count)
+        layers = [0, *([self.layer] if self.layer else
+                       range(1, model.num_layers))]
+        values = bounds(model, x, layers, config.num_draws, config.seed)
+        for k, value in zip(layers, values):
+            scores = {f"l_{k}": -value}
+            if k:
+                scores[f"llr_{k}"] = values[0] - value
+            for name, score in scores.items():
+                yield (f"out_of_distribution/auroc_{name}",
+                       float(metrics.roc_auc_score(is_other, score)))
+                yield (f"out_of_distribution/auprc_{name}", float(
+                    metrics.average_precision_score(is_other, score)))
+        yield "out_of_distribution/dataset", self.dataset
+        yield "out_of_distribution/num_examples", count
