@@ -11,8 +11,8 @@ from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.devices import strategies
 from lebm_tf.families import (
-    ChainConfig, build, divergence_triangle, image, multilayer, rae,
-    recovery_likelihood, two_stage_vae, vae)
+    ChainConfig, build, divergence_triangle, image, latent_diffusion,
+    multilayer, rae, recovery_likelihood, two_stage_vae, vae)
 from lebm_tf.families.learned import FlowConfig
 from lebm_tf.mcmc import Mala, replicas, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig, replication
@@ -66,6 +66,9 @@ CASES = {
     "recovery, proposal": (recovery_likelihood, dataclasses.replace(
         contract.COOPERATIVE, energy_optimizer=CALM,
         proposal_optimizer=CLIPPED)),
+    "latent diffusion": (latent_diffusion, dataclasses.replace(
+        contract.DIFFUSION, energy_optimizer=CALM,
+        autoencoder_optimizer=CLIPPED)),
     "encoded": (encoded, encoded.EncodedConfig(optimizer=CLIPPED))}
 
 
