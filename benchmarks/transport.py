@@ -11,6 +11,7 @@ import dataclasses
 import os
 import sys
 import time
+from typing import Annotated
 
 import matplotlib
 import numpy as np
@@ -25,7 +26,7 @@ from lebm_tf.evaluation.images.frechet import frechet_distance
 from lebm_tf.mcmc import (
     Alternating, CrankNicolson, Hmc, rank_r_hat, rng, split_r_hat, trace_chain,
     tune)
-from lebm_tf.ranges import Checked, PositiveInt
+from lebm_tf.ranges import Checked, MinLen, PositiveInt
 from lebm_tf.training import workdir as workdirs
 
 matplotlib.use("Agg")
@@ -40,10 +41,12 @@ class TransportBenchmark(Checked):
     """What to measure.
 
     Attributes:
+        parts: modes, digits.
         workdir: Of the run on digits.
         num_steps: Moves of its chains, at least 1000.
         results: Folder of the results.
     """
+    parts: Annotated[tuple[str, ...], MinLen(1)] = ("modes", "digits")
     workdir: str = "runs/neural_transport_digits"
     num_steps: PositiveInt = 2000
     results: str = runs.RESULTS
@@ -244,11 +247,13 @@ def main(values) -> None:
     """Measures and writes."""
     config = fields.from_flags(TransportBenchmark, values)
     results = runs.begun("transport", "digits")
-    if not runs.is_trained(config.workdir):
-        runs.call("lebm_tf.train", f"--flagfile={FLAGFILE}",
-                  f"--workdir={config.workdir}")
-    results["modes"] = modes()
-    results["digits"] = digits(config)
+    if "modes" in config.parts:
+        results["modes"] = modes()
+    if "digits" in config.parts:
+        if not runs.is_trained(config.workdir):
+            runs.call("lebm_tf.train", f"--flagfile={FLAGFILE}",
+                      f"--workdir={config.workdir}")
+        results["digits"] = digits(config)
     runs.write("transport", results, table(results), config.results)
 
 

@@ -5,6 +5,7 @@
     sample    draws samples of a trained model
     export    writes a SavedModel for servers
     shift     moves a trained model to higher values of a property
+    mcmc      runs long, exact chains of a trained model
 
 `lebm COMMAND --help` lists the flags of a command.
 """
@@ -14,7 +15,7 @@ import sys
 
 from lebm_tf import errors
 
-COMMANDS = ("train", "evaluate", "sample", "export", "shift")
+COMMANDS = ("train", "evaluate", "sample", "export", "shift", "mcmc")
 
 
 def main() -> int:

@@ -11,11 +11,12 @@ from lebm_tf.mcmc.langevin import Langevin
 from lebm_tf.mcmc.ranks import (
     bulk_effective_sample_size, rank_r_hat, split_r_hat,
     tail_effective_sample_size)
+from lebm_tf.mcmc.tempering import Tempering, swap_rates
 
 __all__ = [
     "Alternating", "CrankNicolson", "Hmc", "Independence", "Kernel",
-    "Langevin", "Mala", "Nuts", "State", "Tuned",
+    "Langevin", "Mala", "Nuts", "State", "Tempering", "Tuned",
     "bulk_effective_sample_size", "displacement", "effective_sample_size",
-    "r_hat", "rank_r_hat", "run_chain", "split_r_hat",
+    "r_hat", "rank_r_hat", "run_chain", "split_r_hat", "swap_rates",
     "tail_effective_sample_size", "trace_chain", "tune",
     "value_and_gradient"]

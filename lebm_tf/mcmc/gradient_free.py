@@ -35,8 +35,8 @@ class _Reversible:
     def _moved(self, log_prob_fn, state, proposal, seed):
         """The proposal where it is accepted, else where the chain was."""
         log_prob = log_prob_fn(proposal)
-        log_ratio = (log_prob + _half_square(proposal)
-                     - state.log_prob - _half_square(state.position))
+        log_ratio = (log_prob + half_square(proposal)
+                     - state.log_prob - half_square(state.position))
         # NaN compares as false: what the target can't tell is not entered.
         accepted = tf.math.log(rng.uniform(
             [num_chains(proposal)], rng.stream(seed, "accept"),
@@ -121,7 +121,7 @@ class Independence(_Reversible):
         return self._moved(log_prob_fn, state, proposal, seed)
 
 
-def _half_square(position) -> tf.Tensor:
+def half_square(position) -> tf.Tensor:
     """-log N(z; 0, I) up to a constant, [chains]."""
     return 0.5 * tf.add_n([
         tf.reduce_sum(tf.square(leaf), list(range(1, leaf.shape.rank)))

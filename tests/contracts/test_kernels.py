@@ -11,7 +11,7 @@ import tensorflow as tf
 from lebm_tf import mcmc
 from lebm_tf.mcmc import (
     Alternating, CrankNicolson, Hmc, Independence, Langevin, Mala, Nuts, State,
-    rng, run_chain)
+    Tempering, rng, run_chain)
 from tests import oracles
 
 # Kernel, and whether the target is its exact stationary distribution.
@@ -19,7 +19,8 @@ KERNELS = [(Langevin(0.3), False), (Mala(0.3), True), (Hmc(0.3, 2), True),
            (Nuts(0.3, 2), True), (Mala(0.3, num_adaptation_steps=2), True),
            (CrankNicolson(0.6), True), (Independence(), True),
            (Alternating(Hmc(0.3, 2), CrankNicolson(0.6), 3), True),
-           (Alternating(Langevin(0.3), Independence(), 2), False)]
+           (Alternating(Langevin(0.3), Independence(), 2), False),
+           (Tempering(Hmc(0.3, 2), 3, 0.5), True)]
 BAD_VALUES = [
     (Langevin, {"step_size": 0.0}, "step_size must be > 0, got 0.0."),
     (Langevin, {"step_size": float("nan")}, "step_size must be > 0, got nan."),
@@ -41,7 +42,11 @@ BAD_VALUES = [
      "every must be >= 2, got 1."),
     (Alternating, {"kernel": Mala(0.1, num_adaptation_steps=3),
                    "other": Independence()},
-     "kernels that alternate need num_adaptation_steps 0, got 3 of Mala.")]
+     "kernels that alternate need num_adaptation_steps 0, got 3 of Mala."),
+    (Tempering, {"num_replicas": 1}, "num_replicas must be >= 2 and hottest "
+     "lie in (0, 1), got 1 and 0.1."),
+    (Tempering, {"kernel": Mala(0.1, num_adaptation_steps=3)},
+     "replicas need num_adaptation_steps 0, got 3.")]
 
 each_kernel = pytest.mark.parametrize("kernel", [k for k, _ in KERNELS],
                                       ids=repr)
