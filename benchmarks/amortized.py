@@ -8,7 +8,7 @@ measured alike: the Frechet distance, in the features of one classifier, of
 a sample. An evaluation is a move of a chain (energy and gradient), a reverse
 step of a diffusion or a pass of a flow; a draw of the base costs none. Then the
 error of reconstructions, and KL(q || p) of a flow to the prior by annealing.
-Seconds are those of training. Writes benchmarks/results/amortized.json and
+Writes benchmarks/results/amortized.json, with the seconds of training, and
 .md. Finished runs are kept, so a stopped measurement goes on.
 """
 
@@ -129,8 +129,8 @@ def table(results: dict) -> str:
                      for row in seeds.values()
                      for way in row["curves"].values() for count in way})
     lines = ["| system | samples by | " + " | ".join(map(str, counts))
-             + " | reconstruction | KL(q, p) | seconds | seeds |",
-             "|---" * (len(counts) + 6) + "|"]
+             + " | reconstruction | KL(q, p) | seeds |",
+             "|---" * (len(counts) + 5) + "|"]
     for name, seeds in results["runs"].items():
         rows = list(seeds.values())
         for i, way in enumerate(rows[0]["curves"]):
@@ -139,10 +139,10 @@ def table(results: dict) -> str:
                      for count in counts]
             ends = [_mean([row[key] for row in rows if key in row], digits)
                     for key, digits in (("reconstruction/mse", 4),
-                                        ("sampler/kl", 2), ("seconds", 0))]
+                                        ("sampler/kl", 2))]
             lines.append(" | ".join([
                 f"| {name}" if not i else "| ", way, *cells,
-                *(ends if not i else [""] * 3),
+                *(ends if not i else [""] * 2),
                 f"{len(rows)} |" if not i else " |"]))
     return "\n".join(lines) + "\n"
 

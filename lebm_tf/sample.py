@@ -230,6 +230,9 @@ def main(values) -> None:
     if steps and not model.has_energy:
         raise InputError("--num_steps needs a prior with an energy to climb, "
                          f"got {steps} for the base alone.")
+    if steps and not model.generation.climbs:
+        raise InputError("--num_steps needs prior chains, got "
+                         f"{steps} for samples of a flow alone.")
     if kind == kinds.TRAJECTORY:
         count = write_paths(chosen, resolved, model, steps)
         command.say(f"Wrote {chosen.num_paths} paths of each of {count} "

@@ -75,6 +75,9 @@ class LatentInference(AttributeInference, DomainInference):
         if num_steps and not self.has_energy:
             raise ValueError("num_steps needs a prior with an energy to climb,"
                              f" got {num_steps} for a base alone.")
+        if num_steps and not self.generation.climbs:
+            raise ValueError(f"num_steps needs prior chains, got {num_steps} "
+                             "for samples of a flow alone.")
         if token_temperature is not None and not (
                 self.likelihood is not None and token_temperature > 0
                 and self.likelihood.has_temperature):

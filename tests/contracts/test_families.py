@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.datasets import ImageData
 from lebm_tf.densities import ConditionalGaussian
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import EVALUATORS
+from lebm_tf.evaluation import EVALUATORS, Context
 from lebm_tf.families import (
     FAMILIES, BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, cycle_translation, divergence_triangle, flow, flow_prior,
@@ -705,6 +706,15 @@ def test_chains_that_cannot_be_seeded_by_row_are_refused(tmp_path):
                                          "mala"):
         export_model(model, str(tmp_path), DATA.shape)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_flow_alone_has_no_chains_to_ask_for_or_to_diagnose():
+    model = build("image, amortized")
+    with pytest.raises(ValueError, match="needs prior chains, got 5 for samp"):
+        model.sample(2, num_steps=5)
+    with pytest.raises(InputError, match="chains needs prior chains, got samp"):
+        EVALUATORS["chains"].check(Context(ImageData("noise", *(
+            BATCHES[0]["x"].numpy() for _ in range(2)))), model)
 
 
 def test_a_ladder_records_its_way_down():

@@ -71,8 +71,11 @@ class ChainsEvaluator(Evaluator):
            for name, better in _STATIONARY.items()}}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises if chains come down a ladder."""
+        """Besides, raises if chains come down a ladder, or there are none."""
         super().check(context, model)
+        if not model.generation.climbs:
+            raise InputError("evaluator chains needs prior chains, got samples "
+                             "of a flow alone (prior_sampler=flow).")
         if isinstance(model.generation, Ladder):
             raise InputError("evaluator chains needs chains of one level, got "
                              f"a ladder of {model.generation.num_levels}.")
