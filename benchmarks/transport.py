@@ -149,9 +149,8 @@ def _probabilities(network, x):
 
 
 def _weights(probabilities):
-    return np.bincount(probabilities.argmax(-1).ravel(), minlength=10
-                       ).astype(float).tolist() / np.float64(
-                           probabilities[..., 0].size)
+    label = probabilities.argmax(-1).ravel()
+    return (np.bincount(label, minlength=10) / len(label)).tolist()
 
 
 def _diagnosed(network, x, accepted, frechet):
