@@ -48,7 +48,7 @@ class DivergenceTriangleConfig(FamilyConfig):
         generator_base_size: Side of the generator's first map.
         generator_channels: Widths of its maps; each after the first doubles
             the side.
-        energy_channels: Widths of the maps of the energy; each after the
+        energy_widths: Widths of the maps of the energy; each after the
             first halves the side.
         encoder_channels: The same of the encoder.
         energy_form: identity, or what the energy makes of its network's
@@ -63,7 +63,7 @@ class DivergenceTriangleConfig(FamilyConfig):
     likelihood_scale: PositiveFloat = math.sqrt(0.5)
     generator_base_size: PositiveInt = 4
     generator_channels: _Widths = (512, 512, 256, 128)
-    energy_channels: _Widths = (64, 128, 256, 256)
+    energy_widths: _Widths = (64, 128, 256, 256)
     encoder_channels: _Widths = (64, 128, 256, 512)
     energy_form: Annotated[str, OneOf(tuple(FORMS))] = "identity"
     reconstruction_weight: PositiveFloat = 1.0
@@ -103,7 +103,7 @@ def build(config: DivergenceTriangleConfig, data: DataSpec, *,
         config.generator_channels, seeds("generator"))
     likelihood = GaussianLikelihood(generator, config.likelihood_scale)
     pictures = EnergyPrior(Flat(), FormedEnergy(PlainEncoder(
-        data.shape, config.energy_channels, 1, seed=seeds("energy")),
+        data.shape, config.energy_widths, 1, seed=seeds("energy")),
         config.energy_form))
     encoder = ConditionalGaussian(HalvedLogVariance(PlainEncoder(
         data.shape, config.encoder_channels, latent_dim, 2,

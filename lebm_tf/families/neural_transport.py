@@ -94,12 +94,12 @@ class ConvEnergyConfig(Checked):
     """The energy of pictures.
 
     Attributes:
-        channels: Widths of the maps; each after the first halves the side.
-        hidden_units: Width of the hidden layer.
+        widths: Widths of the maps; each after the first halves the side.
+        units: Width of the hidden layer.
         activation: After every layer.
     """
-    channels: tuple[PositiveInt, ...] = (32, 64)
-    hidden_units: PositiveInt = 128
+    widths: tuple[PositiveInt, ...] = (32, 64)
+    units: PositiveInt = 128
     activation: Annotated[str, OneOf(ACTIVATIONS)] = "gelu"
 
 
@@ -258,8 +258,8 @@ def _transport(config, data, transport, generator, encoder) -> Transport:
 
 def _energy(config, data, seed):
     if data.kind == IMAGE:
-        return ConvEnergy(data.shape, config.energy.channels,
-                          config.energy.hidden_units, config.energy.activation,
+        return ConvEnergy(data.shape, config.energy.widths,
+                          config.energy.units, config.energy.activation,
                           config.energy_bound, seed)
     network = config.dense_energy.make(
         data.shape[0], seed, is_flat=True, bound=config.energy_bound)

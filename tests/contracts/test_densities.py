@@ -14,14 +14,15 @@ from lebm_tf.densities import (
     BottomUpGaussian, ClassifiedNormal, ConditionalGaussian, DiffusionEncoder,
     EnergyPrior, Flat, Flow, FlowTransport, GaussianAttribute,
     GaussianLikelihood, GaussianMixture, GeneratorTransport, LabelledVAE,
-    LatentVAE, LayeredGaussian, LayeredNormal, LearnedFlow, LevelPrior,
-    LevelProposal, NoiseEncoder, PointEncoder, SequenceLikelihood,
+    LadderPrior, LatentVAE, LayeredGaussian, LayeredNormal, LearnedFlow,
+    LevelPrior, LevelProposal, NoiseEncoder, PointEncoder, SequenceLikelihood,
     StandardNormal, SymbolPrior, TopDownGaussian, UnigramLikelihood)
 from lebm_tf.mcmc import rng
 from lebm_tf.networks import (
     AffineCouplings, ContextEncoder, ConvEncoder, DeconvGenerator, EnergyMLP,
-    LadderNetwork, LatentDenoiser, LatentGlow, LevelEnergy, NoiseContext,
-    PictureGlow, RecurrentDecoder, ResidualEnergy, ResidualProposal, VectorMLP)
+    LadderNetwork, LatentDenoiser, LatentGlow, LevelEnergy, LevelLogits,
+    NoiseContext, PictureGlow, RecurrentDecoder, ResidualEnergy,
+    ResidualProposal, VectorMLP)
 from tests import oracles
 
 tfd = tfp.distributions
@@ -117,6 +118,9 @@ CLASSES = {
             (0.0, 1.0), 0.9), (0.1, 0.4, 0.7), (0.2, 0.3)),
         lambda d: d.unnormalized_log_prob(
             Z, condition=tf.constant([0, 1, 1, 0, 0, 1]))),
+    LadderPrior: (
+        lambda: LadderPrior(LevelLogits(3, 2, 2, 6, 1), (0.1, 0.4, 0.7)),
+        lambda d: d.unnormalized_log_prob(Z)),
     LevelProposal: (
         lambda: LevelProposal(ResidualProposal(
             (3,), 4, (1,), 1, 4), (1.0, 2.0), (0.1, 0.2)),

@@ -75,7 +75,7 @@ DAMC = DiffusionConfig(
     hidden_units=(5, 6), channels=(4, 5), updates=2, target_rate=0.5,
     target_interval=2)
 TRIANGLE = divergence_triangle.DivergenceTriangleConfig(
-    latent_dim=3, generator_channels=(5, 4), energy_channels=(4, 5),
+    latent_dim=3, generator_channels=(5, 4), energy_widths=(4, 5),
     encoder_channels=(4, 5))
 AVERAGED = OptimizerConfig(
     1e-3, schedule="cosine", schedule_steps=4, warmup_steps=2,

@@ -8,13 +8,14 @@ import tensorflow as tf
 
 from lebm_tf import samplers
 from lebm_tf.densities import (
-    ConditionalGaussian, LadderTarget, LearnedFlow, StandardNormal,
+    ConditionalGaussian, LadderTarget, LearnedFlow, NoiseLevels, StandardNormal,
     prior_target)
 from lebm_tf.mcmc import Langevin, Mala, rng
+from lebm_tf.mcmc.kernel import initial_state
 from lebm_tf.networks import LatentGlow
 from lebm_tf.samplers import (
-    Draw, Draws, Encoded, Flowed, FromBase, FromData, Ladder, Mapped, Sampler,
-    ShortRun)
+    Diffused, Draw, Draws, Encoded, Flowed, FromBase, FromData, Ladder,
+    LowestNoise, Mapped, Sampler, ShortRun)
 from tests import oracles
 
 BASE = StandardNormal(2)
@@ -42,6 +43,10 @@ SAMPLERS = {
     "mapped": (Mapped(tf.tanh, lambda draws: draws.batch["x"]), None),
     "ladder": (Ladder(FromBase(BASE), Langevin(0.3), 2, (0.1, 0.3, 0.5)),
                LadderTarget(levels))}
+# Name -> sampler of the states of another role, and its states for each.
+NOISED = {
+    "diffused": (Diffused(NoiseLevels((0.1, 0.4, 0.7))), 2),
+    "lowest noise": (LowestNoise(NoiseLevels((0.1, 0.4, 0.7))), 1)}
 each_sampler = pytest.mark.parametrize("name", SAMPLERS)
 
 
@@ -53,7 +58,24 @@ def draw(name, seed=SEED):
 def test_every_sampler_is_in_the_list():
     kinds = {kind for kind in vars(samplers).values() if isinstance(
         kind, type) and issubclass(kind, Sampler)} - {Sampler}
-    assert kinds == {type(sampler) for sampler, _ in SAMPLERS.values()}
+    assert kinds == {*(type(sampler) for sampler, _ in SAMPLERS.values()),
+                     *(type(sampler) for sampler, _ in NOISED.values())}
+
+
+@pytest.mark.parametrize("name", NOISED)
+def test_states_with_noise_keep_the_gradient_of_those_without(name):
+    sampler, rows = NOISED[name]
+    x = tf.Variable(X)
+    with tf.GradientTape(persistent=True) as tape:
+        draws = Draws({}, {"positive": Draw(x, initial_state(x + 0.0))})
+        drawn, again, other = (sampler.draw(None, 5, draws, rng.make_seed(i))
+                               for i in (3, 3, 4))
+        total = tf.reduce_sum(drawn.position)
+    assert drawn.position.shape == drawn.start.shape == (5 * rows, 2)
+    np.testing.assert_array_equal(drawn.position, again.position)
+    assert np.all(drawn.position != other.position)
+    assert np.all(tape.gradient(total, x) != 0)
+    assert tape.gradient(drawn.start, x) is None
 
 
 @each_sampler

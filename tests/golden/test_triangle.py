@@ -78,7 +78,7 @@ def make_model():
         divergence_triangle.DivergenceTriangleConfig(
             latent_dim=C["nz"], energy_form=C["energy_form"] or "identity",
             generator_channels=tuple(C["widths_G"]),
-            energy_channels=tuple(C["widths_E"]),
+            energy_widths=tuple(C["widths_E"]),
             encoder_channels=tuple(C["widths_I"]),
             reconstruction_weight=C["vfactor"],
             latent_weight=C["latent_weight"],
