@@ -95,11 +95,11 @@ class ConvEnergyConfig(Checked):
 
     Attributes:
         widths: Widths of the maps; each after the first halves the side.
-        units: Width of the hidden layer.
+        head_units: Width of the hidden layer.
         activation: After every layer.
     """
     widths: tuple[PositiveInt, ...] = (32, 64)
-    units: PositiveInt = 128
+    head_units: PositiveInt = 128
     activation: Annotated[str, OneOf(ACTIVATIONS)] = "gelu"
 
 
@@ -259,7 +259,7 @@ def _transport(config, data, transport, generator, encoder) -> Transport:
 def _energy(config, data, seed):
     if data.kind == IMAGE:
         return ConvEnergy(data.shape, config.energy.widths,
-                          config.energy.units, config.energy.activation,
+                          config.energy.head_units, config.energy.activation,
                           config.energy_bound, seed)
     network = config.dense_energy.make(
         data.shape[0], seed, is_flat=True, bound=config.energy_bound)
