@@ -40,7 +40,7 @@ class MultilayerTwoStageConfig(FamilyConfig):
         generation_steps: Moves of the chains that draw samples; 0 takes
             prior_num_steps.
         energy_channels: Width of the convolutions of every energy.
-        energy_units: Width of its dense layers.
+        energy_head_units: Width of its dense layers.
         energy_optimizer: Learns the energies, each with moments of its own.
     """
     temperature: PositiveFloat = 1.0
@@ -49,7 +49,7 @@ class MultilayerTwoStageConfig(FamilyConfig):
     prior: ChainConfig = ChainConfig(num_steps=10, step_size=1e-5**0.5)
     generation_steps: NonNegativeInt = 0
     energy_channels: PositiveInt = 64
-    energy_units: PositiveInt = 200
+    energy_head_units: PositiveInt = 200
     energy_optimizer: OptimizerConfig = OptimizerConfig(
         2e-5, beta_1=0.99, weight_decay=3e-5)
 
@@ -103,7 +103,7 @@ def build(config: MultilayerTwoStageConfig, data: DataSpec, *,
         raise ValueError(f"the backbone must make pictures of shape "
                          f"{tuple(data.shape)}, got {made}.")
     energies = [
-        MapEnergy(shape, config.energy_channels, config.energy_units,
+        MapEnergy(shape, config.energy_channels, config.energy_head_units,
                   seed=rng.named(seed, "energy", i))
         for i, shape in enumerate(base.shapes)]
     encoder = NoiseEncoder(backbone, config.temperature)

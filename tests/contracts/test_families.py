@@ -248,7 +248,7 @@ CASES = {
         kl_warmup_steps=3)),
     "two-stage multilayer": (
         multilayer_two_stage, multilayer_two_stage.MultilayerTwoStageConfig(
-            prior=ChainConfig(2, 0.1), energy_channels=4, energy_units=5,
+            prior=ChainConfig(2, 0.1), energy_channels=4, energy_head_units=5,
             exact_target=False, temperature=0.7)),
     "multilayer, encoder": (multilayer, dataclasses.replace(
         MULTILAYER, posterior=ChainConfig(0, 0.1, start="encoder"),
