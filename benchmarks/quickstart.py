@@ -100,8 +100,8 @@ def main(values) -> None:
     chosen = fields.from_flags(QuickstartBenchmark, values)
     results = {"machine": processor.describe(),
                "python": platform.python_version(), "runs": {}}
-    for name in _RUNS:
-        for seed in chosen.seeds:
+    for seed in chosen.seeds:
+        for name in _RUNS:
             results["runs"].setdefault(name, {})[str(seed)] = measure(
                 name, seed, chosen.workdir)
     runs.write("quickstart", results, table(results))

@@ -47,7 +47,7 @@ def test_shape_and_number_of_classes_come_from_the_arrays():
     (dict(x_test=PICTURES.astype(np.float32)), "uint8 and .* float32"),
     (dict(y_train=LABELS[:2]), r"y_train must have shape \[3\], .* got \[2\]"),
     (dict(y_test=LABELS * 0.5), "y_test must hold integer .*, got float64"),
-    (dict(y_test=LABELS - 1), "class numbers from 0, got -1"),
+    (dict(y_test=LABELS - 1), "class numbers from 0 to 999, got -1 to 5"),
 ])
 def test_a_wrong_array_is_named_with_what_came(changes, message):
     arrays = dict(x_train=PICTURES, x_test=PICTURES) | changes

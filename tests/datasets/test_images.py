@@ -39,8 +39,8 @@ def test_an_unknown_name_lists_the_known_and_the_nearest():
         load_dataset("cifar-10")
     assert str(error.value) == (
         "unknown data set 'cifar-10'. Did you mean cifar10? Known: digits, "
-        "mnist, fashion_mnist, svhn_cropped, cifar10, celeb_a, npz:FILE, "
-        "folder:DIR, ptb, snli, yahoo, zinc, text:FILE, smiles:FILE, "
+        "usps, mnist, fashion_mnist, svhn_cropped, cifar10, celeb_a, npz:FILE, "
+        "folder:DIR, pair:A,B, ptb, snli, yahoo, zinc, text:FILE, smiles:FILE, "
         "tfds:NAME, agnews, protein, hepmass, miniboone, csv:FILE, sdd, eth, "
         "hotel, univ, zara1, zara2.")
 
