@@ -41,6 +41,10 @@ class AnomalyEvaluator(Evaluator):
     def check(self, context: Context, model: Any) -> None:
         """Besides, raises unless the data were split for the label."""
         super().check(context, model)
+        if self.score == "damc" and not _has_distance(model):
+            raise InputError(
+                "evaluator anomaly needs --evaluation_anomaly_score=log_joint "
+                "for a model without errors of pictures, got damc.")
         data, label = context.data, context.anomaly_label
         if label < 0:
             raise InputError("evaluator anomaly needs an anomaly label >= 0, "
@@ -75,9 +79,10 @@ class AnomalyEvaluator(Evaluator):
             data.classes, context.anomaly_label)
         measured = scores(model, data.to_model(data.x_test), config.num_draws,
                           config.seed)
-        errors = measured.pop("error")
-        yield "anomaly/mse_normal", float(errors[~is_anomaly].mean())
-        yield "anomaly/mse_anomaly", float(errors[is_anomaly].mean())
+        errors = measured.pop("error", None)
+        if errors is not None:
+            yield "anomaly/mse_normal", float(errors[~is_anomaly].mean())
+            yield "anomaly/mse_anomaly", float(errors[is_anomaly].mean())
         for name, values in measured.items():
             yield f"anomaly/auprc_{name}", precision_recall_area(
                 is_anomaly, values)
@@ -110,9 +115,13 @@ def scores(model: Any, x: Any, num_draws: int, seed: int
         seed: Any int.
 
     Returns:
-        Name of `SCORES`, or "error" -> float64 [batch].
+        Name of `SCORES`, or "error" -> float64 [batch]; log_joint alone of a
+        likelihood without a distance.
     """
     parts = model.score(np.asarray(x), seed, num_draws=num_draws)
+    log_joint = {"log_joint": -parts.log_joint.astype(np.float64)}
+    if not _has_distance(model):
+        return log_joint
     shapes = [leaf.shape[1:] for leaf in tf.nest.flatten(
         model.infer(np.asarray(x)[:1], seed))]
     latent_dim = sum(math.prod(shape) for shape in shapes)
@@ -120,9 +129,12 @@ def scores(model: Any, x: Any, num_draws: int, seed: int
     half_square = -(parts.base_log_prob.astype(np.float64)
                     + 0.5 * latent_dim * math.log(2.0 * math.pi))
     return {"damc": parts.squared_error + parts.energy + half_square,
-            "log_joint": -parts.log_joint.astype(np.float64),
-            "error": parts.squared_error.astype(np.float64)
+            **log_joint, "error": parts.squared_error.astype(np.float64)
             / math.prod(np.shape(x)[1:])}
+
+
+def _has_distance(model):
+    return model is None or model.likelihood.has_distance
 
 
 def precision_recall_area(is_positive: np.ndarray, scores: np.ndarray

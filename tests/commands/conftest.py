@@ -2,14 +2,15 @@
 
 import pytest
 
-from lebm_tf import evaluate, export, sample, shift, train
+from lebm_tf import evaluate, export, long_chains, sample, shift, train
 from lebm_tf.configuration import command, fields
 from lebm_tf.training import plugins
 
 _FIELDS = {
     train: train.all_fields, evaluate: evaluate.all_fields,
     sample: fields.fields(sample.SampleConfig),
-    export: export.all_fields, shift: fields.fields(shift.ShiftConfig)}
+    export: export.all_fields, shift: fields.fields(shift.ShiftConfig),
+    long_chains: fields.fields(long_chains.LongChainsConfig)}
 
 
 def fields_of(module) -> list:

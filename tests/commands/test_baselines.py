@@ -16,6 +16,8 @@ FLAGS = ["--anomaly_label=3", f"--evaluators={MEASURED}",
          "--evaluation_frechet_num_samples=20",
          "--evaluation_frechet_num_classifier_steps=2",
          "--evaluation_codes_num_examples=20"]
+LAYERED = {"ladder_vae", "multilayer", "multilayer_two_stage", "sri"}
+WITHOUT_ERRORS = {"flow", "neural_transport"}
 
 
 @pytest.mark.parametrize("flagfiles, channels", [
@@ -37,13 +39,16 @@ def command_of_train(*flags):
 
 
 @pytest.mark.parametrize("family", sorted(
-    set(lebm_tf.FAMILIES) - {"image", "m1_m2", "recovery_likelihood",
-                             "sequence", "symbol_vector",
-                             "trajectory"}))
+    set(lebm_tf.FAMILIES) - {"cycle_translation", "image", "m1_m2",
+                             "recovery_likelihood", "sequence",
+                             "symbol_vector", "trajectory"}))
 def test_a_baseline_is_trained_resumed_measured_sampled_and_served(
         family, tmp_path):
     smoke, path = f"--flagfile=configs/smoke/{family}.cfg", tmp_path / "run"
     flags = [smoke, *FLAGS, f"--workdir={path}"]
+    if family in WITHOUT_ERRORS:
+        assert call(train, *flags) == 2
+        flags.append("--evaluation_anomaly_score=log_joint")
     assert call(train, *flags, "--train_steps=1") == 0
     assert call(train, *flags) == 0
     metrics = json.loads((path / "metrics.json").read_text())
@@ -60,7 +65,7 @@ def test_a_baseline_is_trained_resumed_measured_sampled_and_served(
                 f"--output={tmp_path / 'x.npz'}") == 0
     arrays = np.load(tmp_path / "x.npz")
     assert arrays["x"].shape == (5, 8, 8, 1)
-    assert ("z2" in arrays) == (family == "sri")
+    assert ("z2" in arrays) == (family in LAYERED)
     assert call(export, f"--workdir={path}", "--check_rows=0",
                 f"--output={tmp_path / 'served'}") == 0
 

@@ -209,7 +209,7 @@ def ask(served, request):
     (["--image_size=8"], "image_size must be left out for csv:"),
     (["--evaluate_every=1"], "must be 0 without a validation_fraction"),
     (["--evaluators=frechet"], "trajector"),
-    (["--dataset=digits"], "trajectories_past_length must be left out"),
+    (["--dataset=digits"], "family trajectory needs trajectories, got images"),
     (["--dataset=csv:nowhere.csv"], "got no file at nowhere.csv"),
     (["--dataset=zara3"], "Did you mean zara"),
     (["--evaluation_trajectories_num_paths=0"],
