@@ -175,8 +175,11 @@ def _report(config, model, data, records, folder, identity):
     lines = [f"{name}: rank R-hat {row['r_hat']:.3f}, bulk ESS "
              f"{row['bulk_ess']:.0f}, tail ESS {row['tail_ess']:.0f}"
              for name, row in diagnostics.items()]
-    lines += [f"accepted {result['accept_prob']:.2f}, step size "
-              f"{records.step_size}, swaps {result['swap_rates']}"] + said
+    swapped = " ".join(f"{rate:.2f}" for rate in records.swap_rates.ravel())
+    lines += [f"accepted {result['accept_prob']:.2f}"
+              + ("" if records.step_size is None else
+                 f", step size {records.step_size:.3g}")
+              + (f", swapped {swapped}" if swapped else "")] + said
     command.say("\n".join([*lines, *([missing] if missing else []), (
         f"Wrote {path} and diagnostics.json.")]))
 
