@@ -16,14 +16,8 @@ PAIRS = 2  # States of every row.
 
 
 @dataclasses.dataclass(frozen=True)
-class Diffused(Sampler):
-    """Two noised states of every row: one of a level at random below the
-    highest, t ~ U{0 .. T - 2}, and one of the highest, T - 1.
-
-    A state is b_{t+1} z_t, what the energy of level t is about; it starts at
-    z_{t+1}, where the chain beside it starts, and has {"level": t} as
-    condition. Rows 2 i and 2 i + 1 belong to row i of the role. Yu et al. 2022,
-    arXiv:2206.05895, `q_sample_pairs` of modules/ldebm.py.
+class Noised(Sampler):
+    """States of a role, with noise of a level.
 
     Attributes:
         levels: Of noise.
@@ -36,6 +30,18 @@ class Diffused(Sampler):
 
     def start(self, num_chains, draws, seed) -> Position:
         return self.draw(None, num_chains, draws, seed).start
+
+
+@dataclasses.dataclass(frozen=True)
+class Diffused(Noised):
+    """Two noised states of every row: one of a level at random below the
+    highest, t ~ U{0 .. T - 2}, and one of the highest, T - 1.
+
+    A state is b_{t+1} z_t, what the energy of level t is about; it starts at
+    z_{t+1}, where the chain beside it starts, and has {"level": t} as
+    condition. Rows 2 i and 2 i + 1 belong to row i of the role. Yu et al. 2022,
+    arXiv:2206.05895, `q_sample_pairs` of modules/ldebm.py.
+    """
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
         """As `Sampler.draw`; the target is not looked at."""
@@ -58,20 +64,8 @@ class Diffused(Sampler):
 
 
 @dataclasses.dataclass(frozen=True)
-class LowestNoise(Sampler):
-    """z_0 = a_0 z + s_0 e of the states z of a role.
-
-    Attributes:
-        levels: Of noise.
-        role: Whose states; drawn before.
-    """
-    levels: NoiseLevels
-    role: str = "positive"
-    is_reparameterized = True
-    climbs = False
-
-    def start(self, num_chains, draws, seed) -> Position:
-        return self.draw(None, num_chains, draws, seed).start
+class LowestNoise(Noised):
+    """z_0 = a_0 z + s_0 e of the states z of a role."""
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
         """As `Sampler.draw`; the target is not looked at."""

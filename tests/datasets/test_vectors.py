@@ -116,7 +116,10 @@ def test_a_value_that_drowns_its_column_is_named(tmp_path, value):
 def test_a_rare_indicator_is_a_feature(tmp_path):
     path = write(tmp_path / "t.csv", ["a,rare,y", *(
         f"{i},{int(i == 7)},{i % 2}" for i in range(40))])
-    load_dataset(f"csv:{path}")
+    data = load_dataset(f"csv:{path}")
+    rare = np.concatenate([data.x_train, data.x_test])[:, 1]
+    assert len(rare) == 40 and len(np.unique(rare)) == 2
+    assert np.sum(rare == rare.max()) == 1
 
 
 def test_a_label_column_must_be_there(tmp_path):

@@ -347,7 +347,7 @@ def test_states_and_losses_of_a_step(model, tape):
 @pytest.mark.parametrize("ending", ["", "_noisefree"])
 def test_chains_move_for_move(model, chain, ending):
     if f"traj_{chain}{ending}" not in DAMC.arrays:
-        pytest.skip("The authors' numbers have noise here.")
+        pytest.skip("The file holds no such chain.")
     role, letter = {"post": ("positive", "g"), "prior": ("negative", "e")
                     }[chain]
     kernel = Langevin(C[f"{letter}_l_step_size"],
