@@ -15,7 +15,10 @@ import sys
 
 from lebm_tf import errors
 
-COMMANDS = ("train", "evaluate", "sample", "export", "shift", "mcmc")
+COMMANDS = {
+    **{name: f"lebm_tf.{name}" for name in (
+        "train", "evaluate", "sample", "export", "shift")},
+    "mcmc": "lebm_tf.long_chains"}
 
 
 def main() -> int:
@@ -31,7 +34,7 @@ def main() -> int:
             f"{command!r}{errors.nearest(command, COMMANDS)}.\n")
         return 2
     sys.argv = [f"lebm {command}", *arguments]
-    runpy.run_module(f"lebm_tf.{command}", run_name="__main__")
+    runpy.run_module(COMMANDS[command], run_name="__main__")
     return 0
 
 
