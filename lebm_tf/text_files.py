@@ -43,6 +43,9 @@ def read_utf8(path: str, what: str) -> bytes:
             raw = _unpacked(path, what, len(raw))
         if raw.startswith(_UTF16):
             raw = raw.decode("utf-16").encode()
+    except FileNotFoundError as error:
+        raise InputError(f"{what} must be there, got no such file."
+                         ) from error
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{what} must be a text file, gzipped or not, got "

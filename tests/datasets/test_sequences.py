@@ -121,7 +121,7 @@ def test_gzipped_files_are_read(text, tmp_path):
 
 @pytest.mark.parametrize("name, settings, message", [
     ("text:", {}, "data set must be text:FILE, got 'text:'."),
-    ("text:{tmp}/none", {}, "must be a text file, gzipped or not, got "),
+    ("text:{tmp}/none", {}, "must be there, got no such file."),
     ("text:{tmp}/empty", {}, "must hold at least 2 lines .* got 0"),
     ("text:{tmp}/own", {"max_length": 2}, "at most 2 tokens, got none"),
     ("text:{tmp}/own", {"image_size": 8}, "image_size must be left out for"),
