@@ -25,13 +25,13 @@ import tensorflow as tf
 
 from benchmarks import runs
 import lebm_tf
+from lebm_tf.assembly.code_ladder import LogitsConfig, NoiseLadderConfig
+from lebm_tf.assembly.observations import DenseConfig
 from lebm_tf.configuration import command, fields
 from lebm_tf.datasets import in_memory
 from lebm_tf.evaluation import pictures
 from lebm_tf.evaluation.images.frechet import frechet_distance
-from lebm_tf.families.code_ladder import LogitsConfig, NoiseLadderConfig
 from lebm_tf.families.latent_diffusion import LatentDiffusionConfig
-from lebm_tf.families.observations import DenseConfig
 from lebm_tf.families.symbol_vector import SymbolVectorConfig
 from lebm_tf.files import read_json, write_json
 from lebm_tf.models import OptimizerConfig

@@ -25,13 +25,13 @@ import tensorflow as tf  # noqa: E402
 
 from benchmarks import plane, runs  # noqa: E402
 from lebm_tf import datasets, families  # noqa: E402
+from lebm_tf.assembly.components import compiled  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.datasets.in_memory import in_memory  # noqa: E402
 from lebm_tf.densities import EnergyPrior, Flat, prior_target  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
     Context, FrechetEvaluator, LevelsEvaluator, evaluate, pictures)
 from lebm_tf.families import DataSpec, recovery_likelihood  # noqa: E402
-from lebm_tf.families.components import compiled  # noqa: E402
 from lebm_tf.kinds import VECTOR  # noqa: E402
 from lebm_tf.mcmc import Langevin, rng  # noqa: E402
 from lebm_tf.mcmc.kernel import initial_state  # noqa: E402

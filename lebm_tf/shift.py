@@ -21,6 +21,7 @@ startup.import_tensorflow()
 import numpy as np  # noqa: E402
 
 from lebm_tf import files  # noqa: E402
+from lebm_tf.assembly import custom  # noqa: E402
 from lebm_tf.chemistry.smiles import parse  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.configuration.run import ValidationConfig  # noqa: E402
@@ -30,7 +31,7 @@ from lebm_tf.datasets.sequences import properties  # noqa: E402
 from lebm_tf.datasets.sequences.vocabulary import padded  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation.molecules.metrics import canonical  # noqa: E402
-from lebm_tf.families import build, custom, sequence  # noqa: E402
+from lebm_tf.families import build, sequence  # noqa: E402
 from lebm_tf.kinds import SEQUENCE  # noqa: E402
 from lebm_tf.objectives import Annealed  # noqa: E402
 from lebm_tf.training import plugins, workdir as workdirs  # noqa: E402

@@ -13,7 +13,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "lebm_tf"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Every layer may import from those before it in its row, and from itself.
 CORE = ["mcmc", "networks", "densities", "samplers", "objectives", "models",
-        "families"]
+        "assembly", "families"]
 ALLOWED = {name: set(CORE[:i]) for i, name in enumerate(CORE)}
 ALLOWED["mcmc"] = ALLOWED["networks"] = set()
 ALLOWED["densities"] = {"mcmc"}

@@ -16,6 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf import kinds
+from lebm_tf.assembly.components import ChainConfig, compiled, sampler
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.datasets import VectorData
 from lebm_tf.datasets.loading import LOADERS, Loader
 from lebm_tf.densities import EnergyPrior, Likelihood, StandardNormal
@@ -23,8 +25,6 @@ from lebm_tf.densities.nested import Nested
 from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.evaluation.evaluator import Better, Evaluator
 from lebm_tf.families import FAMILIES
-from lebm_tf.families.components import ChainConfig, compiled, sampler
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import VectorMLP
 from lebm_tf.objectives import (

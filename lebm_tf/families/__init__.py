@@ -3,16 +3,17 @@
 import keras
 
 from lebm_tf import precision as precisions
-from lebm_tf.errors import InputError
-from lebm_tf.families import (
-    custom, cycle_translation, divergence_triangle, flow, flow_prior, image,
-    ladder_vae, latent_diffusion, m1_m2, multilayer, multilayer_two_stage,
-    neural_transport, rae, recovery_likelihood, sequence, sri, symbol_vector,
-    trajectory, two_stage_vae, vae)
-from lebm_tf.families.components import (
+from lebm_tf.assembly import custom
+from lebm_tf.assembly.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, Recipe)
-from lebm_tf.families.data import check_kind
+from lebm_tf.assembly.data import check_kind
+from lebm_tf.errors import InputError
+from lebm_tf.families import (
+    cycle_translation, divergence_triangle, flow, flow_prior, image, ladder_vae,
+    latent_diffusion, m1_m2, multilayer, multilayer_two_stage, neural_transport,
+    rae, recovery_likelihood, sequence, sri, symbol_vector, trajectory,
+    two_stage_vae, vae)
 from lebm_tf.models import EnergyModel
 
 FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,

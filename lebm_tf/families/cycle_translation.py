@@ -20,9 +20,9 @@ from typing import Annotated
 
 import tensorflow as tf
 
+from lebm_tf.assembly.components import ChainConfig, DataSpec, compiled, sampler
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.densities import EnergyPrior, Flat, StandardNormal, prior_target
-from lebm_tf.families.components import ChainConfig, DataSpec, compiled, sampler
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.kinds import PAIR
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state

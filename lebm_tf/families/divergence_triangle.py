@@ -17,10 +17,10 @@ from typing import Annotated
 
 import tensorflow as tf
 
+from lebm_tf.assembly.components import DataSpec, compiled
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, Flat, GaussianLikelihood, StandardNormal)
-from lebm_tf.families.components import DataSpec, compiled
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.mcmc.kernel import initial_state, num_chains

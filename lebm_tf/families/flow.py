@@ -10,9 +10,9 @@ from typing import Annotated
 
 import keras
 
+from lebm_tf.assembly.components import DataSpec, compiled
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.densities import FlowTransport, StandardNormal
-from lebm_tf.families.components import DataSpec, compiled
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.kinds import IMAGE, VECTOR
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.mcmc.kernel import initial_state

@@ -14,11 +14,11 @@ import dataclasses
 
 import keras
 
-from lebm_tf.densities import GaussianLikelihood, StandardNormal
-from lebm_tf.families.components import (
+from lebm_tf.assembly.components import (
     ChainConfig, DataSpec, GeneratorConfig, compiled, sampler)
-from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.learned import FlowConfig
+from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.learned import FlowConfig
+from lebm_tf.densities import GaussianLikelihood, StandardNormal
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig

@@ -11,13 +11,13 @@ from typing import Annotated
 
 import keras
 
-from lebm_tf.densities import Base, EnergyPrior, GaussianLikelihood
-from lebm_tf.families import amortized, learned, starts
-from lebm_tf.families.components import (
+from lebm_tf.assembly import amortized, learned, starts
+from lebm_tf.assembly.components import (
     BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, compiled, sampler)
-from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.learned import DiffusionConfig, FlowConfig
+from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.learned import DiffusionConfig, FlowConfig
+from lebm_tf.densities import Base, EnergyPrior, GaussianLikelihood
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state, num_chains

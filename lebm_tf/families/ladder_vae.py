@@ -12,9 +12,9 @@ from typing import Annotated
 
 import keras
 
+from lebm_tf.assembly.components import DataSpec, compiled
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.densities import GaussianLikelihood, LayeredNormal, NoiseEncoder
-from lebm_tf.families.components import DataSpec, compiled
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig

@@ -14,16 +14,16 @@ from typing import Annotated
 
 import keras
 
-from lebm_tf.densities import (
-    ConditionalGaussian, DecodingConfig, LadderPrior, StandardNormal)
-from lebm_tf.families.code_ladder import (
+from lebm_tf.assembly.code_ladder import (
     LogitsConfig, NoiseLadderConfig, ladder_roles)
-from lebm_tf.families.components import (
+from lebm_tf.assembly.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
-from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.observations import (
+from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.observations import (
     DenseConfig, RecurrentDecoderConfig, RecurrentEncoderConfig, ResidualConfig,
     make_encoder, make_likelihood)
+from lebm_tf.densities import (
+    ConditionalGaussian, DecodingConfig, LadderPrior, StandardNormal)
 from lebm_tf.kinds import COUNTS, IMAGE, SEQUENCE, VECTOR
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import CodeClusters, EnergyModel, OptimizerConfig

@@ -21,14 +21,14 @@ from typing import Annotated
 
 import keras
 
+from lebm_tf.assembly import starts
+from lebm_tf.assembly.components import (
+    ChainConfig, DataSpec, EncoderConfig, GeneratorConfig, compiled, sampler)
+from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.layered import LadderConfig, LayersConfig
 from lebm_tf.densities import (
     BottomUpGaussian, EnergyPrior, GaussianLikelihood, LayeredGaussian,
     LayeredNormal)
-from lebm_tf.families import starts
-from lebm_tf.families.components import (
-    ChainConfig, DataSpec, EncoderConfig, GeneratorConfig, compiled, sampler)
-from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.layered import LadderConfig, LayersConfig
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel, OptimizerConfig

@@ -11,10 +11,10 @@ import dataclasses
 
 import keras
 
+from lebm_tf.assembly.components import ChainConfig, DataSpec, compiled, sampler
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.densities import (
     EnergyPrior, GaussianLikelihood, LayeredNormal, NoiseEncoder)
-from lebm_tf.families.components import ChainConfig, DataSpec, compiled, sampler
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel, OptimizerConfig

@@ -15,13 +15,13 @@ from typing import Annotated, ClassVar
 
 import keras
 
+from lebm_tf.assembly import starts
+from lebm_tf.assembly.components import (
+    KERNELS, ChainConfig, DataSpec, EnergyConfig, compiled)
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.densities import (
     Encoder, EnergyPrior, GeneratorTransport, StandardNormal, Transport,
     TransportedEnergy)
-from lebm_tf.families import starts
-from lebm_tf.families.components import (
-    KERNELS, ChainConfig, DataSpec, EnergyConfig, compiled)
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.families.flow import inverted
 from lebm_tf.kinds import IMAGE, VECTOR
 from lebm_tf.mcmc import Alternating, CrankNicolson, Independence, rng

@@ -14,10 +14,10 @@ from typing import Annotated
 
 import keras
 
-from lebm_tf.densities import GaussianLikelihood, GaussianMixture, PointEncoder
-from lebm_tf.families.components import (
+from lebm_tf.assembly.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
-from lebm_tf.families.config import FamilyConfig
+from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.densities import GaussianLikelihood, GaussianMixture, PointEncoder
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig

@@ -17,13 +17,13 @@ import keras
 import tensorflow as tf
 
 from lebm_tf import kinds
+from lebm_tf.assembly.components import DataSpec, compiled
+from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.level_networks import LevelEnergyConfig, ProposalConfig
 from lebm_tf.densities import (
     LadderTarget, LevelPrior, LevelProposal, NoiseLevels)
 from lebm_tf.densities.neighbours import draw_neighbours, rows
 from lebm_tf.densities.noise_levels import angles
-from lebm_tf.families.components import DataSpec, compiled
-from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.level_networks import LevelEnergyConfig, ProposalConfig
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.mcmc.kernel import initial_state, value_and_gradient
 from lebm_tf.models import EnergyModel, OptimizerConfig, Role

@@ -13,12 +13,12 @@ from typing import Annotated
 
 import keras
 
+from lebm_tf.assembly import amortized, starts
+from lebm_tf.assembly.components import (
+    AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
+from lebm_tf.assembly.learned import FlowSampled, check_prior
 from lebm_tf.densities import (
     DecodingConfig, EnergyPrior, SequenceLikelihood, StandardNormal)
-from lebm_tf.families import amortized, starts
-from lebm_tf.families.components import (
-    AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
-from lebm_tf.families.learned import FlowSampled, check_prior
 from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig

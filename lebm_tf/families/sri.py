@@ -19,11 +19,11 @@ import dataclasses
 
 import keras
 
+from lebm_tf.assembly.components import (
+    ChainConfig, DataSpec, GeneratorConfig, compiled, sampler)
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.densities import (
     GaussianLikelihood, StandardNormal, TopDownGaussian)
-from lebm_tf.families.components import (
-    ChainConfig, DataSpec, GeneratorConfig, compiled, sampler)
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig

@@ -12,15 +12,15 @@ from typing import Annotated
 
 import keras
 
-from lebm_tf.densities import DecodingConfig, StandardNormal, SymbolPrior
-from lebm_tf.families import amortized, starts
-from lebm_tf.families.components import (
+from lebm_tf.assembly import amortized, starts
+from lebm_tf.assembly.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
     compiled, sampler)
-from lebm_tf.families.learned import FlowSampled, check_prior
-from lebm_tf.families.observations import (
+from lebm_tf.assembly.learned import FlowSampled, check_prior
+from lebm_tf.assembly.observations import (
     DenseConfig, RecurrentConfig, RecurrentDecoderConfig, ResidualConfig,
     make_encoder, make_likelihood)
+from lebm_tf.densities import DecodingConfig, StandardNormal, SymbolPrior
 from lebm_tf.kinds import COUNTS, IMAGE, SEQUENCE, VECTOR
 from lebm_tf.mcmc import rng
 from lebm_tf.models import TARGETS, EnergyModel, OptimizerConfig, Role

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import keras
 
+from lebm_tf.assembly import starts
+from lebm_tf.assembly.components import (
+    ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
-from lebm_tf.families import starts
-from lebm_tf.families.components import (
-    ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.kinds import TRAJECTORY
 from lebm_tf.mcmc import rng
 from lebm_tf.models import EnergyModel, OptimizerConfig

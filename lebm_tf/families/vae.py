@@ -8,11 +8,11 @@ import dataclasses
 
 import keras
 
+from lebm_tf.assembly.components import (
+    DataSpec, EncoderConfig, GeneratorConfig, compiled)
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.densities import (
     ConditionalGaussian, GaussianLikelihood, StandardNormal)
-from lebm_tf.families.components import (
-    DataSpec, EncoderConfig, GeneratorConfig, compiled)
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig

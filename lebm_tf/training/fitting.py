@@ -8,12 +8,13 @@ import tempfile
 from typing import Callable, Iterator
 
 from lebm_tf import precision
+from lebm_tf.assembly import custom
 from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import DataSet, train_batches
 from lebm_tf.devices import cluster
 from lebm_tf.errors import DivergedError, InputError
 from lebm_tf.evaluation import Settings
-from lebm_tf.families import DataSpec, custom
+from lebm_tf.families import DataSpec
 from lebm_tf.models import CodeClusters, EnergyModel, averaging
 from lebm_tf.training import (
     callbacks, following, same_data as contents, workdir as workdirs)

@@ -8,6 +8,7 @@ from absl import logging
 
 import lebm_tf
 from lebm_tf import files, processor
+from lebm_tf.assembly import custom
 from lebm_tf.configuration import fields as configuration
 from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import DataSet, Vocabulary
@@ -18,7 +19,7 @@ from lebm_tf.datasets.sequences import properties
 from lebm_tf.datasets.validation_split import validation_split
 from lebm_tf.errors import InputError, nearest
 from lebm_tf.evaluation import Settings, settings
-from lebm_tf.families import FAMILIES, DataSpec, build, custom
+from lebm_tf.families import FAMILIES, DataSpec, build
 from lebm_tf.models import EnergyModel, averaging
 from lebm_tf.training import checkpoint as checkpoints, provenance
 from lebm_tf.training.locking import LOCK

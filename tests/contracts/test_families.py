@@ -10,6 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.assembly.code_ladder import LogitsConfig, NoiseLadderConfig
+from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.layered import LadderConfig, LayersConfig
+from lebm_tf.assembly.learned import DiffusionConfig, FlowConfig
+from lebm_tf.assembly.observations import (
+    DenseConfig, RecurrentConfig, RecurrentDecoderConfig,
+    RecurrentEncoderConfig)
 from lebm_tf.datasets import ImageData
 from lebm_tf.densities import ConditionalGaussian
 from lebm_tf.errors import InputError
@@ -20,13 +27,6 @@ from lebm_tf.families import (
     image, ladder_vae, latent_diffusion, m1_m2, multilayer,
     multilayer_two_stage, neural_transport, rae, recovery_likelihood, sequence,
     sri, symbol_vector, trajectory, two_stage_vae, vae)
-from lebm_tf.families.code_ladder import LogitsConfig, NoiseLadderConfig
-from lebm_tf.families.config import FamilyConfig
-from lebm_tf.families.layered import LadderConfig, LayersConfig
-from lebm_tf.families.learned import DiffusionConfig, FlowConfig
-from lebm_tf.families.observations import (
-    DenseConfig, RecurrentConfig, RecurrentDecoderConfig,
-    RecurrentEncoderConfig)
 from lebm_tf.mcmc import Mala, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.models.roles import ANSWERS

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.assembly.layered import LayersConfig
 from lebm_tf.datasets import ImageData
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EVALUATORS, Context, EvaluationConfig, evaluate
@@ -15,7 +16,6 @@ from lebm_tf.evaluation.latents.hierarchy import one_layer_at_a_time
 from lebm_tf.evaluation.latents.out_of_distribution import bounds, redrawn
 from lebm_tf.families import (
     ChainConfig, DataSpec, image, ladder_vae, multilayer)
-from lebm_tf.families.layered import LayersConfig
 from lebm_tf.mcmc import rng
 from tests import oracles
 from tests.contracts.test_families import DATA, IMAGE, LADDER, MULTILAYER

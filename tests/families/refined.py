@@ -10,10 +10,10 @@ import dataclasses
 
 import tensorflow as tf
 
+from lebm_tf.assembly.components import compiled
 from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
 from lebm_tf.families import DataSpec
-from lebm_tf.families.components import compiled
 from lebm_tf.mcmc import Langevin
 from lebm_tf.models import EnergyModel, MovingCopy, OptimizerConfig
 from lebm_tf.networks import ConvEncoder, DeconvGenerator, EnergyMLP

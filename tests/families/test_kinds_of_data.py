@@ -2,9 +2,9 @@
 
 import pytest
 
+from lebm_tf.assembly.data import check_kind, family_for
 from lebm_tf.errors import InputError
 from lebm_tf.families import FAMILIES
-from lebm_tf.families.data import check_kind, family_for
 from lebm_tf.kinds import IMAGE, KINDS, TRAJECTORY
 
 

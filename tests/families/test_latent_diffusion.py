@@ -7,15 +7,15 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
+from lebm_tf.assembly.code_ladder import LogitsConfig, NoiseLadderConfig
+from lebm_tf.assembly.observations import DenseConfig
 from lebm_tf.datasets import in_memory
 from lebm_tf.densities import LadderPrior, NoiseLevels
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import Context, EvaluationConfig, evaluators
 from lebm_tf.evaluation.latents.codes import CodesEvaluator
 from lebm_tf.families import DataSpec, build
-from lebm_tf.families.code_ladder import LogitsConfig, NoiseLadderConfig
 from lebm_tf.families.latent_diffusion import LatentDiffusionConfig
-from lebm_tf.families.observations import DenseConfig
 from lebm_tf.mcmc import Langevin, rng, run_chain
 from lebm_tf.models import CodeClusters, OptimizerConfig
 from lebm_tf.models.clusters import directions

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.assembly.layered import LayersConfig
 from lebm_tf.families import ChainConfig, DataSpec, multilayer
-from lebm_tf.families.layered import LayersConfig
 from lebm_tf.mcmc import rng
 from tests import oracles
 from tests.contracts.test_families import DATA, MULTILAYER

@@ -10,9 +10,9 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from lebm_tf.assembly.components import compiled
 from lebm_tf.densities import EnergyPrior, Likelihood, StandardNormal
 from lebm_tf.families import DataSpec
-from lebm_tf.families.components import compiled
 from lebm_tf.mcmc import Hmc
 from lebm_tf.mcmc.kernel import initial_state
 from lebm_tf.models import EnergyModel, OptimizerConfig

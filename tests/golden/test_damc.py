@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.assembly.learned import DiffusionConfig
 from lebm_tf.densities import Unconditional
 from lebm_tf.families import (
     ChainConfig, DataSpec, EnergyConfig, GeneratorConfig, image)
-from lebm_tf.families.learned import DiffusionConfig
 from lebm_tf.mcmc import Langevin, rng, run_chain
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.networks.time_embedding import sinusoidal_embedding

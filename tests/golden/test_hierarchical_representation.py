@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.assembly.layered import LadderConfig, LayersConfig
 from lebm_tf.evaluation.latents.hierarchy import one_layer_at_a_time
 from lebm_tf.families import ChainConfig, DataSpec, multilayer
-from lebm_tf.families.layered import LadderConfig, LayersConfig
 from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.models import OptimizerConfig
 from tests import oracles

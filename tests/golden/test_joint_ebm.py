@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.assembly.layered import LayersConfig
 from lebm_tf.families import ChainConfig, DataSpec, GeneratorConfig, multilayer
-from lebm_tf.families.layered import LayersConfig
 from lebm_tf.families.multilayer import MultilayerConfig
 from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.models import OptimizerConfig

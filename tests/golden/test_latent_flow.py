@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.assembly.learned import FlowConfig
 from lebm_tf.families import ChainConfig, DataSpec, GeneratorConfig, flow_prior
-from lebm_tf.families.learned import FlowConfig
 from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.networks import LatentGlow, glow

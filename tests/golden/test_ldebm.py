@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.assembly.code_ladder import divided
 from lebm_tf.densities import LadderPrior, LadderTarget, NoiseLevels
 from lebm_tf.densities.neighbours import neighbours
-from lebm_tf.families.code_ladder import divided
 from lebm_tf.mcmc import Langevin, rng, run_chain
 from lebm_tf.mcmc.kernel import value_and_gradient
 from lebm_tf.networks import (

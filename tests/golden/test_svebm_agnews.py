@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.assembly.observations import DenseConfig
 from lebm_tf.densities import UnigramLikelihood
 from lebm_tf.families import ChainConfig, DataSpec, EnergyConfig, symbol_vector
-from lebm_tf.families.observations import DenseConfig
 from lebm_tf.mcmc import Langevin, rng, run_chain, value_and_gradient
 from lebm_tf.networks import VectorMLP
 from lebm_tf.samplers import Draw, Draws

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.assembly.learned import FlowConfig
 from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import ImageData, train_batches
 from lebm_tf.devices import strategies
 from lebm_tf.families import (
     ChainConfig, build, divergence_triangle, image, latent_diffusion,
     multilayer, rae, recovery_likelihood, two_stage_vae, vae)
-from lebm_tf.families.learned import FlowConfig
 from lebm_tf.mcmc import Mala, replicas, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig, replication
 from lebm_tf.training import fitting

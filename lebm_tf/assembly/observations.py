@@ -5,9 +5,9 @@ from typing import Annotated
 
 import keras
 
+from lebm_tf.assembly.components import DataSpec, EncoderConfig, GeneratorConfig
 from lebm_tf.densities import (
     DecodingConfig, GaussianLikelihood, SequenceLikelihood, UnigramLikelihood)
-from lebm_tf.families.components import DataSpec, EncoderConfig, GeneratorConfig
 from lebm_tf.kinds import COUNTS, IMAGE, SEQUENCE
 from lebm_tf.networks import (
     RecurrentDecoder, RecurrentEncoder, VectorMLP, WideResidualEncoder)

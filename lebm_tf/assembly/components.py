@@ -5,10 +5,10 @@ from typing import Annotated, Any, Mapping, NamedTuple
 
 import keras
 
+from lebm_tf.assembly.data import DataSpec
 from lebm_tf.densities import (
     Base, Fitted, Flow, GaussianAttribute, GaussianMixture, StandardNormal)
 from lebm_tf.densities.attribute import OUTPUTS
-from lebm_tf.families.data import DataSpec
 from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import (

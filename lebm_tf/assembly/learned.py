@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import keras
 
+from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.densities import DiffusionEncoder, LearnedFlow
 from lebm_tf.densities.diffusion import VARIANCES
-from lebm_tf.families.config import FamilyConfig
 from lebm_tf.mcmc import rng
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.networks import (

@@ -4,8 +4,8 @@ from typing import Any, Callable, NamedTuple
 
 import keras
 
+from lebm_tf.assembly.components import ChainConfig, DataSpec
 from lebm_tf.densities import ConditionalGaussian, Encoder
-from lebm_tf.families.components import ChainConfig, DataSpec
 from lebm_tf.samplers import ChainBank, FromBase, FromEncoder
 
 

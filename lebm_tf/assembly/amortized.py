@@ -12,8 +12,8 @@ from typing import Any, Callable, Mapping, NamedTuple
 
 import keras
 
+from lebm_tf.assembly.components import DataSpec, sampler
 from lebm_tf.densities import Base, ConditionalGaussian, Encoder, Unconditional
-from lebm_tf.families.components import DataSpec, sampler
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state, num_chains
 from lebm_tf.models import MovingCopy, Role

@@ -1,0 +1,71 @@
+"""What the command that trains says at its end."""
+
+import shlex
+from typing import Sequence
+
+from lebm_tf.configuration.run import RunConfig
+from lebm_tf.kinds import IMAGE, PAIR, SEQUENCE, TRAJECTORY
+from lebm_tf.training import workdir as workdirs
+
+
+def text(run: RunConfig, metrics: dict, modules: Sequence[str] = ()) -> str:
+    """The main figures, and what to do next, with --plugins=modules if any."""
+    lines = [(f"{label} ({name})", metrics[name]) for label, name in (
+        ("Frechet distance, samples", "frechet/samples"),
+        ("  same generator, base p0 alone", "frechet/base_samples"),
+        ("  baseline", "baseline/frechet/samples"),
+        ("  backbone with its own prior", "backbone/frechet/samples"),
+        ("  real training images", "frechet/real"),
+        ("Mean squared error of reconstructions", "reconstruction/mse"),
+        ("Area under the precision-recall curve", "anomaly/auprc"),
+        ("Accuracy of held-out symbols", "symbols/accuracy"),
+        ("Rollbacks after divergence", "training/rollbacks"),
+        ("Seconds of training", "training/seconds"),
+        ("  backbone, before them", "backbone/training/seconds"),
+        ("  baseline", "baseline/training/seconds"),
+        ("Nats of a reconstructed sequence", "sequences/reconstruction_nll"),
+        ("  perplexity of a token", "sequences/reconstruction_perplexity"),
+        ("Mean error, the authors' protocol (nearest_plan)",
+         "trajectories/nearest_plan_ade"),
+        ("  last error", "trajectories/nearest_plan_fde"),
+        ("Mean error, least of all paths (minimum)",
+         "trajectories/minimum_ade"),
+        ("  last error", "trajectories/minimum_fde"),
+        ("  mean error of constant velocity, least of as many",
+         "trajectories/constant_velocity/minimum_ade"),
+        *((f"{what}, {direction[0]} to {direction[1]}",
+           f"translation/{direction}/{name}") for direction in ("ab", "ba")
+          for what, name in (
+              ("Accuracy of translations", "accuracy"),
+              ("  of pictures as they are", "accuracy_identity"),
+              ("Signal to noise, dB", "psnr"),
+              ("  of pictures as they are", "psnr_identity"))),
+    ) if metrics.get(name)]
+    width = max(len(label) for label, _ in lines) if lines else 0
+    figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
+                        for label, value in lines)
+    named = f"--plugins={shlex.quote(','.join(modules))} " if modules else ""
+    workdir = named + f"--workdir={shlex.quote(run.workdir)}"
+    resolved = workdirs.read(run.workdir)
+    ending = {SEQUENCE: "txt", IMAGE: "png", PAIR: "png"}.get(
+        resolved.data.kind, "npz")
+    drawn = "" if resolved.model.is_classifier else f"""
+  python -m lebm_tf.sample {workdir} --num_samples=64 \
+--seed=7 --output=samples.{ending}
+  python -m lebm_tf.export {workdir} --output=models/my_model"""
+    measure = "likelihood"
+    if resolved.data.kind == TRAJECTORY:
+        measure = "trajectories --evaluation_trajectories_num_paths=50"
+    elif resolved.data.kind == PAIR:
+        measure = "translation --evaluation_translation_num_images=10000"
+    elif resolved.model.is_classifier:
+        measure = "symbols"
+    why = "".join(f"\n  {value}" for name, value in metrics.items()
+                  if name.startswith("training/rollback_"))
+    return f"""
+{figures}{why}
+
+All figures: {run.workdir}/metrics.json; pictures: {run.workdir}/pictures
+Next:
+  python -m lebm_tf.evaluate {workdir} --evaluators={measure}\
+{drawn}"""
