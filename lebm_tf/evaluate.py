@@ -1,9 +1,9 @@
-"""Measures the model of a run and writes metrics.json and pictures.
+"""Evaluates the model of a run and writes metrics.json and pictures.
 
     python -m lebm_tf.evaluate --workdir=DIR [--evaluators=frechet,chains]
 
-Without --evaluators, those of the run, or of its family; settings are the
-run's unless given. Earlier measurements of the same step stay in the file.
+The default evaluators are those of the run, or else of its family. Settings
+default to those of the run. Earlier metrics of the same step stay in the file.
 """
 
 import dataclasses
@@ -28,17 +28,17 @@ from lebm_tf.training import (  # noqa: E402
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateConfig(Checked):
-    """Which run to measure.
+    """Which run to evaluate, and how.
 
     Attributes:
         workdir: Work directory of a run.
-        checkpoint: best (by the run's early_stop) or last; best if the run
-            kept one.
-        evaluators: What to measure: anomaly, bits, chains, codes, frechet,
+        checkpoint: best (by the run's early_stop) or last; default: best if the
+            run kept one.
+        evaluators: Evaluators to run: anomaly, bits, chains, codes, frechet,
             latents, likelihood, molecules, perplexity, pictures,
             reconstruction, sentences, sequences, symbols, trajectories,
-            translation; the run's if empty.
-        data_dir: Where data sets lie, if not where they lay in training.
+            translation; default: those of the run.
+        data_dir: Folder of the data sets; default: that of the training.
     """
     workdir: str = ""
     checkpoint: str = ""
@@ -60,32 +60,32 @@ def check_names(names, flag: str = "evaluators") -> None:
 
 def evaluate_model(model: EnergyModel, data: DataSet, resolved, names,
                    chosen: Settings, workdir: str) -> dict:
-    """Measures a model of a run; pictures go to WORKDIR/pictures.
+    """Evaluates the model of a run; pictures go to WORKDIR/pictures.
 
     Args:
         model: The trained model.
         data: The data set of the run.
         resolved: `workdir.Run`.
-        names: Keys of `EVALUATORS`; the run's, or the family's, if empty.
-        chosen: How evaluators measure.
+        names: Keys of `EVALUATORS`; if empty, those of the run or its family.
+        chosen: Settings of the evaluators.
         workdir: Work directory.
 
     Returns:
-        Flat name -> value, as joined into WORKDIR/metrics.json.
+        Flat name -> value: the merged contents of WORKDIR/metrics.json.
     """
     planned = plan(model, data, resolved, names, chosen, workdir)
     return measure(model, resolved, planned, workdir)
 
 
 def measure(model: EnergyModel, resolved, planned: Plan, workdir: str) -> dict:
-    """Measures what `plan` has planned; arguments and result as of
+    """Runs the evaluators of `plan`; arguments and result as in
     `evaluate_model`."""
     evaluators, context = planned
     metrics = merge_metrics(workdir, {
         "run/family": resolved.run.family,
         "run/dataset": resolved.run.data.dataset,
         "run/step": int(model.step)})
-    for evaluator in evaluators:  # One by one: a failure loses no other.
+    for evaluator in evaluators:  # A failure keeps earlier results.
         metrics = merge_metrics(
             workdir, evaluate(model, context, [evaluator]))
     return metrics
@@ -93,11 +93,11 @@ def measure(model: EnergyModel, resolved, planned: Plan, workdir: str) -> dict:
 
 def plan(model: EnergyModel, data: DataSet, resolved, names,
          chosen: Settings, workdir: str) -> Plan:
-    """What `evaluate_model` will measure, and with what; same arguments.
+    """Prepares `evaluate_model` and checks its input; arguments as there.
 
     Raises:
-        InputError: If the model, the data or the settings lack what a
-            measurement needs; so nobody learns of it after the training.
+        InputError: If the model, the data or the settings lack what an
+            evaluator needs. Commands call this before training.
     """
     names = (tuple(names) or resolved.run.evaluators
              or workdirs.family_of(resolved.run).EVALUATORS)
@@ -112,9 +112,9 @@ def plan(model: EnergyModel, data: DataSet, resolved, names,
 
 
 def merge_metrics(workdir: str, metrics: dict) -> dict:
-    """Adds to WORKDIR/metrics.json; returns all that it holds then.
+    """Merges metrics into WORKDIR/metrics.json and returns its contents.
 
-    Measurements of another step are dropped: a file never mixes two models.
+    Metrics of another step are dropped, so a file never mixes two models.
     """
     path = os.path.join(workdir, workdirs.METRICS)
     before = files.read_json(path) if os.path.exists(path) else {}
@@ -127,7 +127,7 @@ def merge_metrics(workdir: str, metrics: dict) -> dict:
 
 
 def report(metrics: dict) -> str:
-    """The metrics as aligned lines."""
+    """Formats the metrics as aligned lines."""
     width = max(map(len, metrics))
     return "\n".join(
         f"  {name:<{width}}  " +
@@ -136,7 +136,7 @@ def report(metrics: dict) -> str:
 
 
 def main(values) -> None:
-    """Measures, and prints what came out."""
+    """Evaluates the model and prints the metrics."""
     chosen = fields.from_flags(EvaluateConfig, values)
     check_names(chosen.evaluators)
     resolved = workdirs.read(chosen.workdir)
@@ -155,7 +155,7 @@ def main(values) -> None:
 
 
 def all_fields() -> list[fields.Field]:
-    """Every flag of this command."""
+    """Returns the flags of this command."""
     return [*fields.fields(EvaluateConfig), *settings.fields()]
 
 

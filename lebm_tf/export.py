@@ -2,7 +2,7 @@
 
     python -m lebm_tf.export --workdir=DIR --output=MODELS/digits
 
-writes MODELS/digits/1, or the next free number, and says how to call it.
+writes MODELS/digits/1, or the next free version, and prints how to call it.
 """
 
 import dataclasses
@@ -29,16 +29,16 @@ FORMATS = ("saved_model", "hlo")
 
 @dataclasses.dataclass(frozen=True)
 class ExportConfig(Checked):
-    """What to export, and where to.
+    """Which run to export, and to which folder.
 
     Attributes:
         workdir: Work directory of a run.
-        checkpoint: best (by the run's early_stop) or last; best if the run
-            kept one.
-        output: Folder of the model's versions.
-        format: saved_model, for TensorFlow Serving; or hlo, the compiled
-            sampler of hlo_rows samples with a script that runs it
-            without TensorFlow.
+        checkpoint: best (by the run's early_stop) or last; default: best if the
+            run kept one.
+        output: Folder that holds the versions of the model.
+        format: saved_model (for TensorFlow Serving) or hlo (the compiled
+            sampler of hlo_rows samples, with a script that runs it without
+            TensorFlow).
     """
     workdir: str = ""
     checkpoint: str = ""
@@ -47,16 +47,16 @@ class ExportConfig(Checked):
 
 
 def all_fields() -> list[fields.Field]:
-    """The flags of this command."""
+    """Returns the flags of this command."""
     return [*fields.fields(ExportConfig), *fields.fields(ServingConfig)]
 
 
 def about(workdir: str, resolved: workdirs.Run, step: int) -> dict:
-    """Sections of the model card, as far as a work directory knows them."""
+    """Sections of the model card that come from a work directory."""
     run = resolved.run
     path = os.path.join(workdir, workdirs.METRICS)
     metrics = files.read_json(path) if os.path.exists(path) else {}
-    if metrics.get("run/step") != step:  # Those of another model.
+    if metrics.get("run/step") != step:  # They belong to another model.
         metrics = {}
     return {
         "Model": {"family": run.family, "step": step,
@@ -72,22 +72,22 @@ def about(workdir: str, resolved: workdirs.Run, step: int) -> dict:
 
 
 def main(values) -> None:
-    """Exports, and says what the model answers."""
+    """Exports the model and prints its signatures."""
     chosen = fields.from_flags(ExportConfig, values)
     serving = fields.from_flags(ServingConfig, values)
     if not chosen.output:
-        raise InputError("--output must be a folder, got nothing.")
+        raise InputError("--output must name a folder, got none.")
     resolved = workdirs.read(chosen.workdir)
     workdirs.check_generates(chosen.workdir, resolved)
     vocabulary = workdirs.read_vocabulary(
         chosen.workdir) if resolved.data.kind == SEQUENCE else None
     if vocabulary and chosen.format == "hlo":
-        raise InputError("--format must be saved_model for sequences, as a "
-                         "compiled program knows no strings, got 'hlo'.")
+        raise InputError("--format must be saved_model for sequences, because "
+                         "a compiled program has no strings, got 'hlo'.")
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
     if chosen.format == "hlo":
         path = export_hlo(model, chosen.output, resolved.data.shape, serving)
-        command.say(f"Wrote {path}. Run it with jax and without TensorFlow:\n"
+        command.say(f"Wrote {path}. Run it with jax, without TensorFlow:\n"
                     f"  python {path}/run.py --seed=7 --output=samples.npz")
         return
     path = export_model(

@@ -3,11 +3,11 @@
     python -m lebm_tf.mcmc --workdir=DIR --kernel=hmc --num_chains=16 \\
         --num_steps=2000 [--example=3]
 
-Killed and started again it goes on, bit for bit. The chains are written as an
-ArviZ InferenceData file (netCDF), chains.nc; diagnostics.json has R-hat and
-effective sample sizes, ours and ArviZ's. R-hat can not see a kernel that is
-biased, nor a mode that no chain visits: weights of classes, or of thirds of
-the energy, are printed beside those of an importance reference.
+If killed and started again, it resumes bit for bit. Chains are written to
+chains.nc, an ArviZ InferenceData file (netCDF); diagnostics.json has R-hat and
+effective sample sizes. R-hat cannot detect a biased kernel or a mode that no
+chain visits. Therefore the weights of classes, or of thirds of the energy, are
+printed beside an importance-sampling reference.
 """
 
 import dataclasses
@@ -41,26 +41,27 @@ _ROWS = 1_000
 
 @dataclasses.dataclass(frozen=True)
 class LongChainsConfig(Checked):
-    """Which chains.
+    """Which chains to run.
 
     Attributes:
         workdir: Work directory of a run.
-        checkpoint: best (by the run's early_stop) or last; best if the run
-            kept one.
-        output: Folder of the chains; WORKDIR/chains_KERNEL if empty.
-        kernel: hmc, mala, nuts, pcn, independence, tempering (parallel, of
-            hmc), or langevin, which is biased.
-        num_chains: How many.
-        num_steps: Moves, a multiple of part_steps.
-        part_steps: Moves of a part, which is kept when it is whole.
-        thin: Moves between two records, a divisor of part_steps.
-        step_size: First step size.
-        num_leapfrog_steps: Of hmc and tempering.
-        num_adaptation_steps: Moves before the chains that tune the step size,
-            once; 0 keeps it.
-        example: Held-out example whose posterior to run; -1 for the prior.
+        checkpoint: best (by the run's early_stop) or last; default: best if the
+            run kept one.
+        output: Folder of the chains; default: WORKDIR/chains_KERNEL.
+        kernel: hmc, mala, nuts, pcn, independence, tempering (parallel
+            tempering with hmc), or langevin, which is biased.
+        num_chains: Number of chains.
+        num_steps: Moves per chain, a multiple of part_steps.
+        part_steps: Moves per part; complete parts are saved.
+        thin: Moves between two recorded states, a divisor of part_steps.
+        step_size: Initial step size.
+        num_leapfrog_steps: Leapfrog steps per move of hmc and tempering.
+        num_adaptation_steps: Moves before the recorded chains that tune the
+            step size; 0 keeps step_size.
+        example: Index of the held-out example whose posterior is sampled; -1
+            samples the prior.
         seed: Any integer; the same seed gives the same chains.
-        data_dir: Where data sets lie, if not where they lay in training.
+        data_dir: Folder of the data sets; default: that of the training.
     """
     workdir: str = ""
     checkpoint: str = ""
@@ -83,7 +84,7 @@ class LongChainsConfig(Checked):
                 f"with kernel={self.kernel}, which has nothing to tune"))
 
     def plan(self) -> long_chains.Plan:
-        """What `long_chains.run` takes."""
+        """The plan for `long_chains.run`."""
         kernel = long_chains.KERNELS[self.kernel](
             self.step_size, self.num_leapfrog_steps)
         return long_chains.Plan(
@@ -92,7 +93,7 @@ class LongChainsConfig(Checked):
 
 
 def main(values) -> None:
-    """Runs, writes and says."""
+    """Runs the chains, writes them and prints diagnostics."""
     config = fields.from_flags(LongChainsConfig, values)
     try:
         plan = config.plan()
@@ -107,8 +108,8 @@ def main(values) -> None:
     seed = rng.stream(rng.make_seed(config.seed), "long_chains")
     target = model.target(role, batch)
     if not isinstance(target, Target):
-        raise InputError("long chains need one target, as a prior of an energy "
-                         "has, got a ladder of them.")
+        raise InputError("long chains need a single target, such as an "
+                         "energy-based prior, got a ladder of targets.")
     start = model.roles[role].sampler.start(
         config.num_chains, Draws(batch), seed)
     folder = config.output or os.path.join(
@@ -122,14 +123,14 @@ def main(values) -> None:
 
 
 def _asked(model, data, config):
-    """The role whose target to climb, and what it is given."""
+    """The role whose target is sampled, and its batch."""
     if model.context is not None:
-        raise InputError("long chains need a model that nothing must be given "
-                         "to, got one of trajectories.")
+        raise InputError("long chains do not support conditional models, got "
+                         "one of trajectories.")
     role = "generation" if config.example < 0 else "inference"
     if role not in model.roles or not model.roles[role].sampler.climbs:
-        raise InputError(f"long chains need a {role} by chains, got a model "
-                         "without.")
+        raise InputError(f"long chains need a model whose {role} runs chains, "
+                         "got one without.")
     if config.example < 0:
         return role, {}
     if config.example >= len(data.x_test):
@@ -146,7 +147,7 @@ def _report(config, model, data, records, folder, identity):
         {"energy": records.energy} if model.has_energy else {})}
     for group in range(len(groups["weights"])):
         indicator = (groups["of_records"] == group).astype(float)
-        if np.ptp(indicator):  # One that never changes has no R-hat.
+        if np.ptp(indicator):  # A constant has no R-hat.
             values[f"{groups['name']}_{group}"] = indicator
     diagnostics = chain_file.diagnosed(values)
     path, missing = chain_file.write(
@@ -185,8 +186,10 @@ def _report(config, model, data, records, folder, identity):
 
 
 def _groups(config, model, data, records):
-    """Classes where there are labels, else thirds of the energy: weights of
-    the chains and of a reference, and what to say of them."""
+    """Weights of groups in the chains and in a reference, and lines to print.
+
+    The groups are classes if there are labels, else thirds of the energy.
+    """
     shown = records.position[0].shape[:2]
     like = model.generation.latents()
 
@@ -227,13 +230,15 @@ def _groups(config, model, data, records):
         said.append(
             "  by importance sampling: " + " ".join(
                 f"{weight:.3f}" for weight in expected)
-            + f" ({_REFERENCE} draws of the base, worth {worth:.0f}"
+            + f" ({_REFERENCE} draws of the base, effective sample size "
+              f"{worth:.0f}"
             + (": too few to trust)" if worth < 50 else ")"))
     return found, said
 
 
 def _reference(config, model):
-    """(leaves, energies) of draws of the base; None where there is none."""
+    """(leaves, energies) of draws of the base; None if there is no base to draw
+    from."""
     prior = model.roles["generation"].prior or model.prior
     base = getattr(prior, "base", None)
     if config.example >= 0 or not model.has_energy or not hasattr(

@@ -3,17 +3,20 @@
     python -m lebm_tf.sample --workdir=DIR --num_samples=64 --seed=7 \\
         --output=samples.png
 
-The ending of --output chooses: .png a grid of pictures, or of molecules;
-.txt or .smi text, one sequence a line; .npz arrays x (uint8, int32 tokens, or
-float32 vectors), z and energy, and label with --label. Of trajectories the
-paths of that many held-out agents: .png a picture of each scene, .npz arrays
-past, future, predictions, plans, energy, scene and start.
+The extension of --output selects the format: .png for a grid of images or
+molecules; .txt or .smi for text, one sequence per line; .npz for arrays x
+(uint8 images, int32 tokens or float32 vectors), z and energy, and label with
+--label.
 
-A run on two domains translates: --direction=ab or ba, the pictures of the
-folder --input or else that many held-out ones; --num_steps=0 leaves them as
-the translator makes them. --output is a folder, which gets a PNG file of each
-name; .png, rows of picture, translation and revision; or .npz, arrays input,
-translation, x, energy and translation_energy.
+For trajectories, the command predicts paths of num_samples held-out agents:
+.png draws one picture per scene; .npz holds past, future, predictions, plans,
+energy, scene and start.
+
+For a run on two domains, it translates (--direction=ab or ba) the images of
+the folder --input, or num_samples held-out ones; --num_steps=0 skips the
+chains that revise translations. --output is a folder, which receives one PNG
+file per image; a .png with rows of image, translation and revision; or an .npz
+with input, translation, x, energy and translation_energy.
 """
 
 import math
@@ -45,15 +48,15 @@ from lebm_tf.training import (  # noqa: E402
 
 
 def read_attribute(text: str, run) -> float | None:
-    """The y of "NAME=y", None of "".
+    """Parses "NAME=y" and returns y; None for "".
 
     Args:
         text: The flag.
         run: `RunConfig` of the model.
 
     Raises:
-        InputError: If it is no such text, or the run learned another property
-            or none.
+        InputError: If the text has another form, or the run has no such
+            property.
     """
     if not text:
         return None
@@ -75,7 +78,7 @@ def read_attribute(text: str, run) -> float | None:
 
 
 def write_png(path: str, samples, labels=None) -> None:
-    """Writes a grid of pictures, a row for each label if there are some."""
+    """Writes a grid of images, with one row per label if there are labels."""
     rows = 1 if labels is None else len(np.unique(labels))
     columns = pictures.square_columns(len(samples.x)) if rows == 1 else (
         len(samples.x) // rows)
@@ -84,15 +87,15 @@ def write_png(path: str, samples, labels=None) -> None:
 
 
 def write_text(path: str, texts: list[str]) -> None:
-    """Writes one text a line."""
+    """Writes one text per line."""
     with atomic_path(path) as temporary:
         with open(temporary, "w", encoding="utf-8") as file:
             file.writelines(text + "\n" for text in texts)
 
 
 def write_npz(path: str, samples, kind: str, labels=None) -> None:
-    """Writes x (uint8, int32 tokens, or float32 vectors), energy, label if
-    there are some, and z or z1, z2, ..."""
+    """Writes arrays x (uint8, int32 tokens or float32 vectors), energy, label
+    if there are labels, and z, or z1, z2, ... for several layers."""
     x = to_uint8(samples.x).numpy() if kind == kinds.IMAGE else samples.x
     leaves = tf.nest.flatten(samples.z)
     names = ["z"] if len(leaves) == 1 else [
@@ -110,7 +113,7 @@ def write_molecules(path: str, texts: list[str]) -> None:
 
 
 def symbols(model, chosen: SampleConfig) -> np.ndarray | None:
-    """The symbol of every sample, int32 [num_samples]; None without.
+    """Symbol of every sample, int32 [num_samples]; None without --label.
 
     Raises:
         InputError: If the model has no such symbol.
@@ -118,12 +121,12 @@ def symbols(model, chosen: SampleConfig) -> np.ndarray | None:
     if not chosen.label:
         return None
     if not model.prior.num_symbols:
-        raise InputError("--label needs a prior with symbols, as of the family"
-                         f" symbol_vector, got {chosen.label[0]}.")
+        raise InputError("--label needs a prior with symbols, such as that of "
+                         f"the family symbol_vector, got {chosen.label[0]}.")
     known = model.prior.num_symbols
     wrong = [label for label in chosen.label if not 0 <= label < known]
     if wrong or len(set(chosen.label)) < len(chosen.label):
-        raise InputError(f"--label must hold different symbols from 0 to "
+        raise InputError("--label must list different symbols from 0 to "
                          f"{known - 1}, got "
                          f"{', '.join(map(str, chosen.label))}.")
     return np.repeat(np.array(chosen.label, np.int32),
@@ -132,7 +135,8 @@ def symbols(model, chosen: SampleConfig) -> np.ndarray | None:
 
 def write_paths(chosen: SampleConfig, resolved: workdirs.Run, model,
                 num_steps: int | None) -> int:
-    """Writes predicted paths of held-out agents; returns of how many."""
+    """Writes predicted paths of held-out agents; returns the number of agents.
+    """
     run = resolved.run
     if chosen.data_dir:
         run = workdirs.moved(run, chosen.data_dir)
@@ -141,7 +145,7 @@ def write_paths(chosen: SampleConfig, resolved: workdirs.Run, model,
     tracks = data.part("test")
     rows = np.unique(np.linspace(0, len(tracks.past) - 1, min(
         chosen.num_samples, len(tracks.past))).astype(int))
-    # Their companions are looked at, too.
+    # Contexts need all agents of a scene.
     context = forecasts.contexts(model, data, tracks)
     chosen_tracks = tracks.take(rows)
     paths = forecasts.predict(
@@ -159,7 +163,7 @@ def write_paths(chosen: SampleConfig, resolved: workdirs.Run, model,
 
 def write_translations(chosen: SampleConfig, resolved: workdirs.Run, model,
                        num_steps: int | None) -> int:
-    """Writes translated pictures; returns how many."""
+    """Writes translated images; returns their number."""
     names = None
     if chosen.input:
         names, x = read_pictures(chosen.input, resolved.data.shape)
@@ -183,22 +187,22 @@ MOLECULES = (".smi", ".txt", ".png", ".npz")
 
 def check_output(chosen: SampleConfig, kind: str,
                  vocabulary: Vocabulary | None) -> None:
-    """Finds out before the model is loaded what can't be written.
+    """Checks before the model is loaded that the output can be written.
 
     Args:
         chosen: The flags.
-        kind: Of the data, of `kinds.KINDS`.
-        vocabulary: Of sequences.
+        kind: Kind of the data, of `kinds.KINDS`.
+        vocabulary: Vocabulary of sequences, else None.
 
     Raises:
-        InputError: If samples of this kind have no such file or no
-            temperature of tokens, or RDKit is needed and missing.
+        InputError: If this kind of data has no such file format or no token
+            temperature, or RDKit is needed and missing.
     """
     what, endings = kinds.KINDS[kind], ENDINGS[kind]
     if vocabulary is not None and vocabulary.tokenizer == "smiles":
         what, endings = "molecules", MOLECULES
     if chosen.token_temperature and vocabulary is None:
-        raise InputError("--token_temperature needs sequences, got "
+        raise InputError("--token_temperature needs a model of sequences, got "
                          f"{chosen.token_temperature} for {what}.")
     ending = os.path.splitext(chosen.output)[1].lower()
     if ending not in endings:
@@ -215,7 +219,7 @@ def check_output(chosen: SampleConfig, kind: str,
 
 
 def main(values) -> None:
-    """Draws and writes."""
+    """Draws samples and writes them."""
     chosen = fields.from_flags(SampleConfig, values)
     ending = os.path.splitext(chosen.output)[1].lower()
     resolved = workdirs.read(chosen.workdir)
@@ -228,14 +232,14 @@ def main(values) -> None:
     model = workdirs.load(chosen.workdir, chosen.checkpoint)
     steps = None if chosen.num_steps < 0 else chosen.num_steps
     if steps and not model.has_energy:
-        raise InputError("--num_steps needs a prior with an energy to climb, "
-                         f"got {steps} for the base alone.")
+        raise InputError("--num_steps needs a prior with an energy, got "
+                         f"{steps} for a base alone.")
     if steps and not model.generation.climbs:
-        raise InputError("--num_steps needs prior chains, got "
-                         f"{steps} for samples of a flow alone.")
+        raise InputError(f"--num_steps needs prior chains, got {steps} for a "
+                         "model that samples by a flow alone.")
     if kind == kinds.TRAJECTORY:
         count = write_paths(chosen, resolved, model, steps)
-        command.say(f"Wrote {chosen.num_paths} paths of each of {count} "
+        command.say(f"Wrote {chosen.num_paths} paths for each of {count} "
                     f"agents to {chosen.output}.")
         return
     if kind == kinds.PAIR:

@@ -1,13 +1,13 @@
-"""Shifts a model of molecules to higher values of a property, round by round.
+"""Shifts a model of molecules towards higher values of a property.
 
     python -m lebm_tf.shift --workdir=DIR --output=DIR2 --property=qed
 
-Gradual distribution shifting, Kong et al. 2023, arXiv:2306.14902 (SGDS): in
-every round the model learns from the best molecules known, with their
-property; then chains of p(z | y + step) go on from their codes, what they
-decode to is measured with RDKit, and the best of old and new are the next
-round's. Run again, it goes on where it was. DIR2 is a work directory of its
-own, with a head for the property: `sample --attribute` works there.
+Gradual distribution shifting, Kong et al. 2023, arXiv:2306.14902 (SGDS). In
+every round the model is trained on the best molecules known and their property.
+Then chains of p(z | y + step) start from their codes, RDKit evaluates the
+decoded molecules, and the best of old and new molecules form the next training
+set. Running it again continues with the next round. DIR2 is a work directory of
+its own with a head for the property, so `sample --attribute` works there.
 """
 
 import dataclasses
@@ -43,31 +43,31 @@ _MAY_CHANGE = ("workdir", "output", "data_dir", "rounds")
 
 
 class Shift:
-    """The loop; its state lies in the work directory.
+    """The loop over rounds; its state is kept in the work directory.
 
     Args:
-        chosen: What to do.
+        chosen: The settings.
 
     Raises:
-        InputError: If the run is none of SMILES, RDKit is missing, or the
-            output belongs to another run.
+        InputError: If the run is not trained on SMILES, RDKit is missing, or
+            the output belongs to another run.
     """
 
     def __init__(self, chosen: ShiftConfig):
         properties.check(chosen.property)
         if not chosen.output:
-            raise InputError("--output must be a folder, got nothing.")
+            raise InputError("--output must name a folder, got none.")
         base = workdirs.read(chosen.workdir)
         if base.data.kind != SEQUENCE or workdirs.read_vocabulary(
                 chosen.workdir).tokenizer != "smiles":
-            raise InputError("--workdir must be a run of SMILES, got one of "
-                             f"{base.run.data.dataset}.")
+            raise InputError("--workdir must hold a run trained on SMILES, got "
+                             f"one on {base.run.data.dataset}.")
         self.chosen, self.base = chosen, base
         self.vocabulary = workdirs.read_vocabulary(chosen.workdir)
         self.folder = os.path.join(chosen.output, ROUNDS)
 
     def run(self) -> dict:
-        """Makes what is left of the rounds; returns the results."""
+        """Runs the remaining rounds; returns the contents of shift.json."""
         chosen, first = self.chosen, self._path(0)
         self._check_settings()
         is_new = not os.path.exists(first)
@@ -96,13 +96,13 @@ class Shift:
         return files.read_json(os.path.join(chosen.output, RESULTS))
 
     def _start(self):
-        """The best of the training data, and their property."""
+        """The best molecules of the training data, and their property."""
         run = self.base.run
         data = workdirs.load_data(workdirs.moved(dataclasses.replace(
             run, data=dataclasses.replace(run.data, property="")),
             self.chosen.data_dir))
         texts = self.vocabulary.texts(data.x_train)
-        command.say(f"Measuring {self.chosen.property} of {len(texts):,} "
+        command.say(f"Computing {self.chosen.property} of {len(texts):,} "
                     "molecules ...")
         values = properties.compute(texts, self.chosen.property)
         good = np.flatnonzero(np.isfinite(values))
@@ -111,8 +111,7 @@ class Shift:
         if len(texts) < self.chosen.set_size:
             raise InputError(
                 f"--set_size must be at most {len(texts)}, the number of "
-                f"different molecules in the data, got "
-                f"{self.chosen.set_size}.")
+                f"different molecules in the data, got {self.chosen.set_size}.")
         return texts, values
 
     def _check_settings(self):
@@ -125,12 +124,12 @@ class Shift:
                    and old.get(name) != new[name]]
         if changed:
             raise InputError(
-                f"{self.chosen.output} was begun with other settings: " +
+                f"{self.chosen.output} was started with other settings: " +
                 ", ".join(f"--{name} must be {old.get(name)}, got {new[name]}"
                           for name in changed) + ".")
 
     def _model(self, num_train):
-        """The model of the base run with a head, and what `fit` keeps."""
+        """The base run's model with a property head, and the run for `fit`."""
         chosen, base = self.chosen, self.base
         run = dataclasses.replace(
             base.run, workdir=chosen.output, data=dataclasses.replace(
@@ -156,14 +155,15 @@ class Shift:
         return model, run
 
     def _config(self, step):
-        """That of the base run, at its last step from the beginning on."""
+        """The base run's configuration with all schedules fixed at their
+        current values."""
         base, chosen = self.base.model, self.chosen
         price = float(Annealed(
             None, base.kl_hold_steps, base.kl_warmup_steps,
             base.kl_cycle_steps).factor(step))
         if not price:
             raise InputError(
-                "--workdir must be a run that is behind its kl_hold_steps, "
+                "--workdir must hold a run trained beyond its kl_hold_steps, "
                 f"{base.kl_hold_steps}, got one at step {step}.")
 
         def constant(optimizer, rate):
@@ -193,7 +193,7 @@ class Shift:
             attributes_test=values[:1])
 
     def _propose(self, model, data, number):
-        """New molecules, (text, value) each; what is none is left out."""
+        """New molecules as (text, value); invalid ones are left out."""
         chosen = self.chosen
         seed = chosen.seed * 1_000_003 + number
         z = model.climb(
@@ -202,7 +202,7 @@ class Shift:
             num_steps=chosen.chain_steps)
         texts = self.vocabulary.texts(model.decode(
             z, seed, token_temperature=chosen.token_temperature))
-        # A text that the vocabulary can't tell, or of no end, is none either.
+        # Texts without an end, or with unknown tokens, are invalid as well.
         rows = self.vocabulary.encode(texts).row_lengths().numpy()
         values = properties.compute(texts, chosen.property)
         return [(text, value) for text, value, length in zip(
@@ -255,7 +255,7 @@ def _read(path):
 
 
 def main(values) -> None:
-    """Shifts, and says how to go on."""
+    """Shifts the model and prints the best molecules."""
     chosen = fields.from_flags(ShiftConfig, values)
     results = Shift(chosen).run()
     best = "\n".join(f"  {value:.4f}  {text}"

@@ -1,9 +1,9 @@
-"""Trains a model, measures it, and says what to do next.
+r"""Trains a model, evaluates it and suggests what to do next.
 
     python -m lebm_tf.train --flagfile=configs/quickstart.cfg \\
         [--workdir=DIR] [--train_steps=N] [--any_field=VALUE]
 
-Run again, it goes on from the newest checkpoint.
+Running it again resumes from the newest checkpoint.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ from lebm_tf.training.fitting import prepared  # noqa: E402
 
 
 def all_fields() -> list[fields.Field]:
-    """Every flag that some family knows."""
+    """Returns the flags of all families."""
     return [*fields.fields(RunConfig), *evaluation.fields(),
             *(dataclasses.replace(field, family=name)
               for name, family in FAMILIES.items()
@@ -46,10 +46,16 @@ def all_fields() -> list[fields.Field]:
 
 
 def resolve(values) -> tuple[RunConfig, object, Settings]:
-    """The configurations that the flags describe.
+    """Returns the configurations that the flags describe.
+
+    Args:
+        values: Parsed flags.
+
+    Returns:
+        (RunConfig, configuration of the family, settings of evaluators).
 
     Raises:
-        InputError: If a value is wrong, or a flag belongs to another family.
+        InputError: If a value is invalid, or a flag belongs to another family.
     """
     run = fields.from_flags(RunConfig, values)
     kind = kind_of(run.data)
@@ -80,11 +86,14 @@ def resolve(values) -> tuple[RunConfig, object, Settings]:
 
 
 def from_flagfile(path: str, *flags: str):
-    """(RunConfig, family configuration, Settings) of a flagfile.
+    """Reads the configurations from a flagfile.
 
     Args:
         path: The flagfile.
-        *flags: Further flags, as "--latent_dim=8".
+        *flags: Further flags, such as "--latent_dim=8".
+
+    Returns:
+        As `resolve`.
     """
     argv = ["", *command.expand([f"--flagfile={path}", *flags])]
     plugins.load(command.plugins_of(argv))
@@ -92,14 +101,14 @@ def from_flagfile(path: str, *flags: str):
 
 
 def train(run: RunConfig, model_config, settings: Settings) -> dict:
-    """Trains and measures one run; returns its metrics, on the chief.
+    """Trains and evaluates one run; returns its metrics, on the chief.
 
     Raises:
-        InputError: If anything is wrong with the input, before any training.
+        InputError: If any input is invalid; raised before training starts.
     """
     strategy = strategies.make(run)  # Before TensorFlow starts.
     data = workdirs.load_data(run)
-    # Refuses what no batch can be.
+    # Refuses batch sizes that do not fit the data.
     steps_per_epoch(data, run.batch_size, run.data.length_pool)
     networks, beside, backbone = {}, {}, run.backbone
     if backbone:
@@ -126,17 +135,19 @@ def train(run: RunConfig, model_config, settings: Settings) -> dict:
 
 
 def with_precision(run: RunConfig) -> RunConfig:
-    """The run with a precision in place of auto: that of its work directory,
-    if it has begun, else what this machine is fast in. Says so.
+    """Replaces the precision "auto" of a run, and reports the choice.
+
+    A run that has started keeps the precision of its work directory; a new run
+    takes the faster one on this machine.
 
     Raises:
-        InputError: If the work directory is not that of a run.
+        InputError: If the work directory holds no run.
     """
     asked, begun = run.precision, os.path.exists(
         os.path.join(run.workdir, workdirs.CONFIG))
     if asked == precision.AUTO and begun:
         chosen = workdirs.read(run.workdir).run.precision
-        said = f"Precision {chosen}: that of the run in {run.workdir}."
+        said = f"Precision {chosen}, as in the run in {run.workdir}."
     else:
         chosen, said = precision.resolve(asked), precision.advice(asked)
     if said:
@@ -149,17 +160,17 @@ def _train(run, resolved, model, training, planned):
         os.path.join(run.workdir, workdirs.CHECKPOINTS)), default=0)
     if done > run.train_steps:
         command.say(
-            f"{run.workdir} has made {done:,} steps already, more than "
-            f"--train_steps={run.train_steps}: nothing is trained, and what is "
-            f"measured is the model of step {done:,}.")
+            f"{run.workdir} has already been trained for {done:,} steps, "
+            f"more than --train_steps={run.train_steps}: training is skipped, "
+            f"and the model of step {done:,} is evaluated.")
     history = training()
     measured = rollbacks(run.workdir)
-    if history:  # A finished run may have lost its own.
+    if history:  # The file may be missing from a finished run.
         training_curves(os.path.join(
             run.workdir, workdirs.PICTURES, "training.png"), history)
         measured["training/seconds"] = history[-1]["seconds"]
         measured["training/steps"] = history[-1]["step"]
-    command.say("Measuring on the held-out data ...")
+    command.say("Evaluating on the held-out data ...")
     started = time.monotonic()
     measure(model, resolved, planned, run.workdir)
     measured["evaluation/seconds"] = time.monotonic() - started
@@ -167,7 +178,7 @@ def _train(run, resolved, model, training, planned):
 
 
 def rollbacks(workdir: str) -> dict:
-    """How often the training of a run was rolled back, and why."""
+    """Number of rollbacks in the training of a run, and the reason of each."""
     records = divergence.read(os.path.join(workdir, workdirs.ROLLBACKS))
     return {"training/rollbacks": len(records),
             **{f"training/rollback_{i}": line for i, line in enumerate(
@@ -175,7 +186,7 @@ def rollbacks(workdir: str) -> dict:
 
 
 def introduction(run: RunConfig, data: DataSet, model: EnergyModel) -> str:
-    """What is about to happen."""
+    """Summary of the run, printed before training."""
     counts = ", ".join(
         f"{part} {sum(math.prod(v.shape) for v in model.variables_of(part)):,}"
         for part in model.parts)
@@ -193,9 +204,11 @@ def train_baseline(run: RunConfig, settings: Settings) -> dict:
 
 
 def _beside(run, name, settings, own=()):
-    """Trains the run whose flagfile the setting `name` of another one holds,
-    on the same data; returns its metrics. All that a baseline shares is that of
-    the other, but what is its `own`."""
+    """Trains the run whose flagfile is in the setting `name` of another run.
+
+    It uses the data and the shared settings of the other run, except those in
+    `own`. Returns its metrics.
+    """
     other, model_config, _ = _of_setting(run, name)
     other = dataclasses.replace(
         fields.shared(run, other), baseline="",
@@ -206,20 +219,20 @@ def _beside(run, name, settings, own=()):
 
 
 def _of_setting(run, name):
-    """What `from_flagfile` says of the flagfile that a setting names."""
+    """Reads the flagfile that a setting names, as `from_flagfile`."""
     path = getattr(run, name)
     if not os.path.isfile(path):
-        raise InputError(f"--{name} must be a flagfile that is there"
-                         f"{', or a work directory' * (name != 'baseline')}, "
-                         f"got {path!r}.")
+        also = " or work directory" * (name != "baseline")
+        raise InputError(
+            f"--{name} must be an existing flagfile{also}, got {path!r}.")
     return from_flagfile(path)
 
 
 def main(values) -> None:
-    """Trains, with its baseline if there is one."""
+    """Trains a run, and its baseline if there is one."""
     run, model_config, settings = resolve(values)
     if run.baseline:
-        _of_setting(run, "baseline")  # Refuse it before, not after training.
+        _of_setting(run, "baseline")  # Refuse it before training.
     strategies.make(run)  # Before TensorFlow starts.
     run = with_precision(run)
     metrics = train(run, model_config, settings)

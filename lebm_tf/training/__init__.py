@@ -1,1 +1,2 @@
-"""How a model is fitted: steps, checkpoints, work directories, healing."""
+"""Training: fitting, checkpoints, work directories and recovery from
+divergence."""

@@ -1,4 +1,4 @@
-"""Networks of a trained run, for what learns on top of them."""
+"""Trained networks of another run, as the backbone of a new one."""
 
 import keras
 
@@ -8,54 +8,54 @@ from lebm_tf.training import workdir as workdirs
 
 
 def check(path: str, family: str, other, config) -> None:
-    """Finds out before training what `networks` would refuse after it.
+    """Checks before training that `networks` would accept a backbone.
 
     Args:
-        path: Of the backbone, a work directory or a flagfile.
-        family: Its family.
-        other: Its configuration.
-        config: That of the run which takes it, a `FamilyConfig`.
+        path: Backbone, a work directory or a flagfile; named in messages.
+        family: Family of the backbone.
+        other: Configuration of the backbone, a `FamilyConfig`.
+        config: Configuration of the run that uses it, a `FamilyConfig`.
 
     Raises:
-        InputError: If the run takes none, or not one of that family or width
-            of latents.
+        InputError: If the run takes no backbone, or if the family or
+            `latent_dim` of the backbone does not fit.
     """
     if not config.backbones:
-        raise InputError("--backbone must be left out without --stage=prior, "
-                         f"got {path!r}.")
+        raise InputError(f"--backbone requires --stage=prior, got {path!r}.")
     if family not in config.backbones:
         raise InputError(
-            "--backbone must be a run of one of the families "
+            "--backbone must belong to one of the families "
             f"{', '.join(config.backbones)}, got {family} in {path}.")
     if family not in ("flow", "ladder_vae") and (
             other.latent_dim != config.latent_dim):
         raise InputError(
-            f"--backbone must be of the latent_dim {config.latent_dim}, got "
+            f"--backbone must have latent_dim {config.latent_dim}, got "
             f"{other.latent_dim} in {path}.")
 
 
 def networks(workdir: str, config, data: DataSet
              ) -> dict[str, keras.layers.Layer]:
-    """The trained networks, as `families.build` takes them.
+    """Loads the networks that `families.build` takes from a trained run.
 
     Args:
-        workdir: Of the run.
-        config: Configuration of the family that takes them, a `FamilyConfig`.
-        data: What it learns from.
+        workdir: Work directory of the trained run.
+        config: Configuration of the family that uses them, a `FamilyConfig`.
+        data: Training data of the new run.
 
     Returns:
-        The generator, and where it is asked for the encoder; of a flow, the
-        transport; of a ladder VAE, the hierarchy.
+        Name -> layer: the generator and, where `config` asks for it, the
+        encoder; the transport of a flow; the hierarchy of a ladder VAE.
 
     Raises:
-        InputError: As `check`, or if there is no trained run, or it is of other
-            pictures, or has no encoder.
+        InputError: As `check`; or if the work directory holds no trained run,
+            the image shapes differ, or the run has no encoder.
     """
     resolved = workdirs.read(workdir)
     check(workdir, resolved.run.family, resolved.model, config)
     if data.shape != resolved.data.shape:
-        raise InputError(f"--backbone must be of pictures of shape {data.shape}"
-                         f", got {resolved.data.shape} in {workdir}.")
+        raise InputError("--backbone must be trained on images of shape "
+                         f"{data.shape}, got {resolved.data.shape} in "
+                         f"{workdir}.")
     model = workdirs.load(workdir)
     if resolved.run.family == "flow":
         return {"transport": model.likelihood}
@@ -66,7 +66,7 @@ def networks(workdir: str, config, data: DataSet
         "--transport=generator")
     if not config.learns_prior_alone or config.posterior.start == "encoder":
         if model.encoder is None:
-            raise InputError(f"{asked} needs a --backbone "
-                             f"with an encoder, got none in {workdir}.")
+            raise InputError(f"{asked} needs a --backbone with an encoder, got "
+                             f"none in {workdir}.")
         found["encoder"] = model.encoder
     return found

@@ -1,4 +1,5 @@
-"""What happens beside training: progress, logs, checkpoints, stops."""
+"""Callbacks of training: progress bar, history, checkpoints and sample grids.
+"""
 
 import math
 import os
@@ -17,11 +18,11 @@ from lebm_tf.training.checkpoint import Checkpoints
 
 
 class Progress(keras.callbacks.Callback):
-    """One progress bar over the whole run.
+    """Progress bar over the whole run.
 
     Args:
         num_steps: Steps of the whole run.
-        first: Steps done in earlier sessions of it.
+        first: Steps completed before this call.
     """
 
     def __init__(self, num_steps: int, first: int):
@@ -38,16 +39,17 @@ class Progress(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """Means of every value over `every` steps, as rows and for TensorBoard.
+    """Records the mean of every logged value over `every` steps.
 
-    The rows are kept as `model.rows`. The last one may average over fewer
-    steps, where training ends between two; a run that goes on from there
-    makes it again from the values themselves, kept in history_part.json.
+    The rows are kept as `model.rows`, in history.json and for TensorBoard. If
+    training ends between two rows, the last one averages over fewer steps. A
+    resumed run recomputes it from the values in history_part.json.
 
     Args:
         model: The model in training.
-        every: Steps to a row.
-        workdir: Where history.json and the TensorBoard logs go, or empty.
+        every: Steps per row.
+        workdir: Folder of history.json and the TensorBoard logs; "" writes no
+            files.
     """
 
     def __init__(self, model: EnergyModel, every: int, workdir: str = ""):
@@ -60,7 +62,7 @@ class History(keras.callbacks.Callback):
         self.writer, self.started, self.before = None, None, 0.0
 
     def load(self) -> list[dict]:
-        """The rows up to the model's step; later ones will be made again."""
+        """Returns the rows up to the model's step and drops later ones."""
         step = int(self.model.step)
         if self.path and os.path.exists(self.path):
             self.model.rows = files.read_json(self.path)
@@ -70,7 +72,7 @@ class History(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         rows = self.load()
-        if self.started is None:  # Not where a run goes on after a rollback.
+        if self.started is None:  # A rollback keeps the clock running.
             self.before = rows[-1]["seconds"] if rows else 0.0
             self.started = time.monotonic()
         self._load_part()
@@ -81,7 +83,7 @@ class History(keras.callbacks.Callback):
             self.writer = tf.summary.create_file_writer(self.folder)
 
     def _load_part(self):
-        """Takes back the values that a partial last row was made of."""
+        """Reloads the values of an incomplete last row."""
         self.pending, rows = [], self.model.rows
         if not self.path or not os.path.exists(self.part):
             return
@@ -116,7 +118,7 @@ class History(keras.callbacks.Callback):
                     tf.summary.scalar(key, value, step)
 
     def save(self):
-        """Writes what there is; called beside each checkpoint."""
+        """Writes the history; called before each checkpoint."""
         if not self.path:
             return
         if self.pending:
@@ -134,12 +136,13 @@ class History(keras.callbacks.Callback):
 
 
 class Checkpointing(keras.callbacks.Callback):
-    """A checkpoint every so many steps, and at the end.
+    """Saves a checkpoint every `every` steps and at the end of training.
 
     Args:
-        checkpoints: Where to.
-        every: Steps between two.
-        also: Called before each save, for what shall be as new.
+        checkpoints: The checkpoints to write.
+        every: Steps between two checkpoints.
+        also: Called before each save, to write files that must match the
+            checkpoint.
     """
 
     def __init__(self, checkpoints: Checkpoints, every: int,
@@ -161,12 +164,13 @@ class Checkpointing(keras.callbacks.Callback):
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """Samples of images for TensorBoard, the same seeds each time.
+    """Writes a grid of sampled images to TensorBoard, with the same seed each
+    time.
 
     Args:
-        history: Holds the writer.
+        history: Callback that owns the TensorBoard writer.
         every: Steps between two grids.
-        num_samples: A square number.
+        num_samples: Number of images, a square number.
     """
 
     def __init__(self, history: History, every: int, num_samples: int = 64):
@@ -178,7 +182,7 @@ class SampleGrid(keras.callbacks.Callback):
         step = int(self.model.step)
         if (step % self.every or self.history.writer is None
                 or self.model.recipe.data.kind != IMAGE
-                or self.model.context is not None):  # Of nothing, no sample.
+                or self.model.context is not None):  # Needs a condition.
             return
         with averaging.averaged(self.model):
             x = (self.model.sample(self.num_samples, seed=0).x + 1.0) / 2.0

@@ -1,8 +1,8 @@
-"""What a checkpoint holds: all that a run needs to go on exactly.
+"""Checkpoints: all state that exact resumption needs.
 
-Parameters, every optimizer, chain banks and the step. Nothing random: seeds
-follow from the step. `tf.train.Checkpoint(model=model)` would leave out the
-optimizers, which live in a dict.
+They hold parameters, all optimizers, chain banks and the step. No random state
+is saved: seeds follow from the step. `tf.train.Checkpoint(model=model)` would
+omit the optimizers, which live in a dict.
 """
 
 import os
@@ -18,16 +18,19 @@ from lebm_tf.training import provenance
 
 
 class Checkpoints:
-    """The checkpoints of one work directory, ckpt-STEP each.
+    """The checkpoints of one work directory, named ckpt-STEP.
 
-    TensorFlow writes the index of a checkpoint last, so what has one is
-    whole. No state file is kept beside that could be lost or contradict.
+    TensorFlow writes the index file of a checkpoint last, so a checkpoint with
+    an index is complete. No separate state file exists that could be lost or
+    disagree.
 
     Args:
         model: A compiled model.
-        directory: Folder of the checkpoints; made at the first save.
-        max_to_keep: How many of the newest stay; 0 for all, see `keep`.
-        margin: The newest that is this many steps old stays as well.
+        directory: Folder of the checkpoints; created at the first save.
+        max_to_keep: Number of newest checkpoints to keep; 0 keeps all, see
+            `keep`.
+        margin: The newest checkpoint that is at least this many steps old is
+            kept as well.
     """
 
     def __init__(self, model: EnergyModel, directory: str,
@@ -35,21 +38,21 @@ class Checkpoints:
         self.model, self.directory = model, directory
         self.checkpoint = tf.train.Checkpoint(
             **items(model), record=provenance.Record(model.recipe))
-        # Of the versions that wrote no record.
+        # For checkpoints of versions that wrote no record.
         self.unrecorded = tf.train.Checkpoint(**items(model))
         self.max_to_keep, self.margin = max_to_keep, margin
         self._folder = None  # (device, number) of the directory.
 
     def steps(self) -> list[int]:
-        """Steps of the whole checkpoints, in order."""
+        """Steps of the complete checkpoints, in ascending order."""
         return steps(self.directory)
 
     def save(self) -> str:
-        """Writes a checkpoint named by the step; returns its path.
+        """Writes a checkpoint of the current step and returns its path.
 
         Raises:
-            InputError: If it could not be written, or another folder has taken
-                the place of the one it wrote to before; the older ones stay.
+            InputError: If it cannot be written, or if the directory was
+                replaced since the last save. Older checkpoints stay.
         """
         path = os.path.join(self.directory, f"ckpt-{int(self.model.step)}")
         try:
@@ -59,31 +62,33 @@ class Checkpoints:
             self._tidy()
         except (tf.errors.OpError, OSError) as error:
             raise InputError(
-                f"a checkpoint could not be written to {self.directory}: "
+                f"cannot write a checkpoint to {self.directory}: "
                 f"{_one_line(error)}") from error
         return path
 
     def _check_in_place(self) -> None:
-        """Refuses a folder that is not the one that was written to before: a
-        link to elsewhere, say, that was put in its place."""
+        """Raises InputError if the directory was replaced since the last save,
+        for example by a link."""
         if self._folder is None and not os.path.isdir(self.directory):
             return
         found = os.stat(self.directory)
         folder = (found.st_dev, found.st_ino)
         if self._folder not in (None, folder):
             raise InputError(
-                f"{self.directory} must stay in its place while a run writes "
-                "to it, got another folder there.")
+                f"{self.directory} must not be replaced while a run writes to "
+                "it, got another folder there.")
         self._folder = folder
 
     def restore(self) -> int:
-        """Restores the newest checkpoint; returns its step, 0 if none.
+        """Restores the newest checkpoint and returns its step, 0 if there is
+        none.
 
-        One that is damaged is reported, and the one before it used.
+        A damaged checkpoint is reported, and the one before it is restored.
 
         Raises:
-            InputError: If none can be read into this model, or the newest
-                belongs to another one or to a newer version of the library.
+            InputError: If no checkpoint can be read into this model, or if the
+                newest belongs to another model or a newer version of the
+                library.
         """
         unread = []
         for step in reversed(steps(self.directory)):
@@ -93,12 +98,13 @@ class Checkpoints:
             except InputError:
                 raise
             except (tf.errors.OpError, AssertionError, IndexError, ValueError
-                    ) as error:  # A reader says IndexError of a cut file.
-                unread.append(f"the checkpoint {path} can't be read into this "
+                    ) as error:  # A truncated file gives an IndexError.
+                unread.append(f"cannot read the checkpoint {path} into this "
                               f"model: {_one_line(error)}")
                 continue
             for message in unread:
-                logging.warning("%s; that of step %d is taken instead.",
+                logging.warning("%s; restoring the checkpoint of step %d "
+                                "instead.",
                                 message, step)
             return int(self.model.step)
         if unread:
@@ -122,7 +128,8 @@ class Checkpoints:
             _remove(os.path.join(self.directory, f"ckpt-{later}"))
 
     def clean(self) -> None:
-        """Removes what a killed process left; no other may be writing."""
+        """Removes files that a killed process left; no other process may be
+        writing."""
         if not os.path.isdir(self.directory):
             return
         whole = {f"ckpt-{step}" for step in self.steps()}
@@ -137,7 +144,7 @@ class Checkpoints:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Removes all but those that shall stay."""
+        """Removes all checkpoints but those to keep."""
         known = self.steps()
         kept = known[-self.max_to_keep:]
         if known and self.margin:
@@ -146,13 +153,13 @@ class Checkpoints:
         self.keep(kept)
 
     def keep(self, kept) -> None:
-        """Removes the checkpoints of all steps but these."""
+        """Removes all checkpoints except those of the given steps."""
         for old in set(self.steps()) - set(kept):
             _remove(os.path.join(self.directory, f"ckpt-{old}"))
 
 
 def steps(directory: str) -> list[int]:
-    """Steps of the whole checkpoints in a folder, in order."""
+    """Steps of the complete checkpoints in a folder, in ascending order."""
     if not os.path.isdir(directory):
         return []
     found = (re.fullmatch(r"ckpt-(\d+)\.index", name)
@@ -161,10 +168,10 @@ def steps(directory: str) -> list[int]:
 
 
 def items(model: EnergyModel) -> dict:
-    """Name -> object, all of it trackable.
+    """Returns name -> trackable object for everything that a checkpoint holds.
 
-    Variables, not their layers: TensorFlow does not look into the lists of
-    layers or variables that a Keras layer holds, and tells nobody.
+    The objects are variables rather than layers: TensorFlow silently skips the
+    lists of layers or variables that a Keras layer holds.
     """
     found = {"step": model.step}
     for part, layers in model.parts.items():
@@ -186,7 +193,8 @@ def items(model: EnergyModel) -> dict:
 
 
 def _remove(path: str) -> None:
-    """Removes a checkpoint, its index first: then it is none."""
+    """Removes a checkpoint. Its index goes first, so that a half-removed one
+    does not count."""
     os.remove(path + ".index")
     folder, name = os.path.split(path)
     for entry in os.listdir(folder):

@@ -1,10 +1,10 @@
-"""Divergence: noticed at once, named, and undone.
+"""Detection of divergence, and recovery by rollback.
 
-An energy that sharpens faster than its chains can follow explodes within some
+An energy that sharpens faster than its chains can follow explodes within about
 ten steps, long before anything is NaN: E(z-) runs away from E(z+), then
-gradients and states follow. So every logged value has a bound, see
-`configuration.run.DivergenceConfig`. They are far above what healthy runs show
-(docs/training.md) and far below what float32 holds.
+gradients and states follow. Therefore every logged value has a bound, see
+`configuration.run.DivergenceConfig`. The bounds are far above the values of
+healthy runs (docs/training.md) and far below the limits of float32.
 """
 
 import math
@@ -20,8 +20,8 @@ from lebm_tf.errors import DivergedError
 from lebm_tf.models import EnergyModel
 from lebm_tf.training.checkpoint import Checkpoints
 
-# Steps that a divergence takes to show: a checkpoint as near as this to it
-# may hold what is about to explode.
+# Steps from the onset of a divergence to its detection: a checkpoint closer
+# than this may already hold a diverging state.
 MARGIN = 20
 
 _CHAINS = ("positive/", "negative/")
@@ -29,11 +29,14 @@ _CHAINS = ("positive/", "negative/")
 
 def excesses(logs: Mapping[str, float], bounds: DivergenceConfig
              ) -> list[str]:
-    """What is not finite or beyond its bound, in words; empty if all is well.
+    """Describes every value that is not finite or exceeds its bound.
 
     Args:
-        logs: What `train_step` returned.
+        logs: Values returned by `train_step`.
         bounds: The bounds.
+
+    Returns:
+        One description per violation; empty if there is none.
     """
     bad = [name for name, value in logs.items() if not math.isfinite(value)]
     if bad:
@@ -61,9 +64,10 @@ def excesses(logs: Mapping[str, float], bounds: DivergenceConfig
 
 
 class StopOnDivergence(keras.callbacks.Callback):
-    """Raises DivergedError at the first step that is not well.
+    """Raises DivergedError at the first step that violates a bound.
 
-    Must come before whatever keeps the state: nothing of that step is kept.
+    It must precede every callback that saves state, so that nothing of that
+    step is kept.
 
     Args:
         bounds: The bounds.
@@ -82,24 +86,25 @@ class StopOnDivergence(keras.callbacks.Callback):
                            logs.items() if name.startswith(_CHAINS))
         raise DivergedError(
             step, reason,
-            f"diverged at step {step}: {reason}; chains: {chains}. No "
-            "checkpoint was made of it. Lower the learning rate of the "
-            "energy, or the step_size of the chains.")
+            f"diverged at step {step}: {reason}; chains: {chains}. This step "
+            "was not saved. Lower the learning rate of the energy or the "
+            "step_size of the chains.")
 
 
 class Rollbacks:
-    """Goes back to a good checkpoint, and remembers how often.
+    """Restores an earlier checkpoint after a divergence, and counts the
+    rollbacks.
 
-    What is remembered, not the checkpoints, says how often a run was rolled
-    back: a checkpoint is older than the divergence that leads back to it. It
-    is written after the checkpoints that led there are gone and before the
-    next step, so a run killed at any moment diverges again in the same way,
-    or goes on as if it had not been killed.
+    The count comes from a file of records and not from the checkpoints, because
+    a checkpoint is older than the divergence that leads back to it. A record is
+    written after the later checkpoints are removed and before the next step. A
+    run that is killed at any moment therefore diverges again in the same way,
+    or continues as if it had not been killed.
 
     Args:
         model: The model in training.
-        checkpoints: Its checkpoints; there must be one when it diverges.
-        limit: How often to go back, at least 0.
+        checkpoints: Its checkpoints; at least one must exist at a divergence.
+        limit: Maximum number of rollbacks, at least 0.
         path: JSON file of the records; "" keeps them in memory.
     """
 
@@ -111,11 +116,11 @@ class Rollbacks:
         model.rollbacks.assign(len(self.records))
 
     def roll_back(self, error: DivergedError) -> None:
-        """Restores a state well before `error`, with other noise and half
-        the learning rate of the energy.
+        """Restores a state well before `error`, with new noise and half the
+        learning rate of the energy.
 
         Raises:
-            DivergedError: If that was done as often as is allowed.
+            DivergedError: If the limit of rollbacks is reached.
         """
         if len(self.records) >= self.limit:
             if not self.limit:
@@ -131,15 +136,15 @@ class Rollbacks:
         if self.path:
             files.write_json(self.path, self.records)
         self.model.rollbacks.assign(len(self.records))
-        logging.warning("%s; energy learning rate x %g, other noise.",
+        logging.warning("%s; energy learning rate x %g, new noise.",
                         describe(self.records)[-1], 0.5**len(self.records))
 
     def _choose(self, step: int) -> int:
-        """The step to go back to.
+        """Returns the step to restore.
 
-        The newest checkpoint that is old enough; one before it if that is
-        where the last rollback went: what was restored there diverged again
-        before it came to another good checkpoint.
+        This is the newest checkpoint that is old enough. If the last rollback
+        went there, it is the one before: training from there diverged again
+        before the next good checkpoint.
         """
         known = self.checkpoints.steps()
         good = [s for s in known if s <= step - MARGIN] or known[:1]
@@ -149,11 +154,11 @@ class Rollbacks:
 
 
 def read(path: str) -> list[dict]:
-    """The records that `Rollbacks` keeps in a file; none without a file."""
+    """Returns the records that `Rollbacks` wrote; empty without a file."""
     return files.read_json(path) if path and os.path.exists(path) else []
 
 
 def describe(records: list[dict]) -> list[str]:
-    """Each rollback as a line."""
+    """Describes each rollback in one line."""
     return [f"rollback {i} from step {record['step']} to {record['to']}: "
             f"{record['reason']}" for i, record in enumerate(records, 1)]

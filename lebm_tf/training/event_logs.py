@@ -1,7 +1,7 @@
-"""TensorBoard's files, cut back to a step.
+"""Truncation of TensorBoard's event files at a step.
 
-A run that goes on from a checkpoint makes the steps after it again;
-TensorBoard would show both.
+A run that resumes from a checkpoint repeats the steps after it, and TensorBoard
+would show both.
 """
 
 import os
@@ -13,7 +13,7 @@ from lebm_tf.files import atomic_path
 
 
 def cut(folder: str, step: int) -> None:
-    """Removes the events of steps after `step`; no writer may be open.
+    """Removes the events after `step`; no writer may be open.
 
     Args:
         folder: Folder of event files; need not exist.
@@ -37,7 +37,8 @@ def cut(folder: str, step: int) -> None:
 
 
 def records(path: str) -> list[bytes]:
-    """The whole records of a file; a killed writer leaves a part of one."""
+    """Returns the complete records of a file; a killed writer leaves a partial
+    one."""
     found = []
     try:
         for record in tf.data.TFRecordDataset(path).as_numpy_iterator():

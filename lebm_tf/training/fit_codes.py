@@ -1,4 +1,4 @@
-"""What is fitted to the codes of training data, during training or after it."""
+"""Fits to the codes of training data: bases, clusters and fitted densities."""
 
 import keras
 import numpy as np
@@ -10,17 +10,18 @@ from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 from lebm_tf.models import CodeClusters, EnergyModel
 
-_ROWS = 1_000  # At a time: pixels as floats take four times the room.
-_LARGEST = 20_000  # Codes that a base is fitted to, at most.
+_ROWS = 1_000  # Per chunk: float pixels need four times the memory of bytes.
+_LARGEST = 20_000  # Maximum number of codes that a base is fitted to.
 
 
 class FitBases(keras.callbacks.Callback):
-    """Fits the bases of a model every so many steps, to the codes that its
-    posterior has then. Comes before what makes checkpoints.
+    """Fits the bases of a model to posterior codes every `every` steps.
+
+    It must precede the callbacks that save checkpoints.
 
     Args:
-        data: What is trained on.
-        every: Steps between two fits; 0 for one, before the first step.
+        data: The training data.
+        every: Steps between two fits; 0 fits once, before the first step.
     """
 
     def __init__(self, data: DataSet, every: int):
@@ -36,7 +37,7 @@ class FitBases(keras.callbacks.Callback):
             self._fit()
 
     def _fit(self):
-        """Raises InputError if the codes are none that a base can fit."""
+        """Raises InputError if no base can be fitted to the codes."""
         codes = codes_of(self.model, self.data, _LARGEST)
         for base in self.model.bases:
             try:
@@ -48,12 +49,14 @@ class FitBases(keras.callbacks.Callback):
 
 
 class FitClusters(keras.callbacks.Callback):
-    """Clusters the codes of training data at the first step, and every so
-    many. Comes before what makes checkpoints.
+    """Clusters the codes of the training data at the first step and at regular
+    intervals.
+
+    It must precede the callbacks that save checkpoints.
 
     Args:
-        data: What is trained on.
-        clusters: Of the model, `models.CodeClusters`.
+        data: The training data.
+        clusters: Clusters of the model, `models.CodeClusters`.
     """
 
     def __init__(self, data: DataSet, clusters: CodeClusters):
@@ -69,7 +72,7 @@ class FitClusters(keras.callbacks.Callback):
             self._fit()
 
     def _fit(self):
-        """Raises InputError if the codes are none that can be clustered."""
+        """Raises InputError if the codes cannot be clustered."""
         step = int(self.model.step)
         try:
             self.clusters.fit(means_of(self.model, self.data),
@@ -79,7 +82,8 @@ class FitClusters(keras.callbacks.Callback):
 
 
 def means_of(model: EnergyModel, data: DataSet) -> np.ndarray:
-    """Means of q(z | x) of all training examples, float [num, latent_dim]."""
+    """Returns the means of q(z | x) of all training examples, float [num,
+    latent_dim]."""
     means = tf.function(lambda x: model.encoder.parameters(x)[0],
                         autograph=False, reduce_retracing=True)
     rows = data.x_train
@@ -89,14 +93,14 @@ def means_of(model: EnergyModel, data: DataSet) -> np.ndarray:
 
 
 def fit_codes(model: EnergyModel, data: DataSet) -> bool:
-    """Fits the `fitted` densities of a model; returns whether there was one.
+    """Fits the `fitted` densities of a model; returns whether any was fitted.
 
-    One that was fitted at this very step is left as it is, so a run that is
-    called again changes nothing.
+    A density that was fitted at the current step is skipped, so calling this
+    again changes nothing.
 
     Args:
         model: A trained model.
-        data: What it was trained on.
+        data: Its training data.
     """
     step = int(model.step)
     waiting = [density for density in model.fitted
@@ -111,13 +115,12 @@ def fit_codes(model: EnergyModel, data: DataSet) -> bool:
 
 def codes_of(model: EnergyModel, data: DataSet, largest: int = 0
              ) -> np.ndarray:
-    """Posterior draws of training examples, float [num, latent_dim].
+    """Posterior samples of the training examples, float [num, latent_dim].
 
     Args:
-        model: A model whose latents are vectors.
-        data: What it is trained on.
-        largest: How many of the examples at most, from the first on; 0 for
-            all.
+        model: A model with latent vectors.
+        data: Its training data.
+        largest: Use at most this many examples, from the first on; 0 uses all.
     """
     rows = data.x_train[:largest] if largest else data.x_train
     return np.concatenate([

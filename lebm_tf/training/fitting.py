@@ -1,4 +1,4 @@
-"""Training as `train` and notebooks run it: resumable `fit`."""
+"""Resumable training, for `lebm_tf.train` and notebooks."""
 
 import contextlib
 import dataclasses
@@ -28,39 +28,40 @@ from lebm_tf.training.validation import Validation
 def fit(model: EnergyModel, data: DataSet, run: RunConfig = RunConfig(), *,
         evaluation: Settings = Settings(), verbose: bool = True,
         same_data: bool = True) -> list[dict[str, float]]:
-    """Trains up to step `run.train_steps`, from the newest checkpoint if any.
+    """Trains a model up to step `run.train_steps`, from the newest checkpoint
+    if any.
 
         fit(model, data, RunConfig(train_steps=500, workdir="runs/mine"))
 
-    Killed and called again, it goes on and ends with the same weights. After
-    it the model holds those of the best checkpoint, with early_stop, and
-    their moving averages, where its optimizers keep some. A model that was
-    built in the scope of a strategy is trained on its replicas; of several
-    workers the chief alone reads, writes, measures and rolls back, and it
-    alone holds what is chosen or averaged in the end.
+    If killed and called again, training resumes and ends with the same weights.
+    Afterwards the model holds the weights of the best checkpoint (with
+    early_stop), and their moving averages where its optimizers keep some. A
+    model that was built in the scope of a strategy is trained on its replicas.
+    With several workers, the chief alone reads, writes, evaluates and rolls
+    back, and it alone holds the selected or averaged weights in the end.
 
     Args:
         model: A model made by `families.build`.
-        data: What to train on.
-        run: How to train. What the model and the data know themselves, as the
-            family, the seed or the data set, may be left out; without a
-            workdir nothing is kept, for `load` and for a later call.
-        evaluation: How evaluators measure, during training and later.
+        data: The training data.
+        run: Training settings. Those that the model and the data already
+            define, such as family, seed and data set, may be left out. Without
+            a workdir nothing is saved.
+        evaluation: Settings of evaluators, during and after training.
         verbose: Whether to show a progress bar.
-        same_data: Whether all calls with one work directory must bring data
-            of the same content.
+        same_data: Whether all calls with one work directory must use data of
+            the same content.
 
     Returns:
         The history: rows with "step" and the mean of every logged value.
 
     Raises:
-        InputError: If the run is of another model or other data, the work
-            directory belongs to another run or another process writes there,
-            a checkpoint can't be read, or training ended early.
-        ValueError: If the model was made in another way.
-        DivergedError: If a value is not finite or beyond its bound, and was
-            again after the rollbacks that are allowed.
-        ClusterError: If another worker was lost.
+        InputError: If the run belongs to another model or other data, the work
+            directory belongs to another run or is in use by another process, a
+            checkpoint cannot be read, or training ends early.
+        ValueError: If the model was not made by `families.build`.
+        DivergedError: If a value is not finite or exceeds its bound after all
+            allowed rollbacks.
+        ClusterError: If another worker is lost.
     """
     with prepared(
             model, data, run, evaluation, verbose, same_data) as training:
@@ -72,16 +73,16 @@ def prepared(model: EnergyModel, data: DataSet, run: RunConfig,
              evaluation: Settings = Settings(), verbose: bool = True,
              same_data: bool = True
              ) -> Iterator[Callable[[], list[dict[str, float]]]]:
-    """Checks all that `fit` needs and holds its work directory.
+    """Checks everything that `fit` needs and locks its work directory.
 
     Yields:
-        What trains, and returns the history; nothing is trained before.
+        A function that trains the model and returns the history.
     """
     chief = cluster.is_chief(model.distribute_strategy)
     run = completed(run, model, data)
     if model.bases and model.distribute_strategy.cluster_resolver is not None:
-        raise InputError("strategy must be none or mirrored with a base that "
-                         "is fitted to codes, got multi_worker.")
+        raise InputError("strategy must be none or mirrored with a fitted "
+                         "base, got multi_worker.")
     if not chief:
         run, verbose = dataclasses.replace(run, workdir=""), False
     validation = Validation(model, data, run, evaluation) if (
@@ -109,20 +110,20 @@ def prepared(model: EnergyModel, data: DataSet, run: RunConfig,
 
 def completed(run: RunConfig, model: EnergyModel, data: DataSet
               ) -> RunConfig:
-    """The run with what its model and its data say themselves.
+    """Completes a run with the settings of its model and its data.
 
     Raises:
-        InputError: If it says something else, or the model was built for
+        InputError: If the run contradicts them, or if the model was built for
             other data.
         ValueError: If the model was not made by `families.build`.
     """
     recipe, defaults = model.recipe, RunConfig()
     if recipe is None:
-        raise ValueError("fit needs a model made by families.build, got one "
-                         "without a recipe; its own fit takes any batches.")
+        raise ValueError("lebm_tf.fit needs a model made by lebm_tf.build, got "
+                         "one without a recipe; use model.fit for it.")
     if DataSpec.of(data) != recipe.data:
-        raise InputError(f"the model was built for {recipe.data}, got "
-                         f"{DataSpec.of(data)}.")
+        raise InputError(f"the data must match {recipe.data}, which the model "
+                         f"was built for, got {DataSpec.of(data)}.")
     if run.precision == precision.AUTO:
         run = dataclasses.replace(run, precision=recipe.precision)
     known = {name: getattr(recipe, name) for name in (
@@ -130,21 +131,21 @@ def completed(run: RunConfig, model: EnergyModel, data: DataSet
     for name, value in known.items():
         given = getattr(run, name)
         if given not in (value, getattr(defaults, name)):
-            raise InputError(f"{name} must be {value}, as the model was built, "
-                             f"or left out, got {given}.")
+            raise InputError(f"{name} must be left out or {value}, as in the "
+                             f"model, got {given}.")
     if run.data.dataset not in (data.name, defaults.data.dataset):
-        raise InputError(f"dataset must be {data.name}, that of the data, or "
-                         f"left out, got {run.data.dataset!r}.")
+        raise InputError(f"dataset must be left out or {data.name}, as in the "
+                         f"data, got {run.data.dataset!r}.")
     origin = {name: value for name, value in data.origin.items()
               if getattr(run.data, name) == getattr(defaults.data, name)}
     if origin.get("data_dir") == defaults.data.resolved_data_dir():
-        del origin["data_dir"]  # It is where it is looked for anyway.
+        del origin["data_dir"]  # The default, which a run need not name.
     return dataclasses.replace(run, **known, data=dataclasses.replace(
         run.data, dataset=data.name, **origin))
 
 
 def _limit(run) -> int:
-    """How often training may be rolled back."""
+    """Maximum number of rollbacks."""
     divergence = run.divergence
     return divergence.max_rollbacks if (
         divergence.on_divergence == "rollback") else 0
@@ -163,16 +164,16 @@ def _fit(model, data, run, folder, validation, verbose):
         checkpoints.restore()
     with averaging.averaged(model):
         fitted = fit_codes(model, data)
-    if fitted and checkpoints:  # Also after a kill just before.
+    if fitted and checkpoints:  # Also if killed just before this.
         checkpoints.save()
     averaging.install(model)
     return model.rows
 
 
 def _train(model, data, run, folder, validation, verbose):
-    """Runs to the last step, over rollbacks if need be.
+    """Trains to the last step, rolling back where needed.
 
-    Returns the last checkpoints, None without a folder.
+    Returns the checkpoints of the run, None without a folder.
     """
     train_steps, workdir = run.train_steps, run.workdir
     history = callbacks.History(model, run.log_every, workdir)
@@ -188,7 +189,7 @@ def _train(model, data, run, folder, validation, verbose):
             model, checkpoints, limit,
             os.path.join(workdir, workdirs.ROLLBACKS) if workdir else "")
         if limit and not checkpoints.steps():
-            checkpoints.save()  # Something to go back to.
+            checkpoints.save()  # The first state to roll back to.
     if model.bases:
         chosen.append(FitBases(data, model.fit_bases_every))
     chosen += [FitClusters(data, layer) for layer in model.frozen.values()
@@ -222,12 +223,12 @@ def _train(model, data, run, folder, validation, verbose):
                 rollbacks.roll_back(error)
             elif not limit or cluster.is_chief(strategy):
                 raise
-            continue  # The chief's state is everyone's at the next round.
+            continue  # The next round broadcasts the chief's state.
         if cluster.is_chief(strategy) and not is_over():
-            # Keras takes some failures, as of a log on a full disk, for the
-            # end of the data, and returns as if all were well.
+            # Keras takes some failures, such as a log on a full disk, for the
+            # end of the data, and returns normally.
             raise InputError(
-                f"training must end at step {train_steps}, got an end of the "
-                f"data at {int(model.step)}; is the disk of {workdir!r} full?")
+                f"training must end at step {train_steps}, but the data ended "
+                f"at step {int(model.step)}; is the disk of {workdir!r} full?")
     history.load()
     return checkpoints

@@ -1,4 +1,5 @@
-"""How the other workers follow the chief, who alone restores and decides."""
+"""Synchronization of workers with the chief, which alone restores and decides.
+"""
 
 from typing import Callable
 
@@ -9,8 +10,8 @@ from lebm_tf.training.checkpoint import items
 
 
 def variables(model: EnergyModel) -> list:
-    """All that training goes on from, in a fixed order: what a checkpoint
-    holds, and the number of rollbacks, which one does not."""
+    """All state of training in a fixed order: that of a checkpoint, and the
+    number of rollbacks."""
     found = [model.rollbacks]
     for item in items(model).values():
         if isinstance(item, keras.optimizers.Optimizer):
@@ -20,11 +21,12 @@ def variables(model: EnergyModel) -> list:
 
 
 def agreed(model: EnergyModel, is_over: Callable[[], bool]) -> bool:
-    """Gives all workers the chief's state, then its answer for it.
+    """Broadcasts the chief's state, then its decision whether training is over.
 
     Args:
         model: The model, built under a strategy.
-        is_over: Whether training is; what it says counts on the chief.
+        is_over: Returns whether training is over; only the chief's answer
+            counts.
     """
     strategy = model.distribute_strategy
     if strategy.cluster_resolver is None:
@@ -34,12 +36,12 @@ def agreed(model: EnergyModel, is_over: Callable[[], bool]) -> bool:
 
 
 class FollowStop(keras.callbacks.Callback):
-    """Stops all workers where the chief's measurements stop it.
+    """Stops all workers when the chief's validation stops training.
 
-    Comes after `Validation`.
+    It must follow `Validation`.
 
     Args:
-        every: Steps between two measurements.
+        every: Steps between two validations.
     """
 
     def __init__(self, every: int):

@@ -1,4 +1,4 @@
-"""One writer to a work directory."""
+"""A lock that allows one writer per work directory."""
 
 import contextlib
 import fcntl
@@ -12,12 +12,13 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def locked(workdir: str) -> Iterator[None]:
-    """Holds a work directory, made if need be, against other processes.
+    """Locks a work directory against other processes, creating it if needed.
 
-    The lock is the kernel's, so it ends with the process, however that ends.
+    The kernel holds the lock, so it is released when the process ends in any
+    way.
 
     Raises:
-        InputError: If another process holds it.
+        InputError: If another process holds the lock.
     """
     path = os.path.join(os.path.realpath(workdir), LOCK)
     os.makedirs(workdir, exist_ok=True)
@@ -27,9 +28,8 @@ def locked(workdir: str) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise InputError(
-                f"{workdir} must be written by one run at a time, got a "
-                f"second while process {file.read().strip() or '?'} writes "
-                "there.") from None
+                f"{workdir} must be used by one run at a time, but process "
+                f"{file.read().strip() or '?'} is writing to it.") from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()

@@ -1,4 +1,5 @@
-"""Modules of a user, imported before a command knows its flags."""
+"""Plugins: user modules that are imported before a command defines its flags.
+"""
 
 import importlib
 import sys
@@ -9,28 +10,29 @@ from lebm_tf.errors import InputError
 from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.families import FAMILIES
 
-# What a module may add an entry to.
+# Dictionaries to which a module may add entries.
 REGISTRIES = {"family": FAMILIES, "evaluator": EVALUATORS,
               "data set": LOADERS}
 
 
 def load(names: Sequence[str]) -> None:
-    """Imports modules, which register what they bring by dict entries.
+    """Imports modules, which register families, evaluators or data sets as dict
+    entries.
 
     Args:
-        names: Of modules, as "my_package.my_module"; Python finds them where
-            it finds all others: in installed packages, and in the folder that
-            a command is started in.
+        names: Module names, such as "my_package.my_module". Python looks for
+            them in installed packages and in the folder where a command is
+            started.
 
     Raises:
-        InputError: If there is none of that name, it raises while it is
-            imported, or takes a name that exists; its entries are removed.
+        InputError: If a module is not found, raises while it is imported, or
+            registers a name that exists. Its entries are removed.
     """
     for name in names:
         before = {what: dict(known) for what, known in REGISTRIES.items()}
         try:
             importlib.import_module(name)
-        except Exception as error:  # Whatever a user's own code raises.
+        except Exception as error:  # User code may raise anything.
             _restore(before)
             raise InputError(_reason(name, error)) from error
         for what, known in REGISTRIES.items():
@@ -40,17 +42,18 @@ def load(names: Sequence[str]) -> None:
                 _restore(before)
                 sys.modules.pop(name)
                 raise InputError(
-                    f"--plugins: {name} must register names of its own, got "
-                    f"the {what} {taken[0]}, which exists.")
+                    f"--plugins: {name} must register new names, but the "
+                    f"{what} {taken[0]!r} exists already.")
 
 
 def _reason(name, error):
     missing = isinstance(error, ModuleNotFoundError) and error.name and (
         name == error.name or name.startswith(f"{error.name}."))
     if missing or isinstance(error, TypeError) and name.startswith("."):
-        return f"--plugins must name modules that Python finds, got {name!r}."
-    return (f"--plugins: {name} must be a module that can be imported, got "
-            f"{type(error).__name__}: {error}")
+        return ("--plugins must name modules that Python can find, got "
+                f"{name!r}.")
+    return (f"--plugins: cannot import {name}, got {type(error).__name__}: "
+            f"{error}")
 
 
 def _restore(before):

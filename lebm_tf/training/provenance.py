@@ -1,7 +1,7 @@
-"""Which program and which configuration wrote a checkpoint.
+"""Record of the library version and the configuration that wrote a checkpoint.
 
-Weights of another network may have the same shapes, and then nothing else
-would tell that they are not these.
+Weights of different networks may have equal shapes, so shapes alone cannot tell
+whether a checkpoint fits.
 """
 
 import dataclasses
@@ -20,10 +20,10 @@ KEY = "record/.ATTRIBUTES/py_state"  # Where TensorFlow keeps it.
 
 
 class Record(tf.train.experimental.PythonState):
-    """The part of a checkpoint that says what it is of.
+    """Entry of a checkpoint with the version and recipe that wrote it.
 
     Args:
-        recipe: `EnergyModel.recipe`; None for a model of no family.
+        recipe: `EnergyModel.recipe`; None for a model without a family.
     """
 
     def __init__(self, recipe: Recipe | None):
@@ -35,20 +35,21 @@ class Record(tf.train.experimental.PythonState):
             None if self.recipe is None else _plain(self.recipe))})
 
     def deserialize(self, text: str) -> None:
-        """Nothing: `check` reads it before anything is restored."""
+        """Does nothing: `check` reads the record before anything is restored.
+        """
 
 
 def check(text: bytes, recipe: Recipe | None, path: str) -> None:
-    """Refuses what this model can't go on from.
+    """Refuses a checkpoint that does not belong to this model.
 
     Args:
-        text: What `Record` wrote.
-        recipe: Of the model.
-        path: Name of the checkpoint, for the message.
+        text: Output of `Record.serialize`.
+        recipe: Recipe of the model.
+        path: Path of the checkpoint, for the message.
 
     Raises:
-        InputError: If a newer version wrote it, or for another family or
-            configuration.
+        InputError: If it was written by a newer version, or for another family
+            or configuration.
     """
     record = json.loads(text)
     check_version(record["version"], f"the checkpoint {path}")
@@ -57,8 +58,8 @@ def check(text: bytes, recipe: Recipe | None, path: str) -> None:
     old, new = dict(record["recipe"]), _plain(recipe)
     if old["family"] != new["family"]:
         raise InputError(
-            f"the checkpoint {path} must be of the family {new['family']}, "
-            f"got one of {old['family']}.")
+            f"the checkpoint {path} must belong to the family {new['family']}, "
+            f"got {old['family']}.")
     changed = configuration.differences(configuration.from_dict(
         type(recipe.config), old.pop("config")), recipe.config)
     changed.update({name: (value, new[name]) for name, value in old.items()
@@ -73,12 +74,12 @@ def check_version(version: str, what: str) -> None:
     """Raises InputError if a newer version of the library wrote `what`."""
     if _numbers(version) > _numbers(lebm_tf.__version__):
         raise InputError(
-            f"{what} must be of lebm_tf {lebm_tf.__version__} or older, got "
-            f"one of the newer version {version}.")
+            f"{what} must come from lebm_tf {lebm_tf.__version__} or older, "
+            f"got version {version}.")
 
 
 def listed(changed: dict) -> str:
-    """What `config.differences` found, in words."""
+    """Describes the result of `configuration.differences`."""
     return ", ".join(f"{flag} ({old} there, {new} now)"
                      for flag, (old, new) in changed.items())
 
@@ -87,7 +88,7 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
     """A recipe as JSON types."""
     values = {name: dataclasses.asdict(value) if dataclasses.is_dataclass(
         value) else value for name, value in recipe._asdict().items()
-        if name != "networks"}  # Those are kept in config.json.
+        if name != "networks"}  # config.json holds them.
     return json.loads(json.dumps(values))
 
 

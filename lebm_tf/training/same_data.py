@@ -1,4 +1,4 @@
-"""A work directory knows its data by their content, not by their name alone."""
+"""Checks that a work directory is used with the data of its training."""
 
 import os
 
@@ -11,11 +11,11 @@ DATA = "data.json"
 
 
 def check(workdir: str, data: DataSet) -> None:
-    """Refuses data of another content than those of a work directory, if it
-    has kept any.
+    """Refuses data whose content differs from that recorded in a work
+    directory.
 
     Raises:
-        InputError: If they differ, with what does.
+        InputError: If they differ; the message lists the parts that do.
     """
     path = os.path.join(workdir, DATA)
     if os.path.exists(path):
@@ -23,7 +23,7 @@ def check(workdir: str, data: DataSet) -> None:
 
 
 def keep(workdir: str, data: DataSet) -> None:
-    """Keeps the content of the data, which `check` let pass."""
+    """Records the content of the data, if none is recorded yet."""
     path = os.path.join(workdir, DATA)
     if not os.path.exists(path):
         files.write_json(path, fingerprint(data))
@@ -36,5 +36,6 @@ def _compare(path, old, new, name):
         raise InputError(f"{path} is damaged: {error!r}.") from error
     if changed:
         raise InputError(
-            f"{name} must hold what the run in {os.path.dirname(path)} was "
-            f"trained on, got another content of {', '.join(changed)}.")
+            f"{name} must hold the training data of the run in "
+            f"{os.path.dirname(path)}, but its {', '.join(changed)} differ in "
+            "content.")

@@ -1,4 +1,4 @@
-"""What the command that trains says at its end."""
+"""Summary that the train command prints at its end."""
 
 import shlex
 from typing import Sequence
@@ -9,7 +9,13 @@ from lebm_tf.training import workdir as workdirs
 
 
 def text(run: RunConfig, metrics: dict, modules: Sequence[str] = ()) -> str:
-    """The main figures, and what to do next, with --plugins=modules if any."""
+    """Main metrics and suggested next commands.
+
+    Args:
+        run: The run.
+        metrics: Contents of its metrics.json.
+        modules: Plugins to name in the commands.
+    """
     lines = [(f"{label} ({name})", metrics[name]) for label, name in (
         ("Frechet distance, samples", "frechet/samples"),
         ("  same generator, base p0 alone", "frechet/base_samples"),

@@ -1,8 +1,8 @@
-"""Measurements during training, on data that nothing is learned from.
+"""Validation during training, on data that is not trained on.
 
 The rows are kept in validation.json, and the best checkpoint beside the last
-ones. Both follow the checkpoint that a run goes on from, so a run that was
-killed or rolled back measures, chooses and stops as if it had not been.
+ones. Both follow the checkpoint from which a run resumes, so a run that was
+killed or rolled back evaluates, selects and stops as if it had not been.
 """
 
 import os
@@ -25,20 +25,21 @@ from lebm_tf.training.fit_codes import fit_codes
 
 
 class Validation(keras.callbacks.Callback):
-    """Measures every `evaluate_every` steps, keeps the best, stops early.
+    """Evaluates every `evaluate_every` steps, keeps the best checkpoint and
+    stops early.
 
-    Comes after `StopOnDivergence` and `History`, before `Checkpointing`: a
-    checkpoint never is of a step whose measurement is not written down.
+    It must follow `StopOnDivergence` and `History` and precede `Checkpointing`,
+    so that every checkpoint of a validated step has its row on disk.
 
     Args:
         model: The model in training.
-        data: With a validation part.
-        run: What to measure, when, and what to choose by; rows and the best
-            checkpoint go to its workdir, without one rows only are kept.
-        settings: How evaluators measure.
+        data: Data with a validation part.
+        run: What to evaluate, when, and the metric to select by. Rows and the
+            best checkpoint go to its workdir; without one, only rows are kept.
+        settings: Settings of evaluators.
 
     Raises:
-        InputError: If the model or the data lack what a measurement needs.
+        InputError: If the model or the data lack what an evaluator needs.
     """
 
     def __init__(self, model: EnergyModel, data: DataSet, run: RunConfig,
@@ -53,13 +54,13 @@ class Validation(keras.callbacks.Callback):
         if self.metric:
             evaluator, self.better = find_metric(self.metric)
             if not workdir:
-                raise InputError("early_stop needs a workdir to keep the best "
-                                 "checkpoint in, got none.")
+                raise InputError("early_stop needs a workdir for the best "
+                                 "checkpoint, got none.")
             names = names or (evaluator,)
             if evaluator not in names:
                 raise InputError(
-                    "validation_evaluators must hold that of early_stop, "
-                    f"{evaluator}, got {', '.join(names)}.")
+                    f"validation_evaluators must include {evaluator}, the "
+                    f"evaluator of early_stop, got {', '.join(names)}.")
         elif not names:
             chosen = run.evaluators or workdirs.family_of(run).EVALUATORS
             names = tuple(n for n in chosen if n != "pictures")
@@ -75,7 +76,8 @@ class Validation(keras.callbacks.Callback):
             model, os.path.join(workdir, workdirs.BEST), max_to_keep=0)
 
     def begin(self, history: History, checkpoints: Checkpoints | None) -> None:
-        """Takes note of what else keeps the run; before `fit`, restored."""
+        """Connects the other records of the run; called after restoring, before
+        `fit`."""
         self.history, self.checkpoints = history, checkpoints
         if self.path and os.path.exists(self.path):
             self.rows = files.read_json(self.path)
@@ -84,14 +86,14 @@ class Validation(keras.callbacks.Callback):
         self.rewind()
 
     def rewind(self) -> None:
-        """Forgets what later steps measured; they will be made again."""
+        """Drops the results of later steps, which will be repeated."""
         step = int(self.model.step)
         self.rows = [row for row in self.rows if row["step"] <= step]
         if self.path:
             self.best.remove_after(step)
 
     def is_over(self) -> bool:
-        """Whether patience is at its end."""
+        """Whether patience has run out."""
         if not self.chosen.patience or not self.rows:
             return False
         better = self._improvements()
@@ -99,7 +101,7 @@ class Validation(keras.callbacks.Callback):
         return since >= self.chosen.patience
 
     def on_train_begin(self, logs=None):
-        self.rewind()  # A rollback begins anew.
+        self.rewind()  # Also after a rollback.
 
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.step)
@@ -130,6 +132,6 @@ class Validation(keras.callbacks.Callback):
         if not better or better[-1] != step:
             return
         self.best.save()
-        # A run that goes on from an older checkpoint needs the best up to it.
+        # Resuming from an older checkpoint needs the best one up to it.
         self.best.keep({max(s for s in better if s <= last) for last in
                         [*self.checkpoints.steps(), step] if better[0] <= last})

@@ -1,4 +1,4 @@
-"""A work directory: one run, its configuration and its model."""
+"""Work directories: the configuration, checkpoints and model of one run."""
 
 import dataclasses
 import os
@@ -34,11 +34,11 @@ class Run(NamedTuple):
     """A resolved run.
 
     Attributes:
-        run: What the run needs besides its model.
-        model: The family's configuration.
-        data: What the data look like.
-        evaluation: How to measure it, if not told otherwise.
-        networks: Configurations of a user's own, as of `custom.serialized`.
+        run: Settings of the run apart from its model.
+        model: Configuration of the family.
+        data: Specification of the data.
+        evaluation: Default settings of evaluators.
+        networks: Serialized user networks, see `custom.serialized`.
     """
     run: RunConfig
     model: Any
@@ -49,10 +49,10 @@ class Run(NamedTuple):
 
 def load_data(run: RunConfig, expected: DataSpec | None = None
               ) -> DataSet:
-    """The data set of a run, with its anomalous class left out if any.
+    """Loads the data set of a run, with its splits and labels applied.
 
     Raises:
-        InputError: If it is not there, or not what was trained on.
+        InputError: If the data set is not found, or does not match `expected`.
     """
     chosen = run.data
     data = load_named(dataclasses.replace(
@@ -66,7 +66,7 @@ def load_data(run: RunConfig, expected: DataSpec | None = None
     if chosen.num_labels:
         if not family_of(run).Config.learns_from_labels:
             raise InputError("num_labels must be 0 for the family "
-                             f"{run.family}, which learns from no label, got "
+                             f"{run.family}, which does not use labels, got "
                              f"{chosen.num_labels}.")
         data = label_split(
             data, chosen.num_labels, seed=chosen.label_seed,
@@ -79,21 +79,21 @@ def load_data(run: RunConfig, expected: DataSpec | None = None
 
 def _check_spec(name, found: DataSpec, expected: DataSpec) -> None:
     if found != expected:
-        raise InputError(f"{name} must be what the run was trained on, "
+        raise InputError(f"{name} must match the training data of the run, "
                          f"{expected}, got {found}.")
 
 
 def moved(run: RunConfig, data_dir: str) -> RunConfig:
-    """The run with its data in another folder; "" leaves it as it is."""
+    """Returns the run with another `data_dir`; "" keeps its own."""
     return dataclasses.replace(run, data=dataclasses.replace(
         run.data, data_dir=data_dir or run.data.data_dir))
 
 
 def family_of(run: RunConfig):
-    """The module of a run's family.
+    """Returns the module of a run's family.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If the name is unknown.
     """
     if run.family not in FAMILIES:
         raise InputError(
@@ -103,24 +103,24 @@ def family_of(run: RunConfig):
 
 
 def build_run(resolved: Run, **networks) -> EnergyModel:
-    """The compiled model of a run, with its own networks if it has any.
+    """Builds the compiled model of a run, with its user networks if any.
 
     Args:
         resolved: The run.
-        **networks: Layers in place of those that it keeps, of the same
-            configurations.
+        **networks: Layers to use in place of the stored ones; their
+            configurations must be equal.
 
     Raises:
-        InputError: If the model does not fit the data, or its networks are
-            not of imported classes, or others.
+        InputError: If the model does not fit the data, a class of a network was
+            not imported, or a given network differs from the stored one.
     """
     run = resolved.run
     changed = networks and custom.differing(
         resolved.networks, custom.serialized(networks))
     if changed:
         raise InputError(
-            f"the network {changed[0]!r} must be what the run was built with, "
-            "got another.")
+            f"the network {changed[0]!r} must have the configuration that the "
+            "run was built with, got another.")
     networks = networks or custom.restored(
         resolved.networks, run.workdir or CONFIG)
     return build(run.family, resolved.model, resolved.data,
@@ -130,11 +130,10 @@ def build_run(resolved: Run, **networks) -> EnergyModel:
 
 
 def check(workdir: str, resolved: Run) -> None:
-    """Finds out whether `write` would refuse; writes nothing.
+    """Checks that `write` would succeed; writes nothing.
 
     Raises:
-        InputError: If the folder belongs to another run, or to something
-            else.
+        InputError: If the folder belongs to another run or holds other files.
     """
     path = os.path.join(workdir, CONFIG)
     if os.path.exists(path):
@@ -143,19 +142,19 @@ def check(workdir: str, resolved: Run) -> None:
         others = set(os.listdir(workdir)) - {LOCK, BACKBONE}
         if others:
             raise InputError(
-                f"{workdir} must be empty, new or the work directory of this "
+                f"{workdir} must be new, empty or the work directory of this "
                 f"run, got a folder with {len(others)} entries and no "
                 f"{CONFIG}.")
 
 
 def write(workdir: str, resolved: Run,
           vocabulary: Vocabulary | None = None) -> None:
-    """Saves the configuration, or checks that the folder holds this one.
+    """Saves the configuration, or checks that the folder holds the same one.
 
     Args:
         workdir: The folder.
         resolved: The run.
-        vocabulary: What its tokens stand for, if it has any.
+        vocabulary: Vocabulary of the data, if any.
 
     Raises:
         InputError: As `check`, or if the folder holds another vocabulary.
@@ -164,17 +163,17 @@ def write(workdir: str, resolved: Run,
     path = os.path.join(workdir, VOCABULARY)
     if vocabulary is not None:
         if os.path.exists(path) and read_vocabulary(workdir) != vocabulary:
-            raise InputError(f"{path} must be the vocabulary of the data, got "
-                             "another; the data have changed.")
+            raise InputError(f"{path} must equal the vocabulary of the data, "
+                             "got another; the data have changed.")
         files.write_json(path, vocabulary.to_dict())
     path = os.path.join(workdir, CONFIG)
     begun = files.read_json(path) if os.path.exists(path) else {}
     cpu = begun.get("processor") or processor.describe()
     if cpu["onednn"] != processor.onednn_is_on():
         logging.warning(
-            "%s was begun %s oneDNN: its weights will equal those of a run "
-            "that was never stopped up to rounding only; %s=%d would keep them "
-            "equal bit for bit on one machine.", workdir,
+            "%s was started %s oneDNN: its weights will match those of an "
+            "uninterrupted run only up to rounding; set %s=%d for bit-for-bit "
+            "equality on one machine.", workdir,
             "with" if cpu["onednn"] else "without", processor.ONEDNN,
             cpu["onednn"])
     files.write_json(path, {
@@ -187,10 +186,10 @@ def write(workdir: str, resolved: Run,
 
 
 def read(workdir: str) -> Run:
-    """The configuration of a work directory.
+    """Reads the configuration of a work directory.
 
     Raises:
-        InputError: If it is none.
+        InputError: If the folder holds no valid configuration.
     """
     path = os.path.join(workdir, CONFIG)
     if not os.path.isfile(path):
@@ -214,21 +213,21 @@ def read(workdir: str) -> Run:
 
 
 def check_generates(workdir: str, resolved: Run) -> None:
-    """Refuses a run that learned a classifier alone.
+    """Refuses a run that trained a classifier only.
 
     Raises:
-        InputError: If it did.
+        InputError: If the run was trained with --labels_only.
     """
     if resolved.model.is_classifier:
-        raise InputError("--workdir must hold a run that learned to generate, "
-                         f"got one with --labels_only: {workdir}.")
+        raise InputError("--workdir must hold a generative model, got one "
+                         f"trained with --labels_only: {workdir}.")
 
 
 def read_vocabulary(workdir: str) -> Vocabulary:
-    """What the tokens of a run stand for.
+    """Reads the vocabulary of a run.
 
     Raises:
-        InputError: If the work directory holds none.
+        InputError: If the work directory holds no valid vocabulary.
     """
     path = os.path.join(workdir, VOCABULARY)
     if not os.path.isfile(path):
@@ -242,19 +241,20 @@ def read_vocabulary(workdir: str) -> Vocabulary:
 
 def load(workdir: str, checkpoint: str = "", data: DataSet | None = None,
          **networks) -> EnergyModel:
-    """The trained model of a work directory.
+    """Loads the trained model of a work directory, with averaged weights if
+    any.
 
     Args:
-        workdir: Where `train` kept it.
-        checkpoint: "best" by the run's early_stop, or "last"; best where the
-            run kept one if not given.
-        data: What the model is to be used on, where no file holds it; it must
-            look like what it was trained on.
-        **networks: Layers in place of those that it keeps, if any.
+        workdir: Work directory of the run.
+        checkpoint: "best" (by the run's early_stop) or "last"; "" takes the
+            best if the run kept one.
+        data: Data to use the model on, if they come from no file; their
+            specification must match the training data.
+        **networks: Layers to use in place of the stored user networks.
 
     Raises:
-        InputError: If there is no run or no such checkpoint, or the data look
-            otherwise.
+        InputError: If there is no such run or checkpoint, or the data do not
+            match.
     """
     resolved = read(workdir)
     if data is not None:
@@ -271,17 +271,17 @@ def load(workdir: str, checkpoint: str = "", data: DataSet | None = None,
 
 
 def which(workdir: str, run: RunConfig, checkpoint: str = "") -> str:
-    """The folder of the checkpoints that `load` takes, below `workdir`.
+    """Returns the checkpoint folder that `load` uses, relative to `workdir`.
 
     Raises:
-        InputError: If the run kept no best one, or there is no such name.
+        InputError: If the run kept no best checkpoint, or the name is unknown.
     """
     if checkpoint not in ("", "best", "last"):
         raise InputError("--checkpoint must be best or last, got "
                          f"{checkpoint!r}.")
     if checkpoint == "best" and not run.validation.early_stop:
         raise InputError("--checkpoint must be last for a run without "
-                         f"early_stop, got 'best' of {workdir}.")
+                         f"early_stop, got 'best' for {workdir}.")
     return BEST if run.validation.early_stop and (
         checkpoint != "last") else CHECKPOINTS
 

@@ -63,19 +63,19 @@ def test_a_work_directory_serves_as_backbone(trained, tmp_path):
 
 
 @pytest.mark.parametrize("flags, said", [
-    (["--stage=joint"], "--backbone must be left out without --stage=prior"),
+    (["--stage=joint"], "--backbone requires --stage=prior, got"),
     (["--stage=joint", "--backbone=configs/smoke/rae.cfg"],
-     "--backbone must be left out without --stage=prior"),
+     "--backbone requires --stage=prior, got"),
     (["--latent_dim=3", "--backbone=configs/smoke/rae.cfg"],
-     "--backbone must be of the latent_dim 3, got 4 in "),
-    (["--backbone=nowhere"], "--backbone must be a flagfile that is there, or "
-     "a work directory, got "),
+     "--backbone must have latent_dim 3, got 4 in "),
+    (["--backbone=nowhere"], "--backbone must be an existing flagfile or work "
+     "directory, got "),
     (["--backbone={tmp}"], "must be the work directory of a run, got no con"),
-    (["--latent_dim=3"], "--backbone must be of the latent_dim 3, got 4 in "),
-    (["--dataset=npz:{tmp}/x.npz"], "--backbone must be of pictures of shape "
-     "(4, 4, 1), got (8, 8, 1)"),
-    (["--backbone=configs/smoke/sri.cfg"], "--backbone must be a run of one "
-     "of the families image, vae, rae, got sri"),
+    (["--latent_dim=3"], "--backbone must have latent_dim 3, got 4 in "),
+    (["--dataset=npz:{tmp}/x.npz"], "--backbone must be trained on images of "
+     "shape (4, 4, 1), got (8, 8, 1)"),
+    (["--backbone=configs/smoke/sri.cfg"], "--backbone must belong to one of "
+     "the families image, vae, rae, got sri"),
     (["--backbone=configs/smoke/image.cfg"], "--posterior_start=encoder needs "
      "a --backbone with an encoder, got none"),
     (["--generator_channels=4"], "generator must be left out with stage=prior"),
@@ -98,9 +98,9 @@ def test_what_is_no_backbone_is_refused(refused, trained, tmp_path, flags,
 @pytest.mark.parametrize("flags, said", [
     (["--backbone="], "multilayer_two_stage needs the hierarchy of --backbone, "
                       "got none."),
-    (["--backbone=nowhere"], "--backbone must be a flagfile that is there, or "
-     "a work directory, got "),
-    (["--backbone=configs/smoke/vae.cfg"], "--backbone must be a run of one of "
+    (["--backbone=nowhere"], "--backbone must be an existing flagfile or work "
+     "directory, got "),
+    (["--backbone=configs/smoke/vae.cfg"], "--backbone must belong to one of "
      "the families ladder_vae, got vae")])
 def test_what_is_no_hierarchy_is_refused(refused, tmp_path, flags, said):
     smoke = "--flagfile=configs/smoke/multilayer_two_stage.cfg"

@@ -316,7 +316,7 @@ def test_a_changed_data_set_is_refused(refused, workdir, tmp_path):
     saved = json.loads((copy / "config.json").read_text())
     saved["run"]["data"]["image_size"] = 16
     (copy / "config.json").write_text(json.dumps(saved))
-    assert "must be what the run was trained on" in refused(
+    assert "must match the training data of the run" in refused(
         evaluate, f"--workdir={copy}")
 
 
@@ -333,7 +333,7 @@ def test_data_of_another_content_under_the_same_name_are_refused(
     np.savez(file, x_train=255 - x, x_test=x[:9])
     for words in ((train, *run, "--train_steps=3"),
                   (evaluate, f"--workdir={path}")):
-        assert "got another content of x_train." in refused(*words)
+        assert "but its x_train differ in content." in refused(*words)
     assert (path / "config.json").read_text() == before
     np.savez(file, x_train=x, x_test=x[:9])
     assert call(train, *run, "--train_steps=3") == 0
@@ -353,7 +353,7 @@ def test_a_work_directory_of_another_run_names_what_differs(
      "latent_dim (5 there, 4 now)"),
     ("--seed=3", "belongs to another configuration; it differs in seed (3 "),
     ("--flagfile=configs/smoke/vae.cfg",
-     "must be of the family image, got one of vae")])
+     "must belong to the family image, got vae")])
 @pytest.mark.usefixtures("unmeasured")
 def test_a_checkpoint_of_another_run_is_refused(
         refused, workdir, tmp_path, flag, needed):
@@ -379,11 +379,11 @@ def test_what_a_newer_version_wrote_is_refused(
     monkeypatch.setattr(lebm_tf, "__version__", "99.1.0")
     assert call(train, SMOKE, f"--workdir={path}") == 0
     monkeypatch.undo()
-    assert "config.json must be of lebm_tf 0" in refused(
+    assert "config.json must come from lebm_tf 0" in refused(
         train, SMOKE, f"--workdir={path}")
     shutil.copy(workdir / "config.json", path)
     line = refused(sample, f"--workdir={path}", "--output=x.png")
-    assert "ckpt-2 must be of lebm_tf" in line and "newer version 99" in line
+    assert "ckpt-2 must come from lebm_tf" in line and "version 99" in line
 
 
 @pytest.mark.usefixtures("unmeasured")
@@ -409,8 +409,9 @@ def test_fewer_steps_than_are_done_are_said_to_train_nothing(
     copy = tmp_path / "copy"
     shutil.copytree(workdir, copy)
     assert call(train, SMOKE, f"--workdir={copy}", "--train_steps=1") == 0
-    assert ("has made 2 steps already, more than --train_steps=1: nothing is "
-            "trained, and what is measured is the model of step 2."
+    assert ("has already been trained for 2 steps, more than "
+            "--train_steps=1: training is skipped, and the model of step 2 is "
+            "evaluated."
             ) in capfd.readouterr().out
 
 
@@ -422,7 +423,7 @@ def test_a_folder_put_in_the_place_of_the_checkpoints_is_not_written_to(
     checkpoints.save()
     (tmp_path / "own").rename(tmp_path / "moved")
     (tmp_path / "own").symlink_to(elsewhere)
-    with pytest.raises(lebm_tf.InputError, match="own must stay in its place"):
+    with pytest.raises(lebm_tf.InputError, match="own must not be replaced"):
         checkpoints.save()
     assert not os.listdir(elsewhere)
 
@@ -451,7 +452,7 @@ def test_two_runs_cannot_write_to_one_work_directory(
     try:
         assert other.stdout.readline() == "held\n"
         before = (copy / "config.json").read_text()
-        assert "written by one run at a time" in refused(
+        assert "used by one run at a time" in refused(
             train, SMOKE, f"--workdir={copy}", "--train_steps=3")
         assert (copy / "config.json").read_text() == before
     finally:
@@ -462,7 +463,7 @@ def test_two_runs_cannot_write_to_one_work_directory(
 
 def test_a_folder_with_other_things_is_refused(refused, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    assert "must be empty, new or the work directory" in refused(
+    assert "must be new, empty or the work directory" in refused(
         train, SMOKE, f"--workdir={tmp_path}")
     assert os.listdir(tmp_path) == ["thesis.txt"]
 

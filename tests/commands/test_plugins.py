@@ -73,18 +73,18 @@ def test_its_command_lines_parse(monkeypatch):
 
 
 @pytest.mark.parametrize("code, said", [
-    (None, "--plugins must name modules that Python finds, got 'mine'."),
-    ("import nowhere_at_all", "--plugins: mine must be a module that can be "
-     "imported, got ModuleNotFoundError: No module named 'nowhere_at_all'"),
-    ("raise RuntimeError('no luck')", "--plugins: mine must be a module that "
-     "can be imported, got RuntimeError: no luck"),
+    (None, "--plugins must name modules that Python can find, got 'mine'."),
+    ("import nowhere_at_all", "--plugins: cannot import mine, got "
+     "ModuleNotFoundError: No module named 'nowhere_at_all'"),
+    ("raise RuntimeError('no luck')", "--plugins: cannot import mine, got "
+     "RuntimeError: no luck"),
     ("from lebm_tf.families import FAMILIES, vae\nFAMILIES['image'] = vae",
-     "--plugins: mine must register names of its own, got the family image, "
-     "which exists."),
+     "--plugins: mine must register new names, but the family 'image' exists "
+     "already."),
     ("from lebm_tf.evaluation import EVALUATORS\n"
      "EVALUATORS['chains'] = EVALUATORS['codes']",
-     "--plugins: mine must register names of its own, got the evaluator "
-     "chains, which exists.")])
+     "--plugins: mine must register new names, but the evaluator 'chains' "
+     "exists already.")])
 def test_a_plugin_that_does_not_fit_is_refused(
         tmp_path, refused, code, said):
     if code is not None:

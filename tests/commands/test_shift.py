@@ -149,7 +149,7 @@ def test_the_loop_keeps_the_best_and_goes_on_where_it_was(
 def test_what_can_not_be_shifted_is_said(folder, tmp_path, capfd):
     base = f"--workdir={folder}/base"
     for flags, said in (
-            ((base, "--output="), "--output must be a folder"),
+            ((base, "--output="), "--output must name a folder"),
             ((base, f"--output={tmp_path}/a", "--property=lopg"),
              "--property must be one of logp, qed, sa, weight"),
             ((base, f"--output={tmp_path}/a", "--set_size=999"),

@@ -82,15 +82,15 @@ def test_a_run_that_goes_on_with_other_kernels_is_told(
         tmp_path, monkeypatch, caplog):
     flags = (SMOKE, f"--workdir={tmp_path}/run")
     assert call(train, *flags, "--train_steps=1") == 0
-    assert "would keep them" not in caplog.text
+    assert "for bit-for-bit equality" not in caplog.text
     begun = processor.onednn_is_on()
     monkeypatch.setenv(processor.ONEDNN, "0" if begun else "1")
     assert call(train, *flags) == 0
-    assert f"{processor.ONEDNN}={int(begun)} would keep them" in caplog.text
+    assert f"set {processor.ONEDNN}={int(begun)} for bit" in caplog.text
     caplog.clear()
     monkeypatch.setenv(processor.ONEDNN, "1" if begun else "0")
     assert call(train, *flags) == 0
-    assert "would keep them" not in caplog.text
+    assert "for bit-for-bit equality" not in caplog.text
 
 
 @pytest.mark.usefixtures("unmeasured")
@@ -106,6 +106,6 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with(
     assert begun.precision == "mixed_bfloat16"
     monkeypatch.setattr(precision, "bfloat16_speed", lambda: 0.5)
     assert call(train, *flags) == 0
-    assert "Precision mixed_bfloat16: that of the run" in (
+    assert "Precision mixed_bfloat16, as in the run" in (
         capfd.readouterr().out)
     assert workdirs.read(f"{tmp_path}/run").run.precision == begun.precision

@@ -98,10 +98,10 @@ def test_a_run_of_labels_alone_has_nothing_to_sample(refused, tmp_path):
     path = tmp_path / "run"
     assert call(train, SMOKE, "--labels_only", f"--workdir={path}",
                 "--train_steps=1") == 0
-    assert "got one with --labels_only" in refused(
+    assert "got one trained with --labels_only" in refused(
         sample, f"--workdir={path}", f"--output={tmp_path / 'x.png'}")
     assert not (tmp_path / "x.png").exists()
-    assert "got one with --labels_only" in refused(
+    assert "got one trained with --labels_only" in refused(
         export, f"--workdir={path}", f"--output={tmp_path / 'served'}")
     assert not (tmp_path / "served").exists()
 
@@ -177,7 +177,7 @@ def test_what_is_served_tells_symbols_of_texts_and_says_texts_of_symbols(
     (["--labels_only", "--posterior_num_steps=3"], "--labels_only must be off"),
     (["--encoder_optimizer_weight_decay=-1"],
      "--encoder_optimizer_weight_decay must be >= 0"),
-    (["--family=image", "--num_labels=5"], "learns from no label, got 5")])
+    (["--family=image", "--num_labels=5"], "does not use labels, got 5")])
 def test_a_wrong_value_is_named_with_what_was_needed(
         refused, tmp_path, flags, message):
     path = tmp_path / "run"

@@ -157,7 +157,7 @@ def test_averages_are_what_is_used_and_weights_are_what_is_trained(tmp_path):
     (["--validation_evaluators=frechet"], "left out without evaluate_every"),
     ([*CHOOSE, "--validation_evaluators=fretchet"],
      "--validation_evaluators must be among"),
-    ([*CHOOSE, "--validation_evaluators=codes"], "must hold that of early_st"),
+    ([*CHOOSE, "--validation_evaluators=codes"], "must include reconstruction"),
     ([*CHOOSE[:2], "--early_stop=reconstruction/msee"],
      "--early_stop must be a metric of an evaluator, as frechet/samples, got "
      "'reconstruction/msee' (nearest: reconstruction/mse"),

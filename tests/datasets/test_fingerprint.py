@@ -60,7 +60,7 @@ def test_a_work_directory_refuses_other_data(tmp_path):
     same_data.keep(str(tmp_path), TABLE)
     other = dataclasses.replace(TABLE, classes=("a", "c"))
     same_data.keep(str(tmp_path), other)
-    with pytest.raises(InputError, match="another content of classes"):
+    with pytest.raises(InputError, match="but its classes differ"):
         same_data.check(str(tmp_path), other)
     (tmp_path / same_data.DATA).write_text('{"x_train": {}}')
     with pytest.raises(InputError, match="data.json is damaged"):

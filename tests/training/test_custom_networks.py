@@ -114,8 +114,8 @@ def test_another_network_with_the_same_shapes_is_no_silent_wrong_model(
     assert isinstance(loaded.prior.energy_network, Mirrored)
     z = model.sample(5).z
     np.testing.assert_array_equal(loaded.energy(z), model.energy(z))
-    with pytest.raises(lebm_tf.InputError, match="network 'energy' must be "
-                                                 "what the run was built"):
+    with pytest.raises(lebm_tf.InputError, match="network 'energy' must have "
+                                                 "the configuration that"):
         lebm_tf.load(str(tmp_path / "run"),
                      energy=CONFIG.energy.make(3, 0))
     with pytest.raises(lebm_tf.InputError, match=r"differs in energy \(one "

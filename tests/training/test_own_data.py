@@ -58,8 +58,8 @@ def test_it_is_trained_on_kept_and_measured(tmp_path):
     found = lebm_tf.evaluation.evaluate(
         loaded, lebm_tf.Context(data), ["reconstruction"])
     assert 0 < found["reconstruction/mse"] < 10
-    with pytest.raises(lebm_tf.InputError, match="waves must be what the run "
-                                                 "was trained on"):
+    with pytest.raises(lebm_tf.InputError, match="waves must match the "
+                                                 "training data of the run"):
         lebm_tf.load(path, data=Waves(size=16))
 
 
