@@ -7,15 +7,15 @@
     lebm_tf.fit(model, data, lebm_tf.RunConfig(train_steps=1_000))
     samples = model.sample(64, seed=7)  # Samples(x, z, energy)
 
-Names are imported at their first use, so that `import lebm_tf` does not load
-TensorFlow and a command can choose how much TensorFlow logs.
+Names are imported on first use, so `import lebm_tf` does not load TensorFlow
+and a command can choose how much TensorFlow logs.
 """
 
 import importlib
 
 from lebm_tf import processor
 
-processor.prefer_onednn()  # TensorFlow asks when it loads, and never again.
+processor.prefer_onednn()  # TensorFlow reads the setting only when it loads.
 
 _WHERE = {
     "BaseConfig": "lebm_tf.families", "ChainConfig": "lebm_tf.families",

@@ -1,10 +1,10 @@
-"""One command for all: `lebm COMMAND ...` or `python -m lebm_tf COMMAND ...`.
+"""Command line: `lebm COMMAND ...` or `python -m lebm_tf COMMAND ...`.
 
-    train     trains a model, and measures it
-    evaluate  measures a trained model
-    sample    draws samples of a trained model
-    export    writes a SavedModel for servers
-    shift     moves a trained model to higher values of a property
+    train     trains and evaluates a model
+    evaluate  evaluates a trained model
+    sample    draws samples from a trained model
+    export    writes a SavedModel for serving
+    shift     shifts a trained model to higher values of a property
     mcmc      runs long, exact chains of a trained model
 
 `lebm COMMAND --help` lists the flags of a command.

@@ -1,1 +1,1 @@
-"""What a run is told: fields, their flags and help, and how they are read."""
+"""Configuration: dataclass fields, their flags and help, and flag parsing."""

@@ -1,7 +1,7 @@
-"""What all commands share: flags in, one line and an exit code out.
+"""Shared behaviour of commands: flag parsing, error messages and exit codes.
 
-Exit codes: 0 done, 1 the run failed (values became non-finite, a worker was
-lost), 2 the input was wrong or a result could not be written, 130
+Exit codes: 0 for success, 1 if the run failed (non-finite values, a lost
+worker), 2 for invalid input or a result that cannot be written, 130 if
 interrupted.
 """
 
@@ -20,8 +20,8 @@ from lebm_tf.text_files import read_text
 Fields = Callable[[], Sequence[configuration.Field]]
 PLUGINS = configuration.Field(
     "plugins", ("plugins",), tuple[str, ...],
-    "Modules to import first, as my_package.my_module: they may bring "
-    "families, evaluators, data sets and networks of their own.", ())
+    "Modules to import first, such as my_package.my_module. They may "
+    "register families, evaluators, data sets and networks.", ())
 _NAME_FILES = ("flagfile", "baseline", "backbone")
 _HELP = {"help": "h", "helpfull": None, "helpshort": None}
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS,
@@ -36,17 +36,17 @@ def run(main: Callable[[flags.FlagValues], None], description: str,
     """Parses flags, calls `main` with them, and turns errors into one line.
 
     Args:
-        main: Does the work; gets the parsed flags.
-        description: What --help says first.
-        fields: The flags that the command knows, or what gives them.
-        argv: The command line; `sys.argv` if not given.
-        load_plugins: Imports the modules of --plugins, which may bring
-            further flags; None for a command without.
+        main: Function that does the work; receives the parsed flags.
+        description: First paragraph of --help.
+        fields: Flags of the command, or a function that returns them.
+        argv: Command line; default: `sys.argv`.
+        load_plugins: Imports the modules of --plugins, which may add flags;
+            None for a command without plugins.
 
     Returns:
         The exit code.
     """
-    flags.FLAGS.mark_as_parsed()  # Our own flags are; absl's have none.
+    flags.FLAGS.mark_as_parsed()  # absl itself has none to parse.
     logging.use_absl_handler()
     warnings.filterwarnings("ignore", category=UserWarning, module="keras")
     logging.set_verbosity(logging.WARNING)
@@ -68,8 +68,8 @@ def run(main: Callable[[flags.FlagValues], None], description: str,
     except (NonFiniteError, ClusterError) as error:
         return _fail(1, error)
     except KeyboardInterrupt:
-        return _fail(130, "stopped; train goes on from its newest checkpoint "
-                     "when the same command is given again.")
+        return _fail(130, "interrupted; the same train command resumes from "
+                          "the newest checkpoint.")
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
@@ -79,16 +79,20 @@ def run(main: Callable[[flags.FlagValues], None], description: str,
 
 def parse(fields: Sequence[configuration.Field], argv: Sequence[str]
           ) -> flags.FlagValues:
-    """The flags of a command line, flagfiles read in place.
+    """Parses a command line; flagfiles are expanded in place.
+
+    Args:
+        fields: Flags of the command.
+        argv: Command line with the program first.
 
     Raises:
-        InputError: If a flag is unknown or has no value, a flagfile can't be
-            read, or something is not a flag.
+        InputError: If a flag is unknown or has no value, a flagfile cannot be
+            read, or an argument is not a flag.
     """
     values = flags.FlagValues()
     configuration.define(values, fields)
     for name, short in _HELP.items():
-        flags.DEFINE_boolean(name, False, "Show this.", short_name=short,
+        flags.DEFINE_boolean(name, False, "Show this help.", short_name=short,
                              flag_values=values)
     try:
         rest = values([argv[0], *succeed(expand(argv[1:]), fields)])[1:]
@@ -105,10 +109,10 @@ def parse(fields: Sequence[configuration.Field], argv: Sequence[str]
 
 
 def plugins_of(argv: Sequence[str]) -> list[str]:
-    """The modules that --plugins names, in order.
+    """Returns the modules that --plugins names, in order.
 
     Args:
-        argv: Flags, without flagfiles.
+        argv: Flags, with flagfiles expanded.
     """
     words, found = list(argv), []
     for i, word in enumerate(words):
@@ -121,13 +125,18 @@ def plugins_of(argv: Sequence[str]) -> list[str]:
 
 def expand(argv: Sequence[str], folder: str = "", seen: tuple = ()
            ) -> list[str]:
-    """Puts the flags of flagfiles where the flagfile is named.
+    """Replaces each --flagfile by the flags of that file.
 
-    A file that a flagfile names, as another flagfile or a baseline, lies
-    relative to the one that names it; then a run needs no certain folder.
+    Files named in a flagfile (a flagfile, baseline or backbone) are relative to
+    it, so a run does not depend on the current folder.
+
+    Args:
+        argv: Flags.
+        folder: Folder that file names are relative to.
+        seen: Flagfiles being expanded.
 
     Raises:
-        InputError: If a flagfile can't be read, or names itself.
+        InputError: If a flagfile cannot be read, or includes itself.
     """
     flat, rest = [], list(argv)
     while rest:
@@ -144,14 +153,14 @@ def expand(argv: Sequence[str], folder: str = "", seen: tuple = ()
             flat.append(f"{name}={path}")
             continue
         if os.path.realpath(path) in seen:
-            raise InputError(f"the flagfile {path} names itself.")
+            raise InputError(f"the flagfile {path} includes itself.")
         flat += expand(_words(path), os.path.dirname(path),
                        (*seen, os.path.realpath(path)))
     return flat
 
 
 def _words(path) -> list[str]:
-    """The flags of a flagfile, one a line; of "--name value" two words."""
+    """Flags of a flagfile, one per line; "--name value" gives two words."""
     words = []
     for line in read_text(path, f"the flagfile {path}").splitlines():
         line = line.strip()
@@ -163,16 +172,16 @@ def _words(path) -> list[str]:
 
 def succeed(argv: Sequence[str], fields: Sequence[configuration.Field]
             ) -> list[str]:
-    """Leaves out what belonged to a family that a later --family replaces.
+    """Drops the flags of a family that a later --family replaces.
 
-    A data set's flagfile and `--family=vae` behind it then make the same run
-    with another model: flags that both families know are kept, those of the
-    first alone are left out, and named. A flag that stands behind --family is
-    never left out, so one that the family lacks is still refused.
+    A flagfile of a data set followed by `--family=vae` then makes the same run
+    with another model. Flags known to both families are kept; those of the
+    first family alone are dropped and reported. Flags after --family are never
+    dropped, so a flag that the new family lacks is still an error.
 
     Args:
-        argv: Flags, without flagfiles.
-        fields: All that the command knows.
+        argv: Flags, with flagfiles expanded.
+        fields: All flags of the command.
     """
     owners, kinds = {}, {field.flag: field.type for field in fields}
     for field in fields:
@@ -191,7 +200,7 @@ def succeed(argv: Sequence[str], fields: Sequence[configuration.Field]
                     if family in owners.get(known, ())
                     and not owners[known] & {value, ""}]
             if lost:
-                say(f"Left out, as the family {value} has no such flag: "
+                say(f"Ignored, because the family {value} has no such flag: "
                     f"{', '.join(f'--{known}' for known in lost)}.")
             kept = [entry for entry in kept if entry[0] not in lost]
             family = value
@@ -200,7 +209,7 @@ def succeed(argv: Sequence[str], fields: Sequence[configuration.Field]
 
 
 def say(text: str) -> None:
-    """Writes a line for the person who runs the command."""
+    """Prints a line for the user of the command."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -211,7 +220,7 @@ def _fail(code: int, error) -> int:
 
 
 def _of_family(fields, values):
-    """The flags that --family knows, or all without it."""
+    """Flags of the family in --family; all flags without one."""
     family = values["family"].value if "family" in values else None
     if family not in {field.family for field in fields}:
         return fields
@@ -219,7 +228,7 @@ def _of_family(fields, values):
 
 
 def _help(fields) -> str:
-    texts = {"flagfile": "File with one flag a line."}
+    texts = {"flagfile": "File with one flag per line."}
     defaults, ranges = {"flagfile": {}}, {}
     for field in fields:
         texts[field.flag], ranges[field.flag] = field.help, field.range

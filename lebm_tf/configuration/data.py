@@ -1,4 +1,4 @@
-"""Which data a run learns from, and how they are read."""
+"""Configuration of the data set and how it is read."""
 
 import dataclasses
 import os
@@ -22,19 +22,19 @@ _SEQUENCES, _VECTORS, _TRAJECTORIES, _PAIRS = (
 
 @dataclasses.dataclass(frozen=True)
 class PairOptions(Checked):
-    """How two domains of pictures are drawn in training.
+    """How the two image domains are sampled in training.
 
     Attributes:
-        draws: independent orders of both domains; or serial, as the authors of
-            cycle translation pair them: one order, modulo their sizes.
-        margin: Pixels by which sides are enlarged before a window of the
-            picture's size is cut out at random; 0 cuts nothing. Published: 30
-            for 256 pixels.
-        flip: Whether pictures are flipped from left to right half of the time.
-        made: Makes the second domain of the first, for trials with a known
-            truth: inverted, turned (colours) or edges. Training pictures then
-            are in one domain each, and held-out ones in both.
-        same: Insists on the same data set as both domains.
+        draws: independent (a separate order for each domain) or serial (one
+            order modulo the sizes, as the authors of cycle translation pair
+            images).
+        margin: Pixels by which the sides are enlarged before a random crop of
+            the original size; 0 does not crop. Published: 30 for 256 pixels.
+        flip: Whether images are randomly flipped left to right.
+        made: Creates the second domain from the first, for tests with known
+            ground truth: inverted, turned (colors) or edges. Each training
+            image is in one domain, each held-out image in both.
+        same: Allows the same data set for both domains.
     """
     draws: Annotated[str, OneOf(PAIR_DRAWS)] = "independent"
     margin: NonNegativeInt = 0
@@ -45,30 +45,29 @@ class PairOptions(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class TrajectoryOptions(Checked):
-    """How to read trajectories; the defaults are those of LB-EBM.
+    """How trajectories are read; the defaults are those of LB-EBM.
 
     Attributes:
-        past_length: Observed positions of an agent; two make a velocity.
+        past_length: Observed positions per agent; at least 2, for a velocity.
         future_length: Positions to predict.
-        stride: Positions between the starts of two windows of a recording.
-        min_agents: Windows with fewer agents at one time are left out.
-        neighbour_distance: For `neighbour_groups`, in the unit of the data.
-            Below 0 the data set's own: 100 px for sdd; for the others no
-            limit, all agents of a window are a group.
-        unit: Of a user's own file, "px" or "m"; the public sets have theirs.
-        frame_step: Frame numbers from one position to the next in a user's
-            own file; 0 finds the commonest one.
-        frame_interval: Seconds from one position to the next in a user's own
-            file.
-        test_fraction: Share of the time of every scene of a user's own file,
-            its end, that is held out.
-        validation_by: What validation_fraction takes out of the training
-            data: scene, whole ones, or time, a stretch of each.
-        data_scale: Units of the model for one of positions; 0 takes 1.86 for
-            px and 60 for m, as LB-EBM does.
-        time_reversed: Whether every training path is also walked backwards.
-        rotated: Whether training groups are turned by random angles.
-
+        stride: Positions between the starts of consecutive windows.
+        min_agents: Windows with fewer simultaneous agents are left out.
+        neighbour_distance: Distance for `neighbour_groups`, in units of the
+            data. Negative takes the default of the data set: 100 px for sdd; no
+            limit for the others, so all agents of a window form a group.
+        unit: Unit of a user's file, px or m; the public data sets have their
+            own.
+        frame_step: Frame numbers between consecutive positions in a user's
+            file; 0 takes the most frequent value.
+        frame_interval: Seconds between consecutive positions in a user's file.
+        test_fraction: Fraction of each scene of a user's file, at its end, that
+            is held out.
+        validation_by: How validation_fraction is taken from the training data:
+            scene (whole scenes) or time (a segment of each).
+        data_scale: Model units per unit of position; 0 takes 1.86 for px and 60
+            for m, as LB-EBM does.
+        time_reversed: Whether every training path is added in reverse.
+        rotated: Whether training groups are rotated by random angles.
     """
     past_length: Annotated[int, Ge(2)] = 8
     future_length: PositiveInt = 12
@@ -87,49 +86,47 @@ class TrajectoryOptions(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig(Checked):
-    """Which data a run learns from.
+    """The data set of a run.
 
     Attributes:
         dataset: digits, usps, mnist, fashion_mnist, svhn_cropped, cifar10,
-            celeb_a, npz:FILE or folder:DIR; pair:A,B of two of these;
-            pair:horse2zebra or pair:summer2winter; of counts of words agnews;
-            of vectors protein, hepmass, miniboone or csv:FILE; of sequences
-            ptb, snli, yahoo, zinc, text:FILE or smiles:FILE; of trajectories
-            sdd, eth, hotel, univ, zara1, zara2 or csv:FILE with frame and
-            agent.
-        data_dir: Where data sets lie; $LEBM_DATA_DIR if not given.
-        image_size: Side to which pictures are resized; 0 keeps them.
-        crop: Part of every picture, as top,left,height,width; empty keeps
-            all of it.
-        pair: How the two domains of pair:A,B are drawn.
-        max_length: Most tokens of a sequence, its end among them: longer ones
-            are left out and counted; 0 keeps all.
-        vocabulary_size: Most frequent tokens of the training data that are
-            known; 0 for all.
+            celeb_a, npz:FILE or folder:DIR for images; pair:A,B of two of
+            these, pair:horse2zebra or pair:summer2winter for image pairs;
+            agnews for word counts; protein, hepmass, miniboone or csv:FILE for
+            vectors; ptb, snli, yahoo, zinc, text:FILE or smiles:FILE for
+            sequences; sdd, eth, hotel, univ, zara1, zara2 or csv:FILE with
+            columns frame and agent for trajectories.
+        data_dir: Folder of the data sets; default: $LEBM_DATA_DIR.
+        image_size: Side to which images are resized; 0 keeps their size.
+        crop: Part of every image, as top,left,height,width; default: all of it.
+        pair: How the two domains of pair:A,B are sampled.
+        max_length: Maximum number of tokens per sequence, including its end;
+            longer sequences are left out and counted. 0 keeps all.
+        vocabulary_size: Number of most frequent training tokens to keep in the
+            vocabulary; 0 keeps all.
         trajectories: How recordings of agents become windows.
-        invalid_smiles: What becomes of lines of SMILES that are no molecules:
-            unchecked, or, counted with RDKit, keep or drop.
-        smiles_column: Column of smiles:FILE that holds the molecules, of a
-            file whose first line names its columns; found if empty.
-        property: Property of molecules that is learned beside them: logp, qed,
-            sa, weight or penalized_logp; none if empty.
-        length_pool: Batches whose sequences are drawn together and sorted by
-            length before they are cut into batches, so that little of a batch
-            is padding; 1 draws each batch from all.
-        label_column: Column of csv:FILE that holds the labels; the last if
-            empty.
-        anomaly_label: Label to leave out of training, for anomaly detection;
-            -1 leaves none out.
-        num_labels: Training examples of the family symbol_vector whose
-            labels are known; all others lose theirs. 0 leaves all unused.
-        label_seed: Which ones.
-        label_stratified: Whether equally many of every class.
-        labelled_batch_size: How many of them come with each step; 0 takes
-            batch_size, or all where they are fewer.
-        validation_fraction: Part of the training data that nothing is learned
-            from; what is measured during training is measured on it, never on
-            the test data. 0 where the data set has a validation part of its
-            own.
+        invalid_smiles: What to do with lines that are not valid SMILES:
+            unchecked; or check and count them with RDKit, and keep or drop
+            them.
+        smiles_column: Column of smiles:FILE with the molecules, if its first
+            line names the columns; default: detected.
+        property: Property of molecules to learn jointly: logp, qed, sa, weight
+            or penalized_logp; default: none.
+        length_pool: Number of batches that are drawn together, sorted by
+            sequence length and then split, which reduces padding; 1 draws each
+            batch from all data.
+        label_column: Column of csv:FILE with the labels; default: the last.
+        anomaly_label: Label to leave out of training, for anomaly detection; -1
+            keeps all labels.
+        num_labels: Number of training examples whose labels are used, for
+            families that learn from labels; 0 uses none.
+        label_seed: Seed that selects them.
+        label_stratified: Whether to select equally many of every class.
+        labelled_batch_size: Labelled examples per step; 0 takes batch_size, or
+            all of them if they are fewer.
+        validation_fraction: Fraction of the training data to hold out for
+            evaluation during training, which never uses the test data. Leave at
+            0 if the data set has a validation part.
     """
     dataset: str = "digits"
     data_dir: Annotated[str, Mark.MAY_CHANGE] = ""
@@ -160,5 +157,5 @@ class DataConfig(Checked):
                            "labelled_batch_size", reason="without num_labels")
 
     def resolved_data_dir(self) -> str:
-        """The data folder, from the flag or the environment."""
+        """The data folder, from the flag or $LEBM_DATA_DIR."""
         return self.data_dir or os.environ.get("LEBM_DATA_DIR", "")

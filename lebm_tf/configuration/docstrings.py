@@ -1,11 +1,12 @@
-"""What docstrings say of the fields of a configuration."""
+"""Descriptions of configuration fields, parsed from docstrings."""
 
 import inspect
 import re
 
 
 def attributes(doc: str) -> dict[str, str]:
-    """Name -> description, from the Attributes of a docstring."""
+    """Returns name -> description, from the Attributes section of a docstring.
+    """
     # From Python 3.13 on, docstrings come without their indentation.
     _, _, block = inspect.cleandoc(doc).partition("Attributes:\n")
     found, name = {}, None

@@ -1,8 +1,8 @@
-"""Flags from dataclasses, dataclasses from flags.
+"""Flags from dataclasses, and dataclasses from flags.
 
 Every field of a configuration is a flag: `prior.num_steps` is
-`--prior_num_steps`. Flags are unset by default, so a number lives in one
-place only, the dataclass.
+`--prior_num_steps`. Flags are unset by default, so each default value exists
+only in its dataclass.
 """
 
 import dataclasses
@@ -19,18 +19,18 @@ from lebm_tf.ranges import Declared, Mark, declared
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One number of a configuration, and the flag that sets it.
+    """A field of a configuration and the flag that sets it.
 
     Attributes:
         flag: Name of the flag.
-        path: Where the number is nested.
+        path: Names of the nested fields that lead to it.
         type: int, float, bool, str, or a tuple of one of them.
-        help: What it means.
-        default: Its value where the flag is not given.
-        family: The model family whose number it is; "" of every run.
-        range: What it must be, as ">= 1"; "" if any value will do.
-        marks: What else it declares, or a group that it is of.
-        kinds: Kinds of data that it is for; None for all.
+        help: Description of the field.
+        default: Value if the flag is not given.
+        family: Model family of the field; "" if it belongs to every run.
+        range: Allowed values, such as ">= 1"; "" if any value is allowed.
+        marks: Marks declared by the field or its group.
+        kinds: Kinds of data that the field applies to; None for all.
     """
     flag: str
     path: tuple[str, ...]
@@ -46,14 +46,14 @@ class Field:
 def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
            config: Any = None, group: Declared | None = None
            ) -> list[Field]:
-    """All fields of a dataclass, nested ones flattened.
+    """Returns all fields of a dataclass, with nested ones flattened.
 
     Args:
         config_class: The dataclass.
-        prefix: Of the flags.
-        path: Where it is nested.
-        config: The instance that holds the defaults, if not a fresh one.
-        group: What the field declares that it is nested in, if any.
+        prefix: Prefix of the flags.
+        path: Path to the dataclass, if nested.
+        config: Instance with the default values; default: a new one.
+        group: Declaration of the field that contains the dataclass, if nested.
     """
     config = config_class() if config is None else config
     hints = typing.get_type_hints(config_class)
@@ -81,12 +81,12 @@ def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
 
 
 def _prefix(prefix, name, own) -> str:
-    """Of the flags of a group."""
+    """Prefix of the flags of a nested dataclass."""
     return prefix if Mark.FLAT in own.marks else f"{prefix}{name}_"
 
 
 def define(values: flags.FlagValues, all_fields: Iterable[Field]) -> None:
-    """Defines one flag for each field that has none yet."""
+    """Defines a flag for each field that has none yet."""
     for field in all_fields:
         if field.flag in values:
             continue
@@ -100,7 +100,8 @@ def define(values: flags.FlagValues, all_fields: Iterable[Field]) -> None:
 
 def from_flags(config_class: type, values: flags.FlagValues,
                prefix: str = "", base: Any = None) -> Any:
-    """The configuration `base`, or the default, with the flags given.
+    """Returns `base`, or the default configuration, with the given flags
+    applied.
 
     Raises:
         InputError: If a value has the wrong type or is out of range.
@@ -115,12 +116,12 @@ def from_flags(config_class: type, values: flags.FlagValues,
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A configuration as JSON types."""
+    """Converts a configuration to JSON types."""
     return dataclasses.asdict(config)
 
 
 def from_dict(config_class: type, values: Mapping[str, Any]) -> Any:
-    """The configuration that `to_dict` wrote; missing fields keep defaults.
+    """Inverse of `to_dict`; missing fields keep their defaults.
 
     Raises:
         InputError: If a field is unknown or out of range.
@@ -129,8 +130,8 @@ def from_dict(config_class: type, values: Mapping[str, Any]) -> Any:
 
 
 def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
-    """Flag -> (old value, new value), where two configurations differ in what
-    may not change."""
+    """Returns flag -> (old value, new value) for all differences, except in
+    fields marked MAY_CHANGE."""
     if type(old) is not type(new):
         return {"family": (type(old).__name__, type(new).__name__)}
     found = {}
@@ -142,7 +143,7 @@ def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def shared(source: Any, other: Any) -> Any:
-    """The configuration `other` with what `source` shares with a baseline."""
+    """Returns `other` with the SHARED fields of `source`."""
     changes: dict = {}
     for field in fields(type(source), config=source):
         if Mark.SHARED in field.marks:
@@ -151,15 +152,15 @@ def shared(source: Any, other: Any) -> Any:
 
 
 def refuse_others(config: Any, kind: str, name: str) -> None:
-    """Refuses settings of another kind of data.
+    """Refuses settings that apply only to other kinds of data.
 
     Args:
         config: A `DataConfig`.
-        kind: Of the data, of `lebm_tf.kinds`.
-        name: Of the data, for the message.
+        kind: Kind of the data, of `lebm_tf.kinds`.
+        name: Name of the data set, for the message.
 
     Raises:
-        InputError: If one differs from its default.
+        InputError: If such a setting differs from its default.
     """
     for field in fields(type(config)):
         value = _get(config, field.path)
@@ -192,7 +193,7 @@ def _changed(config, changes, prefix):
 
 
 def _named(config, prefix, message):
-    """A refusal that names the flag, or the group, that it is about."""
+    """Prefixes a message with the flag, or the group, that it is about."""
     known = {field.flag for field in fields(type(config), config=config)}
     if message.split(" ", 1)[0] in known:
         return f"--{prefix}{message}"

@@ -1,4 +1,4 @@
-"""Values of configurations from the text of flags."""
+"""Conversion of flag texts to configuration values."""
 
 import dataclasses
 import typing
@@ -8,14 +8,14 @@ from lebm_tf.errors import InputError
 
 
 def convert(field: Any, text: Any) -> Any:
-    """The value that a flag's text stands for.
+    """Converts the text of a flag to the type of its field.
 
     Args:
-        field: A `config.Field`.
-        text: What the user wrote; a bool of a boolean flag.
+        field: A `fields.Field`.
+        text: Text of the flag; a bool for a boolean flag.
 
     Raises:
-        InputError: If it does not fit the type of the field.
+        InputError: If the text does not have the type of the field.
     """
     if field.type in (str, bool):
         return text
@@ -24,7 +24,7 @@ def convert(field: Any, text: Any) -> Any:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         one = dataclasses.replace(field, type=item)
         return tuple(convert(one, part) for part in parts)
-    kind = {int: "an integer of 64 bits", float: "a number"}[field.type]
+    kind = {int: "a 64-bit integer", float: "a number"}[field.type]
     try:
         number = field.type(text)
     except ValueError:

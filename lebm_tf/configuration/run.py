@@ -1,4 +1,4 @@
-"""What a run needs besides its model."""
+"""Configuration of a run, apart from its model."""
 
 import dataclasses
 from typing import Annotated
@@ -16,18 +16,18 @@ STRATEGIES = ("none", "mirrored", "multi_worker")
 
 @dataclasses.dataclass(frozen=True)
 class DevicesConfig(Checked):
-    """On what a run is trained.
+    """The devices of a run.
 
     Attributes:
         strategy: none, mirrored (several devices of this machine) or
-            multi_worker (several machines, see docs/cluster.md). The result
-            is that of one device, up to rounding.
-        replicas: Devices of strategy=mirrored; 0 takes all GPUs, or one CPU.
-            The batch is cut into so many pieces.
-        cluster: How strategy=multi_worker learns of its workers: tf_config
-            ($TF_CONFIG), slurm or kubernetes.
+            multi_worker (several machines, see docs/cluster.md). Results equal
+            those of one device up to rounding.
+        replicas: Number of devices with strategy=mirrored; 0 takes all GPUs, or
+            one CPU. The batch is split among them.
+        cluster: Source of the worker addresses with strategy=multi_worker:
+            tf_config ($TF_CONFIG), slurm or kubernetes.
         cluster_timeout: Seconds to wait for the other workers.
-        cluster_selector: Label selector of the pods of cluster=kubernetes.
+        cluster_selector: Label selector of the pods with cluster=kubernetes.
         cluster_workers: Number of those pods.
     """
     strategy: Annotated[str, OneOf(STRATEGIES)] = "none"
@@ -51,19 +51,19 @@ class DevicesConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class DivergenceConfig(Checked):
-    """What counts as a divergence, and what then.
+    """Bounds that detect a divergence, and the response to one.
 
     Attributes:
-        on_divergence: rollback goes back to a good checkpoint, draws other
-            noise and halves the learning rate of the energy; stop stops.
-        max_rollbacks: How often at most; then training stops.
+        on_divergence: rollback (restore an earlier checkpoint, draw new noise
+            and halve the learning rate of the energy) or stop.
+        max_rollbacks: Maximum number of rollbacks; then training stops.
         max_energy: Bound on the mean energy of a batch of chains, in nats; 0
-            for none, as for all bounds.
-        max_energy_gap: Bound on the difference of the mean energies of
+            disables a bound.
+        max_energy_gap: Bound on the difference between the mean energies of
             positive and negative chains, in nats.
-        max_displacement: Bound on how far chains move on average, as a
-            Euclidean norm in units of z.
-        max_gradient_norm: Bound on the norm of the gradient of a part, before
+        max_displacement: Bound on the mean displacement of chains, a Euclidean
+            norm in units of z.
+        max_gradient_norm: Bound on the gradient norm of a part, before
             clipping.
     """
     on_divergence: Annotated[str, OneOf(ON_DIVERGENCE)] = "rollback"
@@ -76,16 +76,16 @@ class DivergenceConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class ValidationConfig(Checked):
-    """What is measured during training, and chosen by it.
+    """Evaluation during training, and selection by it.
 
     Attributes:
-        evaluate_every: Steps between two such measurements; 0 makes none.
-        validation_evaluators: What to measure then; the evaluator of
-            early_stop if empty, else evaluators.
-        early_stop: Metric, as frechet/samples, whose best checkpoint is kept
-            and restored for the final measurements; empty keeps none.
-        patience: Measurements without a better one after which training
-            stops; 0 never stops it.
+        evaluate_every: Steps between two validations; 0 runs none.
+        validation_evaluators: Evaluators of a validation; default: the
+            evaluator of early_stop, else evaluators.
+        early_stop: Metric, such as frechet/samples, whose best checkpoint is
+            kept and used after training; default: none.
+        patience: Number of validations without improvement after which training
+            stops; 0 never stops early.
     """
     evaluate_every: NonNegativeInt = 0
     validation_evaluators: tuple[str, ...] = ()
@@ -103,34 +103,35 @@ class ValidationConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig(Checked):
-    """What a run needs besides its model.
+    """Settings of a run, apart from its model.
 
     Attributes:
         family: Name of the model family.
-        data: Which data it learns from.
-        workdir: Where the run keeps everything.
-        train_steps: Number of the last training step, counted from the first
-            start of the run.
-        batch_size: Examples of a step.
-        seed: Of initial weights, order of the data and all chains.
-        precision: float32, mixed_bfloat16 or mixed_float16: what the networks
-            compute in. Weights, chains and losses are float32 in each. auto
-            takes mixed_bfloat16 where a short measurement finds it faster,
-            else float32; a run that has begun goes on in what it began with.
-        loss_scale: First factor on gradients of mixed_float16; it then follows
-            what they can bear.
-        devices: On what it is trained.
-        log_every: Steps between two rows of logs.
+        data: The data set.
+        workdir: Work directory, which holds all files of the run.
+        train_steps: Number of training steps in total, including those of
+            earlier starts.
+        batch_size: Examples per step.
+        seed: Seed of initial weights, data order and all chains.
+        precision: Compute type of the networks: float32, mixed_bfloat16 or
+            mixed_float16; weights, chains and losses stay float32. auto takes
+            mixed_bfloat16 if a short benchmark finds it faster, else float32. A
+            run keeps the precision that it started with.
+        loss_scale: Initial loss scale of mixed_float16, which is then adjusted
+            dynamically.
+        devices: The devices to train on.
+        log_every: Steps per row of the history.
         checkpoint_every: Steps between two checkpoints.
-        divergence: What counts as a divergence, and what then.
-        validation: What is measured during training.
-        evaluators: What to measure after training; the family's if empty.
-        backbone: Where generator and encoder come from with stage=prior, or
-            the transport of the family neural_transport: the work directory of
-            a run of the family image, vae, rae or flow, or a flagfile of one,
-            which is trained first, in WORKDIR/backbone, on the same data.
+        divergence: Detection of divergence, and the response.
+        validation: Evaluation during training.
+        evaluators: Evaluators to run after training; default: those of the
+            family.
+        backbone: Source of generator and encoder with stage=prior, of the
+            transport of family neural_transport, or of the hierarchy of
+            multilayer_two_stage: a work directory, or a flagfile that is
+            trained first, in WORKDIR/backbone, on the same data.
         baseline: Flagfile of a second run, trained on the same data in
-            WORKDIR/baseline and measured beside this one.
+            WORKDIR/baseline and evaluated beside this one.
     """
     family: str = "image"
     data: Annotated[DataConfig, Mark.FLAT, Mark.SHARED] = DataConfig()
@@ -164,8 +165,8 @@ class RunConfig(Checked):
         if self.precision == precisions.AUTO and (
                 self.devices.strategy == "multi_worker"):
             raise ValueError(
-                "precision must be named with strategy multi_worker, as its "
-                "machines may differ, got 'auto'.")
+                "precision must be given explicitly with strategy "
+                "multi_worker, whose machines may differ, got 'auto'.")
         every = self.validation.evaluate_every
         if self.validation.early_stop and every > self.train_steps:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What `lebm_tf.sample` draws, and where to."""
+"""Configuration of the command `lebm_tf.sample`."""
 
 import dataclasses
 from typing import Annotated
@@ -9,30 +9,32 @@ from lebm_tf.ranges import (
 
 @dataclasses.dataclass(frozen=True)
 class SampleConfig(Checked):
-    """What to draw, and where to.
+    """What to sample, and where to write it.
 
     Attributes:
         workdir: Work directory of a run.
-        checkpoint: best (by the run's early_stop) or last; best if the run
-            kept one.
-        num_samples: How many.
+        checkpoint: best (by the run's early_stop) or last; default: best if the
+            run kept one.
+        num_samples: Number of samples.
         seed: Any integer; the same seed gives the same samples.
-        output: File to write: .png of pictures, molecules and trajectories,
-            .txt or .smi of sequences, or .npz.
-        num_steps: Moves of the chains; -1 as trained, 0 draws from the base.
-        temperature: Chains climb log p / temperature.
-        attribute: What samples shall have, as QED=0.9, of a run with a
-            --property: chains of p(z | y) draw them.
-        token_temperature: Of sequences: probabilities of tokens are to the
-            power of its inverse; 0 takes the model's own.
-        label: Symbols to draw from p(z | y), of the family symbol_vector; of
-            several each gets as many samples, one row of a grid.
-        num_paths: Predictions of each agent of trajectories.
-        direction: Of a run on two domains: ab or ba.
-        input: Of a run on two domains: folder of pictures to translate, of the
-            size of training; held-out ones if empty.
-        data_dir: Where trajectories, or two domains, lie, if not where they
-            lay in training.
+        output: File to write: .png (images, molecules, trajectories), .txt or
+            .smi (sequences), or .npz.
+        num_steps: Moves of the chains; -1 takes the number of training, 0
+            samples the base.
+        temperature: Temperature of the chains, which sample p(z)^(1 /
+            temperature).
+        attribute: Target property of the samples, such as QED=0.9, for a run
+            with --property; chains sample p(z | y).
+        token_temperature: Temperature of the token distribution of sequences; 0
+            takes that of the model.
+        label: Symbols y to sample from p(z | y), for a prior with symbols.
+            Several symbols get equally many samples, one row of a grid each.
+        num_paths: Predictions per agent, for trajectories.
+        direction: Direction of translation between two domains: ab or ba.
+        input: Folder of images to translate, of the training size; default:
+            held-out images.
+        data_dir: Folder of the data sets of trajectories or image pairs;
+            default: that of the training.
     """
     workdir: str = ""
     checkpoint: str = ""

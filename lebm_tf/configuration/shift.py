@@ -1,4 +1,4 @@
-"""What `lebm_tf.shift` needs to know."""
+"""Configuration of the command `lebm_tf.shift`."""
 
 import dataclasses
 
@@ -7,28 +7,28 @@ from lebm_tf.ranges import Checked, NonNegativeInt, PositiveFloat, PositiveInt
 
 @dataclasses.dataclass(frozen=True)
 class ShiftConfig(Checked):
-    """How far to shift what.
+    """Which property to shift, and how far.
 
     Attributes:
-        workdir: Work directory of a trained run of SMILES.
-        output: Work directory of the shifted one.
-        checkpoint: best (by the run's early_stop) or last, of the first.
-        property: logp, qed, sa, weight or penalized_logp; the higher the
-            better.
-        rounds: Rounds. More may be asked for later.
-        set_size: Molecules that a round learns from; they begin as the best of
-            the training data.
-        step: How much higher than now, in units of the property; 1 for
+        workdir: Work directory of a trained run on SMILES.
+        output: Work directory of the shifted run.
+        checkpoint: best (by the run's early_stop) or last, of the trained run.
+        property: Property to increase: logp, qed, sa, weight or penalized_logp.
+        rounds: Number of rounds; may be raised later.
+        set_size: Molecules that a round trains on; at first the best of the
+            training data.
+        step: Increase of the property that chains aim at, in its units; 1 for
             penalized_logp and .02 for qed in the public code.
-        chain_steps: Moves of the chains of a round; 2 and 20 there.
-        first_steps: Training steps before the first round: the head knows
-            nothing yet.
-        batch_size: Examples of a training step.
-        learning_rate: Of all parts but the energy.
+        chain_steps: Moves of the chains in a round; in the public code 2 for
+            penalized_logp and 20 for qed.
+        first_steps: Training steps before the first round, since the head is
+            untrained.
+        batch_size: Examples per training step.
+        learning_rate: Learning rate of all parts except the energy.
         scale: Standard deviation of y given z, in units of the property.
-        token_temperature: Of the tokens of new molecules.
-        seed: Of everything drawn.
-        data_dir: Where the data lie, if not where they lay in training.
+        token_temperature: Temperature of the tokens of new molecules.
+        seed: Seed of all random numbers.
+        data_dir: Folder of the data sets; default: that of the training.
     """
     workdir: str = ""
     output: str = ""

@@ -1,8 +1,7 @@
-"""How commands load TensorFlow: without its start-up chatter.
+"""Quiet import of TensorFlow for commands.
 
-TensorFlow's C++ code writes to standard error before any setting of its log
-level can reach it. Commands hold those lines back while it loads, and show
-them only if it fails.
+TensorFlow's C++ code writes to standard error before its log level can be set.
+Commands capture these lines while it loads, and show them only if that fails.
 """
 
 import os
@@ -11,9 +10,9 @@ import tempfile
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow and lists its devices, silently if all is well.
+    """Imports TensorFlow and lists its devices, silently unless that fails.
 
-    $TF_CPP_MIN_LOG_LEVEL, if set, shows everything as usual.
+    If $TF_CPP_MIN_LOG_LEVEL is set, everything is shown as usual.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return

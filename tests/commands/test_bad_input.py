@@ -37,7 +37,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--prior_step_size=-0.1", "--prior_step_size must be > 0, got -0.1"),
     ("--prior_step_size=nan", "--prior_step_size must be > 0, got nan"),
     ("--likelihood_scale=nan", "--likelihood_scale must be > 0, got nan"),
-    ("--seed=99999999999999999999", "--seed must be an integer of 64 bits"),
+    ("--seed=99999999999999999999", "--seed must be a 64-bit integer"),
     ("--prior_step_size=inf", "--prior_step_size must be finite, got inf"),
     ("--checkpoint_every=3 --log_every=2", "--checkpoint_every must be a mult"),
     ("--prior_start=bank --prior_bank_size=5", "prior_bank_size must be at"),
@@ -66,7 +66,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--anomaly_label=12", "12"),
     ("--precision=bfloat16", "--precision must be one of float32, mixed_b"),
     ("--precision=auto --strategy=multi_worker",
-     "--precision must be named with strategy multi_worker"),
+     "--precision must be given explicitly with strategy"),
     ("--precision=mixed_float16 --loss_scale=0",
      "--loss_scale must be > 0 with precision mixed_float16"),
     ("--prior_sampler=flow --latent_dim=5 --prior_num_steps=60",
@@ -171,7 +171,7 @@ def test_a_flagfile_that_names_itself_is_refused(refused, tmp_path):
     (tmp_path / "a.cfg").write_text("--flagfile=link.cfg\n")
     (tmp_path / "link.cfg").symlink_to(tmp_path / "a.cfg")
     (tmp_path / "round.cfg").symlink_to(tmp_path / "round.cfg")
-    assert "names itself" in refused(train, f"--flagfile={tmp_path}/a.cfg")
+    assert "includes itself" in refused(train, f"--flagfile={tmp_path}/a.cfg")
     assert "round.cfg must be a text file" in refused(
         train, f"--flagfile={tmp_path}/round.cfg")
 
@@ -258,7 +258,7 @@ def test_damaged_checkpoints_are_refused(refused, workdir, tmp_path):
         path.write_bytes(path.read_bytes()[:100])
     line = refused(sample, f"--workdir={copy}",
                    f"--output={tmp_path / 'x.png'}")
-    assert "the checkpoint" in line and "ckpt-2 can't be read" in line
+    assert "cannot read the checkpoint" in line and "ckpt-2 into" in line
     assert not (tmp_path / "x.png").exists()
 
 

@@ -241,7 +241,7 @@ def test_flagfiles_name_files_relative_to_themselves(tmp_path, monkeypatch):
 
 def test_a_flagfile_that_names_itself_is_refused(tmp_path):
     (tmp_path / "a.cfg").write_text("# Round.\n--flagfile=a.cfg\n")
-    with pytest.raises(lebm_tf.InputError, match="names itself"):
+    with pytest.raises(lebm_tf.InputError, match="includes itself"):
         lebm_tf.from_flagfile(str(tmp_path / "a.cfg"))
 
 

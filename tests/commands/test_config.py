@@ -119,8 +119,8 @@ def test_a_later_family_keeps_what_both_know_and_leaves_out_the_rest(capsys):
     assert (model.latent_dim, model.kl_weight) == (16, 2.0)
     assert model.generator.channels == (128, 64, 32)
     assert capsys.readouterr().out == (
-        "Left out, as the family vae has no such flag: --posterior_num_steps, "
-        "--energy_activation.\n")
+        "Ignored, because the family vae has no such flag: "
+        "--posterior_num_steps, --energy_activation.\n")
 
 
 @pytest.mark.parametrize("argv", [
