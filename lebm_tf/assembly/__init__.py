@@ -1,2 +1,2 @@
-"""What families are assembled from: settings of networks, chains and learned
-samplers, each with what builds it."""
+"""Building blocks of families: configurations of networks, chains and learned
+samplers, and the functions that build them."""

@@ -1,11 +1,10 @@
-"""Samplers that learn, in place of chains or before them.
+"""Learned samplers, in place of chains or as their initialization.
 
-A flow q(z) and an encoder q(z | x) descend KL(q(z) || p(z)) and
-KL(q(z | x) || p(z | x)), each up to what does not depend on them, while the
-energy learns from their draws: the amortized form of the perturbed maximum
-likelihood of Pang et al. 2020, arXiv:2006.08205, section on short runs. A
-diffusion learns the posterior from chains that it starts itself: Yu et al.
-2023, arXiv:2310.03218 (DAMC).
+A flow q(z) and an encoder q(z | x) minimize KL(q(z) || p(z)) and KL(q(z | x) ||
+p(z | x)), each up to a constant, while the energy is trained on their samples:
+the amortized form of the perturbed maximum likelihood of Pang et al. 2020,
+arXiv:2006.08205, section on short runs. A diffusion model learns the posterior
+from chains that it initializes: Yu et al. 2023, arXiv:2310.03218 (DAMC).
 """
 
 from typing import Any, Callable, Mapping, NamedTuple
@@ -25,7 +24,7 @@ from lebm_tf.samplers import (
 
 
 class Pieces(NamedTuple):
-    """What a learned sampler adds to a model; fields as its arguments.
+    """Additions of a learned sampler to a model; fields as its arguments.
 
     Attributes:
         optimizers: Part -> name of its configuration.
@@ -39,21 +38,21 @@ class Pieces(NamedTuple):
     encoder: Encoder | None = None
 
     def added(self, roles: Mapping[str, Any]) -> dict[str, Any]:
-        """Other roles with these in their places, and before them: some look
-        at what these draw."""
+        """Merges other roles with these, which replace and precede them: some
+        other roles use the states of these."""
         return {**self.roles, **roles, **self.roles}
 
 
 def of_image(config: Any, base: Base, data: DataSpec, seeds: Callable,
              encoder: Any, make_encoder: Callable) -> Pieces:
-    """What the samplers of a configuration add; nothing where they are chains.
+    """Pieces of the samplers of an image configuration; empty for chains.
 
     Args:
-        config: Of a family; has what the functions below need.
+        config: Configuration of a family, with the fields used below.
         base: p0.
-        data: What is learned from.
+        data: Specification of the training data.
         seeds: Name -> seed.
-        encoder, make_encoder: As of `of_posterior`.
+        encoder, make_encoder: As in `of_posterior`.
     """
     pieces = of_prior(config, base, seeds("flow"))
     if config.posterior_sampler == "chains":
@@ -67,14 +66,14 @@ def of_image(config: Any, base: Base, data: DataSpec, seeds: Callable,
 
 
 def of_prior(config: Any, base: Base, seed: int) -> Pieces:
-    """Negative states and samples by a flow, with chains behind it if hybrid;
-    nothing where they are chains alone.
+    """Pieces of a flow that draws negative states and samples, followed by
+    chains if hybrid; empty for chains alone.
 
     Args:
-        config: Has latent_dim, prior, maybe generation_steps, and what
-            `learned.FlowSampled` has.
+        config: Has latent_dim, prior, optionally generation_steps, and the
+            fields of `learned.FlowSampled`.
         base: p0.
-        seed: Of initial weights.
+        seed: Seed of initial weights.
     """
     if config.prior_sampler not in ("flow", "hybrid"):
         return Pieces({})
@@ -101,12 +100,13 @@ def of_prior(config: Any, base: Base, seed: int) -> Pieces:
 
 
 def of_posterior(config: Any, encoder: Any, make_encoder: Callable) -> Pieces:
-    """Positive states by an encoder, with chains behind it if hybrid.
+    """Pieces of an encoder that draws positive states, followed by chains if
+    hybrid.
 
     Args:
-        config: Has posterior_sampler, posterior, inference_steps.
-        encoder: Layer in place of the built-in encoder, or a density.
-        make_encoder: Makes the built-in one.
+        config: Has posterior_sampler, posterior and inference_steps.
+        encoder: Layer that replaces the built-in encoder, or a density.
+        make_encoder: Builds the built-in encoder.
     """
     density = encoder if isinstance(encoder, Encoder) else (
         ConditionalGaussian(encoder or make_encoder()))
@@ -133,15 +133,16 @@ def of_posterior(config: Any, encoder: Any, make_encoder: Callable) -> Pieces:
 
 def of_diffusion(config: Any, base: Base, data: DataSpec, seed: int,
                  encoder: keras.layers.Layer | None) -> Pieces:
-    """Positive states by chains that a diffusion starts, and learns from.
+    """Pieces of posterior chains that start from a diffusion model, which
+    learns from their final states.
 
     Args:
         config: Has latent_dim, prior, prior_sampler, posterior,
-            generation_steps, inference_steps, diffusion.
+            generation_steps, inference_steps and diffusion.
         base: p0.
-        data: Pictures.
-        seed: Of initial weights.
-        encoder: Layer in place of the built-in one, x -> context.
+        data: Specification of the images.
+        seed: Seed of initial weights.
+        encoder: Layer that replaces the built-in one, x -> context.
     """
     settings = config.diffusion
     learner, target = (settings.make(
@@ -182,6 +183,6 @@ def of_diffusion(config: Any, base: Base, data: DataSpec, seed: int,
 
 
 def _uniform(batch, seed):
-    """One number for every row, in [0, 1)."""
+    """A uniform number in [0, 1) for every row."""
     u = rng.uniform([num_chains(batch["x"])], seed, keras.config.floatx())
     return Draw(u, initial_state(u))

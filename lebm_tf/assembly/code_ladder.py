@@ -1,4 +1,4 @@
-"""A ladder of levels of noise over codes: its settings and its chains."""
+"""Noise levels over latent codes: their configuration and chains."""
 
 import dataclasses
 import functools
@@ -19,19 +19,20 @@ from lebm_tf.samplers import (
 
 @dataclasses.dataclass(frozen=True)
 class NoiseLadderConfig(Checked):
-    """Levels of noise, and the chains at each.
+    """Noise levels, and the chains at each level.
 
     Attributes:
-        num_levels: T, at least 2; of `NoiseLevels.published`.
-        noise_scales: Other levels: standard deviations of the noise that each
-            adds, T + 1 numbers that rise, in (0, 1]; then num_levels is left
-            out.
+        num_levels: Number of levels T, at least 2, with the scales of
+            `NoiseLevels.published`.
+        noise_scales: Noise scales in place of num_levels: T + 1 increasing
+            standard deviations in (0, 1], one for the noise that each level
+            adds.
         num_steps: Moves at each level.
-        step_factor: Squared step size of a level, in units of its noise; chains
-            at level t move by the root of it, times what
-            `NoiseLevels.step_sizes` says.
-        noise_scale: Factor on the noise of moves.
-        jit_compile: Whether XLA compiles the chains of training, as of
+        step_factor: Squared step size in units of the noise of a level; the
+            step at level t is its square root times the factor of
+            `NoiseLevels.step_sizes`.
+        noise_scale: Factor on the noise of the moves.
+        jit_compile: Whether XLA compiles the chains of training, as in
             `ChainConfig`.
     """
     num_levels: Annotated[int, Ge(2)] = 6
@@ -44,48 +45,49 @@ class NoiseLadderConfig(Checked):
     def validate(self):
         if self.noise_scales:
             self.leave_out("num_levels", reason="with noise_scales, which "
-                           "says how many there are")
-        self.levels  # Refuses those that can't be.
+                                                "gives their number")
+        self.levels  # Raises if they are invalid.
 
     @property
     def levels(self) -> NoiseLevels:
-        """The levels."""
+        """The noise levels."""
         return NoiseLevels(self.noise_scales) if self.noise_scales else (
             NoiseLevels.published(self.num_levels))
 
 
 @dataclasses.dataclass(frozen=True)
 class LogitsConfig(Checked):
-    """F(z, t), of `networks.LevelLogits`.
+    """The network F(z, t), see `networks.LevelLogits`.
 
     Attributes:
-        hidden_dim: Width of its layers, even.
-        num_blocks: Residual layers.
+        hidden_dim: Width of the layers, even.
+        num_blocks: Number of residual layers.
     """
     hidden_dim: Annotated[int, Ge(4)] = 200
     num_blocks: NonNegativeInt = 12
 
     def validate(self):
         if self.hidden_dim % 2:
-            raise ValueError("hidden_dim must be even, for sines and cosines, "
-                             f"got {self.hidden_dim}.")
+            raise ValueError("hidden_dim must be even, for its sines and "
+                             f"cosines of the level, got {self.hidden_dim}.")
 
 
 def divided(levels: NoiseLevels, level: tf.Tensor, state: tf.Tensor
             ) -> tf.Tensor:
-    """z_t of a state b_{t+1} z_t at level t, int32 []: where the chain of the
-    level below starts."""
+    """Returns z_t from a state b_{t+1} z_t at level t, int32 []: the initial
+    state of the chain at the level below."""
     return state / tf.gather(
         tf.constant(levels.model_factors, state.dtype), level + 1)
 
 
 def ladder_roles(config: NoiseLadderConfig, prior: LadderPrior, base: Base
                  ) -> dict[str, Role | Sampler]:
-    """Noised codes, the chains beside them, and the way down from noise.
+    """Roles of noised codes, of chains at their levels, and of the descent from
+    noise.
 
     Args:
-        config: The ladder.
-        prior: Its energies.
+        config: The noise levels and chains.
+        prior: Energies of all levels.
         base: N(0, I), where samples start.
     """
     levels, kernel = prior.levels, Langevin(1.0, config.noise_scale)

@@ -1,4 +1,4 @@
-"""Pieces of configuration that several families share."""
+"""Configurations that several families share."""
 
 import dataclasses
 from typing import Annotated, Any, Mapping, NamedTuple
@@ -26,17 +26,17 @@ STARTS = ("base", "bank", "encoder")
 
 
 class Recipe(NamedTuple):
-    """What a model was built from, so that a run can be built again.
+    """Arguments from which a model was built, so that it can be rebuilt.
 
     Attributes:
         family: Name of the family.
-        config: Its configuration.
-        data: What the data look like.
-        batch_size: Examples of a step.
-        seed: Of initial weights and chains.
-        precision: What the networks compute in, as Keras names it.
-        loss_scale: First factor on gradients of mixed_float16.
-        networks: Name -> layer, of those that took the place of built-in ones.
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step.
+        seed: Seed of initial weights and chains.
+        precision: Keras name of the dtype policy of the networks.
+        loss_scale: Initial loss scale of mixed_float16.
+        networks: Name -> layer, for layers that replaced built-in ones.
     """
     family: str
     config: Any
@@ -50,21 +50,24 @@ class Recipe(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ChainConfig(Checked):
-    """One kind of chain.
+    """Chains of one role.
 
     Attributes:
-        num_steps: Moves of a chain.
-        step_size: Step in units of z: z + s^2/2 grad log p + s noise.
+        num_steps: Moves per chain.
+        step_size: Step size s in units of z: z + s^2/2 grad log p + s noise.
         noise_scale: Factor on the noise of the langevin kernel.
-        kernel: langevin (as published), mala, hmc or nuts (exact).
-        num_leapfrog_steps: Leapfrog steps of one hmc move.
-        num_adaptation_steps: First moves of every mala, hmc or nuts chain that
-            tune its step size; keep it below num_steps.
-        start: base (short run), bank (persistent) or encoder (warm start).
-        restart_prob: Probability that a chain of a bank starts anew.
-        jit_compile: Whether XLA compiles the chain: on, off, or auto: on a
-            GPU, and on a CPU where there are no convolutions. (With those of
-            a small generator it pays too, see configs/quickstart.cfg.)
+        kernel: langevin (as published), mala, hmc or nuts; the last three are
+            exact.
+        num_leapfrog_steps: Leapfrog steps per move of hmc.
+        num_adaptation_steps: Initial moves of every mala, hmc or nuts chain
+            that tune its step size; must be less than num_steps.
+        start: Initial states: base (short run), bank (persistent) or encoder
+            (warm start).
+        restart_prob: Probability that a chain of the bank restarts.
+        jit_compile: Whether XLA compiles the chain: on, off or auto. auto
+            compiles on a GPU, and on a CPU for networks without convolutions;
+            with a small convolutional generator, on may be faster as well, see
+            configs/quickstart.cfg.
     """
     num_steps: NonNegativeInt = 60
     step_size: PositiveFloat = 0.4
@@ -87,15 +90,16 @@ class ChainConfig(Checked):
             self.leave_out("num_leapfrog_steps", reason="without kernel=hmc")
         if self.kernel == "langevin":
             self.leave_out("num_adaptation_steps",
-                           reason="with kernel=langevin, which tunes nothing")
+                           reason="with kernel=langevin, which has no "
+                                  "adaptation")
         if not self.num_adaptation_steps < max(1, self.num_steps):
             raise ValueError(
                 "num_adaptation_steps must lie in [0, num_steps), got "
                 f"{self.num_adaptation_steps} of {self.num_steps}.")
 
     def make_kernel(self, step_sizes: tuple[float, ...] = ()):
-        """The kernel of the chains; with a step size of every layer of latents
-        if there are any."""
+        """Returns the kernel; `step_sizes` gives a step size for each layer of
+        latents."""
         step_size = step_sizes or self.step_size
         if self.kernel == "langevin":
             return Langevin(step_size, self.noise_scale)
@@ -108,8 +112,15 @@ class ChainConfig(Checked):
 def sampler(chain: ChainConfig, start, num_steps: int = 0,
             coordinates: Base | None = None,
             step_sizes: tuple[float, ...] = ()) -> ShortRun:
-    """The chains of a configuration, from a start, with other moves if any, in
-    the coordinates of a base that is fitted, or with a step size a layer."""
+    """Returns the sampler of a chain configuration.
+
+    Args:
+        chain: The chain configuration.
+        start: Initializer of the chains.
+        num_steps: Replaces the length of the chains, if not 0.
+        coordinates: A fitted base, in whose coordinates the chains move.
+        step_sizes: Step size of each layer of latents.
+    """
     return ShortRun(
         start, chain.make_kernel(step_sizes), num_steps or chain.num_steps,
         chain.jit_compile, coordinates=coordinates if isinstance(
@@ -118,13 +129,13 @@ def sampler(chain: ChainConfig, start, num_steps: int = 0,
 
 def compiled(model: EnergyModel, optimizers: Mapping[str, OptimizerConfig],
              data: DataSpec, batch_size: int) -> EnergyModel:
-    """The model with its optimizers, whose schedules count in epochs.
+    """Compiles a model; learning-rate schedules count in epochs.
 
     Args:
-        model: Built.
-        optimizers: Part -> optimizer, for exactly the parts.
-        data: What it learns from.
-        batch_size: Examples of a step.
+        model: The model.
+        optimizers: Part -> optimizer configuration, for exactly the parts.
+        data: Specification of the training data.
+        batch_size: Examples per step.
     """
     steps_per_epoch = max(1, data.num_train // batch_size)
     model.compile({part: optimizer.make(steps_per_epoch)
@@ -134,19 +145,19 @@ def compiled(model: EnergyModel, optimizers: Mapping[str, OptimizerConfig],
 
 @dataclasses.dataclass(frozen=True)
 class BaseConfig(Checked):
-    """The base p0 of p(z) = exp(-E(z)) p0(z) / Z.
+    """The base density p0 of p(z) = exp(-E(z)) p0(z) / Z.
 
     Attributes:
-        base: normal (N(0, I), as published), or what is fitted to the codes of
-            training data: affine (one Gaussian), mixture (of Gaussians) or
-            flow (couplings). E then begins at 0, so that the prior begins as
-            the best such fit, and chains move in its coordinates.
-        base_components: Gaussians of base=mixture.
-        base_floor: Added to their variances, in coordinates in which all codes
-            have covariance I; 0 lets many Gaussians learn few codes by heart.
-        base_fit_every: Steps between two fits to the codes of the moment; until
-            the first one p0 is N(0, I), and E waits. With stage=prior there is
-            one fit, before the first step.
+        base: normal (N(0, I), as published), or a density fitted to the codes
+            of the training data: affine (one Gaussian), mixture (of Gaussians)
+            or flow (coupling layers). With a fitted base, E starts at 0, so the
+            prior starts as the fit, and chains move in its coordinates.
+        base_components: Number of Gaussians of base=mixture.
+        base_floor: Added to their variances, in coordinates in which the codes
+            have covariance I; 0 lets many Gaussians overfit few codes.
+        base_fit_every: Steps between two fits to the current codes. Until the
+            first fit, p0 is N(0, I) and E is not trained. With stage=prior
+            there is one fit, before the first step.
     """
     base: Annotated[str, OneOf(BASES)] = "normal"
     base_components: PositiveInt = 10
@@ -162,14 +173,14 @@ class BaseConfig(Checked):
 
     @property
     def is_fitted(self) -> bool:
-        """Whether it is fitted to codes."""
+        """Whether the base is fitted to codes."""
         return self.base != "normal"
 
     def make(self, latent_dim: int, seed: int) -> Base:
-        """The base.
+        """Builds the base.
 
         Raises:
-            ValueError: If a flow can't have that width.
+            ValueError: If a flow cannot have that width.
         """
         if self.base == "normal":
             return StandardNormal(latent_dim)
@@ -187,14 +198,15 @@ class EnergyConfig(Checked):
 
     Attributes:
         hidden_units: Widths of the hidden layers.
-        activation: gelu (as in the code) or leaky_relu (as in the paper).
+        activation: Activation function; gelu in the authors' code, leaky_relu
+            in the paper.
     """
     hidden_units: tuple[PositiveInt, ...] = (200, 200)
     activation: Annotated[str, OneOf(ACTIVATIONS)] = "gelu"
 
     def make(self, latent_dim: int, seed: int, is_flat: bool = False,
              bound: float = 0.0) -> EnergyMLP:
-        """The network; one that is flat begins at E = 0."""
+        """Builds the network; with `is_flat`, E starts at 0."""
         network = EnergyMLP(
             latent_dim, self.hidden_units, self.activation, seed, bound)
         if is_flat:
@@ -204,16 +216,18 @@ class EnergyConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class AttributeConfig(Checked):
-    """The head that tells a number y, as a property of a molecule, from z.
+    """The head that predicts a number y, such as a property of a molecule, from
+    z.
 
     Defaults of the public code of Kong et al. 2023, arXiv:2306.14902 (SGDS),
     for penalised logP; for QED it has relu and sigmoid.
 
     Attributes:
         hidden_units: Widths of the hidden layers.
-        activation: Between the layers.
-        output: linear, or sigmoid for a y in [0, 1].
-        scale: Standard deviation of y given z, in the units of y. """
+        activation: Activation of the hidden layers.
+        output: linear, or sigmoid for y in [0, 1].
+        scale: Standard deviation of y given z, in units of y.
+    """
     hidden_units: tuple[PositiveInt, ...] = (200, 200)
     activation: Annotated[str, OneOf(ACTIVATIONS)] = "silu"
     output: Annotated[str, OneOf(OUTPUTS)] = "linear"
@@ -227,13 +241,14 @@ class AttributeConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorConfig(Checked):
-    """The generator, transposed convolutions from a small map.
+    """The generator: transposed convolutions, from a small feature map.
 
     Attributes:
-        base_size: Side of the first map.
-        channels: Widths of the maps; each after the first doubles the side.
-        final_stride: 2 doubles the side once more in the image layer, 1 not.
-        activation: Between the layers.
+        base_size: Side of the first feature map.
+        channels: Channels of the feature maps; each map after the first doubles
+            the side.
+        final_stride: Stride of the output layer; 2 doubles the side once more.
+        activation: Activation of the hidden layers.
     """
     base_size: PositiveInt = 4
     channels: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (512, 256, 128)
@@ -241,7 +256,8 @@ class GeneratorConfig(Checked):
     activation: Annotated[str, OneOf(ACTIVATIONS)] = "leaky_relu"
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raises ValueError if it can't make images of that shape."""
+        """Raises ValueError if the generator cannot make images of that shape.
+        """
         check_image_shape(
             shape, self.base_size, self.channels, self.final_stride)
 
@@ -254,18 +270,20 @@ class GeneratorConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig(Checked):
-    """The encoder, convolutions to a Gaussian of the latent vector.
+    """The encoder: convolutions that output a Gaussian over z.
 
     Attributes:
-        channels: Widths of the maps; each after the first halves the side.
-            Empty takes half the widths of the generator, the last one first.
-        activation: After every layer.
+        channels: Channels of the feature maps; each map after the first halves
+            the side. Empty takes half the channels of the generator, in reverse
+            order.
+        activation: Activation of every layer.
     """
     channels: tuple[PositiveInt, ...] = (32, 64)
     activation: Annotated[str, OneOf(ACTIVATIONS)] = "leaky_relu"
 
     def beside(self, generator: GeneratorConfig) -> "EncoderConfig":
-        """The same with widths, those that the generator asks for if none."""
+        """Returns the configuration with `channels` taken from the generator if
+        empty."""
         widths = tuple(max(1, width // 2)
                        for width in reversed(generator.channels))
         return dataclasses.replace(self, channels=self.channels or widths)

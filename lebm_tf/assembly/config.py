@@ -1,4 +1,4 @@
-"""What the configuration of every family owes to a run."""
+"""Base class of the configurations of families."""
 
 from typing import ClassVar
 
@@ -7,16 +7,15 @@ from lebm_tf.ranges import Checked
 
 
 class FamilyConfig(Checked):
-    """The configuration of a family, a frozen dataclass.
+    """Configuration of a family, a frozen dataclass.
 
     Class attributes:
-        learns_from_labels: Whether its models learn from the examples that
-            `label_split` keeps the labels of.
-        checked_networks: Those of `build`'s networks that are z -> [batch]
-            (energy), z -> x (generator) or x -> (mean, log_scale) (encoder)
-            and nothing else, so that a user's own are checked before.
-        kinds: Of the data that it takes, of `lebm_tf.kinds`; all, where its
-            `build` itself finds out.
+        learns_from_labels: Whether its models use the labels of `label_split`.
+        checked_networks: Networks of `build` that are exactly z -> [batch]
+            (energy), z -> x (generator) or x -> (mean, log_scale) (encoder), so
+            that a user's layers can be checked beforehand.
+        kinds: Kinds of data it accepts, of `lebm_tf.kinds`; all kinds if its
+            `build` checks them itself.
     """
     checked_networks: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[tuple[str, ...]] = tuple(data_kinds.KINDS)
@@ -24,7 +23,7 @@ class FamilyConfig(Checked):
 
     @property
     def is_classifier(self) -> bool:
-        """Whether its model is a classifier alone, without p(x | z)."""
+        """Whether the model is only a classifier, without p(x | z)."""
         return False
 
     @property
@@ -34,6 +33,5 @@ class FamilyConfig(Checked):
 
     @property
     def backbones(self) -> tuple[str, ...]:
-        """Families that --backbone may be of; none if it takes no other run's
-        networks."""
+        """Families allowed for --backbone; empty if the family uses none."""
         return ("image", "vae", "rae") if self.learns_prior_alone else ()

@@ -1,7 +1,7 @@
-"""A user's own networks, kept so that the same ones are built again.
+"""Serialization of a user's networks, so that a run can be rebuilt.
 
-What is kept is the configuration of a Keras layer, data and no code: classes
-come from Keras, or from modules that registered them and were imported before.
+Only the Keras configuration of a layer is stored: data, no code. Classes come
+from Keras, or from imported modules that registered them.
 """
 
 import json
@@ -14,13 +14,13 @@ from lebm_tf.errors import InputError
 
 
 def serialized(networks: Mapping[str, keras.layers.Layer]) -> dict[str, Any]:
-    """Name -> configuration of the layer, as JSON types.
+    """Returns name -> configuration of the layer, as JSON types.
 
     Args:
         networks: Name -> layer, as `families.build` takes them.
 
     Raises:
-        InputError: If a layer can't be made again from its configuration.
+        InputError: If a layer cannot be rebuilt from its configuration.
     """
     return {name: _serialized(name, layer)
             for name, layer in networks.items()}
@@ -28,14 +28,14 @@ def serialized(networks: Mapping[str, keras.layers.Layer]) -> dict[str, Any]:
 
 def restored(networks: Mapping[str, Any], where: str
              ) -> dict[str, keras.layers.Layer]:
-    """The layers of configurations.
+    """Inverse of `serialized`.
 
     Args:
-        networks: What `serialized` gave.
-        where: Where it was kept, for messages.
+        networks: Output of `serialized`.
+        where: Where it was stored, for messages.
 
     Raises:
-        InputError: If a class was not imported, or the layer can't be made.
+        InputError: If a class was not imported, or the layer cannot be rebuilt.
     """
     return {name: _restored(name, config, where)
             for name, config in networks.items()}
@@ -43,15 +43,15 @@ def restored(networks: Mapping[str, Any], where: str
 
 def checked(networks: Mapping[str, keras.layers.Layer], config: Any,
             shape: tuple[int, ...]) -> None:
-    """Builds those that are not built yet, and checks what they make.
+    """Builds the layers that are not built yet, and checks their output shapes.
 
     Args:
         networks: Name -> layer, as `families.build` takes them.
-        config: Of the family; has `latent_dim` where it checks any.
-        shape: Of one example.
+        config: Configuration of the family.
+        shape: Shape of one example.
 
     Raises:
-        InputError: If a network makes another shape than the family needs.
+        InputError: If an output has another shape than the family needs.
     """
     for name, layer in networks.items():
         if layer is None or name not in config.checked_networks:
@@ -63,8 +63,8 @@ def checked(networks: Mapping[str, keras.layers.Layer], config: Any,
         for leaf in made:
             if leaf.shape.as_list() != [2, *wanted]:
                 raise InputError(
-                    f"the network {name!r} must make {_batch(wanted)} of "
-                    f"{_batch(given)}, got {_batch(leaf.shape[1:])}.")
+                    f"the network {name!r} must return {_batch(wanted)} for an "
+                    f"input of {_batch(given)}, got {_batch(leaf.shape[1:])}.")
 
 
 def _batch(shape) -> str:
@@ -72,10 +72,11 @@ def _batch(shape) -> str:
 
 
 def differing(kept: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """Names of those that differ in more than names of layers, in order.
+    """Returns the sorted names of networks that differ in more than layer
+    names.
 
     Args:
-        kept, given: Of `serialized`.
+        kept, given: Outputs of `serialized`.
     """
     return sorted(name for name in {*kept, *given} if _unnamed(
         kept.get(name)) != _unnamed(given.get(name)))
@@ -89,9 +90,9 @@ def _serialized(name, layer):
         keras.saving.deserialize_keras_object(config)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise InputError(
-            f"the network {name!r}, a {type(layer).__name__}, must be one that "
-            "Keras can make again from its configuration, to be kept in a work "
-            "directory: classes with a get_config, decorated with "
+            f"the network {name!r}, a {type(layer).__name__}, must be "
+            "serializable by Keras to be stored in a work directory: its "
+            "classes need a get_config and the decorator "
             "@keras.saving.register_keras_serializable(package=...); got "
             f"{_first_line(error)}") from error
     return config
@@ -103,27 +104,30 @@ def _restored(name, config, where):
         return keras.saving.deserialize_keras_object(config)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"{where}: the network {name!r} must be of classes that were "
-            f"imported before, got {_first_line(error)}") from error
+            f"{where}: the classes of the network {name!r} must be imported "
+            f"before it is loaded, got {_first_line(error)}") from error
 
 
 def _check_classes(config) -> None:
-    """Raises ValueError unless every class is one of Keras, or registered:
-    Keras itself would import any module that a configuration names."""
+    """Raises ValueError unless every class comes from Keras or is registered.
+
+    Keras itself would import any module that a configuration names.
+    """
     known = keras.saving.get_custom_objects()
     for module, name, registered in _classes(config):
         if name == "__lambda__":
-            raise ValueError("a Lambda, whose code is not kept.")
+            raise ValueError("a Lambda, whose code is not stored.")
         if name == "TFSMLayer":
-            raise ValueError("a TFSMLayer, whose graph lies in another folder.")
+            raise ValueError("a TFSMLayer, whose graph is in another folder.")
         is_keras = module.partition(".")[0] in ("keras", "builtins")
         if not is_keras and registered not in known:
             raise ValueError(f"{registered or name} of the module {module}, "
-                             "which nothing registered.")
+                             "which is not registered.")
 
 
 def _classes(config) -> Iterator[tuple[str, str, str]]:
-    """(module, class, registered name) of all objects in a configuration."""
+    """Yields (module, class, registered name) of all objects in a
+    configuration."""
     if isinstance(config, list):
         for item in config:
             yield from _classes(item)
@@ -136,7 +140,7 @@ def _classes(config) -> Iterator[tuple[str, str, str]]:
 
 
 def _unnamed(config):
-    """A configuration without names of layers, which Keras counts up."""
+    """Removes the names of layers, which Keras numbers globally."""
     if isinstance(config, list):
         return [_unnamed(item) for item in config]
     if isinstance(config, dict):

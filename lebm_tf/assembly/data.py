@@ -1,4 +1,4 @@
-"""What a family must know of the data."""
+"""Specification of the data, and the families that accept it."""
 
 import dataclasses
 from typing import Any, Mapping
@@ -12,25 +12,25 @@ _RANKS = {kinds.IMAGE: 3, kinds.SEQUENCE: 1, kinds.VECTOR: 1, kinds.COUNTS: 1,
 
 @dataclasses.dataclass(frozen=True)
 class DataSpec:
-    """What a family must know of the data.
+    """Properties of a data set that a family needs to build a model.
 
     Attributes:
         shape: Shape of one example: (height, width, channels) for images,
             (length,) for sequences, (width,) for vectors and counts,
             (future_length, 2) for trajectories.
         num_train: Number of training examples.
-        num_classes: Number of labels; 0 without labels.
-        num_tokens: Size of the vocabulary of sequences; 0 for other data.
+        num_classes: Number of classes; 0 without labels.
+        num_tokens: Vocabulary size of sequences; 0 for other data.
         past_length: Observed positions of trajectories; 0 for other data.
-        data_scale: Units of the model for one of positions.
-        unit: Of positions, "px" or "m".
-        has_attributes: Whether a number belongs to every example.
-        num_labels: Number of training examples that come with a label beside
-            the others; 0 for none.
-        kind: What an example is, of `lebm_tf.kinds.KINDS`.
+        data_scale: Model units per unit of position.
+        unit: Unit of positions, "px" or "m".
+        has_attributes: Whether every example has a number y.
+        num_labels: Number of training examples whose labels are used; 0 for
+            none.
+        kind: Kind of the examples, of `lebm_tf.kinds.KINDS`.
 
     Raises:
-        ValueError: If the kind is unknown or other numbers belong to another.
+        ValueError: If the kind is unknown, or a field does not fit the kind.
     """
     shape: tuple[int, ...]
     num_train: int
@@ -61,7 +61,7 @@ class DataSpec:
 
     @classmethod
     def of(cls, data) -> "DataSpec":
-        """Of a `datasets.DataSet`."""
+        """Returns the specification of a `datasets.DataSet`."""
         return cls(
             tuple(data.shape), len(data.x_train), data.num_classes,
             data.num_tokens, past_length=data.past_length,
@@ -72,15 +72,15 @@ class DataSpec:
 
 
 def check_kind(family: str, kind: str, families: Mapping[str, Any]) -> None:
-    """Refuses data of a kind that a family does not take.
+    """Refuses data of a kind that a family does not accept.
 
     Args:
-        family: Its name.
-        kind: Of the data, of `lebm_tf.kinds`.
+        family: Name of the family.
+        kind: Kind of the data, of `lebm_tf.kinds`.
         families: Name -> module.
 
     Raises:
-        InputError: If it does not, with the families that do.
+        InputError: If the family does not accept it; names those that do.
     """
     known = families[family].Config.kinds
     if kind not in known:
@@ -91,31 +91,31 @@ def check_kind(family: str, kind: str, families: Mapping[str, Any]) -> None:
 
 
 def family_for(kind: str, families: Mapping[str, Any], default: str) -> str:
-    """The family for data of a kind, where none is named.
+    """Returns the family for a kind of data, if none is given.
 
     Args:
-        kind: Of the data, of `lebm_tf.kinds`.
+        kind: Kind of the data, of `lebm_tf.kinds`.
         families: Name -> module.
-        default: The one that is taken for the kinds that it takes.
+        default: Preferred family, if it accepts the kind.
 
     Raises:
-        InputError: If several take such data, or none.
+        InputError: If several families accept the kind, or none.
     """
     fitting = _taking(kind, families)
     if default in fitting or len(fitting) == 1:
         return default if default in fitting else fitting[0]
-    raise InputError(f"--family must be named for {kinds.KINDS[kind]}: "
+    raise InputError(f"--family must be given for {kinds.KINDS[kind]}: "
                      f"{_takers(kind, families)}.")
 
 
 def _takers(kind, families) -> str:
-    return (f"{kinds.KINDS[kind]} are taken by "
+    return (f"{kinds.KINDS[kind]} are accepted by "
             f"{', '.join(_taking(kind, families)) or 'no family'}")
 
 
 def _taking(kind, families) -> list[str]:
-    """Names of the families that say they take a kind; one that takes all has
-    not said anything."""
+    """Names of the families that declare a kind; a family that accepts all
+    kinds has declared none."""
     return [name for name, family in families.items()
             if kind in family.Config.kinds
             and set(family.Config.kinds) != set(kinds.KINDS)]

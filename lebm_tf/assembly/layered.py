@@ -1,4 +1,4 @@
-"""Pieces of configuration of latents with several layers."""
+"""Configurations of latents with several layers."""
 
 import dataclasses
 from typing import Annotated
@@ -22,21 +22,21 @@ class LayersConfig(Checked):
     """Layers of latents, from the one next to the data upwards.
 
     Attributes:
-        latent_dims: Width of every layer, z1 next to the data first.
-        energy: layerwise (a sum of one of every layer) or concatenated (one of
-            all layers side by side).
-        energy_units: Width of the hidden layers of every energy; one number
-            is that of all.
-        energy_layers: How many hidden layers every energy has, likewise.
-        energy_activation: Between them.
+        latent_dims: Width of every layer; z1, next to the data, comes first.
+        energy: layerwise (a sum of one energy per layer) or concatenated (one
+            energy of all layers).
+        energy_units: Width of the hidden layers of each energy; one number
+            applies to all.
+        energy_layers: Number of hidden layers of each energy, likewise.
+        energy_activation: Activation of the energies.
         energy_spectral_norm: Whether every kernel of an energy is divided by
             its largest singular value.
-        base_units: Width of the hidden layers from every layer of latents to
-            the one below it; one number is that of all.
-        base_layers: How many hidden layers there are between, likewise.
-        scale_floor: Least standard deviation of a layer given the next.
+        base_units: Width of the hidden layers between each layer of latents and
+            the one below; one number applies to all.
+        base_layers: Number of these hidden layers, likewise.
+        scale_floor: Minimum standard deviation of a layer given the next one.
         top_scale: Standard deviation of the top layer; 1.01 in the authors'
-            code, which adds the floor to it too.
+            code, which also adds the floor to it.
     """
     latent_dims: Annotated[tuple[PositiveInt, ...], MinLen(2)] = (128, 100)
     energy: Annotated[str, OneOf(ENERGIES)] = "layerwise"
@@ -62,8 +62,8 @@ class LayersConfig(Checked):
 
     def check_one_each(self, name: str, values: tuple, fewer: int = 0
                        ) -> None:
-        """Raises ValueError unless there are no values, one for all, or one
-        for each layer, or with `fewer=1` for each place between two."""
+        """Raises ValueError unless `values` is empty, or has one value for all
+        or one per layer (with `fewer=1`, one per gap between layers)."""
         count = len(self.latent_dims) - fewer
         if len(values) not in (0, 1, count):
             place = "places between layers" if fewer else "layers"
@@ -72,7 +72,7 @@ class LayersConfig(Checked):
                 f"{place} of latent_dims, got {len(values)}.")
 
     def make_energy(self, seed: int) -> keras.layers.Layer:
-        """The energy network, (z1, ..., zL) -> [batch]."""
+        """Builds the energy network, (z1, ..., zL) -> [batch]."""
         if self.energy == "concatenated":
             return JoinedEnergy(self._energy(
                 sum(self.latent_dims), 0, rng.named(seed, "layer")))
@@ -86,11 +86,12 @@ class LayersConfig(Checked):
             seed, spectral_norm=self.energy_spectral_norm)
 
     def of_each(self, values: tuple) -> tuple:
-        """The value of every layer, where there is one of all; none if none."""
+        """Repeats a single value for every layer; other tuples are unchanged.
+        """
         return values * len(self.latent_dims) if len(values) == 1 else values
 
     def make_base(self, seed: int) -> TopDownGaussian:
-        """The Gaussians from the top down."""
+        """Builds the top-down Gaussians."""
         widths = self.latent_dims
         return TopDownGaussian(
             [self._between(above, below, i, rng.named(seed, "layer", i))
@@ -98,7 +99,8 @@ class LayersConfig(Checked):
             widths[-1], self.top_scale, self.scale_floor)
 
     def upward(self, seed: int) -> list[VectorMLP]:
-        """Networks of the same sizes from every layer to the one above it."""
+        """Builds networks of the same sizes from every layer to the one above.
+        """
         widths = self.latent_dims
         return [self._between(below, above, i, rng.named(seed, "layer", i))
                 for i, (below, above) in enumerate(zip(widths, widths[1:]))]
@@ -116,20 +118,20 @@ def _hidden(units, layers, i):
 
 @dataclasses.dataclass(frozen=True)
 class LadderConfig(Checked):
-    """Generator and encoder with a map for every layer of latents.
+    """Generator and encoder with a feature map for every layer of latents.
 
     Defaults of the SVHN setting of train_fid.py of Cui et al. 2023,
     arXiv:2310.09604.
 
     Attributes:
-        merge: How the map of a layer meets what comes from above: concatenate
-            or add.
-        channels: Widths of the maps, next to the image first: one a layer with
-            merge=concatenate, one fewer with merge=add.
-        hidden_units: Width of the dense layers of the generator's top.
-        encoder_hidden_units: Of those of the encoder's.
-        base_size: Side of the smallest map; every layer but the top doubles
-            it once.
+        merge: How a layer's feature map is merged with that from above:
+            concatenate or add.
+        channels: Channels of the feature maps, next to the image first: one per
+            layer with merge=concatenate, one fewer with merge=add.
+        hidden_units: Width of the dense layers at the top of the generator.
+        encoder_hidden_units: Width of the dense layers of the encoder.
+        base_size: Side of the smallest feature map; every layer except the top
+            doubles it.
     """
     merge: Annotated[str, OneOf(MERGES)] = "concatenate"
     channels: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (
@@ -140,14 +142,15 @@ class LadderConfig(Checked):
 
     def make_generator(self, latent_dims: tuple[int, ...],
                        shape: tuple[int, ...], seed: int) -> LadderGenerator:
-        """(z1, ..., zL) -> image; raises ValueError if it can't be made."""
+        """Builds (z1, ..., zL) -> image; raises ValueError if the shape does
+        not fit."""
         return LadderGenerator(
             latent_dims, shape, self.channels, self.hidden_units,
             self.base_size, self.merge, seed=seed)
 
     def make_encoder(self, latent_dims: tuple[int, ...],
                      shape: tuple[int, ...], seed: int) -> LadderEncoder:
-        """Image -> means and log scales of all layers."""
+        """Builds image -> means and log scales of all layers."""
         return LadderEncoder(
             latent_dims, shape, self.channels[:len(latent_dims) - 1],
             self.encoder_hidden_units, seed=seed)

@@ -1,4 +1,4 @@
-"""What users may say of samplers that learn."""
+"""Configurations of learned samplers."""
 
 import dataclasses
 from typing import Annotated, Any
@@ -25,23 +25,25 @@ _NEGATIVES = "both", "refined"
 
 @dataclasses.dataclass(frozen=True)
 class FlowConfig(Checked):
-    """A flow over latent vectors; the network of Xie et al. 2023,
-    arXiv:2301.09300 (model.py of the public code).
+    """A flow over latent vectors.
+
+    The network of Xie et al. 2023, arXiv:2301.09300 (model.py of the public
+    code).
 
     Attributes:
-        num_steps: Steps of actnorm, rotation and coupling.
-        hidden_units: Width of the two hidden layers of a coupling's network.
-        coupling: affine, or additive for one without scale.
+        num_steps: Number of blocks of actnorm, rotation and coupling.
+        hidden_units: Width of the two hidden layers of each coupling network.
+        coupling: affine, or additive (without a scale).
     """
     num_steps: PositiveInt = 5
     hidden_units: PositiveInt = 64
     coupling: Annotated[str, OneOf(COUPLINGS)] = "affine"
 
     def make(self, latent_dim: int, seed: int) -> LearnedFlow:
-        """The density.
+        """Builds the density.
 
         Raises:
-            ValueError: If a flow can't have that width.
+            ValueError: If a flow cannot have that width.
         """
         return LearnedFlow(LatentGlow(
             latent_dim, self.num_steps, self.hidden_units, self.coupling,
@@ -50,31 +52,35 @@ class FlowConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class DiffusionConfig(Checked):
-    """A diffusion that draws from the posterior; defaults of
-    train_gen_recon.py of the public code of Yu et al. 2023, arXiv:2310.03218.
+    """A diffusion model that samples the posterior.
+
+    Defaults of train_gen_recon.py of the public code of Yu et al. 2023,
+    arXiv:2310.03218.
 
     Attributes:
-        num_steps: Reverse steps of a draw in training.
-        sampling_steps: Reverse steps on new data, and of samples; 0 takes
+        num_steps: Reverse steps per sample in training.
+        sampling_steps: Reverse steps on new data, and for samples; 0 takes
             diffusion_num_steps.
-        context_dim: Width of what the network knows of x.
-        time_dim: Width of what it knows of the time, even.
-        hidden_units: Widths of its outer and of its inner layers.
-        channels: Widths of the maps that make the context of a picture.
-        residual: Whether the noise is z plus what the layers make.
-        log_ratio_min: log(signal^2 / noise^2) of the noisiest.
-        log_ratio_max: The same of what is drawn.
-        variance: Of the noise of a reverse step, large or small.
-        guidance: Weight w of (1 + w) e(x) - w e() when it draws.
-        learns: masked (a part of the rows without x) or both (all rows with
-            x, and all without, as in train_anomaly_det.py).
-        mask_rate: That part.
-        updates: How often a step updates it.
-        target_rate: How far its slow copy, which starts the chains, moves
-            towards it.
-        target_interval: Steps between two such moves.
-        negatives: Where prior chains start: both (where posterior chains do,
-            and as many at the base) or refined (the first alone).
+        context_dim: Width of the context, the features of x.
+        time_dim: Width of the time embedding, even.
+        hidden_units: Widths of the outer and the inner layers.
+        channels: Channels of the feature maps that give the context of an
+            image.
+        residual: Whether the predicted noise is z plus the output of the
+            layers.
+        log_ratio_min: log(signal^2 / noise^2) at the highest noise level.
+        log_ratio_max: log(signal^2 / noise^2) at the lowest noise level.
+        variance: Variance of a reverse step, large or small.
+        guidance: Weight w of classifier-free guidance, (1 + w) e(x) - w e().
+        learns: masked (a fraction of the rows without x) or both (all rows with
+            and without x, as in train_anomaly_det.py).
+        mask_rate: Fraction of rows without x with learns=masked.
+        updates: Updates per step.
+        target_rate: Rate at which its moving copy, which initializes chains,
+            follows it.
+        target_interval: Steps between two moves of the copy.
+        negatives: Initial states of prior chains: refined (positive states) or
+            both (positive states, and as many samples of the base).
     """
     num_steps: PositiveInt = 100
     sampling_steps: NonNegativeInt = 0
@@ -97,7 +103,8 @@ class DiffusionConfig(Checked):
 
     def make(self, latent_dim: int, shape: tuple[int, ...], seed: int,
              encoder: keras.layers.Layer | None = None) -> DiffusionEncoder:
-        """The density; `encoder` makes contexts, if given."""
+        """Builds the density; `encoder` replaces the context network, if given.
+        """
         seeds = rng.seeds(seed)
         return DiffusionEncoder(
             LatentDenoiser(latent_dim, self.context_dim, self.time_dim,
@@ -113,17 +120,17 @@ class DiffusionConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class FlowSampled(FamilyConfig):
-    """A family whose prior a flow may learn to draw from.
+    """A family whose prior may be sampled by a learned flow.
 
     Attributes:
-        prior_sampler: What draws negative states, and samples: chains, as
-            published; a flow, at one evaluation each; or both (hybrid), with
-            prior_num_steps moves behind the flow.
+        prior_sampler: Source of negative states and samples: chains (as
+            published), flow (one evaluation), or hybrid (a flow, followed by
+            prior_num_steps moves).
         flow: The flow of prior_sampler.
-        flow_updates: How often a step updates it.
-        flow_teaching: Weight of -log q(z) of the codes of data in what it
-            learns, beside KL(q || p); keeps the flow as wide as they are.
-        flow_optimizer: Learns the flow.
+        flow_updates: Updates of the flow per step.
+        flow_teaching: Weight of -log q(z) of posterior codes in the loss of the
+            flow, beside KL(q || p); keeps the flow from collapsing.
+        flow_optimizer: Optimizer of the flow.
     """
     prior_sampler: Annotated[str, OneOf(PRIOR_SAMPLERS[:3])] = "chains"
     flow: FlowConfig = FlowConfig()
@@ -134,8 +141,8 @@ class FlowSampled(FamilyConfig):
 
 
 def check(config: Any) -> None:
-    """Raises ValueError unless the samplers of a configuration fit, and its
-    settings are of theirs."""
+    """Raises ValueError if the samplers of a configuration do not fit each
+    other, or a setting belongs to another sampler."""
     check_prior(config)
     prior, posterior = config.prior_sampler, config.posterior_sampler
     if (prior == "diffusion" or prior != "chains"
@@ -155,12 +162,12 @@ def check(config: Any) -> None:
 
 
 def check_prior(config: Any) -> None:
-    """The same of what draws from the prior alone."""
+    """As `check`, for the prior sampler alone."""
     prior = config.prior_sampler
     if prior in ("flow", "hybrid"):
         if config.latent_dim % 2:
-            raise ValueError("latent_dim must be even for a flow of couplings,"
-                             f" got {config.latent_dim}.")
+            raise ValueError("latent_dim must be even for a flow of coupling "
+                             f"layers, got {config.latent_dim}.")
     else:
         _leave_out(config, ("flow", "flow_updates", "flow_teaching",
                             "flow_optimizer"), f"with prior_sampler={prior}")
@@ -180,7 +187,7 @@ def _check_start(config, kind, chosen):
 
 
 def _leave_out(config, names, reason):
-    """`Checked.leave_out`, but settings of a part are named by their flags."""
+    """As `Checked.leave_out`, but names settings of a part by their flags."""
     defaults = {field.name: field.default
                 for field in dataclasses.fields(config)}
     for name in names:

@@ -1,4 +1,4 @@
-"""Networks that are told a level of noise."""
+"""Configurations of networks that depend on the noise level."""
 
 import dataclasses
 from typing import Annotated
@@ -10,22 +10,22 @@ from lebm_tf.ranges import Checked, Ge, MinLen, OneOf, PositiveInt
 
 @dataclasses.dataclass(frozen=True)
 class LevelEnergyConfig(Checked):
-    """The network f of an observation and a time; DRL's for CIFAR-10.
+    """The network f(x, t); defaults of DRL for CIFAR-10.
 
     Attributes:
-        channels: Width to which multipliers refer.
-        multipliers: Width of the blocks between two halvings of the sides.
-        num_blocks: Blocks of each of these widths.
-        embedding_dim: Numbers that tell the time, even.
-        activation: Between the layers.
-        final_activation: Before the sum over the map.
+        channels: Base width, which multipliers refer to.
+        multipliers: Relative width of the blocks at each resolution.
+        num_blocks: Residual blocks per resolution.
+        embedding_dim: Width of the time embedding, even.
+        activation: Activation of the layers.
+        final_activation: Activation before the sum over the feature map.
         spectral_norm: Whether kernels are divided by their spectral norm.
-        activates_time: Whether what is told of the time passes one more
-            activation before it is added, as in CDRL.
-        starts_small: Whether blocks begin as the identity, as in DRL; not in
+        activates_time: Whether the time embedding passes one more activation
+            before it is added, as in CDRL.
+        starts_small: Whether blocks start as the identity, as in DRL but not in
             CDRL.
-        has_head_bias: Whether the last layer of the time has a bias, as in
-            DRL; not in CDRL.
+        has_head_bias: Whether the last layer of the time embedding has a bias,
+            as in DRL but not in CDRL.
     """
     channels: PositiveInt = 128
     multipliers: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (1, 2, 2, 2)
@@ -39,20 +39,19 @@ class LevelEnergyConfig(Checked):
     has_head_bias: bool = True
 
     def make(self, shape: tuple[int, ...], seed: int) -> ResidualEnergy:
-        """The network for observations of that shape."""
+        """Builds the network for observations of that shape."""
         return ResidualEnergy(shape, seed=seed, **dataclasses.asdict(self))
 
 
 @dataclasses.dataclass(frozen=True)
 class ProposalConfig(Checked):
-    """The network that proposes where chains start.
+    """The network that proposes initial states of chains.
 
     Attributes:
-        channels: Width to which multipliers refer.
-        multipliers: Width of the blocks between two halvings of the sides, of
-            pictures.
-        num_blocks: Blocks of each of these widths.
-        embedding_dim: Numbers that tell the time, even.
+        channels: Base width, which multipliers refer to.
+        multipliers: Relative width of the blocks at each resolution of images.
+        num_blocks: Residual blocks per resolution.
+        embedding_dim: Width of the time embedding, even.
     """
     channels: PositiveInt = 64
     multipliers: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (1, 2, 2, 2)
@@ -60,5 +59,5 @@ class ProposalConfig(Checked):
     embedding_dim: Annotated[int, Ge(4)] = 64
 
     def make(self, shape: tuple[int, ...], seed: int) -> ResidualProposal:
-        """The network for observations of that shape."""
+        """Builds the network for observations of that shape."""
         return ResidualProposal(shape, seed=seed, **dataclasses.asdict(self))

@@ -1,4 +1,4 @@
-"""Networks between a latent vector and whatever is observed."""
+"""Configurations of decoders and encoders for every kind of data."""
 
 import dataclasses
 from typing import Annotated
@@ -18,12 +18,13 @@ from lebm_tf.ranges import Checked, Interval, OneOf, PositiveInt
 
 @dataclasses.dataclass(frozen=True)
 class DenseConfig(Checked):
-    """Dense layers, of vectors and of counts of words.
+    """Dense layers, for vectors and word counts.
 
     Attributes:
         hidden_units: Widths of the hidden layers.
-        activation: Between the layers.
-        dropout: Part of the hidden values left out in training. """
+        activation: Activation of the hidden layers.
+        dropout: Dropout rate of the hidden layers.
+    """
     hidden_units: tuple[PositiveInt, ...] = (200, 200)
     activation: Annotated[str, OneOf(ACTIVATIONS)] = "leaky_relu"
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
@@ -31,12 +32,13 @@ class DenseConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class ResidualConfig(Checked):
-    """A wide residual network, of images.
+    """A wide residual network, for images.
 
     Attributes:
-        depth: 0 for none, or its number of layers: 10, 16, 22, 28, ...
+        depth: Number of layers: 10, 16, 22, 28, ...; 0 disables the network.
         widen: Factor on its widths 16, 32 and 64.
-        dropout: Part of the values of a block left out in training. """
+        dropout: Dropout rate within the blocks.
+    """
     depth: int = 0
     widen: PositiveInt = 3
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.3
@@ -49,14 +51,15 @@ class ResidualConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class RecurrentConfig(Checked):
-    """A recurrent network, of sequences.
+    """A recurrent network, for sequences.
 
     Attributes:
         cell: lstm or gru.
-        embedding_dim: Width of an embedding.
-        hidden_dim: Width of a state.
-        dropout: Part of embeddings and outputs of a decoder left out in
-            training; an encoder has none. """
+        embedding_dim: Width of the token embeddings.
+        hidden_dim: Width of the state.
+        dropout: Dropout rate of embeddings and outputs of a decoder; encoders
+            have none.
+    """
     cell: Annotated[str, OneOf(CELLS)] = "gru"
     embedding_dim: PositiveInt = 256
     hidden_dim: PositiveInt = 256
@@ -65,17 +68,16 @@ class RecurrentConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class RecurrentEncoderConfig(Checked):
-    """A recurrent network that reads sequences, from both ends.
+    """A bidirectional recurrent network that reads sequences.
 
     Attributes:
         cell: lstm or gru.
-        embedding_dim: Width of an embedding.
+        embedding_dim: Width of the token embeddings.
         hidden_dim: Width of each state.
-        reads_padding: Whether all sequences are padded to the longest of the
-            data and read to the end, as in the authors' training; else padding
-            is not looked at.
-        has_leaky_head: Whether max(h, 0.01 h) of the last states is what mean
-            and scale are made of.
+        reads_padding: Whether sequences are padded to the longest of the data
+            and read including the padding, as in the authors' training.
+        has_leaky_head: Whether a leaky ReLU with slope 0.01 is applied to the
+            last states before mean and scale.
     """
     cell: Annotated[str, OneOf(CELLS)] = "gru"
     embedding_dim: PositiveInt = 256
@@ -86,12 +88,13 @@ class RecurrentEncoderConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class RecurrentDecoderConfig(RecurrentConfig):
-    """A recurrent network that says sequences.
+    """A recurrent network that generates sequences.
 
     Attributes:
-        tied: Whether logits are products of the state with the embeddings,
-            which then must be as wide.
-        starts_cell: Whether the first c of an LSTM depends on z, like h.
+        tied: Whether the output layer shares the embedding matrix; needs equal
+            embedding_dim and hidden_dim.
+        starts_cell: Whether the initial cell state of an LSTM depends on z, as
+            its hidden state does.
     """
     tied: bool = False
     starts_cell: bool = False
@@ -104,15 +107,14 @@ class RecurrentDecoderConfig(RecurrentConfig):
 def make_likelihood(config, data: DataSpec, seed: int,
                     generator: keras.layers.Layer | None = None
                     ) -> keras.Model:
-    """p(x | z) for that kind of data.
+    """Builds p(x | z) for a kind of data.
 
     Args:
-        config: Has latent_dim, likelihood_scale, generator (of images),
-            dense_generator, decoder, decoding and
-            max_sample_length.
-        data: What the data look like.
-        seed: Of initial weights.
-        generator: Layer in place of the built-in network.
+        config: Has latent_dim, likelihood_scale, generator (for images),
+            dense_generator, decoder, decoding and max_sample_length.
+        data: Specification of the data.
+        seed: Seed of initial weights.
+        generator: Layer that replaces the built-in network.
     """
     kind = data.kind
     if kind == SEQUENCE:
@@ -136,13 +138,13 @@ def make_likelihood(config, data: DataSpec, seed: int,
 
 
 def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
-    """x -> (mean, log_scale) for that kind of data.
+    """Builds x -> (mean, log_scale) for a kind of data.
 
     Args:
-        config: Has latent_dim, image_encoder, residual_encoder,
-            dense_encoder and sequence_encoder.
-        data: What the data look like.
-        seed: Of initial weights.
+        config: Has latent_dim, image_encoder, residual_encoder, dense_encoder
+            and sequence_encoder.
+        data: Specification of the data.
+        seed: Seed of initial weights.
     """
     kind = data.kind
     if kind == SEQUENCE:

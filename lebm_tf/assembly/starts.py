@@ -1,4 +1,4 @@
-"""Where the chains of a family start, by its configuration."""
+"""Initial states of the chains of a configuration."""
 
 from typing import Any, Callable, NamedTuple
 
@@ -10,13 +10,13 @@ from lebm_tf.samplers import ChainBank, FromBase, FromEncoder
 
 
 class Starts(NamedTuple):
-    """Where chains of one kind start.
+    """Initializers of the chains of one role.
 
     Attributes:
-        training: In training, an initializer.
-        fresh: On new data, and of samples.
-        encoder: q(z | x), where it starts them.
-        banks: Chain banks to checkpoint.
+        training: Initializer in training.
+        fresh: Initializer for new data and for samples.
+        encoder: q(z | x), if it initializes the chains.
+        banks: Chain banks to save in checkpoints.
     """
     training: Any
     fresh: Any
@@ -26,17 +26,17 @@ class Starts(NamedTuple):
 
 def of_prior(chain: ChainConfig, base: keras.Model, bank_size: int,
              batch_size: int, seed: int) -> Starts:
-    """Of prior chains: the base, or a bank of chains in training.
+    """Initializers of prior chains: the base, or in training a bank.
 
     Args:
-        chain: How they start, and restart.
-        base: Density of the first states.
+        chain: Chain configuration.
+        base: Density of initial states.
         bank_size: Number of chains in the bank.
-        batch_size: Examples of a step.
-        seed: Of the bank.
+        batch_size: Examples per step.
+        seed: Seed of the bank.
 
     Raises:
-        ValueError: If the bank holds less than a batch.
+        ValueError: If the bank is smaller than a batch.
     """
     fresh = FromBase(base)
     if chain.start != "bank":
@@ -51,20 +51,20 @@ def of_prior(chain: ChainConfig, base: keras.Model, bank_size: int,
 def of_posterior(chain: ChainConfig, base: keras.Model, data: DataSpec,
                  seed: int, encoder: keras.layers.Layer | None,
                  make_encoder: Callable[[], keras.layers.Layer]) -> Starts:
-    """Of posterior chains: the base, an encoder, or in training a bank with a
-    chain for every example.
+    """Initializers of posterior chains: the base, an encoder, or in training a
+    bank with one chain per example.
 
     Args:
-        chain: How they start, and restart.
-        base: Density of the first states.
-        data: What is learned from.
-        seed: Of the bank.
-        encoder: Layer in place of the built-in encoder, or a density q(z | x)
-            itself.
-        make_encoder: Makes the built-in one.
+        chain: Chain configuration.
+        base: Density of initial states.
+        data: Specification of the training data.
+        seed: Seed of the bank.
+        encoder: Layer that replaces the built-in encoder, or a density q(z |
+            x).
+        make_encoder: Builds the built-in encoder.
 
     Raises:
-        ValueError: If an encoder is given that starts nothing.
+        ValueError: If an encoder is given that initializes no chains.
     """
     if chain.start == "encoder":
         density = encoder if isinstance(encoder, Encoder) else (

@@ -28,9 +28,9 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
 
 @pytest.mark.parametrize("flag, needed", [
     ("--latent_dim=four",
-     "--latent_dim must be an integer of 64 bits, got 'four'"),
+     "--latent_dim must be a 64-bit integer, got 'four'"),
     ("--latent_dim=2.5",
-     "--latent_dim must be an integer of 64 bits, got '2.5'"),
+     "--latent_dim must be a 64-bit integer, got '2.5'"),
     ("--prior_step_size=big", "--prior_step_size must be a number"),
     ("--generator_channels=8,x", "--generator_channels must be an integer"),
     ("--latent_dim=0", "--latent_dim must be >= 1, got 0"),
@@ -556,9 +556,9 @@ def test_exports_that_make_no_sense_are_refused(
     ("--family=trajectory --dataset=digits",
      "the family trajectory needs trajectories, got images; "),
     ("--dataset=text:{tmp}/lines.txt",
-     "--family must be named for sequences of tokens: "),
+     "--family must be given for sequences of tokens: "),
     ("--dataset=smiles:{tmp}/lines.txt",
-     "--family must be named for sequences of tokens: ")])
+     "--family must be given for sequences of tokens: ")])
 def test_a_family_of_another_kind_of_data_names_those_that_fit(
         refused, tmp_path, flags, message):
     (tmp_path / "table.csv").write_text("a,b\n1,p\n2,q\n")

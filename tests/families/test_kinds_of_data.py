@@ -20,7 +20,7 @@ def test_a_family_refuses_what_it_does_not_take_and_names_who_does(name):
                   if kind in FAMILIES[other].Config.kinds
                   and set(FAMILIES[other].Config.kinds) != set(KINDS)]
         with pytest.raises(InputError, match=f"needs {KINDS[taken[0]]}.*are "
-                                             f"taken by {', '.join(takers)}"):
+                                             f"accepted by {', '.join(takers)}"):
             check_kind(name, kind, FAMILIES)
 
 
@@ -28,7 +28,7 @@ def test_the_family_follows_where_one_fits():
     assert family_for(TRAJECTORY, FAMILIES, "image") == "trajectory"
     assert family_for(IMAGE, FAMILIES, "image") == "image"
     several = {name: FAMILIES[name] for name in ("vae", "rae")}
-    with pytest.raises(InputError, match="must be named for images: .* rae"):
+    with pytest.raises(InputError, match="must be given for images: .* rae"):
         family_for(IMAGE, several, "image")
-    with pytest.raises(InputError, match="taken by no family"):
+    with pytest.raises(InputError, match="accepted by no family"):
         family_for(TRAJECTORY, several, "image")

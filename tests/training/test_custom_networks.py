@@ -124,12 +124,11 @@ def test_another_network_with_the_same_shapes_is_no_silent_wrong_model(
 
 
 @pytest.mark.parametrize("network, said", [
-    (Unregistered(3, ()), "Unregistered of the module .* which nothing "
+    (Unregistered(3, ()), "Unregistered of the module .* which is not "
                           "registered"),
-    (WithoutConfig(2.0), "a WithoutConfig, must be one that Keras can make "
-                         "again"),
+    (WithoutConfig(2.0), "a WithoutConfig, must be serializable by Keras"),
     (keras.Sequential([keras.layers.Lambda(lambda z: z[:, 0])]),
-     "got a Lambda, whose code is not kept")])
+     "got a Lambda, whose code is not stored")])
 def test_what_cannot_be_built_again_is_refused_before_training(
         digits, tmp_path, network, said):
     with pytest.raises(lebm_tf.InputError, match=said):
@@ -147,8 +146,8 @@ def test_a_work_directory_runs_no_module_that_it_names(digits, tmp_path):
     path.write_text(json.dumps(saved))
     with pytest.raises(lebm_tf.InputError) as error:
         lebm_tf.load(str(tmp_path / "run"))
-    assert "classes that were imported before, got x>Plain of the module " \
-        "antigravity, which nothing registered" in str(error.value)
+    assert "before it is loaded, got x>Plain of the module antigravity, " \
+        "which is not registered" in str(error.value)
 
 
 def test_a_work_directory_loads_no_graph_that_it_names(digits, tmp_path):
