@@ -28,8 +28,7 @@ class NoiseLadderConfig(Checked):
             standard deviations in (0, 1], one for the noise that each level
             adds.
         num_steps: Moves at each level.
-        step_factor: Squared step size in units of the noise of a level; the
-            step at level t is its square root times the factor of
+        step_factor: Factor on the squared step sizes, see
             `NoiseLevels.step_sizes`.
         noise_scale: Factor on the noise of the moves.
         jit_compile: Whether XLA compiles the chains of training, as in

@@ -1,4 +1,4 @@
-"""The systems: each a configuration and a function that assembles it."""
+"""Model families: for each, a configuration and a function that builds it."""
 
 import keras
 
@@ -34,23 +34,26 @@ FAMILIES = {"image": image, "vae": vae, "two_stage_vae": two_stage_vae,
 def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
           seed: int = 0, precision: str | None = None,
           loss_scale: float = 2.0**15, **networks) -> EnergyModel:
-    """A compiled model of a family.
+    """Builds a compiled model of a family.
 
     Args:
-        family: A name of `FAMILIES`.
-        config: The family's configuration.
-        data: What the data look like: a `DataSpec`, or the data set itself.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all chains.
-        precision: One of `PRECISIONS`, what the networks compute in, or
-            "auto", as of `precision.resolve`; Keras's policy if not given.
-        loss_scale: First factor > 0 on gradients of mixed_float16.
-        **networks: Layers in place of the built-in `energy`, `generator` or
-            `encoder`, whichever the family has.
+        family: Key of `FAMILIES`.
+        config: Configuration of the family.
+        data: Specification of the data: a `DataSpec`, or the data set itself.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all chains.
+        precision: Compute type of the networks: one of `PRECISIONS` or "auto",
+            see `precision.resolve`; default: the Keras dtype policy.
+        loss_scale: Initial loss scale > 0 of mixed_float16.
+        **networks: Layers that replace built-in networks of the family, such as
+            `energy`, `generator` or `encoder`.
+
+    Returns:
+        A compiled `EnergyModel`.
 
     Raises:
-        InputError: If there is no such family, the configuration is another
-            family's, or the model does not fit the data.
+        InputError: If the family is unknown, the configuration belongs to
+            another family, or the model does not fit the data.
     """
     if family not in FAMILIES:
         raise InputError(

@@ -1,18 +1,18 @@
-"""Two domains of unpaired pictures, translated into each other both ways.
+"""Unpaired image translation between two domains, in both directions.
 
 Cooperative cycle translation: Xie et al. 2021, arXiv:2103.04285. Each domain
-has an energy, p(x) = exp(-E(x)) N(x; 0, rho^2 I) / Z, and a translator makes
-its pictures from those of the other. Chains start at translations and revise
-them; energies learn to tell revisions from pictures, and translators learn
-the revisions, and that the way there and back changes nothing.
+has an energy, p(x) = exp(-E(x)) N(x; 0, rho^2 I) / Z, and a translator from
+the other domain. Chains start at translations and revise them. Energies are
+trained to tell revisions from data; translators are trained towards the
+revisions, and to be inverse to each other (cycle consistency).
 
 The defaults are the published settings in their consistent form: no gradient
-goes back through chains. The authors' programs (zilongzheng/CycleCoopNets)
-differ: the release of June 2021 has through_chain, translators_last and
-teaching_weight=1; the state before it translators_last, an energy of 3 layers
-with 1 output, 30 moves and a learning rate of 5e-4 for energies. Both update
-the two energies by one Adam, whose bias correction so counts two steps each
-time; here each has its own.
+flows through chains. The authors' programs (zilongzheng/CycleCoopNets) differ.
+The release of June 2021 has through_chain, translators_last and
+teaching_weight=1. The version before has translators_last, an energy of 3
+layers with 1 output, 30 moves and a learning rate of 5e-4 for energies. Both
+update the two energies with one Adam, whose bias correction therefore counts
+two steps each time; here each energy has its own.
 """
 
 import dataclasses
@@ -41,14 +41,14 @@ OTHER = {"a": "b", "b": "a"}
 
 @dataclasses.dataclass(frozen=True)
 class PictureEnergyConfig(Checked):
-    """The energy of a domain, convolutions.
+    """The energy of a domain, a convolutional network.
 
     Attributes:
-        widths: Of the maps, first to last.
-        kernel_sizes: Sides of their kernels.
-        strides: 1 or 2 each; 2 halves the sides.
-        num_outputs: Outputs whose sum is -E.
-        weight_scale: Standard deviation of the first kernels.
+        widths: Channels of the feature maps.
+        kernel_sizes: Sides of the kernels.
+        strides: Strides, 1 or 2 each; 2 halves the sides.
+        num_outputs: Number of outputs whose sum is -E.
+        weight_scale: Standard deviation of the initial kernels.
     """
     widths: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (64, 128, 256, 512)
     kernel_sizes: tuple[PositiveInt, ...] = (3, 4, 4, 4)
@@ -64,13 +64,14 @@ class PictureEnergyConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class TranslatorConfig(Checked):
-    """A translator, residual blocks between strided convolutions.
+    """A translator: residual blocks between strided convolutions.
 
     Attributes:
-        width: Width of the first maps; blocks have four times that.
-        num_blocks: Residual blocks.
-        dropout: Part of their hidden values that training leaves out.
-        weight_scale: Standard deviation of the first kernels.
+        width: Channels of the first feature maps; blocks have four times as
+            many.
+        num_blocks: Number of residual blocks.
+        dropout: Dropout rate within the blocks.
+        weight_scale: Standard deviation of the initial kernels.
     """
     width: PositiveInt = 64
     num_blocks: NonNegativeInt = 9
@@ -85,30 +86,29 @@ class TranslatorConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class CycleTranslationConfig(FamilyConfig):
-    """Defaults of the official train.py, but for its gradients through chains.
+    """Defaults of the official train.py, except its gradients through chains.
 
     Attributes:
-        learns: both; translators alone, by the cycle (a baseline); or energies
-            alone, whose chains start at pictures as they are (another). What
-            only the other half would have is not looked at.
+        learns: both; translators (alone, by cycle consistency; a baseline); or
+            energies (alone, with chains that start at the input images; another
+            baseline). Settings of the half left out are ignored.
         reference_scale: rho, standard deviation of a pixel under the base.
-        chain: Chains that revise a translation. As published without noise.
-        through_chain: Whether gradients go back through all moves, to
-            translators and energies, as in the release.
-        translators_last: Whether translators learn after the energies, from
-            chains that are drawn anew, as in the authors' programs; costs
-            as many moves again.
-        teaching_weight: Of mean (x'' - x')^2, in the theory 1 / (2 scale^2)
-            with a scale of 0.3; 1 in the release.
-        cycle_weight_a: Of the mean absolute difference between a picture of a
-            and what comes back.
-        cycle_weight_b: The same of b.
-        identity_weight: The same between a picture and its translation into
-            the domain that it is from already; 0, as published, has none.
+        chain: Chains that revise a translation; as published, without noise.
+        through_chain: Whether gradients flow through all moves, to translators
+            and energies, as in the release.
+        translators_last: Whether translators are updated after the energies, on
+            newly drawn chains, as in the authors' programs; doubles the number
+            of moves.
+        teaching_weight: Weight of mean (x'' - x')^2; in theory 1 / (2 scale^2)
+            with a scale of 0.3, in the release 1.
+        cycle_weight_a: Weight of the mean absolute cycle error of domain a.
+        cycle_weight_b: Weight of the mean absolute cycle error of domain b.
+        identity_weight: Weight of the mean absolute difference between an image
+            and its translation into its own domain; as published, 0.
         energy: The network of each energy.
         translator: The network of each translator.
-        energy_optimizer: Learns each energy.
-        translator_optimizer: Learns the translators.
+        energy_optimizer: Optimizer of each energy.
+        translator_optimizer: Optimizer of the translators.
     """
     learns: Annotated[str, OneOf(LEARNS)] = "both"
     reference_scale: PositiveFloat = 0.016
@@ -133,12 +133,13 @@ class CycleTranslationConfig(FamilyConfig):
 
     def validate(self):
         self.chain.leave_out("start", "restart_prob", reason="of chains that "
-                             "start at translations")
+                                                             "start at "
+                                                             "translations")
         if self.through_chain and self.chain.kernel != "langevin":
             raise ValueError("through_chain needs chain_kernel=langevin, got "
                              f"{self.chain.kernel!r}.")
         if self.learns == "both":
-            return  # Of the baselines, all else may be that of the whole.
+            return  # Baselines may keep the other settings of the full model.
         self.leave_out("through_chain", "translators_last",
                        reason=f"with learns={self.learns}")
 
@@ -151,21 +152,21 @@ def build(config: CycleTranslationConfig, data: DataSpec, *,
           batch_size: int = 1, seed: int = 0) -> EnergyModel:
     """Assembles and compiles the model.
 
-    Roles: data_a and data_b; translation_b, of a's, and revision_b, where
-    chains from there end; cycle_a, the translation back; and the same the
-    other way; identity_a, translations of a's into a. translate_ab and
-    translate_ba answer, from a picture that is given as condition; generation
-    is the first of them.
+    Roles: data_a and data_b; translation_b, of images of a; revision_b, the
+    final states of chains from there; cycle_a, the translation back; and the
+    same in the other direction; identity_a, translations of images of a into a.
+    translate_ab and translate_ba answer requests, with the image as condition;
+    generation is the first of them.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Pictures of each domain a step; learning rates count in
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Images of each domain per step; learning rates count in
             epochs of the larger domain.
-        seed: Of initial weights and of all chains.
+        seed: Seed of initial weights and all chains.
 
     Raises:
-        ValueError: If the networks can't halve the pictures.
+        ValueError: If the image sides are not divisible as the networks need.
     """
     seeds, has_energies = rng.seeds(seed), config.learns != "translators"
     has_translators = config.learns != "energies"
@@ -186,7 +187,7 @@ def build(config: CycleTranslationConfig, data: DataSpec, *,
             part = f"energy_{name}"
             parts[part] = priors[name].energy_network
             configs[part] = config.energy_optimizer
-            # Chains climb the sum of the outputs, losses have their mean.
+            # Chains use the sum of the outputs, losses their mean.
             objectives[part] = Objective((part,), {part: OnRoles(
                 EnergyContrast(priors[name]), {
                     "positive": f"data_{name}",
@@ -214,7 +215,8 @@ def build(config: CycleTranslationConfig, data: DataSpec, *,
 
 
 def _roles(config, name, translator, prior) -> dict[str, Role]:
-    """Of one domain: its data, translations into it, and their revisions."""
+    """Roles of one domain: its data, translations into it, and their revisions.
+    """
     other, dropout = OTHER[name], 0.0
     if config.learns != "energies":
         dropout = config.translator.dropout
@@ -247,12 +249,13 @@ def _roles(config, name, translator, prior) -> dict[str, Role]:
 
 
 def _mapped(config, translator, source) -> Role:
-    """What a translator makes of what a source picks."""
+    """Role of the output of a translator for the states that `source` returns.
+    """
     return Role(Mapped(translator, source, config.translator.dropout))
 
 
 def _translators(config, parts) -> Objective:
-    """What the translators learn by."""
+    """Objective of the translators."""
     terms, weights = {}, {}
     for name in OTHER:
         terms[f"cycle_{name}"] = CycleError(f"data_{name}", f"cycle_{name}")

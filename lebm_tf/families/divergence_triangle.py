@@ -1,14 +1,14 @@
-"""Energy, generator and encoder of pictures, without a chain.
+"""Energy, generator and encoder of images, trained without chains.
 
 The divergence triangle, Han et al. 2019, arXiv:1812.10907: min over generator
 and encoder, max over the energy, of KL(Q || P) + KL(P || Pi) - KL(Q || Pi),
-where Q is data and q(z | x), P is N(z; 0, I) and p(x | z), Pi is exp(-E(x))
-and q(z | x). Energy, encoder and generator take turns in a step.
+where Q is data and q(z | x), P is N(z; 0, I) and p(x | z), Pi is exp(-E(x)) and
+q(z | x). Energy, encoder and generator are updated in turn within a step.
 
-As in train_cifar10.py of the public code, but for one thing: theirs samples
-with the statistics of the batch of samples. Here samples and reconstructions
-take those that training remembered, so that a picture does not depend on
-which others are drawn with it.
+This follows train_cifar10.py of the public code, with one difference: theirs
+normalizes samples with the statistics of their own batch. Here samples and
+reconstructions use the moving statistics of training, so an image does not
+depend on the others in its batch.
 """
 
 import dataclasses
@@ -42,22 +42,22 @@ class DivergenceTriangleConfig(FamilyConfig):
     """Defaults of the public train_cifar10.py.
 
     Attributes:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         likelihood_scale: Standard deviation of a pixel in [-1, 1], for scores;
             the default makes -log p(x | z) the squared error of training.
-        generator_base_size: Side of the generator's first map.
-        generator_channels: Widths of its maps; each after the first doubles
-            the side.
-        energy_widths: Widths of the maps of the energy; each after the
-            first halves the side.
-        encoder_channels: The same of the encoder.
-        energy_form: identity, or what the energy makes of its network's
-            number: tanh, sigmoid or softplus of its negative.
+        generator_base_size: Side of the generator's first feature map.
+        generator_channels: Channels of its feature maps; each map after the
+            first doubles the side.
+        energy_widths: Channels of the feature maps of the energy; each map
+            after the first halves the side.
+        encoder_channels: Channels of the feature maps of the encoder, likewise.
+        energy_form: Function of the network output that gives the energy:
+            identity, or tanh, sigmoid or softplus of its negative.
         reconstruction_weight: Weight of reconstruction error and KL.
         latent_weight: Weight of -log q(z | g(z)).
-        energy_optimizer: Learns the energy.
-        encoder_optimizer: Learns the encoder.
-        generator_optimizer: Learns the generator.
+        energy_optimizer: Optimizer of the energy.
+        encoder_optimizer: Optimizer of the encoder.
+        generator_optimizer: Optimizer of the generator.
     """
     latent_dim: PositiveInt = 100
     likelihood_scale: PositiveFloat = math.sqrt(0.5)
@@ -88,10 +88,10 @@ def build(config: DivergenceTriangleConfig, data: DataSpec, *,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all draws.
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all draws.
 
     Raises:
         ValueError: If the generator can't make the images.
@@ -110,7 +110,8 @@ def build(config: DivergenceTriangleConfig, data: DataSpec, *,
         seeds("encoder"))))
 
     def samples(batch, seed):
-        """Of the generator as it is, once for all turns of a step."""
+        """Samples of the current generator, drawn once for all turns of a step.
+        """
         z = base.sample(num_chains(batch["x"]), seed)
         x = tf.stop_gradient(generator(z, training=True, remember=True))
         return Draw(x, initial_state(x), (z,))
@@ -139,7 +140,7 @@ def build(config: DivergenceTriangleConfig, data: DataSpec, *,
             "data": Role(FromData(), prior=pictures),
             "negative": Role(FromData(samples), prior=pictures),
             "positive": Encoded(encoder),
-            # No energy to follow: a draw of the prior is a chain of no moves.
+            # Without an energy, a prior sample is a chain of 0 moves.
             "generation": ShortRun(FromBase(base), Langevin(1.0), 0)})
     return compiled(model, {part: vars(config)[f"{part}_optimizer"]
                             for part in model.parts}, data, batch_size)

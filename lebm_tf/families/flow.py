@@ -1,8 +1,9 @@
-"""A flow with exact likelihood: RealNVP or Glow, of pictures or of vectors.
+"""A normalizing flow with exact likelihood: RealNVP or Glow, for images or
+vectors.
 
-x = g(z) with z ~ N(0, I) and g invertible, learned by maximum likelihood:
-Dinh et al. 2017, arXiv:1605.08803; Kingma and Dhariwal 2018, arXiv:1807.03039.
-A baseline, and what the family `neural_transport` tilts by an energy.
+x = g(z) with z ~ N(0, I) and g invertible, trained by maximum likelihood: Dinh
+et al. 2017, arXiv:1605.08803; Kingma and Dhariwal 2018, arXiv:1807.03039. It is
+a baseline, and the transport of the family `neural_transport`.
 """
 
 import dataclasses
@@ -27,21 +28,21 @@ NETWORKS = ("realnvp", "glow")
 
 @dataclasses.dataclass(frozen=True)
 class FlowConfig(FamilyConfig):
-    """A flow whose width is that of the data.
+    """A flow on the data space.
 
     Attributes:
-        network: realnvp (couplings of all numbers, interleaved) or glow
-            (convolutions, of pictures).
-        num_couplings: Couplings of realnvp.
-        hidden_units: Widths of the hidden layers of each of them.
-        glow_levels: Levels of glow, each of which halves the sides.
-        glow_steps: Steps of each level.
-        glow_channels: Width of its convolutions.
-        bound: Largest log scale of one coupling.
-        pixel_levels: Levels of a pixel, which are dequantized: 256; 17 of
+        network: realnvp (coupling layers on interleaved halves) or glow
+            (convolutional, for images).
+        num_couplings: Number of coupling layers of realnvp.
+        hidden_units: Widths of the hidden layers of each coupling network.
+        glow_levels: Levels of glow; each halves the sides.
+        glow_steps: Steps per level.
+        glow_channels: Channels of its convolutions.
+        bound: Maximum log scale of one coupling.
+        pixel_levels: Number of pixel values, for dequantization: 256; 17 for
             digits.
-        margin: How far pixels are drawn from 0 and 1 before their logit.
-        optimizer: Learns the flow.
+        margin: Distance that pixels keep from 0 and 1 before their logit.
+        optimizer: Optimizer of the flow.
     """
     network: Annotated[str, OneOf(NETWORKS)] = "realnvp"
     num_couplings: PositiveInt = 12
@@ -76,15 +77,15 @@ def build(config: FlowConfig, data: DataSpec, *, batch_size: int = 100,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all draws.
-        flow: Layer in place of the built-in network, z -> (f(z), log |det|),
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all draws.
+        flow: Layer that replaces the built-in network, z -> (f(z), log |det|),
             with `inverse` and `dim`.
 
     Raises:
-        ValueError: If the flow can't have the width of the data.
+        ValueError: If the flow cannot have the dimension of the data.
     """
     transport = make_transport(config, data, rng.named(seed, "flow"), flow)
     base = StandardNormal(transport.latent_dim)
@@ -100,13 +101,13 @@ def build(config: FlowConfig, data: DataSpec, *, batch_size: int = 100,
 def make_transport(config: FlowConfig, data: DataSpec, seed: int,
                    network: keras.layers.Layer | None = None
                    ) -> FlowTransport:
-    """The flow, with weights as drawn.
+    """Builds the flow with initial weights.
 
     Args:
-        config: Its sizes.
-        data: What the data look like.
-        seed: Of initial weights.
-        network: In place of the built-in one.
+        config: Configuration of the flow.
+        data: Specification of the data.
+        seed: Seed of initial weights.
+        network: Layer that replaces the built-in one.
     """
     if network is None and config.network == "glow":
         network = PictureGlow(
@@ -121,7 +122,8 @@ def make_transport(config: FlowConfig, data: DataSpec, seed: int,
 
 
 def inverted(transport) -> FromData:
-    """z of every observation of a batch, by the inverse of a transport."""
+    """Returns an initializer of z = g^-1(x) for every observation x of a batch.
+    """
     def make(batch, seed):
         z = transport.inverse(batch["x"], seed)
         return Draw(z, initial_state(z))
@@ -129,7 +131,7 @@ def inverted(transport) -> FromData:
 
 
 def negative_log_density(model, draws):
-    """mean over the batch of -log q(x), in nats, of x dequantized."""
+    """Mean over the batch of -log q(x), in nats, of dequantized x."""
     return -draws.mean(model.likelihood.log_density(
         draws.batch["x"], rng.stream(draws.seed, "dequantization")))
 

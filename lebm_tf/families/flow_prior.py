@@ -1,13 +1,13 @@
-"""The baseline with an exact density: a flow as the prior of the latents.
+"""A baseline with an exact prior density: a flow over latent vectors.
 
-Xie et al. 2023, arXiv:2301.09300. p(z) is a flow and p(x | z) = N(g(z),
-scale^2 I), both learned by maximum likelihood with short-run posterior chains
-as those of the image family, but from N(0, I). There is no energy, and so no
-prior chain: samples cost one pass of the flow, and log p(z) is known.
+Xie et al. 2023, arXiv:2301.09300. p(z) is a flow and p(x | z) = N(g(z), scale^2
+I). Both are trained by maximum likelihood with short-run posterior chains as in
+the image family, started from N(0, I). There is no energy and therefore no
+prior chain: a sample costs one pass of the flow, and log p(z) is exact.
 
-The public code adds log 2 pi to the log density of the flow where it should
-take off half of it for every number of z. No gradient depends on it; here it
-is right.
+The public code adds log 2 pi to the log density of the flow instead of
+subtracting half of it per dimension of z. No gradient depends on it; here the
+constant is correct.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ class FlowPriorConfig(FamilyConfig):
     """Defaults of the public train.py for SVHN.
 
     Attributes:
-        latent_dim: Width of z, even.
+        latent_dim: Dimension of z, even.
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
         posterior: Chains that draw positive states, from N(0, I).
         inference_steps: Moves of the posterior chains on new data; 0 takes
@@ -40,8 +40,8 @@ class FlowPriorConfig(FamilyConfig):
             reconstructions.
         flow: The prior.
         generator: The generator.
-        flow_optimizer: Learns the flow.
-        generator_optimizer: Learns the generator.
+        flow_optimizer: Optimizer of the flow.
+        generator_optimizer: Optimizer of the generator.
     """
     latent_dim: PositiveInt = 100
     likelihood_scale: PositiveFloat = 0.3
@@ -62,8 +62,8 @@ class FlowPriorConfig(FamilyConfig):
                              f"{self.posterior.start!r}: chains start from "
                              "N(0, I).")
         if self.latent_dim % 2:
-            raise ValueError("latent_dim must be even for a flow of couplings,"
-                             f" got {self.latent_dim}.")
+            raise ValueError("latent_dim must be even for a flow of coupling "
+                             f"layers, got {self.latent_dim}.")
 
 
 Config = FlowPriorConfig
@@ -73,7 +73,7 @@ EVALUATORS = ("pictures", "reconstruction", "frechet")
 def build(config: FlowPriorConfig, data: DataSpec, *, batch_size: int = 100,
           seed: int = 0, generator: keras.layers.Layer | None = None
           ) -> EnergyModel:
-    """Assembles and compiles the model; arguments as of `image.build`."""
+    """Assembles and compiles the model; arguments as in `image.build`."""
     seeds = rng.seeds(seed)
     prior = config.flow.make(config.latent_dim, seeds("flow"))
     likelihood = GaussianLikelihood(
@@ -92,7 +92,7 @@ def build(config: FlowPriorConfig, data: DataSpec, *, batch_size: int = 100,
             "positive": sampler(config.posterior, start),
             "inference": sampler(
                 config.posterior, start, config.inference_steps),
-            # No energy to follow: a draw of the prior is a chain of no moves.
+            # Without an energy, a prior sample is a chain of 0 moves.
             "generation": ShortRun(FromBase(prior), Langevin(1.0), 0)})
     return compiled(model, {"flow": config.flow_optimizer,
                             "generator": config.generator_optimizer}, data,

@@ -1,9 +1,9 @@
-"""Images under a learned prior: Pang et al. 2020, arXiv:2006.08205.
+"""Images with a learned prior: Pang et al. 2020, arXiv:2006.08205.
 
-p(z) = exp(-E(z)) p0(z) / Z and p(x | z) = N(g(z), scale^2 I), learned by
+p(z) = exp(-E(z)) p0(z) / Z and p(x | z) = N(g(z), scale^2 I), trained by
 maximum likelihood with short-run Langevin chains for both expectations. As
-published p0 is N(0, I); it may be fitted to codes (`BaseConfig`), and the
-prior alone be learned on the codes of another model (stage=prior).
+published, p0 is N(0, I); it may be fitted to codes instead (`BaseConfig`), and
+the prior alone may be trained on the codes of another model (stage=prior).
 """
 
 import dataclasses
@@ -39,52 +39,51 @@ class ImageConfig(FamilyConfig):
     """Defaults of the official train_svhn.py.
 
     Attributes:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
         p0: The base.
-        stage: joint learns all; prior learns the energy alone, on the codes of
-            the generator and the encoder of --backbone.
-        contrast: What negative states of the energy are: chains, as published,
-            or draws of the base, each weighted by exp(-E) (importance), for
-            bases that are fitted.
-        contrast_draws: Those draws for each example of a batch.
-        prior: Chains that draw negative states, and samples.
+        stage: joint trains all parts; prior trains the energy alone, on the
+            codes of the generator and the encoder of --backbone.
+        contrast: Negative states of the energy: chains (as published), or
+            importance (samples of a fitted base, weighted by exp(-E)).
+        contrast_draws: Number of those samples per example of a batch.
+        prior: Chains that draw negative states and samples.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
         generation_steps: Moves of the chains that draw samples; 0 takes
-            prior_num_steps. Samples start from the base: an energy learned
+            prior_num_steps. Samples start from the base, so an energy trained
             with a bank needs more moves than its chains make between updates.
         posterior: Chains that draw positive states.
         inference_steps: Moves of the posterior chains on new data; 0 takes
-            posterior_num_steps. A bank knows training data only, so chains
-            on new data start from the base and may need more.
+            posterior_num_steps. A bank holds chains of training data only, so
+            chains on new data start from the base and may need more moves.
         energy: The energy network.
-        energy_bound: Energies stay within so many nats of 0, so that places
-            which no chain has seen can't hold much of the prior; 0 for no
-            bound. Good with a base that is fitted.
-        energy_dropout: Part of the hidden values of the energy that its loss
-            leaves out; chains see all of them.
+        energy_bound: Bound on |E| in nats, so that regions that no chain visits
+            cannot hold much mass; 0 for no bound. Recommended with a fitted
+            base.
+        energy_dropout: Dropout rate of the energy in its loss; chains use the
+            full network.
         energy_penalty: Weight of mean E(z+)^2 + mean E(z-)^2, which keeps
-            energies small; 0, as published, leaves it out.
+            energies small; as published, 0.
         generator: The generator.
         encoder: The encoder of posterior.start=encoder.
-        prior_sampler: What draws negative states, and samples: chains, as
-            published; a flow, at one evaluation each; both (hybrid), with
-            prior_num_steps moves behind the flow; or diffusion, where samples
-            are those of posterior_sampler=diffusion without a picture.
-        posterior_sampler: What draws positive states: chains, as published; an
-            encoder, learned as that of a variational autoencoder; both
-            (hybrid); or chains that start at a diffusion which learns where
-            they end (DAMC, Yu et al. 2023, arXiv:2310.03218).
+        prior_sampler: Source of negative states and samples: chains (as
+            published), flow (one evaluation), hybrid (a flow, followed by
+            prior_num_steps moves), or diffusion (samples of the unconditional
+            diffusion of posterior_sampler=diffusion).
+        posterior_sampler: Source of positive states: chains (as published),
+            encoder (trained as in a variational autoencoder), hybrid (both), or
+            diffusion (chains initialized by a diffusion model that learns their
+            final states; DAMC, Yu et al. 2023, arXiv:2310.03218).
         flow: The flow of prior_sampler.
-        flow_updates: How often a step updates it.
-        flow_teaching: Weight of -log q(z) of the codes of data in what it
-            learns, beside KL(q || p); keeps the flow as wide as they are.
-        diffusion: The diffusion of posterior_sampler.
-        energy_optimizer: Learns the energy.
-        generator_optimizer: Learns the generator.
-        encoder_optimizer: Learns the encoder.
-        flow_optimizer: Learns the flow.
-        diffusion_optimizer: Learns the diffusion.
+        flow_updates: Updates of the flow per step.
+        flow_teaching: Weight of -log q(z) of posterior codes in the loss of the
+            flow, beside KL(q || p); keeps the flow from collapsing.
+        diffusion: The diffusion model of posterior_sampler.
+        energy_optimizer: Optimizer of the energy.
+        generator_optimizer: Optimizer of the generator.
+        encoder_optimizer: Optimizer of the encoder.
+        flow_optimizer: Optimizer of the flow.
+        diffusion_optimizer: Optimizer of the diffusion model.
     """
     latent_dim: PositiveInt = 100
     likelihood_scale: PositiveFloat = 0.3
@@ -132,7 +131,7 @@ class ImageConfig(FamilyConfig):
     def validate(self):
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
-                             "'encoder': a prior sees no image.")
+                             "'encoder': a prior has no input image.")
         if self.prior.start != "bank":
             self.leave_out("prior_bank_size", reason="without prior_start=bank")
         if self.contrast == "chains":
@@ -141,8 +140,9 @@ class ImageConfig(FamilyConfig):
             raise ValueError("contrast must be chains with base=normal, which "
                              "is far from the codes, got 'importance'.")
         elif self.prior.start == "bank":
-            raise ValueError("prior_start must be base with contrast="
-                             "importance, which needs no chains, got 'bank'.")
+            raise ValueError("prior_start must be base with "
+                             "contrast=importance, which uses no chains, got "
+                             "'bank'.")
         else:
             self.leave_out("energy_penalty", reason="with contrast=importance")
         if self.stage == "prior":
@@ -151,7 +151,7 @@ class ImageConfig(FamilyConfig):
                 "encoder_optimizer", reason="with stage=prior, which takes "
                 "generator and encoder from --backbone")
             self.p0.leave_out("base_fit_every", reason="with stage=prior, "
-                              "whose codes stay as they are")
+                                                       "whose codes are fixed")
             self.leave_out("posterior_sampler", reason="with stage=prior")
         learned.check(self)
 
@@ -167,18 +167,19 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all chains.
-        energy: Layer in place of the built-in energy, z -> [batch].
-        generator: Layer in place of the built-in generator, z -> image.
-        encoder: Layer in place of the built-in encoder, x -> (mean,
-            log_scale); used with posterior.start=encoder.
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all chains.
+        energy: Layer that replaces the built-in energy, z -> [batch].
+        generator: Layer that replaces the built-in generator, z -> image.
+        encoder: Layer that replaces the built-in encoder, x -> (mean,
+            log_scale); used with posterior.start=encoder and learned posterior
+            samplers.
 
     Raises:
-        ValueError: If the built-in generator can't make the images, or the
-            bank holds less than a batch, or stage=prior has no generator.
+        ValueError: If the built-in generator cannot make the images, the bank
+            is smaller than a batch, or stage=prior has no generator.
     """
     seeds = rng.seeds(seed)
     if config.stage == "prior" and generator is None:
@@ -233,7 +234,7 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
                              config.inference_steps)})
     if config.contrast == "importance":
         roles["base"] = _base_draws(base, config.contrast_draws)
-        if config.prior_sampler != "flow":  # Whose draws teach it.
+        if config.prior_sampler != "flow":  # The flow learns from them.
             del roles["negative"]
     model = EnergyModel(
         prior=prior, likelihood=likelihood,
@@ -248,7 +249,7 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
 
 
 def _contrast(config: ImageConfig, base: Base) -> Objective:
-    """What the energy learns by."""
+    """Objective of the energy."""
     contrast, weights = EnergyContrast, {}
     if config.contrast == "importance":
         contrast = ImportanceContrast
@@ -262,7 +263,7 @@ def _contrast(config: ImageConfig, base: Base) -> Objective:
 
 
 def _base_draws(base: Base, count: int) -> Role:
-    """So many draws of the base for each row of a batch."""
+    """Role with `count` samples of the base for each row of a batch."""
     def make(batch, seed):
         z = base.sample(count * num_chains(batch["x"]), seed)
         return Draw(z, initial_state(z))

@@ -1,10 +1,10 @@
-"""A ladder variational autoencoder: the Gaussian hierarchy.
+"""A ladder variational autoencoder: a Gaussian hierarchy without an energy.
 
-Groups of maps, each Gaussian given all above it, and no energy: Sonderby et
-al. 2016, arXiv:1602.02282. A baseline of priors of several layers, and the
+Groups of feature maps, each Gaussian given all above it: Sonderby et al. 2016,
+arXiv:1602.02282. It is a baseline for priors with several layers, and the
 backbone of `multilayer_two_stage`. Its latents are the noise of the groups,
-(e1, ..., eL) with e1 next to the data, so that p(e) is N(0, I) and a draw of
-any layer can be held while another one changes; the bound is the same.
+(e1, ..., eL) with e1 next to the data, so p(e) is N(0, I) and any layer can be
+held fixed while another changes; the bound is the same.
 """
 
 import dataclasses
@@ -31,14 +31,14 @@ class LadderVAEConfig(FamilyConfig):
     """A ladder variational autoencoder for square images.
 
     Attributes:
-        group_sides: Side of the maps of every group, next to the image first:
-            each as large as the next or twice that.
-        group_channels: Channels of the maps of every group.
-        channels: Width of all other maps.
+        group_sides: Side of the feature maps of every group, next to the image
+            first: each equal to the next or twice as large.
+        group_channels: Channels of the feature maps of every group.
+        channels: Channels of all other feature maps.
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
         kl_warmup_steps: Steps in which the weight of the KL term rises from 0
-            to 1, lest upper groups are never used.
-        network_optimizer: Learns all.
+            to 1, which keeps the upper groups in use.
+        network_optimizer: Optimizer of all networks.
     """
     group_sides: Annotated[tuple[PositiveInt, ...], MinLen(2)] = (16, 8)
     group_channels: Annotated[tuple[PositiveInt, ...], MinLen(2)] = (2, 8)
@@ -67,16 +67,16 @@ def build(config: LadderVAEConfig, data: DataSpec, *, batch_size: int = 100,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all draws.
-        network: Layer in place of the built-in encoder and decoder, with the
-            contract of `networks.hierarchy`.
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all draws.
+        network: Layer that replaces the built-in encoder and decoder, with the
+            interface of `networks.hierarchy`.
 
     Raises:
-        ValueError: If the groups do not fit the images, or the network lacks
-            a part of the contract.
+        ValueError: If the groups do not fit the images, or the network lacks a
+            part of the interface.
     """
     seeds = rng.seeds(seed)
     network = network or LadderNetwork(
@@ -93,7 +93,7 @@ def build(config: LadderVAEConfig, data: DataSpec, *, batch_size: int = 100,
             NoiseDecoder(network), config.likelihood_scale),
         objectives={"bound": Objective(("network",), {
             "reconstruction": negative_log_likelihood, "kl": kl})},
-        # No energy to follow: a draw of the prior is a chain of no moves.
+        # Without an energy, a prior sample is a chain of 0 moves.
         roles={"positive": Encoded(encoder),
                "generation": ShortRun(FromBase(base), Langevin(1.0), 0)})
     return compiled(model, {"network": config.network_optimizer}, data,

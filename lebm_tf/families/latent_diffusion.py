@@ -1,11 +1,11 @@
-"""A prior of codes that is learned level by level of noise.
+"""A latent-space prior with an energy at every noise level of a diffusion.
 
-Codes z of text, molecules, vectors or pictures, an energy E(z_t, t) at every
-level t of a diffusion of z whose chains are held to the level above (recovery
-likelihood), and symbols that k-means, or labels, teach it to tell: Yu et al.
+Codes z of text, molecules, vectors or images have an energy E(z_t, t) at every
+level t of a diffusion of z. Chains are conditioned on the level above (recovery
+likelihood), and symbols are learned from k-means clusters or labels: Yu et al.
 2022, arXiv:2206.05895, "Latent diffusion energy-based model for interpretable
-text modeling". Without a learned prior it is the same encoder and decoder
-under N(0, I).
+text modeling". Without a learned prior, the same encoder and decoder have the
+prior N(0, I).
 """
 
 import dataclasses
@@ -43,40 +43,40 @@ class LatentDiffusionConfig(FamilyConfig):
     """Defaults of text_generation.py, for Penn Treebank.
 
     Attributes:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         num_symbols: Number of symbols; 0 takes the classes of the data.
-        learned_prior: Whether there is a ladder; without, N(0, I) is the
-            prior, and symbols, ladder and energy are left out.
+        learned_prior: Whether the prior is learned; otherwise it is N(0, I),
+            without symbols, noise levels and energy.
         likelihood_scale: Standard deviation of an element of an image (pixels
             in [-1, 1]) or vector (of variance 1).
-        prior_weight: Factor on what the prior costs the encoder, and on the
-            loss of the energies; theirs does not change in training.
-        masks_entropy: Whether elements of q(z | x) of low entropy are left
-            alone, as in the authors' programs of text; not those of points.
-        entropy_threshold: Nats of -(1 + log variance) / 2, from which on they
-            count.
-        information_weight: Factor on the mutual information of z and y.
-        symbol_weight: Factor on the cross-entropy of the symbols: of labels if
-            there are some (num_labels), else of clusters of the codes; 0 has
+        prior_weight: Weight of the prior terms in the loss of the encoder, and
+            of the loss of the energies; constant during training.
+        masks_entropy: Whether dimensions of q(z | x) with low entropy are
+            excluded, as in the authors' programs for text but not for points.
+        entropy_threshold: Threshold on -(1 + log variance) / 2, in nats, from
+            which on a dimension counts.
+        information_weight: Weight of the mutual information of z and y.
+        symbol_weight: Weight of the cross-entropy of the symbols: of labels if
+            there are any (num_labels), else of clusters of the codes; 0 uses
             neither.
         cluster_every: Steps between two clusterings; 0 takes an epoch.
-        cluster_axes: Principal axes of the codes that k-means sees; theirs are
-            3, and 2 for points.
-        prior: The ladder.
+        cluster_axes: Number of principal axes of the codes for k-means; in the
+            public code 3, and 2 for points.
+        prior: The noise levels and chains.
         energy: The logits.
         generator: p(x | z) of images.
         image_encoder: q(z | x) of images.
-        residual_encoder: A wide residual network in its place, if depth > 0.
-        dense_generator: p(x | z) of vectors and counts of words.
-        dense_encoder: q(z | x) of vectors and counts of words.
+        residual_encoder: Wide residual network that replaces it if depth > 0.
+        dense_generator: p(x | z) of vectors and word counts.
+        dense_encoder: q(z | x) of vectors and word counts.
         decoder: p(x | z) of sequences.
         sequence_encoder: q(z | x) of sequences.
-        max_sample_length: Most tokens of a sampled sequence; 0 takes the
-            longest of the data.
-        decoding: How sequences are read off p(x | z).
-        energy_optimizer: Learns the energies.
-        autoencoder_optimizer: Learns p(x | z) and q(z | x), which are clipped
-            together.
+        max_sample_length: Maximum number of tokens of a sampled sequence; 0
+            takes the longest of the data.
+        decoding: How sequences are decoded from p(x | z).
+        energy_optimizer: Optimizer of the energies.
+        autoencoder_optimizer: Optimizer of p(x | z) and q(z | x), whose
+            gradients are clipped together.
     """
     latent_dim: PositiveInt = 40
     num_symbols: Annotated[int, OrZero(Ge(2))] = 20
@@ -136,19 +136,19 @@ def build(config: LatentDiffusionConfig, data: DataSpec, *,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all chains.
-        energy: Layer in place of the built-in logits, (z, level) ->
-            [batch, symbols], with `num_symbols`.
-        generator: Layer in place of the built-in generator or decoder.
-        encoder: Layer in place of the built-in encoder, x -> (mean,
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all chains.
+        energy: Layer that replaces the built-in logits, (z, level) -> [batch,
+            symbols], with `num_symbols`.
+        generator: Layer that replaces the built-in generator or decoder.
+        encoder: Layer that replaces the built-in encoder, x -> (mean,
             log_scale).
 
     Raises:
-        ValueError: If the symbols fit neither labels nor examples, or an energy
-            is given without a learned prior.
+        ValueError: If the number of symbols fits neither labels nor examples,
+            or an energy is given without a learned prior.
     """
     seeds = rng.seeds(seed)
     likelihood = make_likelihood(config, data, seeds("generator"), generator)
@@ -211,8 +211,8 @@ def _num_symbols(config, data):
 
 
 def _objectives(config, levels, fit, clusters, has_labels):
-    """What every part learns from; `contrastive` and all terms of the prior
-    have one weight, as in the authors' sum."""
+    """Objectives of every part; `contrastive` and all prior terms share one
+    weight, as in the authors' sum."""
     weight = config.prior_weight
     entropy = NegativeEntropy(
         config.entropy_threshold if config.masks_entropy else None)

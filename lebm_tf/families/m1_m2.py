@@ -1,8 +1,8 @@
-"""The baseline M1+M2: a classifier in a variational autoencoder of codes.
+"""The baseline M1+M2: a semi-supervised variational autoencoder of codes.
 
 Kingma et al. 2014, arXiv:1406.5298. M1 is a variational autoencoder of the
-data, M2 one of its codes z and their labels; here both learn at once, and M1
-nothing from M2, as if one after the other.
+data, M2 one of its codes z and their labels. Here both are trained at the same
+time, without gradients from M2 to M1, as if trained one after the other.
 """
 
 import dataclasses
@@ -30,16 +30,16 @@ class M1M2Config(FamilyConfig):
     """M1+M2 for images.
 
     Attributes:
-        latent_dim: Width of z and of the latent vector of M2.
+        latent_dim: Dimension of z and of the latent vector of M2.
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
         second_hidden_units: Widths of the hidden layers of the networks of M2.
-        labelled_weight: Factor on the cross-entropy of the labels beside the
-            bound of an example; the authors' 0.1.
+        labelled_weight: Weight of the cross-entropy of the labels, relative to
+            the bound per example; the authors' 0.1.
         generator: The generator.
         image_encoder: The encoder.
-        generator_optimizer: Learns the generator.
-        encoder_optimizer: Learns the encoder.
-        second_optimizer: Learns M2.
+        generator_optimizer: Optimizer of the generator.
+        encoder_optimizer: Optimizer of the encoder.
+        second_optimizer: Optimizer of M2.
     """
     latent_dim: PositiveInt = 50
     likelihood_scale: PositiveFloat = 0.3
@@ -63,10 +63,10 @@ EVALUATORS = ("symbols",)
 def build(config: M1M2Config, data: DataSpec, *, batch_size: int = 100,
           seed: int = 0, generator: keras.layers.Layer | None = None,
           encoder: keras.layers.Layer | None = None) -> EnergyModel:
-    """Assembles and compiles the model; arguments as of `image.build`.
+    """Assembles and compiles the model; arguments as in `image.build`.
 
     Raises:
-        ValueError: If the data are no images, or have no labels.
+        ValueError: If num_labels is 0.
     """
     seeds = rng.seeds(seed)
     if not data.num_labels:

@@ -1,19 +1,19 @@
-"""Latents of several layers under one joint energy-based prior.
+"""Latents of several layers with a joint energy-based prior.
 
 p(z) = exp(-E(z)) p(z1 | z2) ... p(zL-1 | zL) N(zL; 0, t^2 I) / Z with z1 next
-to the data, Gaussians between the layers and x = g(z1) + noise: Cui, Wu and
-Han 2023, arXiv:2306.06323. The energy is a sum of one of every layer, as there,
-or one of all layers side by side, as in arXiv:2310.09604 by the same authors.
-Z depends on the Gaussians too, so that they learn from a contrast as well.
+to the data, Gaussians between the layers and x = g(z1) + noise: Cui, Wu and Han
+2023, arXiv:2306.06323. The energy is a sum of one energy per layer, as there,
+or one energy of all layers, as in arXiv:2310.09604 by the same authors. Z
+depends on the Gaussians as well, so they are trained by a contrast, too.
 
-With hierarchy=ladder the layers meet in the generator instead, each at a map of
-its own: N(zi; 0, I) for every one, and what ties them is the energy of all
+With hierarchy=ladder, the layers meet in the generator instead, each at its own
+feature map: each zi has the base N(0, I), and the joint energy couples them
 (arXiv:2310.09604).
 
 Positive states come from Langevin chains in all layers, as published; from an
-encoder q(z1 | x) q(z2 | z1) ..., whose objective is then the evidence bound
-with the energy in the place of the prior (posterior.start=encoder,
-posterior.num_steps=0); or from an encoder that chains refine and teach.
+encoder q(z1 | x) q(z2 | z1) ..., trained on the evidence bound with the
+energy-based prior (posterior.start=encoder, posterior.num_steps=0); or from an
+encoder whose samples are refined by chains, which it learns from.
 """
 
 import dataclasses
@@ -50,31 +50,32 @@ class MultilayerConfig(FamilyConfig):
 
     Attributes:
         layers: Widths, energies and Gaussians of the layers.
-        hierarchy: conditional (Gaussians between the layers, and a generator
-            of z1) or ladder (a map of the generator for every layer).
+        hierarchy: conditional (Gaussians between the layers, and a generator of
+            z1) or ladder (a feature map of the generator for every layer).
         ladder: Generator and encoder of hierarchy=ladder.
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
-        prior: Chains that draw negative states, and samples.
-        prior_step_sizes: Of every layer; empty takes prior_step_size for all.
+        prior: Chains that draw negative states and samples.
+        prior_step_sizes: Step size for each layer; empty takes prior_step_size
+            for all.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
         generation_steps: Moves of the chains that draw samples; 0 takes
             prior_num_steps.
-        posterior: Chains that draw positive states. With start=encoder and no
-            moves the encoder draws them, and learns the evidence bound.
-        posterior_step_sizes: Of every layer; empty takes posterior_step_size.
+        posterior: Chains that draw positive states. With start=encoder and 0
+            steps, the encoder draws them and is trained on the evidence bound.
+        posterior_step_sizes: Step size for each layer; empty takes
+            posterior_step_size for all.
         inference_steps: Moves of the posterior chains on new data; 0 takes
             posterior_num_steps.
-        kl_variance_floor: Added to variances in the squares of the bound's
-            densities, 1e-6 in the authors' code of hierarchy=ladder.
-        first_states: Where chains of start=base begin: normal (N(0, I) in
-            every layer, as published) or base (draws of p0, from the top
-            down).
+        kl_variance_floor: Added to the variances in the quadratic terms of the
+            bound; 1e-6 in the authors' code of hierarchy=ladder.
+        first_states: Initial states of chains with start=base: normal (N(0, I)
+            in every layer, as published) or base (samples of p0).
         generator: The generator, of z1.
-        encoder: Of q(z1 | x), with posterior.start=encoder.
-        energy_optimizer: Learns the energies, each with moments of its own.
-        base_optimizer: Learns the Gaussians between the layers.
-        generator_optimizer: Learns the generator.
-        encoder_optimizer: Learns the encoder.
+        encoder: The encoder q(z1 | x) of posterior.start=encoder.
+        energy_optimizer: Optimizer of each energy, with separate moments.
+        base_optimizer: Optimizer of the Gaussians between the layers.
+        generator_optimizer: Optimizer of the generator.
+        encoder_optimizer: Optimizer of the encoder.
     """
     layers: Annotated[LayersConfig, Mark.FLAT] = LayersConfig()
     hierarchy: Annotated[str, OneOf(HIERARCHIES)] = "conditional"
@@ -101,14 +102,14 @@ class MultilayerConfig(FamilyConfig):
 
     @property
     def is_variational(self) -> bool:
-        """Whether positive states are draws of the encoder alone."""
+        """Whether positive states are samples of the encoder alone."""
         return self.posterior.start == "encoder" and (
             not self.posterior.num_steps)
 
     def validate(self):
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
-                             "'encoder': a prior sees no image.")
+                             "'encoder': a prior has no input image.")
         if self.prior.start != "bank":
             self.leave_out("prior_bank_size", reason="without prior_start=bank")
         if self.posterior.start != "encoder":
@@ -117,10 +118,11 @@ class MultilayerConfig(FamilyConfig):
         if self.is_variational:
             self.leave_out(
                 "posterior_step_sizes", "inference_steps",
-                reason="with posterior_num_steps=0, which makes no moves")
+                reason="with posterior_num_steps=0, which runs no chains")
         if not (self.is_variational and self.hierarchy == "ladder"):
-            self.leave_out("kl_variance_floor", reason="without a bound of "
-                           "hierarchy=ladder")
+            self.leave_out("kl_variance_floor", reason="without the evidence "
+                                                       "bound of "
+                                                       "hierarchy=ladder")
         if self.hierarchy == "ladder":
             reason = "with hierarchy=ladder"
             self.leave_out("generator", "encoder", "base_optimizer",
@@ -144,21 +146,21 @@ def build(config: MultilayerConfig, data: DataSpec, *, batch_size: int = 100,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all chains.
-        energy: Layer in place of the built-in energies, (z1, ..., zL) ->
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all chains.
+        energy: Layer that replaces the built-in energies, (z1, ..., zL) ->
             [batch].
-        generator: Layer in place of the built-in generator, z1 -> image; with
-            hierarchy=ladder (z1, ..., zL) -> image.
-        encoder: Layer in place of the built-in encoder, x -> (mean,
-            log_scale) of z1, with hierarchy=ladder a tuple of each for all
-            layers; used with posterior.start=encoder.
+        generator: Layer that replaces the built-in generator, z1 -> image; with
+            hierarchy=ladder, (z1, ..., zL) -> image.
+        encoder: Layer that replaces the built-in encoder, x -> (mean,
+            log_scale) of z1; with hierarchy=ladder, a tuple of each for all
+            layers. Used with posterior.start=encoder.
 
     Raises:
-        ValueError: If the generator can't make the images, or the bank
-            holds less than a batch.
+        ValueError: If the generator cannot make the images, or the bank is
+            smaller than a batch.
     """
     seeds, dims = rng.seeds(seed), config.layers.latent_dims
     is_ladder = config.hierarchy == "ladder"
@@ -195,10 +197,10 @@ def build(config: MultilayerConfig, data: DataSpec, *, batch_size: int = 100,
 
 
 def _encoder(config, data, seeds, network):
-    """q(z | x), or None where chains start without; raises ValueError if a
-    network is given then."""
+    """Builds q(z | x). If no encoder is configured, returns `network`, which
+    `starts.of_posterior` refuses."""
     if config.posterior.start != "encoder":
-        return network  # For the refusal that all families share.
+        return network
     if config.hierarchy == "ladder":
         return LayeredGaussian(network or config.ladder.make_encoder(
             config.layers.latent_dims, data.shape, seeds("encoder")))
@@ -210,7 +212,7 @@ def _encoder(config, data, seeds, network):
 
 
 def _generator(config, data, seed, network):
-    """The mean of x, of all layers or of z1."""
+    """Builds the mean of p(x | z), a function of all layers or of z1."""
     dims = config.layers.latent_dims
     if config.hierarchy == "ladder":
         return network or config.ladder.make_generator(dims, data.shape, seed)
@@ -219,14 +221,14 @@ def _generator(config, data, seed, network):
 
 
 def _energy_parts(energy):
-    """An energy for each layer learns alone, whatever the others do."""
+    """Parts of the energy: one per layer if they are separate."""
     if not isinstance(energy, LayerEnergies):
         return {"energy": energy}
     return {f"energy_{i}": layer for i, layer in enumerate(energy.energies, 1)}
 
 
 def _of_data(config):
-    """Objectives of what sees the data: generator and encoder."""
+    """Objectives of generator and encoder."""
     reconstruction = {"reconstruction": negative_log_likelihood}
     if config.is_variational:
         kl = kl_to_prior if not config.kl_variance_floor else LayeredKL(

@@ -1,9 +1,9 @@
-"""Energies on a frozen hierarchy of Gaussians, learned in a second stage.
+"""Energies on a frozen hierarchy of Gaussians, trained in a second stage.
 
-p(z) = exp(-sum_i E_i(z_i)) p_backbone(z) / Z with the groups z of a ladder
-variational autoencoder, or of any hierarchy, that does not learn: Cui et al.
-2023, arXiv:2306.06323, whose backbone is NVAE. Positive states are those of the
-backbone's encoder, negative ones come from Langevin chains in the noise e of
+p(z) = exp(-sum_i E_i(z_i)) p_backbone(z) / Z with the groups z of a frozen
+ladder variational autoencoder, or of any hierarchy: Cui et al. 2023,
+arXiv:2306.06323, whose backbone is NVAE. Positive states are samples of the
+backbone's encoder. Negative ones come from Langevin chains in the noise e of
 all groups, z_i = mean_i + T scale_i e_i, which start from N(0, I).
 """
 
@@ -27,21 +27,22 @@ from lebm_tf.samplers import Encoded, FromBase
 
 @dataclasses.dataclass(frozen=True)
 class MultilayerTwoStageConfig(FamilyConfig):
-    """Defaults of the official two-stage program, but for its target.
+    """Defaults of the official two-stage program, except its target.
 
     Attributes:
         temperature: T, a factor on all scales of the backbone.
-        exact_target: Whether chains climb the density of the noise itself, or
-            as in the authors' program log p(z), without the Jacobian of z.
+        exact_target: Whether chains sample the density of the noise; otherwise
+            their target is log p(z) without the Jacobian of z, as in the
+            authors' program.
         likelihood_scale: Standard deviation of a pixel in [-1, 1]: that of the
             backbone, for scores.
-        prior: Chains in the noise; its step size is the root of the authors'
-            1e-5, which is squared.
+        prior: Chains in the noise; the step size is the square root of the
+            authors' 1e-5, which is a squared step.
         generation_steps: Moves of the chains that draw samples; 0 takes
             prior_num_steps.
-        energy_channels: Width of the convolutions of every energy.
+        energy_channels: Channels of the convolutions of every energy.
         energy_head_units: Width of its dense layers.
-        energy_optimizer: Learns the energies, each with moments of its own.
+        energy_optimizer: Optimizer of each energy, with separate moments.
     """
     temperature: PositiveFloat = 1.0
     exact_target: bool = True
@@ -57,12 +58,12 @@ class MultilayerTwoStageConfig(FamilyConfig):
 
     @property
     def learns_prior_alone(self) -> bool:
-        """It does, always."""
+        """Always True."""
         return True
 
     @property
     def backbones(self) -> tuple[str, ...]:
-        """Families that --backbone may be of."""
+        """Families allowed for --backbone."""
         return ("ladder_vae",)
 
     def validate(self):
@@ -81,16 +82,16 @@ def build(config: MultilayerTwoStageConfig, data: DataSpec, *,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all chains.
-        backbone: A trained hierarchy, of this library or not, with the
-            contract of `networks.hierarchy`.
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all chains.
+        backbone: A trained hierarchy with the interface of
+            `networks.hierarchy`.
 
     Raises:
-        ValueError: If there is no backbone, or it is no hierarchy, or makes
-            other pictures.
+        ValueError: If the backbone is missing, lacks a part of the interface,
+            or makes images of another shape.
     """
     if backbone is None:
         raise ValueError(
@@ -100,7 +101,7 @@ def build(config: MultilayerTwoStageConfig, data: DataSpec, *,
     noise = base.sample(1, rng.make_seed(0))
     made = tuple(decoded(backbone, noise)[2].shape[1:])
     if made != tuple(data.shape):
-        raise ValueError(f"the backbone must make pictures of shape "
+        raise ValueError("the backbone must make images of shape "
                          f"{tuple(data.shape)}, got {made}.")
     energies = [
         MapEnergy(shape, config.energy_channels, config.energy_head_units,

@@ -1,13 +1,11 @@
-"""An energy over a flow, or over a generator with its noise.
+"""An energy on the output of a flow, or of a generator with noise.
 
-p(x) = exp(-E(x)) q(x) / Z with q the law of x = g(z), z ~ N(0, I). z of such x
-has the density exp(-E(g(z))) N(z; 0, I) / Z with the same Z, in which chains
-mix where those in x never leave their mode: Nijkamp et al. 2022,
-arXiv:2006.06897 (ICLR 2022), of which there is no released code.
-
-The transport g comes from another run by --backbone and stays as it is, or,
-with refit, follows the samples of the model (Xie et al. 2022, "A tale of two
-flows").
+p(x) = exp(-E(x)) q(x) / Z with q the distribution of x = g(z), z ~ N(0, I). The
+latents have the density exp(-E(g(z))) N(z; 0, I) / Z with the same Z, and
+chains mix in z where chains in x never leave their mode: Nijkamp et al. 2022,
+arXiv:2006.06897 (ICLR 2022), of which there is no released code. The transport
+g comes from another run (--backbone). It stays fixed or, with refit, is trained
+on the samples of the model (Xie et al. 2022, "A tale of two flows").
 """
 
 import dataclasses
@@ -40,16 +38,16 @@ GRADIENT_FREE = ("pcn", "independence")
 
 @dataclasses.dataclass(frozen=True)
 class TransportChainConfig(ChainConfig):
-    """Chains near N(0, I).
+    """Chains in latents that are close to N(0, I).
 
     Attributes:
-        kernel: langevin (biased), mala, hmc or nuts, or without gradients pcn
-            (preconditioned Crank-Nicolson, step_size in (0, 1]) or
-            independence (proposals of N(0, I)).
-        pcn_every: Every so many moves one is of pcn; 0 for none.
-        pcn_step_size: Its step size.
-        adapt: Whether training adapts the step size to how often moves are
-            accepted, and keeps it from step to step.
+        kernel: langevin (biased), mala, hmc or nuts; or, without gradients, pcn
+            (preconditioned Crank-Nicolson, step_size in (0, 1]) or independence
+            (proposals from N(0, I)).
+        pcn_every: Every pcn_every-th move is one of pcn; 0 for none.
+        pcn_step_size: Step size of those moves.
+        adapt: Whether training adapts the step size to the acceptance rate, and
+            keeps it from step to step.
     """
     num_steps: NonNegativeInt = 30
     step_size: PositiveFloat = 0.2
@@ -64,8 +62,8 @@ class TransportChainConfig(ChainConfig):
             self.leave_out("pcn_every", "num_adaptation_steps", reason=(
                 f"with kernel={self.kernel}"))
         if self.pcn_every == 1:
-            raise ValueError("pcn_every must be 0 or >= 2, got 1; kernel=pcn "
-                             "makes all moves so.")
+            raise ValueError("pcn_every must be 0 or >= 2, got 1; for pcn "
+                             "moves only, use kernel=pcn.")
         if self.pcn_every and self.num_adaptation_steps:
             raise ValueError("num_adaptation_steps must be 0 with pcn_every, "
                              f"got {self.num_adaptation_steps}.")
@@ -74,12 +72,12 @@ class TransportChainConfig(ChainConfig):
 
     @property
     def is_adapted(self) -> bool:
-        """Whether the kernel has an acceptance to adapt to."""
+        """Whether the step size is adapted to an acceptance rate."""
         return self.adapt and not self.num_adaptation_steps and (
             self.kernel not in ("langevin", "independence"))
 
     def make_kernel(self):
-        """The kernel of the chains."""
+        """Returns the kernel of the chains."""
         if self.kernel == "pcn":
             return CrankNicolson(self.step_size)
         if self.kernel == "independence":
@@ -91,12 +89,13 @@ class TransportChainConfig(ChainConfig):
 
 @dataclasses.dataclass(frozen=True)
 class ConvEnergyConfig(Checked):
-    """The energy of pictures.
+    """The energy of images.
 
     Attributes:
-        widths: Widths of the maps; each after the first halves the side.
+        widths: Channels of the feature maps; each map after the first halves
+            the side.
         head_units: Width of the hidden layer.
-        activation: After every layer.
+        activation: Activation of every layer.
     """
     widths: tuple[PositiveInt, ...] = (32, 64)
     head_units: PositiveInt = 128
@@ -108,23 +107,24 @@ class NeuralTransportConfig(FamilyConfig):
     """An energy of observations, and chains in the latents of a transport.
 
     Attributes:
-        transport: flow, or generator: that of a run of the family vae, image
-            or rae, with an encoder.
-        noise_scale: With transport=generator the standard deviation of a
-            pixel in [-1, 1] given its latent vector.
-        latent_dim: With transport=generator its width.
-        chains: Those that draw negative states, and samples.
+        transport: flow, or generator (of a run of the family vae, image or rae,
+            with an encoder).
+        noise_scale: With transport=generator, the standard deviation of a pixel
+            in [-1, 1] given its latent vector.
+        latent_dim: With transport=generator, the dimension of its latent
+            vector.
+        chains: Chains that draw negative states and samples.
         bank_size: Number of chains in the bank of chains_start=bank.
         generation_steps: Moves of the chains that draw samples; 0 takes
             chains_num_steps.
-        energy: The energy network of pictures; begins at 0, and p at q.
-        dense_energy: That of vectors; begins at 0 too.
-        energy_bound: Energies stay within so many nats of 0; 0 for no bound.
-        energy_penalty: Weight of mean E(z+)^2 + mean E(z-)^2; without one, or
-            a bound, nothing holds the energies.
-        refit: Whether a flow follows the samples of the model.
-        energy_optimizer: Learns the energy.
-        flow_optimizer: Learns the flow, with refit.
+        energy: The energy network of images; starts at 0, so p starts as q.
+        dense_energy: The energy network of vectors; starts at 0 as well.
+        energy_bound: Bound on |E| in nats; 0 for no bound.
+        energy_penalty: Weight of mean E(z+)^2 + mean E(z-)^2; without it or a
+            bound, energies are unconstrained.
+        refit: Whether the flow is trained on samples of the model.
+        energy_optimizer: Optimizer of the energy.
+        flow_optimizer: Optimizer of the flow, with refit.
     """
     transport: Annotated[str, OneOf(TRANSPORTS)] = "flow"
     noise_scale: PositiveFloat = 0.1
@@ -146,14 +146,14 @@ class NeuralTransportConfig(FamilyConfig):
 
     @property
     def backbones(self) -> tuple[str, ...]:
-        """Families that --backbone may be of."""
+        """Families allowed for --backbone."""
         return ("flow",) if self.transport == "flow" else (
             "image", "vae", "rae")
 
     def validate(self):
         if self.chains.start == "encoder":
             raise ValueError("chains_start must be base or bank, got "
-                             "'encoder': samples see no observation.")
+                             "'encoder': samples have no input observation.")
         if self.chains.start != "bank":
             self.leave_out("bank_size", reason="without chains_start=bank")
         if self.transport == "flow":
@@ -179,18 +179,18 @@ def build(config: NeuralTransportConfig, data: DataSpec, *,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all chains.
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all chains.
         transport: A trained `densities.Transport`, with transport=flow.
         generator: A trained generator, with transport=generator.
-        encoder: Its q(z | x), an `Encoder`.
-        energy: Layer in place of the built-in energy, x -> [batch].
+        encoder: q(z | x) of the generator, an `Encoder`.
+        energy: Layer that replaces the built-in energy, x -> [batch].
 
     Raises:
-        ValueError: If the transport is missing, or of other observations, or
-            the bank holds less than a batch.
+        ValueError: If the transport is missing or has another shape, or the
+            bank is smaller than a batch.
     """
     seeds = rng.seeds(seed)
     transport = _transport(config, data, transport, generator, encoder)
@@ -231,7 +231,7 @@ def build(config: NeuralTransportConfig, data: DataSpec, *,
 
 
 def refit(model, draws):
-    """mean of -log q(x-) over samples x- of the model, in nats."""
+    """Mean of -log q(x-) over samples x- of the model, in nats."""
     return -draws.mean(model.likelihood.log_density_of(
         draws.negative.position))
 
@@ -239,19 +239,19 @@ def refit(model, draws):
 def _transport(config, data, transport, generator, encoder) -> Transport:
     if config.transport == "flow":
         if not isinstance(transport, Transport):
-            raise ValueError("transport=flow needs the flow of --backbone, a "
-                             "run of the family flow, got none.")
+            raise ValueError("transport=flow needs a --backbone of the family "
+                             "flow, got none.")
     else:
         if generator is None or not isinstance(encoder, Encoder):
             raise ValueError(
-                "transport=generator needs generator and encoder of "
-                "--backbone, got "
+                "transport=generator needs a --backbone with generator and "
+                "encoder, got "
                 f"{'no generator' if generator is None else 'no encoder'}.")
         transport = GeneratorTransport(
             generator, encoder, data.shape, config.latent_dim,
             config.noise_scale)
     if tuple(transport.shape) != tuple(data.shape):
-        raise ValueError(f"the transport must be of observations of shape "
+        raise ValueError("the transport must have outputs of shape "
                          f"{tuple(data.shape)}, got {transport.shape}.")
     return transport
 

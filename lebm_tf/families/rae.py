@@ -1,12 +1,12 @@
 """A regularized autoencoder, with a density fitted to its codes afterwards.
 
-Ghosh et al. 2020, arXiv:1903.12436: encoder and decoder without noise learn
-|x - g(z)|^2 with penalties on z and on the decoder; when training is over, a
-Gaussian with a full covariance, or a mixture, is fitted to the codes of the
+Ghosh et al. 2020, arXiv:1903.12436: a deterministic encoder and decoder
+minimize |x - g(z)|^2 with penalties on z and on the decoder. After training, a
+Gaussian with full covariance, or a mixture, is fitted to the codes of the
 training data, and samples are drawn from it. Until then it is N(0, I).
 
-Scores take that density as the prior and N(g(z), scale^2 I) as likelihood,
-which training itself does not know.
+Scores use that density as the prior and N(g(z), scale^2 I) as the likelihood;
+neither is part of the training loss.
 """
 
 import dataclasses
@@ -35,20 +35,20 @@ class RAEConfig(FamilyConfig):
     """A regularized autoencoder for images.
 
     Attributes:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         likelihood_scale: Standard deviation of a pixel in [-1, 1]; for scores
             only.
-        latent_weight: Factor on `|z|^2 / 2`, beside `|x - g(z)|^2`.
-        decoder_penalty: weights (their squares), gradient (that of the image
-            by z, squared) or none.
-        decoder_weight: Factor on that penalty.
-        mixture_components: Gaussians of the density of codes.
-        mixture_floor: Added to their variances, in coordinates in which all
-            codes have covariance I; the authors have none.
+        latent_weight: Weight of `|z|^2 / 2`, beside `|x - g(z)|^2`.
+        decoder_penalty: weights (their squares), gradient (of the image by z,
+            squared) or none.
+        decoder_weight: Weight of that penalty.
+        mixture_components: Number of Gaussians of the density of codes.
+        mixture_floor: Added to their variances, in coordinates in which the
+            codes have covariance I; the authors use none.
         generator: The generator.
         encoder: The encoder.
-        generator_optimizer: Learns the generator.
-        encoder_optimizer: Learns the encoder.
+        generator_optimizer: Optimizer of the generator.
+        encoder_optimizer: Optimizer of the encoder.
     """
     latent_dim: PositiveInt = 100
     likelihood_scale: PositiveFloat = 0.3
@@ -76,16 +76,16 @@ def build(config: RAEConfig, data: DataSpec, *, batch_size: int = 100,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all draws.
-        generator: Layer in place of the built-in generator, z -> image.
-        encoder: Layer in place of the built-in encoder, x -> z.
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all draws.
+        generator: Layer that replaces the built-in generator, z -> image.
+        encoder: Layer that replaces the built-in encoder, x -> z.
 
     Raises:
-        ValueError: If the built-in generator can't make the images, or there
-            are fewer training examples than components of the mixture.
+        ValueError: If the built-in generator cannot make the images, or there
+            are fewer training examples than mixture components.
     """
     seeds = rng.seeds(seed)
     if config.mixture_components > data.num_train:

@@ -1,12 +1,12 @@
-"""An energy of every level of noise, learned by recovery likelihood.
+"""An energy at every noise level, trained by recovery likelihood.
 
-Diffusion recovery likelihood (DRL, Gao et al. 2021, arXiv:2012.08125): no
-latent vector. p(x_t) is exp of a network of x_t and the level t, up to a
-constant; given the noisier neighbour x_{t+1} it is nearly a Gaussian, which
-short chains sample well, and that conditional density is learned. Samples
-come down from N(0, I). With start=proposal the cooperative successor (CDRL,
-Zhu et al. 2024, arXiv:2309.05153): a second network proposes where the chains
-of each level start, and learns from where they end.
+Diffusion recovery likelihood (DRL, Gao et al. 2021, arXiv:2012.08125) has no
+latent vector. log p(x_t) is a network of x_t and the level t, up to a constant.
+Given the noisier neighbour x_{t+1}, x_t is nearly Gaussian, so short chains
+sample it well, and this conditional density is trained. Samples descend from
+N(0, I). With start=proposal it is the cooperative successor (CDRL, Zhu et al.
+2024, arXiv:2309.05153): a second network proposes the initial states of the
+chains at each level, and learns from their final states.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ from lebm_tf.samplers import (
 SCHEDULES = ("betas", "angles", "given")
 STARTS = ("neighbour", "proposal")
 DENOISING = ("none", "exact", "published")
-_MOST_LOGGED = 10  # Levels whose energies are logged one by one.
+_MOST_LOGGED = 10  # Maximum number of levels logged separately.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,35 +47,37 @@ class RecoveryLikelihoodConfig(FamilyConfig):
     """Defaults of DRL for CIFAR-10, official config.py and README.
 
     Attributes:
-        schedule: betas (as published), angles (as of CDRL) or given.
-        num_levels: Levels T of noise, besides N(0, I) above them; left out
-            with schedule=given.
-        noise_scales: s_0 ... s_T of schedule=given, rising, each in (0, 1].
-        log_ratio_max: log(signal^2 / noise^2) of the least noise, of
-            schedule=angles, which tells networks angles in place of levels.
-        log_ratio_min: The same of the most noise.
+        schedule: betas (as published), angles (as in CDRL) or given.
+        num_levels: Number of noise levels T, besides N(0, I) above them; not
+            used with schedule=given.
+        noise_scales: s_0, ..., s_T of schedule=given, increasing, each in (0,
+            1].
+        log_ratio_max: log(signal^2 / noise^2) of the lowest noise level, with
+            schedule=angles, which also gives networks angles in place of
+            levels.
+        log_ratio_min: log(signal^2 / noise^2) of the highest noise level.
         num_steps: Moves of the chains at each level.
-        step_factor: The squared step is this times the noise that a level
-            takes away, squared, times that of all noise (see steps_grow).
-        steps_grow: Whether it grows with all noise at the level; else it is
-            over the least noise at every level, as in CDRL's toy.
+        step_factor: Factor c of the squared step size c s_{t+1}^2 S_t / S_0 at
+            level t, where S_t is the total noise scale of x_t.
+        steps_grow: Whether the squared step grows with S_t; otherwise S_t is
+            replaced by 1 there, as in CDRL's toy example.
         noise_scale: Factor on the noise of chains in training.
-        generation_noise_scale: The same of chains that draw samples; 0.99 in
-            DRL's published figures.
-        generation_steps: Moves at each level of these; 0 takes num_steps.
-        start: neighbour (as DRL) or proposal (as CDRL).
-        shares_noise: Whether an observation and its noisier neighbour have
-            the same noise, as in CDRL.
-        denoising: A last step of samples from level 0 to no noise, by the
-            score of the energy: none, exact, or published (CDRL's, which
-            takes twice the score).
-        flips: Whether pictures are mirrored at random, left to right.
+        generation_noise_scale: The same for chains that draw samples; 0.99 in
+            the published figures of DRL.
+        generation_steps: Moves at each level when sampling; 0 takes num_steps.
+        start: Initial states: neighbour (as in DRL) or proposal (as in CDRL).
+        shares_noise: Whether an observation and its noisier neighbour share
+            their noise, as in CDRL.
+        denoising: Final step of samples from level 0 to no noise, by the score
+            of the energy: none, exact, or published (as in CDRL, which takes
+            twice the score).
+        flips: Whether images are randomly flipped left to right.
         jit_compile: Whether XLA compiles the chains of training: on, off or
             auto.
         energy: The energy network.
-        proposal: The proposing network, of start=proposal.
-        energy_optimizer: Learns the energy.
-        proposal_optimizer: Learns the proposal.
+        proposal: The proposal network, of start=proposal.
+        energy_optimizer: Optimizer of the energy.
+        proposal_optimizer: Optimizer of the proposal.
     """
     schedule: Annotated[str, OneOf(SCHEDULES)] = "betas"
     num_levels: PositiveInt = 6
@@ -119,10 +121,10 @@ class RecoveryLikelihoodConfig(FamilyConfig):
         self.levels()
 
     def levels(self) -> NoiseLevels:
-        """The levels of noise.
+        """The noise levels.
 
         Raises:
-            ValueError: If they can't be; says which.
+            ValueError: If they are invalid.
         """
         if self.schedule == "betas":
             return NoiseLevels.published(self.num_levels)
@@ -132,7 +134,7 @@ class RecoveryLikelihoodConfig(FamilyConfig):
             self.num_levels, self.log_ratio_min, self.log_ratio_max)
 
     def times(self) -> tuple[float, ...]:
-        """What networks are told of x_0 ... x_T."""
+        """Time values of x_0, ..., x_T for the networks."""
         if self.schedule != "angles":
             return tuple(map(float, range(self.levels().num_levels + 1)))
         return tuple((angles(
@@ -151,16 +153,16 @@ def build(config: RecoveryLikelihoodConfig, data: DataSpec, *,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like: pictures or vectors.
-        batch_size: Examples of a step.
-        seed: Of initial weights and of all chains.
-        energy: Layer in place of the built-in f, (y, time) -> [batch].
-        proposal: Layer in place of the built-in one, (x, time) -> like x;
-            used with start=proposal.
+        config: Configuration of the family.
+        data: Specification of the data: images or vectors.
+        batch_size: Examples per step.
+        seed: Seed of initial weights and all chains.
+        energy: Layer that replaces the built-in f, (y, time) -> [batch].
+        proposal: Layer that replaces the built-in proposal, (x, time) -> same
+            shape as x; used with start=proposal.
 
     Raises:
-        ValueError: If a network can't have the shape of the data.
+        ValueError: If a network does not fit the shape of the data.
     """
     seeds, levels, times = rng.seeds(seed), config.levels(), config.times()
     step_sizes = levels.step_sizes(config.step_factor, config.steps_grow)
@@ -214,7 +216,7 @@ def build(config: RecoveryLikelihoodConfig, data: DataSpec, *,
 
 
 def _contrast(levels: NoiseLevels) -> Objective:
-    """What the energy learns by, and what each level contributes."""
+    """Objective of the energy, with the contribution of each level."""
     gaps = {f"gap_{t}": LevelGap(t) for t in range(
         min(levels.num_levels, _MOST_LOGGED))}
     return Objective(
@@ -223,7 +225,7 @@ def _contrast(levels: NoiseLevels) -> Objective:
 
 
 def _neighbours(config: RecoveryLikelihoodConfig, levels: NoiseLevels):
-    """(batch, seed) -> states of levels, beside their noisier neighbours."""
+    """Returns (batch, seed) -> noised states, with their noisier neighbours."""
     def make(batch, seed):
         x = batch["x"]
         if config.flips and x.shape.rank == 4:
@@ -238,7 +240,8 @@ def _neighbours(config: RecoveryLikelihoodConfig, levels: NoiseLevels):
 
 
 def denoising(prior: LevelPrior, factor: float):
-    """x_0 -> its mean without noise: (x_0 + s_0^2 score) / a_0, Tweedie's."""
+    """Returns x_0 -> its denoised mean, (x_0 + s_0^2 score) / a_0 (Tweedie's
+    formula)."""
     levels = prior.levels
 
     def finish(x):

@@ -1,11 +1,11 @@
-"""Text and molecules under a learned prior, token by token.
+"""Text and molecules with a learned prior and an autoregressive decoder.
 
-p(z) = exp(-E(z)) N(z; 0, I) / Z and p(x | z) = prod_t p(x_t | x_<t, z): Pang
-et al. 2020, arXiv:2006.08205 (text) and arXiv:2010.09351 (SMILES). Positive
-states come from chains through the decoder, as published; from chains that an
-encoder starts; or from the encoder alone (posterior.num_steps = 0), as in Pang
-and Wu 2021, arXiv:2108.11556. Without a learned prior the last is a
-variational autoencoder, and the first the same decoder under N(0, I).
+p(z) = exp(-E(z)) N(z; 0, I) / Z and p(x | z) = prod_t p(x_t | x_<t, z): Pang et
+al. 2020, arXiv:2006.08205 (text) and arXiv:2010.09351 (SMILES). Positive states
+come from chains through the decoder, as published; from chains that an encoder
+starts; or from the encoder alone (posterior.num_steps = 0), as in Pang and Wu
+2021, arXiv:2108.11556. Without a learned prior, the last is a variational
+autoencoder, and the first the same decoder with prior N(0, I).
 """
 
 import dataclasses
@@ -37,22 +37,22 @@ from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
 @dataclasses.dataclass(frozen=True)
 class DecoderConfig(Checked):
-    """The decoder, a recurrent layer that reads [embedding; z].
-
-    Or a causal Transformer that attends to z.
+    """The decoder: a recurrent layer on [embedding; z], or a causal
+    Transformer.
 
     Attributes:
         cell: lstm, gru or transformer.
-        embedding_dim: Width of an embedding; of a Transformer that of all
+        embedding_dim: Width of the embeddings; for a Transformer, of all
             layers.
-        hidden_dim: Width of the state, or of a Transformer's perceptrons.
-        dropout: Part of embeddings and outputs left out in training.
-        num_layers: Of a Transformer.
-        num_heads: Of a Transformer.
-        num_slots: Vectors that stand for z in a Transformer.
-        tied: Whether logits are products of a recurrent state with the
-            embeddings, which then must be as wide.
-        starts_cell: Whether the first c of an LSTM depends on z, like h.
+        hidden_dim: Width of the state, or of the feed-forward layers.
+        dropout: Dropout rate of embeddings and outputs.
+        num_layers: Number of Transformer layers.
+        num_heads: Number of attention heads.
+        num_slots: Number of vectors that represent z in a Transformer.
+        tied: Whether the output layer of a recurrent decoder shares the
+            embedding matrix; needs equal embedding_dim and hidden_dim.
+        starts_cell: Whether the initial cell state of an LSTM depends on z, as
+            its hidden state does.
     """
     cell: Annotated[str, OneOf((*CELLS, "transformer"))] = "lstm"
     embedding_dim: PositiveInt = 256
@@ -81,12 +81,13 @@ class DecoderConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class SequenceEncoderConfig(Checked):
-    """The encoder, recurrent layers from both ends.
+    """The encoder, a bidirectional recurrent network.
 
     Attributes:
         cell: lstm or gru.
-        embedding_dim: Width of an embedding.
-        hidden_dim: Width of each state. """
+        embedding_dim: Width of the embeddings.
+        hidden_dim: Width of each state.
+    """
     cell: Annotated[str, OneOf(CELLS)] = "gru"
     embedding_dim: PositiveInt = 256
     hidden_dim: PositiveInt = 256
@@ -94,41 +95,42 @@ class SequenceEncoderConfig(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class SequenceConfig(FlowSampled):
-    """Defaults of the public code for Penn Treebank, as far as there is any.
+    """Defaults of the public code for Penn Treebank, where it exists.
 
     Attributes:
-        latent_dim: Width of z.
-        learned_prior: Whether an energy tilts N(0, I); without, it is the
+        latent_dim: Dimension of z.
+        learned_prior: Whether an energy tilts N(0, I); otherwise N(0, I) is the
             prior.
-        prior: Chains that draw negative states, and samples.
-        posterior: Chains that draw positive states; with start=encoder and
-            no steps, the encoder alone draws them.
+        prior: Chains that draw negative states and samples.
+        posterior: Chains that draw positive states; with start=encoder and 0
+            steps, the encoder alone draws them.
         inference_steps: Moves of the posterior chains on new data; 0 takes
             posterior_num_steps.
-        chain_dropout: Whether posterior chains climb with the dropout of the
-            decoder in training, one mask a step (public code sri_text).
-        max_sample_length: Most tokens of a sample, its end among them; 0
-            takes the longest sequence of the data.
-        decoding: How samples are read off p(x | z).
+        chain_dropout: Whether posterior chains in training use the decoder with
+            dropout, one mask per step (public code sri_text).
+        max_sample_length: Maximum number of tokens of a sample, including its
+            end; 0 takes the longest sequence of the data.
+        decoding: How samples are decoded from p(x | z).
         energy: The energy network.
         decoder: The decoder.
         encoder: The encoder of posterior.start=encoder.
-        attribute: The head of data whose rows have a number.
-        free_bits: Nats of a dimension of z that cost an encoder that draws
-            alone nothing.
-        free_nats: Nats of KL(q(z | x) || p(z)), with the learned prior if
-            there is one, that cost that encoder nothing.
-        encoder_energy: Whether the energy teaches that encoder, too; both may
-            run away then. Without, it only learns where the codes lie.
-        kl_weight: Factor on what the prior costs that encoder; 1 makes a bound
-            of log p(x), public code of text has as little as 0.1.
-        kl_hold_steps: Steps in which the prior costs that encoder nothing.
-        kl_warmup_steps: Steps in which its price rises behind them.
-        kl_cycle_steps: Steps after which that begins again; 0 for never.
-        energy_optimizer: Learns the energy.
-        decoder_optimizer: Learns the decoder.
-        encoder_optimizer: Learns the encoder.
-        attribute_optimizer: Learns the head.
+        attribute: The head for data with a number y per row.
+        free_bits: KL per dimension of z, in nats, below which an encoder
+            without chains has no penalty.
+        free_nats: KL(q(z | x) || p(z)), in nats, below which that encoder has
+            no penalty; p(z) is the learned prior if there is one.
+        encoder_energy: Whether the energy enters the loss of that encoder; both
+            may then diverge. Otherwise the energy only learns the distribution
+            of codes.
+        kl_weight: Weight of the prior terms in the loss of that encoder; 1
+            gives a bound of log p(x). Public code of text has as little as 0.1.
+        kl_hold_steps: Initial steps in which this weight is 0.
+        kl_warmup_steps: Steps in which it then rises to kl_weight.
+        kl_cycle_steps: Period after which this schedule restarts; 0 for never.
+        energy_optimizer: Optimizer of the energy.
+        decoder_optimizer: Optimizer of the decoder.
+        encoder_optimizer: Optimizer of the encoder.
+        attribute_optimizer: Optimizer of the head.
     """
     latent_dim: PositiveInt = 32
     learned_prior: bool = True
@@ -165,7 +167,7 @@ class SequenceConfig(FlowSampled):
             self.leave_out(
                 "free_bits", "free_nats", "kl_weight", "kl_hold_steps",
                 "kl_warmup_steps", "kl_cycle_steps", "encoder_energy",
-                reason="with posterior chains, which have no such price")
+                reason="with posterior chains, which have no KL term")
         if self.free_bits and self.free_nats:
             raise ValueError("free_bits must be 0 with free_nats, got "
                              f"{self.free_bits}.")
@@ -178,7 +180,7 @@ class SequenceConfig(FlowSampled):
 
     @property
     def is_amortized(self) -> bool:
-        """Whether an encoder alone draws positive states."""
+        """Whether the encoder alone draws positive states."""
         return self.posterior.start == "encoder" and (
             not self.posterior.num_steps)
 
@@ -194,19 +196,17 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all chains.
-        energy: Layer in place of the built-in energy, z -> [batch].
-        decoder: Layer in place of the built-in decoder, as
-            `networks.RecurrentDecoder`.
-        encoder: Layer in place of the built-in encoder, x -> (mean,
-            log_scale).
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all chains.
+        energy: Layer that replaces the built-in energy, z -> [batch].
+        decoder: Layer that replaces the built-in `networks.RecurrentDecoder`.
+        encoder: Layer that replaces the built-in one, x -> (mean, log_scale).
 
     Raises:
-        ValueError: If the data are no sequences, or a part is given that the
-            configuration leaves out.
+        ValueError: If the configuration excludes a given part, or does not fit
+            the data.
     """
     seeds = rng.seeds(seed)
     latent_dim = config.latent_dim
@@ -243,7 +243,7 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
             latent_dim, seeds("attribute"))
         optimizers["attribute"] = config.attribute_optimizer
     objectives.update(_reconstruction(config, data.has_attributes))
-    # Without an energy a draw of the prior is a chain of no moves.
+    # Without an energy, a prior sample is a chain of 0 moves.
     chains = sampler(config.prior, FromBase(base)) if (
         config.learned_prior) else ShortRun(
             FromBase(base), Langevin(1.0), 0)
@@ -251,7 +251,8 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     learning = amortized.of_prior(config, base, seeds("flow"))
     if attribute is not None and config.prior_sampler == "flow":
         raise ValueError("prior_sampler must be chains or hybrid for data with "
-                         "a number, whose chains climb p(z | y), got 'flow'.")
+                         "a number y, whose chains sample p(z | y), got "
+                         "'flow'.")
     roles = {"positive": Encoded(encoder) if alone else sampler(
                  config.posterior, posteriors.training),
              "generation": chains,
@@ -271,7 +272,7 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
 
 def _reconstruction(config: SequenceConfig, has_attributes: bool
                     ) -> dict[str, Objective]:
-    """What decoder, encoder and the head of a number learn from."""
+    """Objectives of decoder, encoder and attribute head."""
     values = {"attribute": attribute_negative_log_likelihood} if (
         has_attributes) else {}
     nll = {"nll": dropped_negative_log_likelihood}

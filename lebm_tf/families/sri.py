@@ -1,18 +1,18 @@
-"""A generator under a fixed prior, learned by posterior chains.
+"""A generator with a fixed prior, trained with posterior chains.
 
 Short-run inference (SRI, Nijkamp et al. 2020, arXiv:1912.01909): p(z) =
 N(0, I), positive states by a short run from the prior, no energy. Two of its
 relatives are settings of it:
 
 - alternating back-propagation (Han et al. 2017, arXiv:1606.08571):
-  `posterior.start=bank`, the chain of every example goes on where it stopped;
+  `posterior.start=bank`, where the chain of every example continues;
 - several layers of latents: `num_layers=5`, with learned Gaussians between
   them, p(z1 | z2) ... p(zL), and z1 in the place of z.
 
-Same generator, chains and optimizer as the image family, whose learned prior
-this is the baseline of. The authors' networks for 5 layers are others, with
-every layer feeding an own map of the generator; and they choose step sizes by
-minimizing a KL divergence, where these are given.
+Generator, chains and optimizer equal those of the image family, for which this
+is the baseline with a fixed prior. The authors' networks for 5 layers differ:
+every layer feeds a separate feature map of the generator, and step sizes
+minimize a KL divergence; here they are given.
 """
 
 import dataclasses
@@ -38,19 +38,19 @@ class SRIConfig(FamilyConfig):
     """Defaults of the image family, without its energy.
 
     Attributes:
-        latent_dim: Width of z, and of every layer if there are several.
-        num_layers: Layers of latents; 1 has the prior N(0, I).
-        layer_hidden_units: Widths of the network from a layer to the one below
-            it.
+        latent_dim: Dimension of z, and of every layer if there are several.
+        num_layers: Number of layers of latents; 1 has the prior N(0, I).
+        layer_hidden_units: Widths of the hidden layers from a layer of latents
+            to the one below.
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
-        posterior: Chains that draw positive states; they start from base
-            (SRI) or bank (alternating back-propagation).
+        posterior: Chains that draw positive states; they start from base (SRI)
+            or bank (alternating back-propagation).
         inference_steps: Moves of the posterior chains on new data; 0 takes
-            posterior_num_steps. A bank knows training data only, so chains
-            on new data start from the base and may need more.
+            posterior_num_steps. A bank holds chains of training data only, so
+            chains on new data start from the base and may need more moves.
         generator: The generator.
-        generator_optimizer: Learns the generator, and with the same settings
-            the layers above it.
+        generator_optimizer: Optimizer of the generator, and with the same
+            settings of the layers above it.
     """
     latent_dim: PositiveInt = 100
     num_layers: PositiveInt = 1
@@ -68,7 +68,7 @@ class SRIConfig(FamilyConfig):
     def validate(self):
         if self.posterior.start == "encoder":
             raise ValueError("posterior_start must be base or bank, got "
-                             "'encoder': this family has none.")
+                             "'encoder', which this family does not have.")
 
 
 Config = SRIConfig
@@ -78,7 +78,7 @@ EVALUATORS = ("pictures", "reconstruction", "frechet")
 def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
           seed: int = 0, generator: keras.layers.Layer | None = None
           ) -> EnergyModel:
-    """Assembles and compiles the model; arguments as of `image.build`."""
+    """Assembles and compiles the model; arguments as in `image.build`."""
     seeds = rng.seeds(seed)
     generator = generator or config.generator.make(
         config.latent_dim, data.shape, seeds("generator"))
@@ -108,7 +108,7 @@ def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
             "positive": sampler(config.posterior, *bank or (fresh,)),
             "inference": sampler(
                 config.posterior, fresh, config.inference_steps),
-            # No energy to follow: a draw of the prior is a chain of no moves.
+            # Without an energy, a prior sample is a chain of 0 moves.
             "generation": ShortRun(fresh, Langevin(1.0), 0)})
     return compiled(model, dict.fromkeys(parts, config.generator_optimizer),
                     data, batch_size)

@@ -1,10 +1,9 @@
-"""A symbol and a vector in one prior, learned from few labels.
+"""A joint prior of a symbol and a vector, trained with few labels.
 
-p(y, z) = exp(F_y(z)) N(z; 0, I) / Z and p(x | z) of images, vectors, counts
-of words or sequences: Pang et al. 2020, arXiv:2010.09359; with the mutual
-information of z and y, Pang and Wu 2021, arXiv:2108.11556. An encoder infers
-z, or chains (posterior.num_steps > 0). Without labels the symbols are
-clusters.
+p(y, z) = exp(F_y(z)) N(z; 0, I) / Z and p(x | z) of images, vectors, word
+counts or sequences: Pang et al. 2020, arXiv:2010.09359; with the mutual
+information of z and y, Pang and Wu 2021, arXiv:2108.11556. An encoder infers z,
+or chains (posterior.num_steps > 0). Without labels the symbols are clusters.
 """
 
 import dataclasses
@@ -38,47 +37,48 @@ from lebm_tf.samplers import Encoded, FromBase
 
 @dataclasses.dataclass(frozen=True)
 class SymbolVectorConfig(FlowSampled):
-    """Defaults of semi_sup_classification.py for AG News, as far as given.
+    """Defaults of semi_sup_classification.py for AG News, where given.
 
     Attributes:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         num_symbols: Number of symbols; 0 takes the classes of the data.
         likelihood_scale: Standard deviation of an element of an image (pixels
             in [-1, 1]) or vector (of variance 1).
-        prior: Chains that draw negative states, and samples.
-        posterior: Chains that draw positive states; with no steps the encoder
+        prior: Chains that draw negative states and samples.
+        posterior: Chains that draw positive states; with 0 steps, the encoder
             alone draws them.
         inference_steps: Moves of the posterior chains on new data; 0 takes
             posterior_num_steps.
-        labelled_weight: Factor on the cross-entropy of the labels.
-        information_weight: Factor on the mutual information of z and y.
-        labels_only: Learns from the labels alone: the same networks, but a
-            classifier that generates nothing. A baseline.
-        kl_threshold: Nats that a dimension of q(z | x) must have to cost
-            anything, see `objectives.MaskedKL`.
-        kl_weight: Factor on what the prior costs the encoder; 1 is the
-            evidence bound.
-        kl_hold_steps: Steps in which the prior costs it nothing.
-        kl_warmup_steps: Steps in which its price rises behind them.
-        kl_cycle_steps: Steps after which that begins again; 0 for never.
-        energy_annealed: Whether the energy learns at that price, too, and the
-            information counts only while there is one, as in the authors'
-            text_generation.py: w (f- - f+) - m MI, and the likelihood alone
-            while w = 0. Else the energy learns at weight 1 all the time.
+        labelled_weight: Weight of the cross-entropy of the labels.
+        information_weight: Weight of the mutual information of z and y.
+        labels_only: Whether to train a classifier alone, with the same
+            networks, on the labels; a baseline that cannot generate.
+        kl_threshold: KL of a dimension of q(z | x), in nats, below which it has
+            no penalty, see `objectives.MaskedKL`.
+        kl_weight: Weight of the prior terms in the loss of the encoder; 1 gives
+            the evidence bound.
+        kl_hold_steps: Initial steps in which this weight is 0.
+        kl_warmup_steps: Steps in which it then rises to kl_weight.
+        kl_cycle_steps: Period after which this schedule restarts; 0 for never.
+        energy_annealed: Whether the schedule also scales the loss of the
+            energy, and the information term counts only while the weight is not
+            0, as in the authors' text_generation.py: w (f- - f+) - m MI, and
+            the likelihood alone while w = 0. Otherwise the loss of the energy
+            has weight 1.
         energy: Hidden layers of the logits F.
         generator: p(x | z) of images.
         image_encoder: q(z | x) of images.
-        residual_encoder: A wide residual network in its place, if depth > 0.
-        dense_generator: p(x | z) of vectors and counts of words.
-        dense_encoder: q(z | x) of vectors and counts of words.
+        residual_encoder: Wide residual network that replaces it if depth > 0.
+        dense_generator: p(x | z) of vectors and word counts.
+        dense_encoder: q(z | x) of vectors and word counts.
         decoder: p(x | z) of sequences.
         sequence_encoder: q(z | x) of sequences.
-        max_sample_length: Most tokens of a sampled sequence; 0 takes the
-            longest of the data.
-        decoding: How sequences are read off p(x | z).
-        energy_optimizer: Learns F.
-        generator_optimizer: Learns p(x | z).
-        encoder_optimizer: Learns q(z | x).
+        max_sample_length: Maximum number of tokens of a sampled sequence; 0
+            takes the longest of the data.
+        decoding: How sequences are decoded from p(x | z).
+        energy_optimizer: Optimizer of F.
+        generator_optimizer: Optimizer of p(x | z).
+        encoder_optimizer: Optimizer of q(z | x).
     """
     latent_dim: PositiveInt = 100
     num_symbols: Annotated[int, OrZero(Ge(2))] = 0
@@ -127,30 +127,30 @@ class SymbolVectorConfig(FlowSampled):
             self.leave_out(
                 "kl_threshold", "kl_weight", "kl_hold_steps",
                 "kl_warmup_steps", "kl_cycle_steps", "energy_annealed",
-                reason="with posterior chains, which have no such price")
+                reason="with posterior chains, which have no KL term")
         if self.labels_only and not self.is_amortized:
-            raise ValueError("labels_only must be off for posterior chains, "
-                             "got both.")
+            raise ValueError("labels_only must be False with posterior chains, "
+                             "got True.")
         check_prior(self)
         if self.labels_only:
             self.leave_out("prior_sampler", reason="with labels_only, which "
-                           "draws nothing")
+                                                   "trains no sampler")
 
     @property
     def is_classifier(self) -> bool:
-        """Whether it learns from the labels alone."""
+        """Whether the model is trained on labels alone."""
         return self.labels_only
 
     @property
     def is_amortized(self) -> bool:
-        """Whether an encoder alone draws positive states."""
+        """Whether the encoder alone draws positive states."""
         return self.posterior.start == "encoder" and (
             not self.posterior.num_steps)
 
 
 def labelled(batch):
     """The labelled rows of a batch, with their symbols as condition, so that
-    chains climb p(z | x, y); None without any."""
+    chains sample p(z | x, y); None if there are none."""
     if "labelled_x" not in batch:
         return None
     return {"x": batch["labelled_x"], "condition": batch["labelled_y"]}
@@ -168,18 +168,18 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Examples a step; learning rates decay by epochs.
-        seed: Of initial weights and of all chains.
-        energy: Layer in place of the built-in logits, z -> [batch, symbols].
-        generator: Layer in place of the built-in generator or decoder.
-        encoder: Layer in place of the built-in encoder, x -> (mean,
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Examples per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all chains.
+        energy: Layer that replaces the built-in logits, z -> [batch, symbols].
+        generator: Layer that replaces the built-in generator or decoder.
+        encoder: Layer that replaces the built-in encoder, x -> (mean,
             log_scale).
 
     Raises:
-        ValueError: If the number of symbols is not known or too small, or
-            there are no labels to learn from alone.
+        ValueError: If the number of symbols is unknown or too small, or
+            labels_only has no labels.
     """
     seeds = rng.seeds(seed)
     num_symbols = config.num_symbols or data.num_classes
@@ -231,7 +231,7 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
 
 def _objectives(config: SymbolVectorConfig, data: DataSpec
                 ) -> dict[str, Objective]:
-    """What every part learns from."""
+    """Objectives of every part."""
     objectives, amortized = {}, config.is_amortized
     if data.num_labels:
         objectives["labels"] = Objective(

@@ -1,9 +1,9 @@
-"""Where agents may go, given where they came from: LB-EBM.
+"""Trajectory forecasting: future paths of agents, given their past (LB-EBM).
 
-p(z | past) = exp(-E(z, past)) N(z; 0, scale^2 I) / Z(past); z becomes a plan
-of way-points, and the plan a future. Positive states come from an encoder of
-the true plan, negative ones from prior chains: Pang, Zhao, Xie and Wu 2021,
-arXiv:2104.03086, with the networks and losses of bpucla/lbebm.
+p(z | past) = exp(-E(z, past)) N(z; 0, scale^2 I) / Z(past). z is decoded to a
+plan of way-points, and the plan to a future. Positive states come from an
+encoder of the true plan, negative ones from prior chains: Pang, Zhao, Xie and
+Wu 2021, arXiv:2104.03086, with the networks and losses of bpucla/lbebm.
 """
 
 import dataclasses
@@ -38,13 +38,13 @@ class ForecastConfig(Checked):
     """The networks, multilayer perceptrons with ReLU.
 
     Attributes:
-        past_units: Widths between a past and its features.
-        pooling_units: Widths within the three networks of social pooling.
-        pooling_dim: Width of what agents are compared by.
-        plan_units: Widths between a plan and its features.
-        encoder_units: Widths between features and z.
-        decoder_units: Widths between z and a plan.
-        predictor_units: Widths between features and a future.
+        past_units: Hidden widths from a past to its features.
+        pooling_units: Hidden widths of the three networks of social pooling.
+        pooling_dim: Dimension in which agents are compared.
+        plan_units: Hidden widths from a plan to its features.
+        encoder_units: Hidden widths from features to z.
+        decoder_units: Hidden widths from z to a plan.
+        predictor_units: Hidden widths from features to a future.
     """
     past_units: tuple[PositiveInt, ...] = (512, 256)
     pooling_units: tuple[PositiveInt, ...] = (256, 128, 64)
@@ -60,31 +60,33 @@ class TrajectoryConfig(FamilyConfig):
     """Defaults of the official lbebm_sdd.py.
 
     Attributes:
-        latent_dim: Width of z.
-        feature_dim: Width of the features of pasts and plans.
-        plan_steps: Positions of the future, counted from 0, that make the
-            plan; the last must be its end.
-        base_scale: Standard deviation of p0 and of where chains start.
-        prior: Chains that draw negative states, and samples.
+        latent_dim: Dimension of z.
+        feature_dim: Dimension of the features of pasts and plans.
+        plan_steps: Positions of the future, counted from 0, that form the plan;
+            the last must be the end of the future.
+        base_scale: Standard deviation of p0 and of the initial states of
+            chains.
+        prior: Chains that draw negative states and samples.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
         generation_steps: Moves of the chains that draw samples; 0 takes
             prior_num_steps.
         energy: The energy network.
         forecast: The other networks.
-        num_pools: How often an agent looks at its group; 0 for never, as in
-            the code for ETH/UCY.
-        predict_from: Features of the past that futures are predicted from:
-            pooled, as in training, or plain, as in the code.
-        plan_weight: Of the error of the plan; errors are means over
+        num_pools: Number of social pooling rounds; 0 for none, as in the code
+            for ETH/UCY.
+        predict_from: Features of the past for the prediction: pooled, as in
+            training, or plain, as in the authors' code.
+        plan_weight: Weight of the error of the plan; errors are means over
             coordinates.
-        future_weight: Of the error of the future.
-        consistency_weight: Of the distance of the plan from the future.
-        kl_weight: Of the KL divergence to N(0, I).
-        kl_reduction: sum over the batch, as in the code, or mean.
-        likelihood_scale: Standard deviation of a coordinate in units of the
-            model, for scores; nothing is learned with it.
-        energy_optimizer: Learns the energy.
-        forecaster_optimizer: Learns all other networks.
+        future_weight: Weight of the error of the future.
+        consistency_weight: Weight of the distance between plan and future.
+        kl_weight: Weight of the KL divergence to N(0, I).
+        kl_reduction: Reduction over the batch: sum, as in the authors' code, or
+            mean.
+        likelihood_scale: Standard deviation of a coordinate in model units, for
+            scores; not used in training.
+        energy_optimizer: Optimizer of the energy.
+        forecaster_optimizer: Optimizer of all other networks.
     """
     latent_dim: PositiveInt = 16
     feature_dim: PositiveInt = 16
@@ -113,14 +115,14 @@ class TrajectoryConfig(FamilyConfig):
     def validate(self):
         if self.prior.start == "encoder":
             raise ValueError("prior_start must be base or bank, got "
-                             "'encoder': a prior sees no future.")
+                             "'encoder': a prior has no input future.")
         if self.prior.start != "bank":
             self.leave_out("prior_bank_size", reason="without prior_start=bank")
 
 
 Config = TrajectoryConfig
 EVALUATORS = ("trajectories",)
-INFERENCE_BATCH = 1_000  # Paths at once; a path is small.
+INFERENCE_BATCH = 1_000  # Paths per batch; paths are small.
 
 
 def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
@@ -131,24 +133,25 @@ def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
     """Assembles and compiles the model.
 
     Args:
-        config: The family's configuration.
-        data: What the data look like.
-        batch_size: Agents a step; learning rates decay by epochs.
-        seed: Of initial weights and of all chains.
-        energy: Layer in place of `networks.ContextEnergy`.
-        forecaster: Layer in place of `networks.Forecaster`.
-        encoder: Layer in place of `networks.PlanEncoder`.
-        context: Layer in place of `networks.SocialContext`.
+        config: Configuration of the family.
+        data: Specification of the data.
+        batch_size: Agents per step; learning-rate decay counts in epochs.
+        seed: Seed of initial weights and all chains.
+        energy: Layer that replaces `networks.ContextEnergy`.
+        forecaster: Layer that replaces `networks.Forecaster`.
+        encoder: Layer that replaces `networks.PlanEncoder`.
+        context: Layer that replaces `networks.SocialContext`.
 
     Raises:
-        ValueError: If the data are no trajectories, the plan does not end
-            with the future, or the bank holds less than a batch.
+        ValueError: If the plan does not end with the future, or the bank is
+            smaller than a batch.
     """
     seeds = rng.seeds(seed)
     future_length = data.shape[0]
     if not config.plan_steps or config.plan_steps[-1] != future_length - 1:
         raise ValueError(f"plan_steps must end with {future_length - 1}, the "
-                         f"last of the future, got {config.plan_steps}.")
+                         "last position of the future, got "
+                         f"{config.plan_steps}.")
     widths, nets = (config.latent_dim, config.feature_dim), config.forecast
     base = StandardNormal(config.latent_dim, config.base_scale)
     prior = EnergyPrior(base, energy or ContextEnergy(
@@ -187,7 +190,7 @@ def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
 
 
 def _forecast(config: TrajectoryConfig, future_length: int) -> Objective:
-    """What all but the energy learn from."""
+    """Objective of all networks except the energy."""
     plan_size, future_size = 2 * len(config.plan_steps), 2 * future_length
     return Objective(
         ("forecaster",),

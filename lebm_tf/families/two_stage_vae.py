@@ -1,16 +1,17 @@
-"""Two variational autoencoders, the second of the codes of the first.
+"""A two-stage variational autoencoder: the second models the codes of the
+first.
 
 Dai and Wipf 2019, arXiv:1903.05789. The first, of images, leaves a gap between
-its codes and N(0, I); the second, of codes, closes it. Samples go through both
-decoders. Both learn the standard deviation of their decoder.
+its codes and N(0, I); the second, of codes, closes it. Samples pass through
+both decoders. Both learn the standard deviation of their decoder.
 
-Against the paper: both stages learn at the same time, the second from the
-codes of the moment and without a gradient to the first, where the authors
-train the second when the first is done; the second network has no connection
+Differences from the paper: both stages are trained at the same time, the second
+on the current codes and without a gradient to the first, where the authors
+train them one after the other; and the second network has no skip connection
 around its hidden layers.
 
-What is inferred, reconstructed and scored is that of the first stage, under
-N(0, I): the second has no density in closed form.
+Inference, reconstruction and scores use the first stage with prior N(0, I),
+since the second has no density in closed form.
 """
 
 import dataclasses
@@ -37,18 +38,18 @@ class TwoStageVAEConfig(FamilyConfig):
     """A two-stage variational autoencoder for images.
 
     Attributes:
-        latent_dim: Width of z.
-        likelihood_scale: First value of the standard deviation of a pixel in
-            [-1, 1], which is learned.
-        second_hidden_units: Widths of the hidden layers of both networks of
-            the second stage; the authors' are 1024,1024,1024.
-        second_scale: First value of the standard deviation of a code given the
-            second latent vector, which is learned.
+        latent_dim: Dimension of z.
+        likelihood_scale: Initial standard deviation of a pixel in [-1, 1],
+            which is learned.
+        second_hidden_units: Widths of the hidden layers of both networks of the
+            second stage; the authors' are 1024,1024,1024.
+        second_scale: Initial standard deviation of a code given the second
+            latent vector, which is learned.
         generator: The generator.
         encoder: The encoder.
-        generator_optimizer: Learns the generator and the scale of pixels.
-        encoder_optimizer: Learns the encoder.
-        second_optimizer: Learns the second stage.
+        generator_optimizer: Optimizer of the generator and the scale of pixels.
+        encoder_optimizer: Optimizer of the encoder.
+        second_optimizer: Optimizer of the second stage.
     """
     latent_dim: PositiveInt = 100
     likelihood_scale: PositiveFloat = 0.3
@@ -71,7 +72,7 @@ EVALUATORS = ("pictures", "reconstruction", "frechet")
 def build(config: TwoStageVAEConfig, data: DataSpec, *, batch_size: int = 100,
           seed: int = 0, generator: keras.layers.Layer | None = None,
           encoder: keras.layers.Layer | None = None) -> EnergyModel:
-    """Assembles and compiles the model; arguments as of `image.build`."""
+    """Assembles and compiles the model; arguments as in `image.build`."""
     seeds = rng.seeds(seed)
     width, units = config.latent_dim, config.second_hidden_units
     likelihood = GaussianLikelihood(

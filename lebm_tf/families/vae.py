@@ -1,7 +1,8 @@
-"""The baseline: a variational autoencoder with the prior N(0, I).
+"""A baseline: a variational autoencoder with the prior N(0, I).
 
-Kingma and Welling 2014, arXiv:1312.6114. Same generator and observation model
-as the image family, an encoder in place of chains, no energy.
+Kingma and Welling 2014, arXiv:1312.6114. It has the generator and the
+observation model of the image family, an encoder in place of chains, and no
+energy.
 """
 
 import dataclasses
@@ -26,13 +27,13 @@ class VAEConfig(FamilyConfig):
     """A variational autoencoder for images.
 
     Attributes:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
-        kl_weight: Factor on the KL term; 1 is the evidence bound.
+        kl_weight: Weight of the KL term; 1 gives the evidence bound.
         generator: The generator.
         encoder: The encoder.
-        generator_optimizer: Learns the generator.
-        encoder_optimizer: Learns the encoder.
+        generator_optimizer: Optimizer of the generator.
+        encoder_optimizer: Optimizer of the encoder.
     """
     latent_dim: PositiveInt = 100
     likelihood_scale: PositiveFloat = 0.3
@@ -53,7 +54,7 @@ EVALUATORS = ("pictures", "reconstruction", "frechet")
 def build(config: VAEConfig, data: DataSpec, *, batch_size: int = 100,
           seed: int = 0, generator: keras.layers.Layer | None = None,
           encoder: keras.layers.Layer | None = None) -> EnergyModel:
-    """Assembles and compiles the model; arguments as of `image.build`."""
+    """Assembles and compiles the model; arguments as in `image.build`."""
     seeds = rng.seeds(seed)
     base = StandardNormal(config.latent_dim)
     likelihood = GaussianLikelihood(
@@ -71,7 +72,7 @@ def build(config: VAEConfig, data: DataSpec, *, batch_size: int = 100,
         prior=base, likelihood=likelihood, encoder=encoder,
         parts={"generator": likelihood, "encoder": encoder},
         objectives={"bound": bound}, seed=seed,
-        # No energy to follow: a draw of the prior is a chain of no moves.
+        # Without an energy, a prior sample is a chain of 0 moves.
         roles={"positive": Encoded(encoder),
                "generation": ShortRun(FromBase(base), Langevin(1.0), 0)})
     return compiled(model, {"generator": config.generator_optimizer,

@@ -32,7 +32,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--latent_dim=2.5",
      "--latent_dim must be a 64-bit integer, got '2.5'"),
     ("--prior_step_size=big", "--prior_step_size must be a number"),
-    ("--generator_channels=8,x", "--generator_channels must be an integer"),
+    ("--generator_channels=8,x", "--generator_channels must be a 64-bit integer"),
     ("--latent_dim=0", "--latent_dim must be >= 1, got 0"),
     ("--prior_step_size=-0.1", "--prior_step_size must be > 0, got -0.1"),
     ("--prior_step_size=nan", "--prior_step_size must be > 0, got nan"),
@@ -540,7 +540,7 @@ def test_a_full_disk_leaves_no_half_written_checkpoint(workdir, tmp_path):
     ("--row_blocks=16,-1", "--row_blocks must all be >= 1, got 16, -1"),
     ("--temperature=nan", "--temperature must be > 0, got nan"),
     ("--exposed=seed", "--exposed must be among num_steps, temperature"),
-    ("--num_points=many", "--num_points must be an integer")])
+    ("--num_points=many", "--num_points must be a 64-bit integer")])
 def test_exports_that_make_no_sense_are_refused(
         refused, workdir, tmp_path, flag, message):
     assert message in refused(export, f"--workdir={workdir}", flag,

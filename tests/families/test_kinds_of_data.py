@@ -20,7 +20,8 @@ def test_a_family_refuses_what_it_does_not_take_and_names_who_does(name):
                   if kind in FAMILIES[other].Config.kinds
                   and set(FAMILIES[other].Config.kinds) != set(KINDS)]
         with pytest.raises(InputError, match=f"needs {KINDS[taken[0]]}.*are "
-                                             f"accepted by {', '.join(takers)}"):
+                                             "accepted by "
+                                             f"{', '.join(takers)}"):
             check_kind(name, kind, FAMILIES)
 
 

@@ -82,7 +82,7 @@ def test_layers_that_do_not_fit_are_refused(change, message):
     ({"posterior": ENCODER}, "posterior_step_sizes must be left out with "
      "posterior_num_steps=0, which makes no moves, got (0.1, 0.15, 0.2)."),
     ({"prior": ENCODER}, "prior_start must be base or bank, got 'encoder': a "
-     "prior sees no image."),
+     "prior has no input image."),
     ({"encoder": multilayer.EncoderConfig((3,))}, "encoder must be left out "
      "without posterior_start=encoder, got EncoderConfig(channels=(3,), "
      "activation='leaky_relu').")])
