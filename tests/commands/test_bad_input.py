@@ -32,7 +32,8 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--latent_dim=2.5",
      "--latent_dim must be a 64-bit integer, got '2.5'"),
     ("--prior_step_size=big", "--prior_step_size must be a number"),
-    ("--generator_channels=8,x", "--generator_channels must be a 64-bit integer"),
+    ("--generator_channels=8,x",
+     "--generator_channels must be a 64-bit integer"),
     ("--latent_dim=0", "--latent_dim must be >= 1, got 0"),
     ("--prior_step_size=-0.1", "--prior_step_size must be > 0, got -0.1"),
     ("--prior_step_size=nan", "--prior_step_size must be > 0, got nan"),
@@ -70,7 +71,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest_names(refused):
     ("--precision=mixed_float16 --loss_scale=0",
      "--loss_scale must be > 0 with precision mixed_float16"),
     ("--prior_sampler=flow --latent_dim=5 --prior_num_steps=60",
-     "latent_dim must be even for a flow of couplings, got 5"),
+     "latent_dim must be even for a flow of coupling layers, got 5"),
     ("--prior_sampler=flow", "--prior_num_steps must be left out with prior_sa"
      "mpler=flow, which makes no chains, got 2"),
     ("--posterior_sampler=encoder", "--posterior_num_steps must be left out"),

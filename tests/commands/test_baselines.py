@@ -91,7 +91,7 @@ def test_what_is_of_one_layer_is_refused_for_several(refused, tmp_path):
     ("two_stage_vae", "--second_scale=0", "--second_scale must be > 0"),
     ("two_stage_vae", "--second_hidden_units=0", "--second_hidden_units must"),
     ("flow_prior", "--latent_dim=5",
-     "latent_dim must be even for a flow of couplings, got 5"),
+     "latent_dim must be even for a flow of coupling layers, got 5"),
     ("flow_prior", "--posterior_start=bank", "posterior_start must be base"),
     ("flow_prior", "--prior_num_steps=10",
      "--prior_num_steps is a flag of the family"),

@@ -91,7 +91,7 @@ def test_groups_that_do_not_fit_the_pictures_are_refused():
            "none."),
     (keras.layers.Dense(3), "a hierarchy needs group_shapes and walk, got a "
                             "Dense without."),
-    (LadderNetwork((16, 16, 3), **SIDES), "the backbone must make pictures of "
+    (LadderNetwork((16, 16, 3), **SIDES), "the backbone must make images of "
      "shape (8, 8, 3), got (16, 16, 3).")],
     ids=["none", "no hierarchy", "other pictures"])
 def test_a_backbone_that_is_none_is_refused(backbone, message):

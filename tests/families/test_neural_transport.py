@@ -122,14 +122,14 @@ def test_a_refitted_flow_follows_samples_and_a_frozen_one_stays():
 
 
 @pytest.mark.parametrize("make,message", [
-    (lambda: build(), "transport=flow needs the flow of --backbone, a run of "
-     "the family flow, got none."),
+    (lambda: build(), "transport=flow needs a --backbone of the family flow, "
+     "got none."),
     (lambda: build(NeuralTransportConfig(transport="generator")),
-     "transport=generator needs generator and encoder of --backbone, got no "
-     "generator."),
+     "transport=generator needs a --backbone with generator and encoder, got "
+     "no generator."),
     (lambda: neural_transport.build(NeuralTransportConfig(), DataSpec(
         (4,), 12, kind="vector"), **transported()),
-     "the transport must be of observations of shape (4,), got (2,)."),
+     "the transport must have outputs of shape (4,), got (2,)."),
     (lambda: flow.build(flow.FlowConfig(), DataSpec(
         (3,), 12, kind="vector")), "a flow of couplings needs an even width of "
      "at least 2, got 3."),
@@ -141,7 +141,7 @@ def test_a_refitted_flow_follows_samples_and_a_frozen_one_stays():
     (lambda: flow.FlowConfig("glow", num_couplings=2),
      "num_couplings must be left out with network=glow, got 2."),
     (lambda: TransportChainConfig(pcn_every=1), "pcn_every must be 0 or >= 2, "
-     "got 1; kernel=pcn makes all moves so."),
+     "got 1; for pcn moves only, use kernel=pcn."),
     (lambda: TransportChainConfig(kernel="pcn", step_size=1.5).make_kernel(),
      "step_size must lie in (0, 1], got 1.5."),
     (lambda: TransportChainConfig(kernel="pcn", pcn_every=3),
@@ -156,7 +156,7 @@ def test_a_refitted_flow_follows_samples_and_a_frozen_one_stays():
      "refit must be left out with transport=generator, got True."),
     (lambda: NeuralTransportConfig(chains=TransportChainConfig(
         start="encoder")), "chains_start must be base or bank, got 'encoder': "
-     "samples see no observation.")])
+     "samples have no input observation.")])
 def test_what_can_not_be_is_refused_with_its_message(make, message):
     with oracles.raises(ValueError, message):
         make()

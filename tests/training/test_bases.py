@@ -129,7 +129,7 @@ def test_what_cannot_be_built_is_refused(changes, said):
      "got 'importance'."),
     (lambda: dataclasses.replace(ALONE, p0=BaseConfig(
         "affine", base_fit_every=9)), "base_fit_every must be left out with "
-     "stage=prior, whose codes stay as they are, got 9."),
+     "stage=prior, whose codes are fixed, got 9."),
     (lambda: dataclasses.replace(ALONE, generator=GeneratorConfig(2)),
      "generator must be left out with stage=prior, which takes generator and "
      f"encoder from --backbone, got {GeneratorConfig(2)!r}.")])
