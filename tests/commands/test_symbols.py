@@ -174,7 +174,8 @@ def test_what_is_served_tells_symbols_of_texts_and_says_texts_of_symbols(
     (["--posterior_start=bank"], "--posterior_start must be base or encoder"),
     (["--dense_encoder_dropout=1"], "--dense_encoder_dropout must lie in"),
     (["--label_column=a"], "label_column must be left out for digits"),
-    (["--labels_only", "--posterior_num_steps=3"], "--labels_only must be False"),
+    (["--labels_only", "--posterior_num_steps=3"],
+     "--labels_only must be False"),
     (["--encoder_optimizer_weight_decay=-1"],
      "--encoder_optimizer_weight_decay must be >= 0"),
     (["--family=image", "--num_labels=5"], "does not use labels, got 5")])
