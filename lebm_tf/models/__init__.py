@@ -1,4 +1,5 @@
-"""The model that every family assembles, and how it is trained and used."""
+"""The energy-based model: its training step, optimizers, roles and inference.
+"""
 
 from lebm_tf.models.answers import Samples, Score
 from lebm_tf.models.clusters import CodeClusters

@@ -1,7 +1,6 @@
-"""What a model answers, as graphs: the one definition behind notebooks and
-servers.
+"""Inference of a model as graph functions, shared by notebooks and servers.
 
-Seeds are int32 [2], or [rows, 2] and then row i depends on its own seed alone.
+Seeds are int32 [2], or [rows, 2]; then row i depends on its own seed alone.
 """
 
 from typing import Any, NamedTuple
@@ -15,10 +14,10 @@ from lebm_tf.samplers import Draws
 
 
 class Samples(NamedTuple):
-    """Draws of the model.
+    """Samples of a model.
 
     Attributes:
-        x: What z stands for: g(z), float32 [num_samples, ...]; of sequences
+        x: Decoded latents: g(z), float32 [num_samples, ...]; for sequences,
             tokens, int32 [num_samples, length].
         z: Latents, nest of [num_samples, ...].
         energy: E(z), float32 [num_samples], in nats; 0 without an energy.
@@ -49,19 +48,23 @@ class Score(NamedTuple):
 def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
            temperature=1.0, condition=None, token_temperature=None,
            attribute=None) -> Samples:
-    """Draws of the prior chains, and g of them.
+    """Samples z by the prior chains and decodes it.
 
     Args:
         model: An `EnergyModel`.
-        num_samples: Int or int32 [].
-        seed: Of the stream "sample".
-        num_steps: Moves, if not as trained: an int, or int32 [num_samples].
-        temperature: > 0, float [] or [num_samples]; chains climb log p /
-            temperature.
-        condition: Nest of [num_samples, ...], for a conditional prior.
-        token_temperature: Of the tokens of sequences, if not as the model has
-            it: > 0, float [] or [num_samples].
+        num_samples: Number of samples, int or int32 [].
+        seed: Seed of the stream "sample".
+        num_steps: Moves of the chains, int or int32 [num_samples]; default: as
+            in training.
+        temperature: Temperature T > 0 of the chains, which sample p(z)^(1/T);
+            float [] or [num_samples].
+        condition: Condition of the prior, nest of [num_samples, ...].
+        token_temperature: Temperature > 0 of the tokens of sequences, float []
+            or [num_samples]; default: that of the model.
         attribute: y of p(z | y), float [num_samples]; needs `model.attribute`.
+
+    Returns:
+        `Samples`.
     """
     batch = {} if condition is None else {"condition": condition}
     if attribute is not None:
@@ -75,13 +78,17 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
 
 def decode(model, z: Position, seed: rng.Seed, *, condition=None,
            token_temperature=None) -> Any:
-    """What z stands for; z itself without a likelihood.
+    """Decodes latents; returns z itself without a likelihood.
 
     Args:
         model: An `EnergyModel`.
         z: Latents, nest of [batch, ...].
-        seed: Of what is drawn.
+        seed: Seed of sampled tokens.
         condition, token_temperature: As in `sample`.
+
+    Returns:
+        g(z), float32 [batch, ...]; for sequences, tokens, int32 [batch,
+        length].
     """
     if model.likelihood is None:
         return z
@@ -92,13 +99,16 @@ def decode(model, z: Position, seed: rng.Seed, *, condition=None,
 
 def infer(model, x, seed: rng.Seed, *, num_steps=None, condition=None
           ) -> Position:
-    """Posterior draws z, one for each x.
+    """Samples z from the posterior, one sample for each x.
 
     Args:
         model: An `EnergyModel`.
         x: Observations [batch, ...].
-        seed: Of the stream "infer".
+        seed: Seed of the stream "infer".
         num_steps, condition: As in `sample`.
+
+    Returns:
+        Latents, nest of [batch, ...].
     """
     batch = {"x": x} if condition is None else {
         "x": x, "condition": condition}
@@ -108,7 +118,7 @@ def infer(model, x, seed: rng.Seed, *, num_steps=None, condition=None
 
 def score(model, x, seed: rng.Seed, *, num_steps=None, condition=None
           ) -> Score:
-    """The parts of log p(x, z) at one posterior draw; arguments of `infer`."""
+    """Parts of log p(x, z) at one posterior sample; arguments as in `infer`."""
     z = infer(model, x, seed, num_steps=num_steps, condition=condition)
     log_likelihood, error = model.likelihood.explain(
         x, z, condition=condition)
@@ -120,15 +130,18 @@ def score(model, x, seed: rng.Seed, *, num_steps=None, condition=None
 
 def translate(model, x, direction: str, seed: rng.Seed, *, num_steps=None,
               temperature=None) -> tuple:
-    """Translations of pictures, as of `Translation`.
+    """Translates images between two domains.
 
     Args:
         model: An `EnergyModel` of two domains.
-        x: Pictures [batch, height, width, channels].
-        direction: ab or ba.
-        seed: Of the chains that revise them.
+        x: Images [batch, height, width, channels].
+        direction: "ab" or "ba".
+        seed: Seed of the chains that revise translations.
         num_steps: As in `sample`.
         temperature: As in `sample`.
+
+    Returns:
+        The fields of `Translation`.
     """
     name = f"translate_{direction}"
     rows = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
@@ -140,7 +153,7 @@ def translate(model, x, direction: str, seed: rng.Seed, *, num_steps=None,
 
 
 def line(start: Position, end: Position, fraction) -> Position:
-    """(1 - t) start + t end; `fraction` t is a number."""
+    """(1 - t) start + t end; `fraction` is the number t."""
     return tf.nest.map_structure(
         lambda a, b: (1 - fraction) * a + fraction * b, start, end)
 

@@ -1,4 +1,4 @@
-"""What one does with a model that learned a number or symbols beside x."""
+"""Inference with a number or symbols y that share z with x."""
 
 import numpy as np
 import tensorflow as tf
@@ -11,20 +11,24 @@ from lebm_tf.samplers import Draw, Draws
 
 
 class AttributeInference(Doors):
-    """Methods of `LatentInference` on y, which shares z with x."""
+    """Methods of `LatentInference` that involve y."""
 
     def climb(self, z: Position, attribute, seed: int = 0, *, num_steps: int
               ) -> Position:
-        """Chains of p(z | y) that go on from z, nest of [batch, ...].
+        """Runs chains of p(z | y) from given latents.
 
         Args:
-            z: Where they start, nest of [batch, ...].
+            z: Initial states, nest of [batch, ...].
             attribute: y, float [batch].
             seed: Any int.
-            num_steps: Moves, with the kernel of the chains that draw samples.
+            num_steps: Number of moves, with the kernel of the chains that draw
+                samples.
+
+        Returns:
+            Final states, nest of [batch, ...].
 
         Raises:
-            ValueError: If the model learned no y.
+            ValueError: If the model has no attribute y.
         """
         self._needs_attribute()
         sampler = self.generation.continued("before").with_steps(num_steps)
@@ -46,13 +50,14 @@ class AttributeInference(Doors):
                  ) -> np.ndarray:
         """p(y | x) of a prior with symbols, float32 [batch, num_symbols].
 
-        At the mean of q(z | x) where an encoder alone infers, as the authors
-        do; else the mean over posterior draws of p(y | z).
+        If the encoder alone infers z, this is p(y | z) at the mean of q(z | x),
+        as in the authors' code; otherwise the mean of p(y | z) over posterior
+        samples.
 
         Args:
             x: Observations [batch, ...].
             seed: Any int.
-            num_draws: Posterior draws of each x, at least 1.
+            num_draws: Posterior samples per x, at least 1.
         """
         if self.inference.is_reparameterized:
             step = self._compiled("classify", lambda x: tf.exp(
@@ -67,17 +72,17 @@ class AttributeInference(Doors):
 
     def _check_condition(self, condition):
         if self.context is not None and condition is None:
-            raise ValueError("condition must be what the model's context made "
-                             "of what is given, got None.")
+            raise ValueError("condition must be the output of "
+                             "model.context(...), got None.")
         known = 0 if condition is None or self.prior is None else (
             self.prior.num_symbols)
         wrong = [symbol for symbol in np.unique(condition)
                  if not -1 <= symbol < known] if known else []
         if wrong:
-            raise ValueError("condition must hold symbols from 0 to "
+            raise ValueError("condition must contain symbols from 0 to "
                              f"{known - 1}, or -1 for none, got {wrong[0]}.")
 
     def _needs_attribute(self):
         if self.attribute is None:
-            raise ValueError("attribute needs a model that learned a number "
-                             "beside x, got one without.")
+            raise ValueError("attribute needs a model with an attribute y, got "
+                             "one without.")

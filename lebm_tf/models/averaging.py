@@ -1,7 +1,8 @@
-"""Moving averages of weights, in place of the weights and back.
+"""Swapping of weights and their moving averages.
 
 Optimizers keep the averages (`OptimizerConfig.average_decay`), so checkpoints
-hold both; training goes on from the weights, all else looks at the averages.
+hold both. Training continues from the weights; everything else uses the
+averages.
 """
 
 import contextlib
@@ -9,12 +10,12 @@ from typing import Any, Iterator
 
 from lebm_tf.models import optimization
 
-# Not a plain attribute: TensorFlow would look into it for variables.
+# Kept in vars(model): TensorFlow would track a plain attribute.
 _KEPT = "_weights_before_averages"
 
 
 def _averages(model: Any) -> list[tuple[Any, Any]]:
-    """(variable, its average) of the parts that have averages."""
+    """(variable, its average) for all parts with averages."""
     found = []
     for part, optimizer in model.optimizers.items():
         optimizer = optimization.unscaled(optimizer)
@@ -25,9 +26,9 @@ def _averages(model: Any) -> list[tuple[Any, Any]]:
 
 
 def install(model: Any) -> None:
-    """Puts the averages in place of the weights, if a step was made.
+    """Replaces the weights by their averages, if a step was made.
 
-    Does nothing if they already are, or there are none.
+    Does nothing if the averages are installed already, or there are none.
     """
     pairs = _averages(model)
     if _KEPT in vars(model) or not int(model.step) or not pairs:
@@ -38,20 +39,20 @@ def install(model: Any) -> None:
 
 
 def remove(model: Any) -> None:
-    """Puts the weights back; does nothing if they are there."""
+    """Restores the weights; does nothing if no averages are installed."""
     for (variable, _), value in zip(_averages(model), forget(model)):
         variable.assign(value)
 
 
 def forget(model: Any) -> list:
-    """Takes the weights inside for the weights, as after a restore; gives
-    those that `install` had kept."""
+    """Declares the current values to be the weights, as after a restore;
+    returns the weights that `install` had saved."""
     return vars(model).pop(_KEPT, [])
 
 
 @contextlib.contextmanager
 def averaged(model: Any) -> Iterator[None]:
-    """The model has averages inside, and its weights again after."""
+    """Context in which the model has the averages as its weights."""
     install(model)
     try:
         yield

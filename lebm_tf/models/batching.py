@@ -1,4 +1,4 @@
-"""Long inputs in batches of one size."""
+"""Processing of long inputs in batches of fixed size."""
 
 import math
 from typing import Any, Callable
@@ -11,9 +11,12 @@ from lebm_tf.mcmc import rng
 
 def in_batches(function: Callable, num_rows: int, batch_size: int,
                seed: int, inputs) -> Any:
-    """Calls function(seed, rows, *rows of inputs), each time with a full
-    batch, and joins what it gives. The last batch is filled up by repeating
-    rows, so that nothing is traced anew, and cut."""
+    """Calls function(seed, rows, *rows of inputs) on full batches and
+    concatenates the results.
+
+    The last batch is padded by repeating rows, so that nothing is retraced, and
+    the padding is cut off.
+    """
     parts = []
     for i in range(math.ceil(num_rows / batch_size)):
         rows = np.arange(i * batch_size, (i + 1) * batch_size) % num_rows

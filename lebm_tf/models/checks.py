@@ -1,4 +1,4 @@
-"""Whether the pieces of a model fit each other."""
+"""Consistency checks of the arguments of a model."""
 
 from typing import Any, Mapping, Sequence
 
@@ -7,37 +7,38 @@ from lebm_tf.objectives.objective import Objective
 
 def updates_fit(parts: Mapping[str, Any], updates: Mapping[str, int]
                 ) -> None:
-    """Raises ValueError unless they are of parts, and at least one."""
+    """Raises ValueError unless updates name parts and are at least 1."""
     for part, count in updates.items():
         if part not in parts:
-            raise ValueError(f"updates must name parts among "
-                             f"{', '.join(parts)}, got {part}.")
+            raise ValueError(f"updates must name parts in {', '.join(parts)}, "
+                             f"got {part}.")
         if count < 1:
-            raise ValueError(f"updates must be >= 1, got {count} of {part}.")
+            raise ValueError(f"updates must be >= 1, got {count} for {part}.")
 
 
 def turns_fit(parts: Mapping[str, Any], turns: Sequence[Sequence[str]],
               updates: Mapping[str, int]) -> None:
-    """Raises ValueError unless every part has one turn; with several turns
-    none can be updated again."""
+    """Raises ValueError unless every part is in exactly one turn, and updates
+    are empty if there are several turns."""
     named = [part for turn in turns for part in turn]
     if sorted(named) != sorted(parts):
         raise ValueError(f"turns must name each of {', '.join(parts)} once, "
                          f"got {', '.join(named)}.")
     if len(turns) > 1 and updates:
         raise ValueError("updates must be left out with several turns, got "
-                         f"those of {', '.join(updates)}.")
+                         f"{', '.join(updates)}.")
 
 
 def objectives_fit(parts: Mapping[str, Any],
                    objectives: Mapping[str, Objective]) -> None:
-    """Raises ValueError unless every part learns, and every term is named."""
+    """Raises ValueError unless every part has an objective and term names are
+    unique."""
     for name, objective in objectives.items():
         unknown = set(objective.parts) - set(parts)
         if unknown:
             raise ValueError(
-                f"objective {name!r} must name parts among "
-                f"{', '.join(parts)}, got {', '.join(unknown)}.")
+                f"objective {name!r} must name parts in {', '.join(parts)}, "
+                f"got {', '.join(unknown)}.")
     idle = set(parts) - {part for objective in objectives.values()
                          for part in objective.parts}
     if idle:
@@ -46,16 +47,15 @@ def objectives_fit(parts: Mapping[str, Any],
     terms = [term for objective in objectives.values()
              for term in objective.terms]
     if len(terms) != len(set(terms)):
-        raise ValueError("terms of all objectives must have different names, "
-                         f"got {', '.join(terms)}.")
+        raise ValueError("terms of all objectives must have unique names, got "
+                         f"{', '.join(terms)}.")
 
 
 def check_batch(batch: Any) -> None:
-    """Raises TypeError unless a training batch is a dict, as Keras's own `fit`
-    would hand on whatever it was given."""
+    """Raises TypeError unless a training batch is a dict."""
     if not isinstance(batch, dict):
         raise TypeError(
-            "batches must be dicts with x, as lebm_tf.datasets.train_batches "
-            f"makes them, got a {type(batch).__name__}; lebm_tf.fit("
-            "model, data) makes them of a data set, and "
-            "lebm_tf.datasets.in_memory makes one of arrays.")
+            "batches must be dicts with x, as returned by "
+            f"lebm_tf.datasets.train_batches, got a {type(batch).__name__}; "
+            "use lebm_tf.fit(model, data) for a data set, and "
+            "lebm_tf.datasets.in_memory to make one from arrays.")

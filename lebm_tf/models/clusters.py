@@ -1,4 +1,4 @@
-"""Clusters of the codes of training data: labels that nobody gave."""
+"""Clusters of the codes of training data, used as labels."""
 
 import keras
 import numpy as np
@@ -10,20 +10,21 @@ _MAX_ITERATIONS = 20  # Of k-means, as in the authors' program.
 
 
 class CodeClusters(keras.layers.Layer):
-    """A cluster for every training example, found anew now and then.
+    """A cluster for every training example, recomputed at intervals.
 
-    The means of q(z | x) of all examples, whitened along their first principal
-    axes, scaled to length 1, and clustered by k-means: geometric clustering of
-    Yu et al. 2022, arXiv:2206.05895, text_generation.py. (In two dimensions
-    that cuts angles.) Unlike there, clusters keep their numbers as far as they
-    hold the same examples; and where the authors draw every batch evenly from
-    all clusters, rows weigh so that all clusters count alike, and what else is
-    learned sees the data as they are.
+    The means of q(z | x) of all examples are whitened along their first
+    principal axes, scaled to length 1 and clustered by k-means: geometric
+    clustering of Yu et al. 2022, arXiv:2206.05895, text_generation.py. (In two
+    dimensions these are clusters of angles.) Two differences: clusters keep
+    their numbers as far as they contain the same examples; and where the
+    authors sample batches evenly from all clusters, rows are weighted so that
+    all clusters count equally, and the other losses see the original
+    distribution.
 
     Args:
-        num_examples: Training examples.
-        num_clusters: How many clusters.
-        num_axes: Principal axes that are looked at, at most the width of z.
+        num_examples: Number of training examples.
+        num_clusters: Number of clusters.
+        num_axes: Number of principal axes, at most the dimension of z.
         interval: Steps between two clusterings.
 
     Raises:
@@ -55,11 +56,14 @@ class CodeClusters(keras.layers.Layer):
                                        shape, tf.constant(-1, tf.int64))))
 
     def of(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Clusters of training examples, int64 [rows], -1 before there are
-        any; and their weights, float32 [rows], of mean 1 over all examples.
+        """Returns the clusters of training examples and their weights.
 
         Args:
             index: Rows of the training part, int64 [rows].
+
+        Returns:
+            Clusters, int64 [rows], -1 before the first clustering; and weights,
+            float32 [rows], with mean 1 over all examples.
         """
         labels = tf.convert_to_tensor(self.labels)
         sizes = tf.math.unsorted_segment_sum(
@@ -74,16 +78,16 @@ class CodeClusters(keras.layers.Layer):
         """Clusters all training examples.
 
         Args:
-            means: Of q(z | x), float [num_examples, latent_dim].
-            seed: Where k-means begins, any int.
-            step: Training step of the codes; kept as `fitted_step`.
+            means: Means of q(z | x), float [num_examples, latent_dim].
+            seed: Seed of k-means, any int.
+            step: Training step of the codes, kept as `fitted_step`.
 
         Raises:
             ValueError: If a mean is not finite.
         """
         if not np.isfinite(means).all():
-            raise ValueError("clusters need codes that are finite, got some "
-                             "that are not.")
+            raise ValueError("clusters need finite codes, got some that are "
+                             "not.")
         found = cluster.KMeans(
             self.num_clusters, n_init=1, max_iter=_MAX_ITERATIONS,
             random_state=seed % 2**32).fit_predict(
@@ -92,7 +96,8 @@ class CodeClusters(keras.layers.Layer):
         self.fitted_step.assign(step)
 
     def _renumbered(self, found):
-        """The clusters with the numbers of those that they share most with."""
+        """Renumbers the clusters to maximize their overlap with the previous
+        ones."""
         before = self.labels.numpy()
         shared = np.zeros((self.num_clusters,) * 2, np.int64)
         known = before >= 0
@@ -102,12 +107,15 @@ class CodeClusters(keras.layers.Layer):
 
 
 def directions(codes: np.ndarray, num_axes: int) -> np.ndarray:
-    """Codes as points of a sphere, float [num, axes]: along their principal
-    axes, the largest first, of variance 1 each, then of length 1.
+    """Whitens codes along their principal axes and scales them to length 1.
 
     Args:
         codes: float [num, latent_dim].
-        num_axes: Axes, if there are as many in which the codes vary.
+        num_axes: Number of axes, largest variance first; fewer if the codes
+            vary in fewer.
+
+    Returns:
+        float [num, axes].
     """
     centred = np.asarray(codes, np.float64) - np.mean(codes, 0)
     variances, axes = np.linalg.eigh(centred.T @ centred / len(codes))

@@ -10,19 +10,19 @@ from lebm_tf.models import replication
 
 @dataclasses.dataclass(frozen=True)
 class MovingCopy:
-    """A layer that nothing trains, which moves towards another after steps.
+    """A target network: an untrained layer that moves towards another one.
 
-    copy += rate (source - copy), of all numbers of the layers, every
-    `interval` steps. It begins as the source is.
+    copy += rate (source - copy), for all variables of the layers, every
+    `interval` steps. It starts equal to the source.
 
     Attributes:
-        layer: The copy, a layer of the same shapes.
-        source: What it follows.
-        rate: In (0, 1]; 1 copies.
+        layer: The copy, a layer with the same variable shapes.
+        source: The layer that it follows.
+        rate: Rate in (0, 1]; 1 copies.
         interval: Steps between two moves, at least 1.
 
     Raises:
-        ValueError: If a number is out of range, or the layers differ.
+        ValueError: If a number is out of range, or the shapes differ.
     """
     layer: keras.layers.Layer
     source: keras.layers.Layer
@@ -44,12 +44,12 @@ class MovingCopy:
             copied.assign(followed)
 
     def follow(self, step: tf.Variable) -> None:
-        """Moves, if it is time.
+        """Moves the copy if `step` is a multiple of the interval.
 
         Args:
-            step: How many steps were made, integer [] >= 1.
+            step: Number of steps made, integer [] >= 1.
         """
-        # Not under a condition, which no replica may meet another in.
+        # No tf.cond: replicas cannot communicate inside one.
         rate = tf.where(tf.equal(step % self.interval, 0), self.rate, 0.0)
         new = [(copied, copied + tf.cast(rate, copied.dtype) * (
             tf.convert_to_tensor(followed) - copied))

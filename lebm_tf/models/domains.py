@@ -1,4 +1,4 @@
-"""What one does with a model of two domains of pictures."""
+"""Inference with a model of two image domains."""
 
 from typing import Any, NamedTuple
 
@@ -12,12 +12,12 @@ DIRECTIONS = ("ab", "ba")
 
 
 class Translation(NamedTuple):
-    """Pictures of one domain as ones of the other.
+    """Images of one domain translated into another.
 
     Attributes:
         x: After the chain, float32 [batch, height, width, channels].
-        start: As the translator makes them, of the same shape.
-        energy: E(x) in the other domain, float32 [batch], in nats.
+        start: Output of the translator, of the same shape.
+        energy: E(x) in the target domain, float32 [batch], in nats.
         start_energy: E(start), float32 [batch].
     """
     x: Any
@@ -27,26 +27,26 @@ class Translation(NamedTuple):
 
 
 class DomainInference:
-    """Methods of `LatentInference` on the translations of a model."""
+    """Methods of `LatentInference` for translation."""
 
     def translate(self, x, direction: str = "ab", seed: int = 0, *,
                   num_steps: int | None = None) -> Translation:
-        """Translates pictures.
+        """Translates images.
 
         Args:
-            x: Pictures in [-1, 1], float [batch, height, width, channels].
-            direction: ab or ba.
-            seed: Any int; of chains with noise.
-            num_steps: Moves that revise the translation, if not as trained; 0
-                leaves it as the translator makes it.
+            x: Images in [-1, 1], float [batch, height, width, channels].
+            direction: "ab" or "ba".
+            seed: Any int; for chains with noise.
+            num_steps: Moves that revise the translation; default: as in
+                training. 0 returns the output of the translator.
 
         Raises:
-            ValueError: If there is no such direction or model, or the pictures
-                have another size.
+            ValueError: If the direction is unknown, the model has no
+                translators, or the images have another size.
         """
         role = self.check_translates(direction, np.shape(x)[1:])
         if not len(x):
-            raise ValueError("x must hold at least one picture, got none.")
+            raise ValueError("x must have at least one image, got none.")
         if num_steps is not None and num_steps < 0:
             raise ValueError(f"num_steps must be >= 0, got {num_steps}.")
         steps = self.roles[role].sampler.num_steps if num_steps is None else (
@@ -63,15 +63,15 @@ class DomainInference:
             (np.asarray(x, np.float32),)))
 
     def check_translates(self, direction: str, shape) -> str:
-        """The role of a direction.
+        """Returns the role of a direction.
 
         Args:
-            direction: ab or ba.
-            shape: Of a picture.
+            direction: "ab" or "ba".
+            shape: Shape of an image.
 
         Raises:
-            ValueError: If there is no such direction or model, or pictures
-                have another size.
+            ValueError: If the direction is unknown, the model has no
+                translators, or the images have another size.
         """
         if direction not in DIRECTIONS:
             raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, "
@@ -79,10 +79,10 @@ class DomainInference:
         role = f"translate_{direction}"
         if role not in self.roles:
             raise ValueError(f"{role} needs a model of two domains, got one "
-                             f"with {', '.join(self.roles)}.")
+                             f"with the roles {', '.join(self.roles)}.")
         wanted = self.recipe and tuple(self.recipe.data.shape)
         if wanted and tuple(shape) != wanted:
             raise ValueError(
-                f"pictures must be {'x'.join(map(str, wanted))} as in "
-                f"training, got {'x'.join(map(str, shape))}.")
+                f"images must be {'x'.join(map(str, wanted))} as in training, "
+                f"got {'x'.join(map(str, shape))}.")
         return role

@@ -1,4 +1,5 @@
-"""What every public method of a model checks first, and what none offers."""
+"""Input checks of the public methods, and Keras methods that are not supported.
+"""
 
 import functools
 from typing import Callable
@@ -7,63 +8,65 @@ import tensorflow as tf
 
 from lebm_tf.kinds import SEQUENCE
 
-_KEEPS = ("lebm_tf.fit(model, data, RunConfig(workdir=...)) keeps a model, "
-          "lebm_tf.load(workdir) reads it, and lebm_tf.export writes a "
+_KEEPS = ("lebm_tf.fit(model, data, RunConfig(workdir=...)) saves a model, "
+          "lebm_tf.load(workdir) loads it, and lebm_tf.export_model writes a "
           "SavedModel")
 
 
 class Doors:
-    """Checks of the methods of `LatentInference`; and, in place of methods of
-    `keras.Model` that have no meaning here, what to call instead."""
+    """Input checks of `LatentInference`. Methods of `keras.Model` that have no
+    meaning here raise NotImplementedError and name the alternative."""
 
     def save(self, *args, **kwargs):
-        """Not offered: raises NotImplementedError with what is."""
+        """Not supported; raises NotImplementedError."""
         raise NotImplementedError(
-            f"a model is not saved alone, without its chains' state: {_KEEPS}.")
+            "save is not supported, because it would lose the state of the "
+            f"chains: {_KEEPS}.")
 
     def predict(self, *args, **kwargs):
-        """Not offered: raises NotImplementedError with what is."""
+        """Not supported; raises NotImplementedError."""
         raise NotImplementedError(
-            "predict has no one meaning here: sample draws new examples, infer "
-            "gives latents of given ones, reconstruct and score what the model "
-            "makes of them.")
+            "predict is not supported: use sample for new examples, infer for "
+            "latents of given ones, and reconstruct or score for what the "
+            "model makes of them.")
 
     def evaluate(self, *args, **kwargs):
-        """Not offered: raises NotImplementedError with what is."""
+        """Not supported; raises NotImplementedError."""
         raise NotImplementedError(
-            "evaluate has no one loss to give here: score is of single "
-            "examples, python -m lebm_tf.evaluate --workdir=... measures a "
-            "run.")
+            "evaluate is not supported: use score for single examples, and "
+            "python -m lebm_tf.evaluate --workdir=... for a run.")
 
     def __reduce__(self):
-        raise TypeError(f"a model can't be pickled or copied: {_KEEPS}; "
-                        "lebm_tf.build makes another one.")
+        raise TypeError(f"a model cannot be pickled or copied: {_KEEPS}; "
+                        "lebm_tf.build makes a new one.")
 
     def __deepcopy__(self, memo):
         return self.__reduce__()
 
     def _inputs(self, x, condition) -> tuple:
-        """Observations, and their conditions if any, as graphs take them."""
+        """Checks observations and their conditions, and converts them for
+        graphs."""
         self._check_condition(condition)
         x = self.likelihood.read(x)
         if not len(x):
-            raise ValueError("x must hold at least one observation, got none.")
+            raise ValueError("x must have at least one observation, got none.")
         self._check_shape(x)
         if condition is None:
             return (x,)
         rows = {len(leaf) for leaf in tf.nest.flatten(condition)}
         if rows != {len(x)}:
-            raise ValueError(f"condition must have a row for each of the "
-                             f"{len(x)} of x, got {sorted(rows)}.")
+            raise ValueError("condition must have one row for each of the "
+                             f"{len(x)} rows of x, got {sorted(rows)}.")
         return x, condition
 
     def _check_shape(self, x):
-        """Refuses what would be broadcast against what the model makes."""
+        """Refuses shapes that would otherwise be broadcast silently."""
         if self.recipe is None or self.recipe.data.kind == SEQUENCE:
             return
         shape, found = list(self.recipe.data.shape), x.shape.as_list()
         if found[1:] != shape:
-            one = "; of a single one x[None]" if found == shape else ""
+            one = ("; for a single example pass "
+                   "x[None]") if found == shape else ""
             raise ValueError(f"x must have shape {['batch', *shape]}, got "
                              f"{found}{one}.".replace("'", ""))
 
@@ -71,9 +74,9 @@ class Doors:
         """A tf.function of `function(*fixed, ...)`, traced once."""
         if not tf.executing_eagerly():
             raise RuntimeError(
-                f"{name.partition('/')[0]} answers with arrays, and can't be "
-                "called in a tf.function; lebm_tf.models.answers has the "
-                "graphs behind it.")
+                f"{name.partition('/')[0]} returns arrays and cannot be called "
+                "in a tf.function; use the graph functions of "
+                "lebm_tf.models.answers.")
         cache = self.__dict__.setdefault("_compiled_functions", {})
         key = (name, fixed, self.inference_batch)
         if key not in cache:

@@ -1,4 +1,4 @@
-"""The one model that is trained: draw, then losses, then update."""
+"""The energy-based model and its only training step: draw, losses, updates."""
 
 import contextlib
 from typing import Any, Mapping
@@ -17,53 +17,52 @@ from lebm_tf.samplers import Draw, Draws, Sampler
 
 
 class EnergyModel(LatentInference, keras.Model):
-    """p(x, z) = p(z) p(x | z), learned by maximum likelihood.
+    """p(x, z) = p(z) p(x | z), trained by maximum likelihood.
 
-    One step draws the states of every role with the parameters as they are,
-    "positive" ones that fit the data and "negative" ones of the model among
-    them, then every objective updates its parts. Families choose the pieces;
-    none overrides `train_step`.
+    A step first draws the states of every role with the current parameters,
+    among them "positive" states that fit the data and "negative" states of the
+    model. Then every objective updates its parts. Families choose the
+    components; none overrides `train_step`.
 
-    All randomness is a function of (seed, step, stream), so a run repeats
-    exactly, and the only thing to save besides variables is `step`.
+    All randomness is a function of (seed, step, stream). A run is therefore
+    reproducible, and `step` is the only state to save besides variables.
 
     Args:
-        parts: Name -> layer or tuple of layers that an optimizer trains.
+        parts: Name -> layer or tuple of layers that one optimizer trains.
         objectives: Name -> `Objective`.
-        roles: Name -> `Role`, or a sampler where the role's target is that of
-            `roles.TARGETS`. They are drawn in this order, so that a role may
-            look at the states of those before it. "generation" and
-            "inference" are not drawn in training: they stand behind `sample`
-            and `infer`; "negative" and "positive" stand in for them.
-        prior: Density p(z), a `densities.Prior`; None where every role has
-            its own.
-        likelihood: Density p(x | z), a `densities.Likelihood`; None where
-            states are observations.
-        encoder: Density q(z | x), where a family has one.
-        context: Layer that makes of what is given (batch["given"]: the pasts
-            of agents, say, of which some see each other) the condition that
-            all densities take, a row of it for each row of the batch. It
-            learns by every term that does not stop its gradient. Without it
-            the condition is batch["condition"], if anything.
-        attribute: Density p(y | z) of a number y, where a family has one;
-            batches that hold it as "attribute" then shape the posterior too.
-        updates: Part -> how often a step updates it, if not once. What is
-            drawn on the tape is drawn again each time; all else stays.
-        turns: Parts that a step updates one after the other, each with losses
-            of the weights that those before it left, drawn as for `updates`.
-            Without any, all are updated together.
-        copies: Name -> `MovingCopy`, which follow after every step.
-        banks: Chain banks to checkpoint.
-        frozen: Name -> layer that is kept in checkpoints, but does not learn.
-        bases: `densities.Fitted`, which are fitted to codes every
-            `fit_bases_every` steps; if that is 0, once, before the first one.
+        roles: Name -> `Role`, or a sampler if its target is in `roles.TARGETS`.
+            Roles are drawn in this order, so a role may use the states of
+            earlier ones. "generation" and "inference" are not drawn in
+            training: they implement `sample` and `infer`, and default to
+            "negative" and "positive".
+        prior: Density p(z), a `densities.Prior`; None if every role has its
+            own.
+        likelihood: Density p(x | z), a `densities.Likelihood`; None if states
+            are observations.
+        encoder: Density q(z | x), if any.
+        context: Layer that maps batch["given"] (such as the pasts of
+            interacting agents) to the condition of all densities, one row per
+            row of the batch. It is trained by every term that does not stop its
+            gradient. Without it, the condition is batch["condition"], if any.
+        attribute: Density p(y | z) of a number y, if any; batches with an
+            "attribute" then also condition the posterior on it.
+        updates: Part -> number of updates per step, if not 1. States drawn on
+            the tape are redrawn for each update; others are kept.
+        turns: Groups of parts that a step updates one after the other, with
+            losses of the weights that earlier turns left, and redrawn as for
+            `updates`. By default all parts are updated together.
+        copies: Name -> `MovingCopy`, updated after every step.
+        banks: Chain banks to save in checkpoints.
+        frozen: Name -> layer that is saved in checkpoints but not trained.
+        bases: `densities.Fitted`, fitted to codes every `fit_bases_every`
+            steps; if that is 0, once before the first step.
         fitted: Densities with `fit(codes, seed, step)`, such as
-            `densities.GaussianMixture`, which learn when training is over.
+            `densities.GaussianMixture`, fitted when training is over.
         seed: Seed of the run, any int.
 
     Raises:
-        ValueError: If parts and objectives do not match, or a role has
-            nothing to climb.
+        ValueError: If parts and objectives do not match, or a role needs a
+            target and has none.
     """
 
     def __init__(self, *, parts: Mapping[str, Any],
@@ -94,9 +93,9 @@ class EnergyModel(LatentInference, keras.Model):
         self.banks, self.fitted, self.seed = list(banks), list(fitted), seed
         self.frozen, self.bases = dict(frozen or {}), list(bases)
         self.fit_bases_every = fit_bases_every
-        # An optimizer's own counter stands still when a step is skipped.
+        # A separate counter: optimizers do not advance on skipped steps.
         self.step = replication.Counter(name="step")
-        # Kept beside the checkpoints by `fit`: it must outlive going back.
+        # Saved outside the checkpoints by `fit`: it must survive a rollback.
         self.rollbacks = replication.Counter(name="rollbacks")
         self.recipe = None  # Set by `families.build`.
         self.rows = []  # The history, kept by `fit`.
@@ -110,38 +109,38 @@ class EnergyModel(LatentInference, keras.Model):
 
     def target(self, role: str, batch: Mapping[str, Any],
                seed: rng.Seed | None = None):
-        """What the chains of a role climb, position -> [chains].
+        """The target of a role's chains, position -> [chains].
 
         Args:
-            role: Of `roles`.
-            batch: With what the role looks at.
-            seed: Of the step in training; None else.
+            role: Key of `roles`.
+            batch: Batch with the inputs of the role.
+            seed: Seed of the step in training, else None.
         """
         return self.roles[role].target(self, Draws(batch, {}, seed))
 
     def variables_of(self, part: str) -> list:
-        """The trainable variables of a part, those that its layers share
-        once."""
+        """The trainable variables of a part; shared ones are listed once."""
         return list({id(variable): variable for layer in self.parts[part]
                      for variable in layer.trainable_variables}.values())
 
     def compile(self, optimizers: Mapping[str, keras.optimizers.Optimizer],
                 **kwargs):
-        """Gives every part its optimizer, and builds it at once.
+        """Sets the optimizer of every part and builds it.
+
+        If the networks compute in float16, each optimizer is wrapped in a
+        `LossScaleOptimizer`.
 
         Args:
-            optimizers: Part name -> optimizer, for exactly the parts.
-            **kwargs: Of `keras.Model.compile`.
-
-        Where the networks compute in float16, gradients are scaled: each
-        optimizer gets a `LossScaleOptimizer` around it.
+            optimizers: Part -> optimizer, for exactly the parts.
+            **kwargs: Arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: If the names differ from the parts'.
+            ValueError: If the names differ from those of the parts.
         """
         if set(optimizers) != set(self.parts):
             raise ValueError(
-                f"optimizers must be given for {', '.join(self.parts)}, got "
+                "optimizers must be given for the parts "
+                f"{', '.join(self.parts)}, got "
                 f"{', '.join(optimizers) or 'none'}.")
         self.optimizers = {
             part: optimization.with_loss_scale(optimizer)
@@ -156,42 +155,42 @@ class EnergyModel(LatentInference, keras.Model):
         optimization.slow_down(self.optimizers, self.rollbacks)
 
     def make_train_function(self, force: bool = False):
-        """`train_step` on every replica, compiled once."""
+        """Compiles `train_step` once, for all replicas."""
         if self.train_function is None or force:
             self.train_function = replication.train_function(
                 self.train_step, self.distribute_strategy,
                 self.steps_per_execution)
 
     def set_loss_scale(self, loss_scale: float) -> None:
-        """Sets the factor > 0 on gradients, where there is one."""
+        """Sets the loss scale > 0 of float16 optimizers."""
         for optimizer in self.optimizers.values():
             if optimization.has_loss_scale(optimizer):
                 optimizer.dynamic_scale.assign(loss_scale)
 
     def _symbolic_build(self, *args, **kwargs):
-        """Nothing: everything is built before `fit`."""
+        """Does nothing: all layers are built before `fit`."""
 
     _maybe_symbolic_build = _symbolic_build
 
     def conditioned(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The batch with its condition as densities take it."""
+        """Returns the batch with the condition that densities take."""
         if self.context is None:
             return batch
         return {**batch, "condition": self.context(batch["given"])}
 
     def draw(self, batch: Mapping[str, Any], seed: rng.Seed,
              tape: tf.GradientTape | None = None) -> Draws:
-        """Draws the states of every role of training, one after the other.
+        """Draws the states of all roles of training, one after the other.
 
         Args:
             batch: The data.
-            seed: Of the step.
-            tape: Records what is reparameterized, and nothing else.
+            seed: Seed of the step.
+            tape: Records reparameterized samples, and nothing else.
         """
         return self._draw_roles(Draws(self.conditioned(batch), {}, seed), tape)
 
     def _draw_roles(self, draws, tape):
-        """The draws with the states of those roles that it lacks."""
+        """Draws the states of the roles that `draws` lacks."""
         for name, role in self.roles.items():
             if name in ANSWERS or name in draws.states:
                 continue
@@ -213,13 +212,13 @@ class EnergyModel(LatentInference, keras.Model):
                 target, draws.num_rows, draws, rng.stream(draws.seed, name))
 
     def kernels_cast_once(self, role: Role):
-        """A scope in which the networks of a role's chains are cast once."""
+        """Context in which the networks of a role's chains are cast once."""
         densities = (role.prior or self.prior, self.likelihood)
         return precision.kernels_cast_once(*(
             density for density in densities if density is not None))
 
     def train_step(self, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-        """One step of every part; returns what to log."""
+        """Updates every part once; returns the values to log."""
         checks.check_batch(batch)
         run = rng.retry(rng.make_seed(self.seed), self.rollbacks)
         seed = rng.fold_in(run, self.step)
@@ -246,14 +245,14 @@ class EnergyModel(LatentInference, keras.Model):
         return logs
 
     def _values_of(self, draws, parts):
-        """The losses that train any of the parts."""
+        """Losses that train any of the parts."""
         return {name: objective(self, draws)
                 for name, objective in self.objectives.items()
                 if set(parts) & set(objective.parts)}
 
     def _update_again(self, draws, parts, name, k):
-        """Updates parts on the same draws, but for those drawn again;
-        returns their losses, and what to log."""
+        """Updates parts again, with redrawn states where `drawn_again`; returns
+        their losses and the values to log."""
         kept = {name: draw for name, draw in draws.states.items()
                 if not self.roles[name].drawn_again}
         draws = draws._replace(
@@ -263,7 +262,7 @@ class EnergyModel(LatentInference, keras.Model):
         return losses, self._update(tape, losses, parts)
 
     def _update(self, tape, losses, parts):
-        """Updates parts by their losses; returns what to log."""
+        """Updates parts by their losses; returns the values to log."""
         gradients, logs = self._gradients(tape, losses, parts), {}
         for part in parts:
             logs.update({f"{name}/{part}": value for name, value in
@@ -274,12 +273,12 @@ class EnergyModel(LatentInference, keras.Model):
         return logs
 
     def _gradients(self, tape, losses, parts):
-        """Part -> the gradients of all losses that train it, summed.
+        """Part -> gradients of the sum of all losses that train it.
 
-        Terms average over the rows of a replica, so the sum of a replica's
-        share over all replicas is the gradient for the whole batch. Parts
-        that learn from the same objectives share one way back: two would
-        both run, as TensorFlow does not see that loops are the same.
+        Terms average over the rows of a replica, so summing each replica's
+        share over all replicas gives the gradient of the whole batch. Parts
+        with the same objectives share one backward pass: TensorFlow would run
+        two, because it does not recognize equal loops.
         """
         groups = {}
         for part in parts:
@@ -290,7 +289,7 @@ class EnergyModel(LatentInference, keras.Model):
                 if part in self.objectives[name].parts)), []).append(part)
         gradients = {}
         for (_, *names), parts in groups.items():
-            # Not their sum: an addition made after the tape is not on it.
+            # A list: a sum computed after the tape would not be recorded.
             totals = [losses[name][0] for name in names]
             scale = optimization.loss_scale(
                 self.optimizers[parts[0]]) / replicas.count()

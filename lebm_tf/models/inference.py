@@ -1,4 +1,4 @@
-"""What one does with a trained model: draw, infer, reconstruct, score."""
+"""Inference with a trained model: sample, infer, reconstruct and score."""
 
 from typing import NamedTuple
 
@@ -17,11 +17,11 @@ from lebm_tf.samplers import Draws, Sampler
 
 
 class Transition(NamedTuple):
-    """Prior chains on their way from p0.
+    """States of prior chains on their way from the base.
 
     Attributes:
-        steps: Moves made at each record, int [records].
-        x: What z stands for, [records, chains, ...].
+        steps: Number of moves at each record, int [records].
+        x: Decoded latents, [records, chains, ...].
         z: Latents, nest of [records, chains, ...].
         energy: E(z), float32 [records, chains], in nats.
         log_prob: log p0(z) - E(z), float32 [records, chains].
@@ -34,11 +34,11 @@ class Transition(NamedTuple):
 
 
 class LatentInference(AttributeInference, DomainInference):
-    """Methods of every model with a prior, a likelihood and two samplers.
+    """Inference methods of a model with a prior, a likelihood and two samplers.
 
-    All take a Python int as seed, give the same numbers for the same seed,
-    and work in batches of `inference_batch` rows, so memory is bounded and
-    row i of a longer answer equals row i of a shorter one.
+    All methods take a Python int as seed and return the same numbers for the
+    same seed. They work in batches of `inference_batch` rows, so memory is
+    bounded and row i of a longer result equals row i of a shorter one.
     """
 
     inference_batch = 100
@@ -47,23 +47,27 @@ class LatentInference(AttributeInference, DomainInference):
                num_steps: int | None = None, temperature: float = 1.0,
                condition=None, token_temperature: float | None = None,
                attribute: float | None = None) -> Samples:
-        """Draws z from the prior chains, and g(z).
+        """Samples z by the prior chains and decodes it.
 
         Args:
-            num_samples: At least 1.
+            num_samples: Number of samples, at least 1.
             seed: Any int.
-            num_steps: Moves of the chains if not as trained; 0 gives draws
-                of the base p0.
-            temperature: > 0; chains climb log p / temperature.
-            condition: Nest of [num_samples, ...], for a conditional prior;
-                of a model with a `context`, what that layer returned.
-            token_temperature: > 0, of the tokens of sequences, if not as the
-                model decodes them; low ones draw what is probable.
-            attribute: y of the chains of p(z | y), of a model with a y.
+            num_steps: Moves of the chains; default: as in training. 0 samples
+                the base p0.
+            temperature: Temperature T > 0 of the chains, which sample
+                p(z)^(1/T).
+            condition: Condition of the prior, nest of [num_samples, ...]; for a
+                model with a `context`, the output of that layer.
+            token_temperature: Temperature > 0 of the tokens of sequences;
+                default: that of the model. Low values favour probable tokens.
+            attribute: y of p(z | y), for a model with an attribute.
+
+        Returns:
+            `Samples`.
 
         Raises:
-            ValueError: If an argument is out of range, or the condition of a
-                model with a `context` is missing.
+            ValueError: If an argument is out of range, or a required condition
+                is missing.
         """
         self._check_condition(condition)
         if num_samples < 1:
@@ -73,16 +77,16 @@ class LatentInference(AttributeInference, DomainInference):
         if num_steps is not None and num_steps < 0:
             raise ValueError(f"num_steps must be >= 0, got {num_steps}.")
         if num_steps and not self.has_energy:
-            raise ValueError("num_steps needs a prior with an energy to climb,"
-                             f" got {num_steps} for a base alone.")
+            raise ValueError("num_steps needs a prior with an energy, got "
+                             f"{num_steps} for a base alone.")
         if num_steps and not self.generation.climbs:
             raise ValueError(f"num_steps needs prior chains, got {num_steps} "
-                             "for samples of a flow alone.")
+                             "for a model that samples by a flow alone.")
         if token_temperature is not None and not (
                 self.likelihood is not None and token_temperature > 0
                 and self.likelihood.has_temperature):
-            raise ValueError("token_temperature must be > 0, and of sequences,"
-                             f" got {token_temperature}.")
+            raise ValueError("token_temperature must be > 0 and needs a model "
+                             f"of sequences, got {token_temperature}.")
         if attribute is not None:
             self._needs_attribute()
         steps = self.generation.num_steps if num_steps is None else num_steps
@@ -108,7 +112,7 @@ class LatentInference(AttributeInference, DomainInference):
 
     def infer(self, x, seed: int = 0, *, num_steps: int | None = None,
               condition=None) -> Position:
-        """Draws z from the posterior chains, nest of [batch, ...].
+        """Samples z from the posterior, nest of [batch, ...].
 
         Args:
             x: Observations [batch, ...]; images as float in [-1, 1].
@@ -128,14 +132,14 @@ class LatentInference(AttributeInference, DomainInference):
 
     def reconstruct(self, x, seed: int = 0, *, num_steps: int | None = None,
                     condition=None) -> np.ndarray:
-        """g(z) at a posterior draw z of each x, float32 [batch, ...]."""
+        """g(z) at one posterior sample z of each x, float32 [batch, ...]."""
         z = self.infer(x, seed, num_steps=num_steps, condition=condition)
         return self.decode(z, seed, condition=condition)
 
     def decode(self, z: Position, seed: int = 0, *, condition=None,
                token_temperature: float | None = None) -> np.ndarray:
-        """What z stands for: g(z), float32 [batch, ...], or tokens, int32
-        [batch, length], drawn with the seed, and a temperature > 0 if given."""
+        """Decodes z: g(z), float32 [batch, ...], or sampled tokens, int32
+        [batch, length]. Arguments as in `sample`."""
         self._check_condition(condition)
         step = self._compiled(
             f"decode/{token_temperature}",
@@ -149,11 +153,12 @@ class LatentInference(AttributeInference, DomainInference):
 
     def score(self, x, seed: int = 0, *, num_draws: int = 1,
               num_steps: int | None = None, condition=None) -> Score:
-        """log p(x, z) + log Z at posterior draws: high is normal.
+        """Mean of log p(x, z) + log Z over posterior samples; high means
+        typical.
 
         Args:
             x: Observations [batch, ...].
-            num_draws: Posterior draws averaged for each x, at least 1.
+            num_draws: Posterior samples to average for each x, at least 1.
             seed, num_steps, condition: As in `infer`.
 
         Raises:
@@ -180,11 +185,12 @@ class LatentInference(AttributeInference, DomainInference):
 
     def interpolate(self, x_from, x_to, num_points: int = 8, seed: int = 0
                     ) -> np.ndarray:
-        """g along the line between posterior draws of two observations.
+        """Decodes points on the line between posterior samples of two
+        observations.
 
         Args:
             x_from, x_to: Observations [batch, ...].
-            num_points: Points of each line with both ends, at least 2.
+            num_points: Points per line, including both ends; at least 2.
             seed: Any int.
 
         Returns:
@@ -202,11 +208,11 @@ class LatentInference(AttributeInference, DomainInference):
 
     def transition(self, num_chains: int, num_steps: int | None = None,
                    every: int = 1, seed: int = 0) -> Transition:
-        """Follows prior chains from their start.
+        """Records prior chains from their initial states.
 
         Args:
-            num_chains: At least 1.
-            num_steps: Moves; as trained if not given.
+            num_chains: Number of chains, at least 1.
+            num_steps: Number of moves; default: as in training.
             every: Moves between two records, a divisor of `num_steps`.
             seed: Any int.
 
@@ -244,7 +250,7 @@ class LatentInference(AttributeInference, DomainInference):
 
     @property
     def num_layers(self) -> int:
-        """How many layers of latents there are."""
+        """Number of layers of latents."""
         return len(tf.nest.flatten(self.generation.latents()))
 
     @property
@@ -259,23 +265,23 @@ class LatentInference(AttributeInference, DomainInference):
 
     def _sampler(self, role):
         if role not in self.roles:
-            raise ValueError(f"{role} needs a model with such a role, got one "
+            raise ValueError(f"{role} needs a model with that role, got one "
                              f"with {', '.join(self.roles)}.")
         return self.roles[role].sampler
 
     @property
     def has_energy(self) -> bool:
-        """Whether samples climb an energy."""
+        """Whether the prior of samples has an energy."""
         return self._prior.has_energy
 
     @property
-    def _prior(self):  # That of samples.
+    def _prior(self):  # The prior of samples.
         return self.roles["generation"].prior or self.prior
 
     def _inference_steps(self, num_steps):
         sampler = self.inference
         if num_steps is not None and not sampler.climbs:
             raise ValueError(
-                f"num_steps needs a posterior chain, got {num_steps} for a "
-                "model whose posterior is an encoder.")
+                f"num_steps needs posterior chains, got {num_steps} for a "
+                "model that infers by an encoder alone.")
         return num_steps

@@ -1,4 +1,4 @@
-"""Missing parts of observations, drawn from noise with the rest held."""
+"""Inpainting: sampling the missing parts of observations by a noise ladder."""
 
 import dataclasses
 from typing import Any
@@ -13,24 +13,24 @@ from lebm_tf.samplers import Draws
 
 
 def complete(model: Any, x: Any, known: Any, seed: rng.Seed) -> np.ndarray:
-    """Draws what is unknown of observations, given what is known.
+    """Samples the unknown part of observations, given the known part.
 
-    The known part goes up all levels of noise once, and holds its place at
-    every level on the way down: chains of level t move the unknown part of y
-    alone, given the known part of x_t. For an `EnergyModel` whose samples
-    come down a `samplers.Ladder` over a `densities.LevelPrior`.
+    The known part is diffused once through all noise levels, and is held fixed
+    at every level on the way down: chains at level t move only the unknown part
+    of y, given the known part of x_t. This needs an `EnergyModel` that samples
+    by a `samplers.Ladder` with a `densities.LevelPrior`.
 
     Args:
         model: The model.
-        x: Observations [batch, ...]; pictures in [-1, 1].
-        known: bool, [...] or [batch, ...]: what of them is known.
+        x: Observations [batch, ...]; images in [-1, 1].
+        known: Mask of the known elements, bool [...] or [batch, ...].
         seed: int32 [2].
 
     Returns:
-        float32 [batch, ...]; the known part as it was.
+        float32 [batch, ...]; known elements are unchanged.
 
     Raises:
-        ValueError: If pictures leave [-1, 1], or shapes differ.
+        ValueError: If images leave [-1, 1], or shapes differ.
     """
     prior, ladder = model.prior, model.generation
     levels = prior.levels
@@ -53,7 +53,7 @@ def complete(model: Any, x: Any, known: Any, seed: rng.Seed) -> np.ndarray:
         return tf.where(known, path[level], values)
 
     def state(level, y):
-        """y of a level, likewise."""
+        """y of a level, with the known part in place."""
         return tf.where(known, rows(
             levels.model_factors[1:], level, y) * path[level], y)
 
@@ -77,10 +77,10 @@ def complete(model: Any, x: Any, known: Any, seed: rng.Seed) -> np.ndarray:
 
 
 def check_range(x: tf.Tensor) -> None:
-    """Raises ValueError if pictures leave [-1, 1]; of vectors nothing."""
+    """Raises ValueError if images leave [-1, 1]; ignores vectors."""
     if x.shape.rank != 4:
         return
     largest = float(tf.reduce_max(tf.abs(x)))
     if not largest <= 1 + 1e-6:
-        raise ValueError("pictures must lie in [-1, 1] (data.to_model(x)), "
-                         f"got {largest:g}.")
+        raise ValueError("images must lie in [-1, 1] (data.to_model(x)), got "
+                         f"{largest:g}.")

@@ -1,10 +1,10 @@
-"""Names of layers that do not depend on what was built before.
+"""Layer names that do not depend on previously built models.
 
-Keras counts: the third dense layer of a process is called dense_2, whatever
-model it belongs to. Layers name the operations of a graph, and TensorFlow's
-arithmetic optimizer adds terms in the order of such names, where dense_10
-comes before dense_9. A model built as the second one of a process then rounds
-otherwise than the same model built as the first.
+Keras numbers layers per process: the third dense layer is called dense_2,
+whatever model it belongs to. Layer names become operation names, and
+TensorFlow's arithmetic optimizer adds terms in the order of these names, where
+dense_10 precedes dense_9. A model built second in a process would therefore
+round differently from the same model built first.
 """
 
 import collections
@@ -14,10 +14,11 @@ import keras
 
 
 def number_layers(model: keras.Model) -> None:
-    """Numbers those layers of a model anew that Keras named by itself.
+    """Renumbers the layers of a model that Keras named automatically.
 
-    From 0 on, for each class; Keras has no name that ends in _0, so beside
-    one all of a layer's were given. Variables keep their paths.
+    Numbers start from 0 for each class. Keras never uses the suffix _0, so if a
+    layer has a child with it, all names of that class there were given by hand.
+    Variables keep their paths.
     """
     numbers, seen = collections.defaultdict(itertools.count), set()
 
@@ -36,7 +37,8 @@ def number_layers(model: keras.Model) -> None:
 
 
 def _named_after(layer):
-    """The name of its class as Keras writes it, if it is called so."""
+    """The class name in snake case, if the layer was named automatically, else
+    ""."""
     stem, _, count = layer.name.rpartition("_")
     stem = stem if count.isdigit() else layer.name
     return stem if stem.replace("_", "") == type(layer).__name__.lower() else (

@@ -1,4 +1,4 @@
-"""One optimizer a part: Adam as the authors' programs run it."""
+"""Optimizers of the parts: Adam as in the authors' programs."""
 
 import dataclasses
 from typing import Annotated, Mapping
@@ -13,37 +13,39 @@ from lebm_tf.ranges import (
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(Checked):
-    """Adam, its schedule and its clipping, for one part of a model.
+    """Adam with a learning-rate schedule and gradient clipping, for one part.
 
     Attributes:
-        learning_rate: First learning rate.
-        beta_1: Decay of the mean of gradients.
-        beta_2: Decay of the mean of their squares.
-        epsilon: Added to the root of the second moment, as PyTorch does.
+        learning_rate: Initial learning rate.
+        beta_1: Decay rate of the first moment.
+        beta_2: Decay rate of the second moment.
+        epsilon: Added to the square root of the second moment, as in PyTorch.
         epoch_decay: Factor on the learning rate after every epoch.
-        clip_norm: Largest Euclidean norm of the part's whole gradient;
-            0 does not clip.
+        clip_norm: Maximum Euclidean norm of the gradient of the part; 0 does
+            not clip.
         warmup_steps: Steps over which the learning rate rises from 0.
-        warmup_offset: Of these, how many the first update has behind it: with
-            0 it does not move.
-        schedule: constant; cosine or linear fall to schedule_factor times
-            the learning rate at schedule_steps; step multiplies it by
-            schedule_factor every schedule_steps; epochs falls to that factor
-            in decay_epochs equal stairs, one an epoch, after hold_epochs of
-            none. epoch_decay comes on top.
-        schedule_steps: Length in steps; needed unless constant.
-        schedule_factor: What the schedule multiplies by.
-        hold_epochs: Of schedule=epochs.
-        decay_epochs: Of schedule=epochs; needed there.
-        average_decay: Decay of a moving average of the weights, which then is
-            what evaluates, samples and is exported; 0 has none.
-        average_warmup: Whether early averages forget faster: at update n,
-            from 1, the decay is (1 + n) / (10 + n), if that is less.
-        weight_decay: Factor on the weights, added to their gradient before
-            anything else, as PyTorch's Adam does; not decoupled.
-        decoupled_decay: The same, but a step times the learning rate of its
-            own, as PyTorch's AdamW does.
-        least_learning_rate: No decay or schedule goes below, warmup does. """
+        warmup_offset: Warmup steps that the first update counts as done; with 0
+            it has learning rate 0.
+        schedule: constant; cosine or linear (fall to schedule_factor times the
+            learning rate at schedule_steps); step (multiply by schedule_factor
+            every schedule_steps); or epochs (after hold_epochs, fall to that
+            factor in decay_epochs equal steps, one per epoch). epoch_decay
+            applies in addition.
+        schedule_steps: Length of the schedule in steps.
+        schedule_factor: Factor of the schedule.
+        hold_epochs: Epochs before the decay of schedule=epochs.
+        decay_epochs: Epochs of the decay of schedule=epochs.
+        average_decay: Decay of a moving average of the weights, which is then
+            used for evaluation, sampling and export; 0 for none.
+        average_warmup: Whether the decay is (1 + n) / (10 + n) at update n
+            (from 1) as long as that is less than average_decay.
+        weight_decay: L2 penalty: factor on the weights that is added to their
+            gradient, as in PyTorch's Adam; not decoupled.
+        decoupled_decay: Decoupled weight decay, times the learning rate, as in
+            PyTorch's AdamW.
+        least_learning_rate: Minimum learning rate of decay and schedule; warmup
+            may be lower.
+    """
     learning_rate: PositiveFloat = 1e-4
     beta_1: Annotated[float, Interval(ge=0, lt=1)] = 0.5
     beta_2: Annotated[float, Interval(ge=0, lt=1)] = 0.999
@@ -75,7 +77,8 @@ class OptimizerConfig(Checked):
                              f", got {self.schedule_steps}.")
 
     def make(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-        """The optimizer, for a data set of that many batches."""
+        """Returns the optimizer, for a data set with that many batches per
+        epoch."""
         rate = self.learning_rate
         if self.epoch_decay < 1:
             rate = keras.optimizers.schedules.ExponentialDecay(
@@ -100,36 +103,37 @@ class OptimizerConfig(Checked):
 
 def with_loss_scale(optimizer: keras.optimizers.Optimizer
                     ) -> keras.optimizers.LossScaleOptimizer:
-    """The optimizer of scaled gradients, which skips those that overflow."""
+    """Wraps an optimizer with a dynamic loss scale, which skips overflowing
+    steps."""
     if has_loss_scale(optimizer):
         return optimizer
     return keras.optimizers.LossScaleOptimizer(optimizer)
 
 
 def has_loss_scale(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether an optimizer expects scaled gradients."""
+    """Whether an optimizer has a loss scale."""
     return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def unscaled(optimizer: keras.optimizers.Optimizer
              ) -> keras.optimizers.Optimizer:
-    """The optimizer itself, where one of scaled gradients lies around it."""
+    """The optimizer without its loss-scale wrapper, if it has one."""
     return optimizer.inner_optimizer if has_loss_scale(optimizer) else (
         optimizer)
 
 
 def expect_totals(optimizer: keras.optimizers.Optimizer) -> None:
-    """Makes an optimizer take gradients that are summed over replicas.
+    """Makes an optimizer take gradients that are already summed over replicas.
 
-    Keras sums them itself, but only after it has clipped them and looked for
-    overflows on the first replica: clipping then depends on the number of
-    replicas, and an overflow on another one ends in the weights unseen.
+    Keras would sum them itself, but only after clipping, and after checking for
+    overflow on the first replica. Clipping would then depend on the number of
+    replicas, and an overflow on another replica would reach the weights.
     """
     unscaled(optimizer)._all_reduce_sum_gradients = lambda pairs: pairs
 
 
 def loss_scale(optimizer: keras.optimizers.Optimizer):
-    """By how much the gradients for an optimizer must be scaled, []."""
+    """The factor on gradients that an optimizer expects, []."""
     if has_loss_scale(optimizer):
         return tf.convert_to_tensor(optimizer.dynamic_scale)
     return tf.ones([])
@@ -137,16 +141,17 @@ def loss_scale(optimizer: keras.optimizers.Optimizer):
 
 def apply(optimizer: keras.optimizers.Optimizer, gradients: list,
           variables: list) -> dict[str, tf.Tensor]:
-    """Updates the variables; returns what to log.
+    """Updates variables; returns values to log.
 
     Args:
         optimizer: An optimizer, with or without a loss scale.
-        gradients: Scaled by `loss_scale(optimizer)`, summed over replicas.
-        variables: What they are gradients of.
+        gradients: Gradients times `loss_scale(optimizer)`, summed over
+            replicas.
+        variables: The variables of the gradients.
 
     Returns:
-        "gradient_norm", []; with a loss scale 0 where the step was skipped,
-        and then also "loss_scale" and "skipped", 1 or 0.
+        "gradient_norm", []. With a loss scale it is 0 for a skipped step, and
+        "loss_scale" and "skipped" (1 or 0) are returned as well.
     """
     norm = tf.linalg.global_norm(gradients)
     logs = {"gradient_norm": norm}
@@ -162,11 +167,12 @@ def slow_down(optimizers: Mapping[str, keras.optimizers.Optimizer],
               rollbacks: tf.Variable) -> None:
     """Halves the learning rate of the energy for every rollback.
 
-    Of the parts whose name begins with "energy"; of all, if there is none.
+    This applies to parts whose name starts with "energy", or to all parts if
+    there is none.
 
     Args:
-        optimizers: Part name -> optimizer; takes effect on `Adam`.
-        rollbacks: How often training was rolled back, integer [].
+        optimizers: Part -> optimizer; only `Adam` is affected.
+        rollbacks: Number of rollbacks, integer [].
     """
     chosen = [part for part in optimizers if part.startswith("energy")]
     for part in chosen or optimizers:
@@ -175,7 +181,7 @@ def slow_down(optimizers: Mapping[str, keras.optimizers.Optimizer],
 
 
 def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
-    """The learning rate of the next step, of an `Adam`."""
+    """The learning rate of the next step of an `Adam`."""
     inner = unscaled(optimizer)
     rate = float(tf.convert_to_tensor(inner.learning_rate))
     return rate if inner.rate_factor is None else (
@@ -186,30 +192,28 @@ class Adam(keras.optimizers.Adam):
     """Adam with PyTorch's epsilon: m^ / (sqrt(v^) + epsilon).
 
     Keras adds epsilon to the root of the uncorrected second moment, which is
-    sqrt(1 - beta_2^t) times smaller: early steps on tiny gradients, as of an
-    energy network, then differ by up to 0.3 of the learning rate.
+    sqrt(1 - beta_2^t) times smaller. Early steps on tiny gradients, such as
+    those of an energy network, then differ by up to 0.3 of the learning rate.
 
     Attributes:
-        rate_factor: None, or a function that gives a factor [] on the
-            learning rate; a variable would be part of every checkpoint.
-        gradient_decay: Factor on a weight that is added to its gradient, as
-            in PyTorch's Adam.
-        decoupled_decay: Factor on a weight that a step takes from it, times
-            the learning rate, as in PyTorch's AdamW. (Keras's weight_decay
-            does the same, but rounds beta_2 to float32 beside.)
-        average_warmup: As of `OptimizerConfig`.
+        rate_factor: None, or a function that returns a factor [] on the
+            learning rate; a variable would become part of every checkpoint.
+        gradient_decay: L2 factor added to gradients, as in PyTorch's Adam.
+        decoupled_decay: Decoupled weight decay, as in PyTorch's AdamW. (Keras's
+            weight_decay does the same, but rounds beta_2 to float32.)
+        average_warmup: As in `OptimizerConfig`.
     """
     rate_factor = None
     gradient_decay = decoupled_decay = 0.0
     average_warmup = False
 
     def finalize_variable_values(self, var_list):
-        """Nothing: Keras would put averages in place of weights after every
-        `fit`, and a run could not go on; `averaging` does when asked."""
+        """Does nothing: Keras would replace weights by averages after every
+        `fit`, which breaks resuming; see `averaging`."""
 
     def _update_model_variables_moving_average(self, trainable_variables):
-        """As Keras does, whose average is the weights after one update; from
-        the weights before it, with another decay, where averages warm up."""
+        """With `average_warmup`, averages start from the weights before the
+        first update and use the warmup decay; otherwise as in Keras."""
         if not (self.use_ema and self.average_warmup):
             super()._update_model_variables_moving_average(trainable_variables)
             return

@@ -1,7 +1,7 @@
-"""The compiled training step, on one device or on several.
+"""The compiled training step, on one or several devices.
 
-Keras's own fails with several steps in a call on two replicas, and with any
-logged scalar on two workers (keras issue 20585).
+Keras's version fails with several steps per call on two replicas, and with
+logged scalars on two workers (keras issue 20585).
 """
 
 from typing import Callable, Iterable
@@ -13,32 +13,32 @@ Logs = dict[str, tf.Tensor]
 
 
 class Counter(keras.Variable):
-    """An int64 that counts steps, the same on every replica."""
+    """An int64 step counter, equal on all replicas."""
 
     def __init__(self, name: str):
         super().__init__("zeros", (), "int64", trainable=False, name=name,
                          aggregation="only_first_replica")
 
     def __int__(self):
-        return int(self.numpy())  # Keras's own fails under a strategy.
+        return int(self.numpy())  # Keras's version fails under a strategy.
 
 
 def train_function(train_step: Callable, strategy: tf.distribute.Strategy,
                    num_steps: int = 1) -> Callable:
-    """Iterator -> logs, for `keras.Model.make_train_function`.
+    """Returns iterator -> logs, for `keras.Model.make_train_function`.
 
-    Every replica runs `train_step` on its rows. What they log is averaged
-    over replicas, and over the steps of a call.
+    Every replica runs `train_step` on its rows. Logs are averaged over replicas
+    and over the steps of a call.
 
     Args:
         train_step: Batch -> logs, scalars.
-        strategy: Where it runs.
-        num_steps: Steps in one call, at least 1. The function ends with
-            OutOfRangeError where the data do, without a further update.
+        strategy: The distribution strategy.
+        num_steps: Steps per call, at least 1. At the end of the data, the
+            function raises OutOfRangeError without a partial update.
     """
     def whole_step(batch) -> Logs:
-        # What needs nothing of the batch, such as a counter, would run also
-        # where the data end.
+        # Operations that do not use the batch, such as a counter, would
+        # otherwise run at the end of the data as well.
         with tf.control_dependencies(tf.nest.flatten(batch)):
             return train_step(batch)
 
@@ -64,11 +64,10 @@ def train_function(train_step: Callable, strategy: tf.distribute.Strategy,
 
 
 def assign(pairs: list) -> None:
-    """Gives variables new values, within a step of one replica or of several.
+    """Assigns variables within a step, on one or several replicas.
 
     Args:
-        pairs: (Keras's variable, value), equal on all replicas; none does
-            nothing.
+        pairs: List of (Keras variable, value), equal on all replicas.
     """
     if not pairs:
         return
@@ -83,10 +82,10 @@ def assign(pairs: list) -> None:
 
 
 def renew(layers: Iterable[keras.layers.Layer]) -> None:
-    """Assigns what layers, and those within them, keep besides weights.
+    """Updates the non-trainable state of layers and their sublayers.
 
-    Of each with a method `renewals() -> [(variable, value)]`, such as
-    `networks.SpectralLayer`; values must be equal on all replicas.
+    It applies to layers with a method `renewals() -> [(variable, value)]`, such
+    as `networks.SpectralLayer`; values must be equal on all replicas.
     """
     found = {id(inner): inner for layer in layers
              for inner in layer._flatten_layers()
@@ -95,15 +94,16 @@ def renew(layers: Iterable[keras.layers.Layer]) -> None:
 
 
 def broadcast(variables: list, strategy: tf.distribute.Strategy) -> None:
-    """Gives every worker the values that the first one has.
+    """Copies the values of variables on the first worker to all workers.
 
-    Only the chief reads checkpoints, so workers need no common disk.
+    Only the chief reads checkpoints, so workers need no shared disk.
 
     Args:
-        variables: Keras's, made under `strategy`, in the same order on all.
-        strategy: Theirs.
+        variables: Keras variables made under `strategy`, in the same order on
+            all workers.
+        strategy: Strategy of the variables.
     """
-    # TensorFlow puts what it sends together into one vector, of one dtype.
+    # TensorFlow packs the values of a message into one vector of one dtype.
     for dtype in sorted({variable.dtype for variable in variables}):
         same = [v for v in variables if v.dtype == dtype]
         values = _first([tf.convert_to_tensor(v) for v in same], strategy)
@@ -113,12 +113,12 @@ def broadcast(variables: list, strategy: tf.distribute.Strategy) -> None:
 
 
 def agreed(number: int, strategy: tf.distribute.Strategy) -> int:
-    """The integer that the first worker gives, for all."""
+    """Returns the integer of the first worker on all workers."""
     return int(_first([tf.constant(number, tf.int64)], strategy)[0])
 
 
 def _first(values: list, strategy) -> list:
-    """The tensors of replica 0, all of one dtype."""
+    """Values of replica 0; all have one dtype."""
     @tf.function(autograph=False)
     def sums(*values):
         def replica():
@@ -140,7 +140,7 @@ def _averaged(train_step, strategy, batch) -> Logs:
     def stacked(batch):
         logs = train_step(batch)
         names[:] = logs
-        # One vector: one message instead of one for every value.
+        # One vector: one message instead of one per value.
         return tf.stack([tf.cast(value, tf.float32)
                          for value in logs.values()])
     means = strategy.reduce("MEAN", strategy.run(stacked, (batch,)), axis=None)

@@ -1,4 +1,4 @@
-"""Roles: whose states a sampler draws, and what it climbs for them."""
+"""Roles: a sampler and the target whose states it draws."""
 
 import dataclasses
 from typing import Any, Callable, Mapping
@@ -8,25 +8,26 @@ from lebm_tf.densities.targets import (
 from lebm_tf.mcmc import rng
 from lebm_tf.samplers import Draws, Sampler
 
-# Of what is asked of a model, not drawn in training.
+# Roles that answer requests; they are not drawn in training.
 ANSWERS = ("generation", "inference")
 
 
 @dataclasses.dataclass(frozen=True)
 class Role:
-    """One role: a sampler and its target.
+    """A sampler and its target.
 
     Attributes:
-        sampler: Draws its states.
-        target: (model, draws) -> what the sampler climbs; the draws hold the
-            batch, the states of roles before it, and in training the seed of
-            the step. That of `TARGETS` if None.
-        view: Batch -> the part of the batch that the role is about, as its
-            "x", "condition", ...; None where there is no such part, and then
-            nothing is drawn. The whole batch if None.
-        prior: Whose energy the states have; the model's prior if None.
-        every_turn: Whether its states are drawn for every turn and update of
-            a step, as what is on the tape always is.
+        sampler: Draws the states.
+        target: (model, draws) -> target of the sampler. The draws hold the
+            batch, the states of earlier roles and, in training, the seed of the
+            step. None takes the entry of `TARGETS`.
+        view: Batch -> the part of the batch that the role uses, with its own
+            "x", "condition", ...; returns None to draw nothing. None uses the
+            whole batch.
+        prior: Prior with the energy of the states; None takes that of the
+            model.
+        every_turn: Whether the states are redrawn for every turn and update of
+            a step, as those on the tape always are.
     """
     sampler: Sampler
     target: Callable[[Any, Draws], Any] | None = None
@@ -36,12 +37,12 @@ class Role:
 
     @property
     def drawn_again(self) -> bool:
-        """Whether a step draws its states more than once."""
+        """Whether a step draws the states more than once."""
         return self.every_turn or self.sampler.is_reparameterized
 
 
 def posterior(model: Any, draws: Draws) -> Target:
-    """p(z | x), and of y too where there is one."""
+    """p(z | x), or p(z | x, y) if there is an attribute y."""
     seed = None
     if draws.seed is not None and model.likelihood.chain_dropout:
         seed = rng.stream(draws.seed, "chain_dropout")
@@ -51,12 +52,12 @@ def posterior(model: Any, draws: Draws) -> Target:
 
 
 def prior(model: Any, draws: Draws) -> Target:
-    """p(z)."""
+    """The prior p(z)."""
     return prior_target(model.prior, draws.batch.get("condition"))
 
 
 def attributed_prior(model: Any, draws: Draws) -> Target:
-    """p(z), or p(z | y) where there is a y, as "attribute"."""
+    """p(z), or p(z | y) if the batch has an attribute y."""
     return _with_attribute(model, draws, prior(model, draws))
 
 
@@ -66,22 +67,22 @@ def _with_attribute(model, draws, target):
     return joint_target(target, model.attribute, draws.batch["attribute"])
 
 
-# What the roles of every family climb, if they do not say.
+# Default targets of roles.
 TARGETS = {"positive": posterior, "inference": posterior, "negative": prior,
            "generation": attributed_prior}
 
 
 def resolved(roles: Mapping[str, Role | Sampler], has_latents: bool
              ) -> dict[str, Role]:
-    """Every role with a target, generation and inference among them if there
-    are roles to take their places.
+    """Completes roles with their default targets, and adds generation and
+    inference from negative and positive.
 
     Args:
-        roles: As of `EnergyModel`.
+        roles: As in `EnergyModel`.
         has_latents: Whether positive states are inferred from observations.
 
     Raises:
-        ValueError: If a role that climbs has no target.
+        ValueError: If a role needs a target and has none.
     """
     found = {name: role if isinstance(role, Role) else Role(role)
              for name, role in roles.items()}
@@ -96,6 +97,6 @@ def resolved(roles: Mapping[str, Role | Sampler], has_latents: bool
         if role.target is None and name in TARGETS:
             found[name] = dataclasses.replace(role, target=TARGETS[name])
         elif role.target is None and role.sampler.climbs:
-            raise ValueError(f"role {name!r} must have a target to climb, got "
-                             "none.")
+            raise ValueError(f"role {name!r} must have a target, because its "
+                             "sampler runs chains; got none.")
     return found

@@ -1,4 +1,4 @@
-"""Learning rates that change with the step."""
+"""Learning-rate schedules."""
 
 import math
 
@@ -12,20 +12,20 @@ class Scheduled(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate times a factor that depends on the step.
 
     Args:
-        rate: Learning rate or another schedule.
-        schedule: One of `SCHEDULES`; cosine (half a period) and linear go
-            from 1 to `factor` at `num_steps` and stay there, step multiplies
-            by `factor` every `num_steps`; epochs is 1 for `hold` times
-            `num_steps` (an epoch) and one more, then falls in `decay` equal
-            stairs, one each `num_steps`, to `factor`.
+        rate: Learning rate, or another schedule.
+        schedule: One of `SCHEDULES`. cosine (half a period) and linear fall
+            from 1 to `factor` at `num_steps` and stay there; step multiplies by
+            `factor` every `num_steps`; epochs is 1 for `hold + 1` epochs of
+            `num_steps` each, then falls to `factor` in `decay` equal steps, one
+            per epoch.
         num_steps: See `schedule`.
         factor: See `schedule`.
-        warmup_steps: Update number k, from 0, has (k + warmup_offset) /
-            warmup_steps of the rate, at most all of it.
-        warmup_offset: See there; 1 where the first update has some of the
-            rate, and the last of these all of it.
-        least: What the schedule leaves of the learning rate at the least.
-        hold, decay: See `schedule`; of epochs alone.
+        warmup_steps: Update k, from 0, has the factor (k + warmup_offset) /
+            warmup_steps, at most 1.
+        warmup_offset: 1 gives the last warmup update the full rate, 0 gives the
+            first one none.
+        least: Minimum learning rate of the schedule.
+        hold, decay: See `schedule`.
     """
 
     def __init__(self, rate, schedule: str, num_steps: int, factor: float,

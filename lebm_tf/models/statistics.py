@@ -1,4 +1,4 @@
-"""What is logged of the states of a step."""
+"""Logged statistics of the states of a step."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from lebm_tf.samplers import Draws
 
 
 def of_roles(model: Any, draws: Draws) -> dict[str, tf.Tensor]:
-    """Of every role: energy, displacement, gradient, acceptance."""
+    """Energy, displacement, gradient norm and acceptance of every role."""
     logs = {}
     for name, draw in draws.states.items():
         role, state = model.roles[name], draw.state
         if role.view is not None:
-            continue  # Its rows are others than those of the mask.
+            continue  # Its rows differ from those of the mask.
         values = {"displacement": displacement(draw.start, state.position),
                   "gradient_norm": state.gradient_norm,
                   "accept_prob": state.accept_prob}

@@ -239,5 +239,5 @@ def test_a_sample_of_paths_has_an_ending_of_its_own(refused, run, tmp_path):
 
 def test_a_model_without_what_is_given_says_so(run):
     model = lebm_tf.load(str(run))
-    with pytest.raises(ValueError, match="condition must be what the model"):
+    with pytest.raises(ValueError, match="condition must be the output of"):
         model.sample(3)

@@ -201,9 +201,9 @@ def test_runs_that_make_no_sense_are_refused(refused, tmp_path, flags,
 def test_a_model_says_what_it_can_not_translate(model, digits):
     with pytest.raises(ValueError, match="direction must be ab or ba, got"):
         model.translate(to_model(digits), "aa")
-    with pytest.raises(ValueError, match="pictures must be 8x8x1 as in train"):
+    with pytest.raises(ValueError, match="images must be 8x8x1 as in train"):
         model.translate(np.zeros([2, 16, 16, 1]))
     with pytest.raises(ValueError, match="num_steps must be >= 0, got -2."):
         model.translate(to_model(digits), num_steps=-2)
-    with pytest.raises(ValueError, match="at least one picture, got none"):
+    with pytest.raises(ValueError, match="at least one image, got none"):
         model.translate(np.zeros([0, 8, 8, 1]))

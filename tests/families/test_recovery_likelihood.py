@@ -208,9 +208,9 @@ def test_missing_parts_follow_what_is_known(exact):
 
 @pytest.mark.parametrize("x, known, message", [
     (np.full([2, 2, 2, 1], 255.0), np.ones([2, 2, 1], bool),
-     r"pictures must lie in \[-1, 1\] .*, got 255"),
+     r"images must lie in \[-1, 1\] .*, got 255"),
     (np.full([2, 2, 2, 1], np.nan), np.ones([2, 2, 1], bool),
-     r"pictures must lie in \[-1, 1\] .*, got nan"),
+     r"images must lie in \[-1, 1\] .*, got nan"),
     (np.zeros([2, 2, 2, 1]), np.ones([3, 2, 1], bool), "known must be bool"),
     (np.zeros([2, 2, 2, 1]), np.ones([2, 2, 1]), "known must be bool")])
 def test_what_can_not_be_completed_is_refused(exact, x, known, message):

@@ -27,7 +27,7 @@ def model():
 @pytest.mark.parametrize("shape, message", [
     ([2, 8, 8, 3], r"\[batch, 8, 8, 1\], got \[2, 8, 8, 3\]\.$"),
     ([2, 8, 1, 1], r"\[batch, 8, 8, 1\], got \[2, 8, 1, 1\]\.$"),
-    ([8, 8, 1], r"\[batch, 8, 8, 1\], got \[8, 8, 1\]; of a single one x.No")])
+    ([8, 8, 1], r"\[batch, 8, 8, 1\], got \[8, 8, 1\]; for a single example")])
 def test_observations_of_another_shape_are_refused(
         model, method, shape, message):
     with pytest.raises(ValueError, match="^x must have shape " + message):
@@ -35,7 +35,7 @@ def test_observations_of_another_shape_are_refused(
 
 
 def test_a_condition_has_a_row_for_each_observation(model):
-    with pytest.raises(ValueError, match="each of the 2 of x, got .3"):
+    with pytest.raises(ValueError, match="each of the 2 rows of x, got .3"):
         model._inputs(np.zeros([2, 8, 8, 1], np.float32), np.zeros([3, 4]))
 
 

@@ -251,16 +251,17 @@ def test_a_short_run_of_a_trained_model_finds_the_data():
 
 @pytest.mark.parametrize("changes,message", [
     ({"objectives": {"a": Objective(("enrgy",), {"a": squared_error})}},
-     "objective 'a' must name parts among energy, generator, got enrgy."),
+     "objective 'a' must name parts in energy, generator, got enrgy."),
     ({"updates": {"encoder": 3}},
-     "updates must name parts among energy, generator, got encoder."),
-    ({"updates": {"energy": 0}}, "updates must be >= 1, got 0 of energy."),
+     "updates must name parts in energy, generator, got encoder."),
+    ({"updates": {"energy": 0}}, "updates must be >= 1, got 0 for energy."),
     ({"turns": (("energy",), ("encoder",))},
      "turns must name each of energy, generator once, got energy, encoder."),
     ({"turns": (("energy",), ("generator",)), "updates": {"energy": 2}},
-     "updates must be left out with several turns, got those of energy."),
+     "updates must be left out with several turns, got energy."),
     ({"other": ShortRun(FromBase(StandardNormal(2)), Langevin(0.2), 3)},
-     "role 'other' must have a target to climb, got none.")])
+     "role 'other' must have a target, because its sampler runs chains; "
+     "got none.")])
 def test_pieces_that_do_not_fit_are_refused(changes, message):
     with oracles.raises(ValueError, message):
         make_model(**changes)
