@@ -1,4 +1,4 @@
-"""Markov chain Monte Carlo: callables and tensors, no models."""
+"""Markov chain Monte Carlo on functions and tensors, independent of models."""
 
 from lebm_tf.mcmc.adaptation import Tuned, tune
 from lebm_tf.mcmc.alternating import Alternating

@@ -1,6 +1,6 @@
 """`python -m lebm_tf.mcmc`: the command of `lebm_tf.long_chains`.
 
-By its name, as this room imports nothing from those above it.
+It is run by name, because this package imports nothing from those above it.
 """
 
 import runpy

@@ -1,4 +1,4 @@
-"""A step size, tuned once before a chain of any kernel."""
+"""Tuning of a kernel's step size before its chains run."""
 
 from typing import NamedTuple
 
@@ -9,19 +9,19 @@ from lebm_tf.mcmc.kernel import Kernel, LogProbFn, Position
 
 # Dual averaging of Hoffman and Gelman 2014, JMLR 15, section 3.2.1.
 _GAMMA, _DELAY, _KAPPA = 0.05, 10.0, 0.75
-# What is best for each kernel far from small dimensions; Crank-Nicolson
-# steps have no such theory, and a quarter is usual.
+# Optimal acceptance in high dimension; for Crank-Nicolson there is no such
+# theory, and 0.25 is common.
 GOALS = {"Mala": 0.574, "Hmc": 0.65, "Nuts": 0.8, "CrankNicolson": 0.25}
 _LARGEST = {"CrankNicolson": 1.0}
 
 
 class Tuned(NamedTuple):
-    """What tuning found.
+    """Result of `tune`.
 
     Attributes:
         step_size: float [].
-        position: Where the chains are after it, nest of [chains, ...].
-        accept_prob: Mean acceptance of its second half, float [].
+        position: Positions of the chains after tuning, nest of [chains, ...].
+        accept_prob: Mean acceptance in the second half, float [].
     """
     step_size: tf.Tensor
     position: Position
@@ -29,12 +29,12 @@ class Tuned(NamedTuple):
 
 
 def goal(kernel: Kernel) -> float:
-    """The mean acceptance that a kernel's step size is tuned to.
+    """Mean acceptance that a kernel's step size is tuned to.
 
     Raises:
-        ValueError: If its step size has no such goal.
+        ValueError: If the kernel cannot be tuned.
     """
-    # Of two in turns the first.
+    # For `Alternating`, that of its first kernel.
     name = type(getattr(kernel, "kernel", kernel)).__name__
     if name not in GOALS:
         raise ValueError("a step size can be tuned for "
@@ -43,25 +43,26 @@ def goal(kernel: Kernel) -> float:
 
 
 def largest(kernel: Kernel) -> float:
-    """The largest step size that a kernel takes."""
+    """Largest step size that a kernel accepts."""
     return _LARGEST.get(type(kernel).__name__, float("inf"))
 
 
 def tune(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
          num_steps: int, seed: rng.Seed, accept_prob: float | None = None
          ) -> Tuned:
-    """Tunes the one step size of a kernel for all chains together.
+    """Tunes the step size of a kernel for all chains together.
 
-    The moves made meanwhile are not calibrated; with the step size that is
-    returned the kernel is.
+    The moves during tuning are not calibrated; later moves with the returned
+    step size are.
 
     Args:
-        kernel: Begins at its own step size, a number.
+        kernel: Kernel with the initial step size, a number.
         log_prob_fn: Target, position -> [chains].
-        position: Where the chains start.
-        num_steps: Moves, at least 2; some hundred come near the goal.
+        position: Initial positions.
+        num_steps: Number of moves, at least 2; a few hundred come close to the
+            goal.
         seed: int32 [2].
-        accept_prob: The goal in (0, 1); that of `GOALS` if not given.
+        accept_prob: Goal in (0, 1); default: that of `GOALS`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -74,7 +75,7 @@ def tune(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
     dtype = tf.nest.flatten(position)[0].dtype
     bound = tf.constant(largest(kernel), dtype)
     first = tf.math.log(tf.constant(kernel.step_size, dtype))
-    # What is looked at first is ten times the first step.
+    # Dual averaging is centred at ten times the initial step size.
     centre = first + tf.math.log(tf.constant(10.0, dtype))
 
     def body(k, position, log_step, log_mean, error, accepted):

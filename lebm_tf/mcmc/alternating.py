@@ -1,4 +1,4 @@
-"""Two kernels in turns: each keeps the target, so both together do."""
+"""Two kernels in turn: each preserves the target, so both together do."""
 
 import dataclasses
 
@@ -12,22 +12,22 @@ from lebm_tf.mcmc.kernel import Kernel, LogProbFn, Position, State, StepSize
 class Alternating:
     """Moves of one kernel, and every few moves one of another.
 
-    Local moves that follow a gradient, say, and now and then one that can
-    jump between modes.
+    For example local gradient-based moves, interleaved with moves that can jump
+    between modes.
 
     Attributes:
-        kernel: Makes most moves; step sizes given by call are its own.
-        other: Makes every `every`-th, with its own step size.
-        every: At least 2.
+        kernel: Makes most moves; step sizes passed to `step` apply to it.
+        other: Makes every `every`-th move, with its own step size.
+        every: Period, at least 2.
 
     Raises:
-        ValueError: If an argument is out of range, or a kernel tunes itself
-            on the way; tune before, see `mcmc.adaptation`.
+        ValueError: If an argument is out of range, or a kernel has adaptation
+            steps; tune it beforehand, see `mcmc.adaptation`.
     """
     kernel: Kernel
     other: Kernel
     every: int = 5
-    is_rowwise = False  # The count of moves belongs to all chains.
+    is_rowwise = False  # All chains share the count of moves.
     takes_noise = False
     num_adaptation_steps = 0
 
@@ -37,18 +37,18 @@ class Alternating:
         for kernel in (self.kernel, self.other):
             if kernel.num_adaptation_steps:
                 raise ValueError(
-                    "kernels that alternate need num_adaptation_steps 0, got "
-                    f"{kernel.num_adaptation_steps} of "
+                    "alternating kernels need num_adaptation_steps 0, got "
+                    f"{kernel.num_adaptation_steps} for "
                     f"{type(kernel).__name__}.")
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether both are."""
+        """Whether both kernels are."""
         return self.kernel.is_calibrated and self.other.is_calibrated
 
     @property
     def step_size(self) -> StepSize:
-        """That of the first kernel."""
+        """The step size of the first kernel."""
         return self.kernel.step_size
 
     def init(self, log_prob_fn: LogProbFn, position: Position,
@@ -61,7 +61,7 @@ class Alternating:
     def step(self, log_prob_fn: LogProbFn, state: State, seed: rng.Seed,
              noise: Position | None = None,
              step_size: StepSize | None = None) -> State:
-        """Moves every chain once; noise can't be injected."""
+        """Moves every chain once; does not accept `noise`."""
         if noise is not None:
             raise ValueError("Alternating draws its own noise; got noise.")
         moves, memory = state.memory
@@ -74,7 +74,7 @@ class Alternating:
         def other():
             moved = self.other.step(log_prob_fn, self.other.init(
                 log_prob_fn, state.position), seed)
-            # What the first kernel remembers is of another place.
+            # The first kernel's cached values belong to the old position.
             known = self.kernel.init(log_prob_fn, moved.position, step_size)
             return known._replace(accept_prob=moved.accept_prob)
         moved = tf.cond((moves + 1) % self.every == 0, other, usual)

@@ -1,4 +1,5 @@
-"""The loop: run a kernel for a number of steps, with or without a trace."""
+"""The chain loop: runs a kernel for a number of moves, with or without a trace.
+"""
 
 from typing import Any, Callable
 
@@ -12,23 +13,23 @@ def run_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
               num_steps: int | tf.Tensor, seed: rng.Seed,
               noise: Position | None = None,
               step_size: StepSize | None = None) -> State:
-    """Runs independent chains and keeps the last state only.
+    """Runs independent chains and returns their last state.
 
     Memory does not grow with `num_steps`. Call it outside the tape that
-    differentiates parameters: `stop_gradient` afterwards is not enough, as
-    the tape would still keep every step.
+    differentiates parameters: `stop_gradient` afterwards is not enough, because
+    the tape would still store every step.
 
     Args:
-        kernel: What moves the chains.
+        kernel: The kernel.
         log_prob_fn: Target, position -> [chains].
-        position: Where they start, a nest of tensors [chains, ...].
-        num_steps: Number of moves >= 0; int32 [chains] gives every chain its
-            own, with a kernel that keeps nothing but numbers of each chain.
-        seed: int32 [2]. Move k uses `fold_in(seed, k)`. A kernel that is
-            rowwise and takes no noise takes [chains, 2] as well.
-        noise: Numbers to use in place of drawn ones, the nest of `position`
-            with an axis [num_steps] in front.
-        step_size: In place of the kernel's own.
+        position: Initial positions, a nest of tensors [chains, ...].
+        num_steps: Number of moves >= 0; int32 [chains] gives one per chain, for
+            kernels whose state holds only values per chain.
+        seed: int32 [2]; move k uses `fold_in(seed, k)`. A rowwise kernel that
+            takes no noise also accepts [chains, 2].
+        noise: Noise to use in place of random numbers, a nest like `position`
+            with an additional first axis [num_steps].
+        step_size: Replaces that of the kernel.
 
     Returns:
         The state after the last move.
@@ -42,17 +43,17 @@ def trace_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
                 num_steps: int, seed: rng.Seed,
                 trace_fn: Callable[[State], Any], every: int = 1,
                 step_size: StepSize | None = None) -> tuple[State, Any]:
-    """Runs chains as `run_chain` does, move for move, and records them.
+    """Runs the same chains as `run_chain` and records them.
 
     Args:
         kernel, log_prob_fn, position, num_steps, seed: As in `run_chain`.
         trace_fn: State -> nest of tensors to record.
         every: Moves between two records, a divisor of `num_steps`.
-        step_size: In place of the kernel's own.
+        step_size: Replaces that of the kernel.
 
     Returns:
-        The last state, and the records stacked along a new first axis of
-        length num_steps / every + 1; the first belongs to the start.
+        The last state, and the records stacked along a new first axis of length
+        num_steps / every + 1; the first record is that of the start.
 
     Raises:
         ValueError: If `every` is below 1 or does not divide `num_steps`.
@@ -106,6 +107,6 @@ def _advance(kernel, log_prob_fn, state, first, count, seed, noise=None,
 
 
 def _where(chains, moved, kept):
-    """Of the chains that are chosen, bool [chains], the moved state."""
+    """Selects moved states for the chains in bool [chains]."""
     return tf.nest.map_structure(lambda new, old: tf.where(tf.reshape(
         chains, [-1] + [1] * (new.shape.rank - 1)), new, old), moved, kept)

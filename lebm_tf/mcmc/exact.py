@@ -1,7 +1,8 @@
-"""Calibrated kernels: TensorFlow Probability's, behind our `init`/`step`.
+"""Calibrated kernels of TensorFlow Probability, with our `init`/`step`
+interface.
 
-TFP draws for the rows it sees. So, unlike with `Langevin`, another number of
-replicas means other noise, of the same distribution.
+TFP draws random numbers for the rows it sees. Unlike with `Langevin`, another
+number of replicas therefore gives other noise of the same distribution.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import (
     LogProbFn, Position, State, StepSize, check_step_size, like_leaves, norm)
 
-# TFP offers no public way to the innermost results; setup.cfg pins 0.25.
+# TFP has no public access to the innermost results; setup.cfg pins 0.25.
 _innermost = unnest.get_innermost
 
 
@@ -67,8 +68,8 @@ class _TfpKernel:
     def step(self, log_prob_fn: LogProbFn, state: State, seed: rng.Seed,
              noise: Position | None = None,
              step_size: StepSize | None = None) -> State:
-        """Moves every chain once; noise can't be injected. Adaptation begins
-        at the step size that `init` was given."""
+        """Moves every chain once; does not accept `noise`. Adaptation starts
+        from the step size passed to `init`."""
         if noise is not None:
             raise ValueError(
                 f"{type(self).__name__} draws its own noise; got noise.")
@@ -85,12 +86,12 @@ class Hmc(_TfpKernel):
     """Hamiltonian Monte Carlo with a Metropolis correction.
 
     Attributes:
-        step_size: Leapfrog step > 0, in units of z.
-        num_leapfrog_steps: Leapfrog steps of one move, at least 1.
-        num_adaptation_steps: Moves during which dual averaging tunes the
-            step size; 0 keeps it. Moves made meanwhile are not calibrated:
-            drop them. Some hundred are needed to come near the target.
-        target_accept_prob: What the tuning aims at.
+        step_size: Leapfrog step size > 0, in units of z.
+        num_leapfrog_steps: Leapfrog steps per move, at least 1.
+        num_adaptation_steps: Initial moves in which dual averaging tunes the
+            step size; 0 keeps it. These moves are not calibrated: discard them.
+            A few hundred are needed to come close to the goal.
+        target_accept_prob: Goal of the tuning.
     """
     step_size: StepSize
     num_leapfrog_steps: int = 10
@@ -110,14 +111,14 @@ class Hmc(_TfpKernel):
 
 @dataclasses.dataclass(frozen=True)
 class Mala(_TfpKernel):
-    """Metropolis-adjusted Langevin: `Langevin` plus an accept step.
+    """Metropolis-adjusted Langevin: `Langevin` with an accept step.
 
-    One leapfrog step of size s with a fresh momentum is the Langevin move of
-    step size s, so this is Hamiltonian Monte Carlo with one leapfrog step
-    (TFP's own MALA keeps its step size where tuning can't reach it).
+    A leapfrog step of size s with new momentum is a Langevin move of step size
+    s, so this is Hamiltonian Monte Carlo with one leapfrog step (the step size
+    of TFP's own MALA cannot be adapted).
 
     Attributes:
-        step_size: Step s > 0, in units of z, as in `Langevin`.
+        step_size: Step size s > 0, in units of z, as in `Langevin`.
         num_adaptation_steps, target_accept_prob: As in `Hmc`.
     """
     step_size: StepSize
@@ -133,8 +134,8 @@ class Nuts(_TfpKernel):
     """The no-U-turn sampler.
 
     Attributes:
-        step_size: Leapfrog step > 0, in units of z.
-        max_tree_depth: A move costs up to 2^depth - 1 gradients.
+        step_size: Leapfrog step size > 0, in units of z.
+        max_tree_depth: Maximum depth d; a move costs up to 2^d - 1 gradients.
         num_adaptation_steps, target_accept_prob: As in `Hmc`.
     """
     step_size: StepSize

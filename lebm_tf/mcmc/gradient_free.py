@@ -1,8 +1,9 @@
-"""Calibrated kernels that need no gradient, for targets near N(0, I).
+"""Calibrated gradient-free kernels, for targets close to N(0, I).
 
-Both propose what N(0, I) is reversible under, so only the ratio of the target
-to N(0, I) decides: an energy that is small in the coordinates of a flow or of
-a generator is accepted often, however steep the way between two modes is.
+The proposals are reversible under N(0, I), so the acceptance depends only on
+the ratio of the target to N(0, I). An energy that is small in the coordinates
+of a flow or generator is accepted often, however steep the path between two
+modes is.
 """
 
 import dataclasses
@@ -33,11 +34,11 @@ class _Reversible:
                      tf.ones_like(log_prob))
 
     def _moved(self, log_prob_fn, state, proposal, seed):
-        """The proposal where it is accepted, else where the chain was."""
+        """The proposal where it is accepted, otherwise the previous state."""
         log_prob = log_prob_fn(proposal)
         log_ratio = (log_prob + half_square(proposal)
                      - state.log_prob - half_square(state.position))
-        # NaN compares as false: what the target can't tell is not entered.
+        # NaN compares as false: points with an undefined target are rejected.
         accepted = tf.math.log(rng.uniform(
             [num_chains(proposal)], rng.stream(seed, "accept"),
             log_prob.dtype)) < log_ratio
@@ -62,12 +63,12 @@ class _Reversible:
 class CrankNicolson(_Reversible):
     """Preconditioned Crank-Nicolson: z' = sqrt(1 - s^2) z + s e, e ~ N(0, I).
 
-    Accepted with probability min(1, r(z') / r(z)) with r the target over
+    Accepted with probability min(1, r(z') / r(z)), where r is the target over
     N(0, I). Cotter et al. 2013, arXiv:1202.0709, pCN with their beta as s.
 
     Attributes:
         step_size: s in (0, 1], without a unit: a number, or a nest of numbers
-            as z is a nest of tensors.
+            with the structure of z.
     """
     step_size: StepSize
 
@@ -84,10 +85,10 @@ class CrankNicolson(_Reversible):
 
         Args:
             log_prob_fn: Target, position -> [chains].
-            state: Where the chains are.
-            seed: int32 [2]; or [chains, 2], one for every chain.
-            noise: None; the accept step draws, too.
-            step_size: In place of the kernel's own; also [chains].
+            state: State of the chains.
+            seed: int32 [2]; or [chains, 2], one per chain.
+            noise: Must be None, since the accept step draws as well.
+            step_size: Replaces that of the kernel; also [chains].
         """
         self._refuse_noise(noise)
         sizes = tf.nest.pack_sequence_as(state.position, like_leaves(
@@ -102,17 +103,17 @@ class CrankNicolson(_Reversible):
 
 @dataclasses.dataclass(frozen=True)
 class Independence(_Reversible):
-    """The independence sampler of N(0, I): proposals know no chain.
+    """The independence sampler with proposals from N(0, I).
 
-    Its acceptance tells how near N(0, I) is to the target: below 5 % the
-    proposals, those of a flow say, are too far off. It has no step size.
+    Its acceptance measures how close N(0, I) is to the target: below 5 % the
+    proposals, such as those of a flow, are too far off. It has no step size.
     """
     step_size: ClassVar[None] = None
 
     def step(self, log_prob_fn: LogProbFn, state: State, seed: rng.Seed,
              noise: Position | None = None,
              step_size: StepSize | None = None) -> State:
-        """As of `CrankNicolson`, but takes no step size."""
+        """As in `CrankNicolson`, but without a step size."""
         self._refuse_noise(noise)
         if step_size is not None:
             raise ValueError("Independence has no step size; got one.")

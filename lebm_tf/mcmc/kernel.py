@@ -1,4 +1,5 @@
-"""What a kernel is: two pure functions on a target given at every call."""
+"""The kernel interface: two pure functions that take the target at every call.
+"""
 
 import math
 from typing import Any, Callable, NamedTuple, Protocol
@@ -8,24 +9,24 @@ import tensorflow as tf
 from lebm_tf.mcmc.rng import Seed
 
 Position = Any  # A nest of tensors, each [chains, ...].
-# A number or tensor [], one for each chain, [chains], or a nest of these as
-# the position is one: a scale for each layer of latents, say.
+# A number or tensor [], one per chain, [chains], or a nest of these with the
+# structure of the position, such as a scale for each layer of latents.
 StepSize = Any
 LogProbFn = Callable[[Position], tf.Tensor]  # Position -> [chains], in nats.
 
 
 class State(NamedTuple):
-    """Where the chains are, with what the kernel learned at its last look.
+    """State of the chains, with values of the last evaluation.
 
     Attributes:
         position: Nest of tensors [chains, ...].
         log_prob: Target at the last evaluation, float [chains], in nats. For
-            the unadjusted Langevin kernel that is one move before `position`:
-            evaluating once more would cost a gradient that nothing uses.
+            unadjusted Langevin this is one move before `position`, since
+            another evaluation would cost an unused gradient.
         gradient_norm: Euclidean norm of its gradient there, float [chains].
-        accept_prob: Probability of accepting the last move, float [chains];
-            1 where a kernel has no accept step.
-        memory: What else the kernel carries; its own affair.
+        accept_prob: Acceptance probability of the last move, float [chains]; 1
+            for a kernel without an accept step.
+        memory: Private state of the kernel.
     """
     position: Position
     log_prob: tf.Tensor
@@ -35,18 +36,18 @@ class State(NamedTuple):
 
 
 class Kernel(Protocol):
-    """One Markov transition of many independent chains.
+    """A Markov transition of independent chains.
 
     Attributes:
-        is_calibrated: Whether the target is the kernel's exact stationary
-            distribution. Likelihood estimates refuse kernels where it is not.
-        is_rowwise: Whether a part of the chains moves as it does among all,
-            and `State` holds nothing but numbers of each. One that takes no
-            noise then takes a seed for every chain, int32 [chains, 2].
-        takes_noise: Whether its noise can be given, so that every chain may
-            have a seed of its own.
-        num_adaptation_steps: First moves that tune the step size; 0 if none.
-        step_size: Of calls that give none.
+        is_calibrated: Whether the target is exactly the stationary
+            distribution. Likelihood estimates refuse other kernels.
+        is_rowwise: Whether a chain moves independently of the others in a
+            batch, and `State` holds only values per chain. If it takes no
+            noise, it then accepts a seed per chain, int32 [chains, 2].
+        takes_noise: Whether noise can be passed to `step`, so that every chain
+            may have its own seed.
+        num_adaptation_steps: Initial moves that tune the step size; 0 if none.
+        step_size: Default step size.
     """
     is_calibrated: bool
     is_rowwise: bool
@@ -65,7 +66,8 @@ class Kernel(Protocol):
 
 
 def check_step_size(step_size: StepSize) -> None:
-    """Raises ValueError unless all numbers of a step size are in range."""
+    """Raises ValueError unless all numbers of a step size are positive and
+    finite."""
     for number in tf.nest.flatten(step_size):
         if tf.is_tensor(number):
             continue
@@ -76,10 +78,9 @@ def check_step_size(step_size: StepSize) -> None:
 
 
 def like_leaves(step_size: StepSize, position: Position) -> list:
-    """A step size for every leaf of a position, shaped to be multiplied.
+    """A step size for every leaf of a position, shaped for multiplication.
 
-    Python numbers stay what they are; those of each chain get the axes of the
-    leaf.
+    Python numbers are unchanged; values per chain get the axes of the leaf.
 
     Raises:
         ValueError: If it is a nest of another structure.
@@ -90,8 +91,8 @@ def like_leaves(step_size: StepSize, position: Position) -> list:
         sizes = tf.nest.flatten(step_size)
         if len(sizes) != len(leaves):
             raise ValueError(
-                f"step_size must be one, or one for each of {len(leaves)} "
-                f"parts of the position, got {len(sizes)}.")
+                "step_size must be one value, or one for each of the "
+                f"{len(leaves)} parts of the position, got {len(sizes)}.")
     return [tf.reshape(size, [-1] + [1] * (leaf.shape.rank - 1))
             if tf.is_tensor(size) and size.shape.rank == 1 else size
             for size, leaf in zip(sizes, leaves)]
@@ -101,9 +102,9 @@ def value_and_gradient(log_prob_fn: LogProbFn, position: Position
                        ) -> tuple[tf.Tensor, Position]:
     """The target, [chains], and its gradient with respect to `position`.
 
-    Chains do not interact, so the gradient of the sum over chains holds the
-    gradient of each. Parameters are not watched: a chain needs none of their
-    gradients.
+    Chains are independent, so the gradient of the sum over chains holds the
+    gradient of each. Parameters are not watched, because chains do not need
+    their gradients.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(position)
@@ -113,20 +114,20 @@ def value_and_gradient(log_prob_fn: LogProbFn, position: Position
 
 
 def initial_state(position: Position) -> State:
-    """A state that knows its position only; nothing was evaluated."""
+    """A state with a position but no evaluations yet."""
     zeros = tf.zeros([num_chains(position)],
                      tf.nest.flatten(position)[0].dtype)
     return State(position, zeros, zeros, tf.ones_like(zeros))
 
 
 def norm(values: Position) -> tf.Tensor:
-    """Euclidean norm over all but the leading axis of a nest, [chains]."""
+    """Euclidean norm over all but the first axis of a nest, [chains]."""
     squares = [tf.reduce_sum(tf.square(leaf), list(range(1, leaf.shape.rank)))
                for leaf in tf.nest.flatten(values)]
     return tf.sqrt(tf.add_n(squares))
 
 
 def num_chains(position: Position) -> tf.Tensor:
-    """Length of the leading axis, int32 []."""
+    """Length of the first axis, int or int32 []."""
     leaf = tf.nest.flatten(position)[0]
     return leaf.shape[0] if leaf.shape[0] is not None else tf.shape(leaf)[0]

@@ -1,4 +1,4 @@
-"""Unadjusted Langevin dynamics, the short-run sampler of the field."""
+"""Unadjusted Langevin dynamics, the standard short-run sampler."""
 
 import dataclasses
 
@@ -14,17 +14,17 @@ from lebm_tf.mcmc.kernel import (
 class Langevin:
     """Unadjusted Langevin: z' = z + s^2/2 grad log p(z) + s e, e ~ N(0, I).
 
-    As in train_svhn.py of Pang et al. 2020, arXiv:2006.08205. Biased for any
-    s > 0: on N(0, 1) its stationary variance is 1 / (1 - s^2/4). `exact.Mala`
+    As in train_svhn.py of Pang et al. 2020, arXiv:2006.08205. Biased for any s
+    > 0: on N(0, 1) its stationary variance is 1 / (1 - s^2/4). `exact.Mala`
     makes the same proposal and removes the bias.
 
     Attributes:
-        step_size: Step s > 0, in units of z (TFP calls s^2 the step size): a
-            number, or a nest of numbers as z is a nest of tensors.
+        step_size: Step size s > 0, in units of z (TFP's step size is s^2): a
+            number, or a nest of numbers with the structure of z.
         noise_scale: Factor >= 0 on e; 1 samples p, 0 climbs to a mode.
 
     Raises:
-        ValueError: If either is out of range.
+        ValueError: If an argument is out of range.
     """
     step_size: StepSize
     noise_scale: float = 1.0
@@ -51,10 +51,10 @@ class Langevin:
 
         Args:
             log_prob_fn: Target, position -> [chains].
-            state: Where the chains are.
-            seed: int32 [2]; not used when `noise` is given.
-            noise: The e of the equation, if it is not to be drawn.
-            step_size: In place of the kernel's own; also [chains].
+            state: State of the chains.
+            seed: int32 [2]; not used if `noise` is given.
+            noise: The noise e; drawn if not given.
+            step_size: Replaces that of the kernel; also [chains].
         """
         log_prob, gradient = value_and_gradient(log_prob_fn, state.position)
         sizes = tf.nest.pack_sequence_as(state.position, like_leaves(

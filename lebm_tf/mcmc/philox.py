@@ -4,15 +4,15 @@ Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2,
 3".
 
 `fold_in` is Philox-4x32-10, the cipher behind TensorFlow's "philox" numbers,
-for a seed a row at once, equal bit for bit to TensorFlow's: its stateless
-functions take one seed a call, so a seed a row costs a call a row. How a seed
-becomes key and counter is TensorFlow's own.
+for one seed per row, equal bit for bit to TensorFlow's results. TensorFlow's
+stateless functions take one seed per call, so they would need a call per row.
+The mapping from seed to key and counter is TensorFlow's own.
 
-`drawn` is TensorFlow's own for one seed, without the thirty operations by which
-its functions turn a seed into key and counter.
+`drawn` is TensorFlow's own generator for one seed, without the thirty
+operations with which its functions turn a seed into key and counter.
 
-`counted_words` is Philox-2x32-10 with a counter an element, for programs that
-XLA compiles: all of it becomes one loop without memory in between.
+`counted_words` is Philox-2x32-10 with one counter per element, for programs
+that XLA compiles: it becomes a single loop without intermediate memory.
 """
 
 from typing import Callable
@@ -34,7 +34,7 @@ Pair = tf.Tensor  # uint64 [..., 2]
 
 
 def cipher(even: Pair, odd: Pair, key: Pair) -> tuple[Pair, Pair]:
-    """Philox-4x32-10: a counter to random words, even ones and odd ones."""
+    """Philox-4x32-10: a counter to random words, even and odd ones."""
     factors, steps, mask = map(_constant, (_MULTIPLIERS, _KEY_STEPS, _MASK))
     for _ in range(_NUM_ROUNDS):
         product = tf.reverse(even * factors, [-1])
@@ -48,7 +48,7 @@ def first_words(first: Pair, second: Pair) -> Pair:
     """The first two words that TensorFlow draws with a stateless seed.
 
     Args:
-        first, second: The integers of the seed, low and high word of each.
+        first, second: The integers of the seed, as low and high words.
     """
     even, odd = cipher(*_interleaved(first, second), _constant(_SCRAMBLE))
     key, (even, odd) = tf.stack([even[..., 0], odd[..., 0]], -1), _interleaved(
@@ -57,7 +57,7 @@ def first_words(first: Pair, second: Pair) -> Pair:
     return tf.stack([even[..., 0], odd[..., 0]], -1)
 
 
-# A function of its own, so that graphs which derive many seeds stay small.
+# A tf.function, so that graphs which derive many seeds stay small.
 @tf.function(autograph=False, input_signature=[
     tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.int64)])
 def fold_in(seeds: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
@@ -75,11 +75,11 @@ def fold_in(seeds: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
 
 def counted_words(counter: tf.Tensor, second: tf.Tensor, key: tf.Tensor
                   ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Philox-2x32-10: two random words of every counter.
+    """Philox-2x32-10: two random words for every counter.
 
     Args:
-        counter: uint32 [...], first word of a counter.
-        second: uint32 [], second word of all.
+        counter: First word of the counters, uint32 [...].
+        second: Second word of all counters, uint32 [].
         key: uint32 [].
 
     Returns:
@@ -96,13 +96,13 @@ def counted_words(counter: tf.Tensor, second: tf.Tensor, key: tf.Tensor
 
 
 def _interleaved(first, second):
-    """Words 0, 1 and 2, 3 of a counter as its even and its odd ones."""
+    """Words 0, 1 and 2, 3 of a counter as even and odd words."""
     return (tf.stack([first[..., 0], second[..., 0]], -1),
             tf.stack([first[..., 1], second[..., 1]], -1))
 
 
 def _words(values):
-    """Integers [...] as words of their 64 bits, [..., 2], the low one first."""
+    """64-bit integers [...] as 32-bit words, [..., 2], the low word first."""
     words = tf.bitcast(tf.cast(values, tf.int64), tf.uint32)
     return tf.cast(words, tf.uint64)
 
@@ -112,15 +112,16 @@ def _constant(values):
 
 
 def drawn(operation: Callable, shape, seed: tf.Tensor, dtype) -> tf.Tensor:
-    """Numbers of a stateless operation, equal bit for bit to tf.random's.
+    """Numbers of a stateless operation, equal bit for bit to those of
+    tf.random.
 
-    (`StatelessRandomGetKeyCounter` alone gives others under XLA.)
+    (`StatelessRandomGetKeyCounter` alone gives other numbers under XLA.)
 
     Args:
-        operation: Of tf.raw_ops, as `StatelessRandomNormalV2`.
+        operation: Operation of tf.raw_ops, such as `StatelessRandomNormalV2`.
         shape: Sequence of ints or int tensor.
         seed: int32 [2].
-        dtype: Of the numbers.
+        dtype: Type of the numbers.
     """
     low, high = _SCRAMBLE
     mixed = tf.raw_ops.StatelessRandomUniformFullIntV2(

@@ -1,9 +1,9 @@
-"""Diagnostics of ranks, which heavy tails and unlike scales can't fool.
+"""Rank-based diagnostics, robust to heavy tails and different scales.
 
-Vehtari et al. 2021, arXiv:1903.08008: chains are split in halves, numbers are
-replaced by normal scores of their ranks, and tails are looked at apart. None
-sees a mode that no chain ever visited, nor that a kernel is biased: compare
-weights of modes with a reference that needs no chain.
+Vehtari et al. 2021, arXiv:1903.08008: chains are split in halves, values are
+replaced by normal scores of their ranks, and tails are examined separately. No
+such diagnostic detects a mode that no chain visited, or a biased kernel:
+compare the weights of modes with a reference that uses no chains.
 """
 
 import tensorflow as tf
@@ -14,16 +14,16 @@ _MIN_RECORDS = 4
 
 
 def split_r_hat(trace: tf.Tensor) -> tf.Tensor:
-    """sqrt(((n - 1) / n W + B / n) / W) of half chains of n records, with W
-    the variance within and B / n that of their means.
+    """sqrt(((n - 1) / n W + B / n) / W) of half chains of n records, with the
+    variance W within chains and B / n of their means.
 
-    `diagnostics.r_hat` is TFP's: about the square of it.
+    `diagnostics.r_hat` is TFP's, which is about the square of it.
 
     Args:
-        trace: float [records, chains, ...], at least 4 and 2.
+        trace: float [records, chains, ...], at least 4 records and 2 chains.
 
     Returns:
-        float [...]; NaN where nothing ever changes.
+        float [...]; NaN for constant values.
 
     Raises:
         ValueError: If there are fewer records or chains.
@@ -36,9 +36,9 @@ def split_r_hat(trace: tf.Tensor) -> tf.Tensor:
 
 
 def rank_r_hat(trace: tf.Tensor) -> tf.Tensor:
-    """The larger of the R-hats of ranks and of ranks of |x - median|.
+    """The larger R-hat of ranks, and of ranks of |x - median|.
 
-    Arguments and result as of `split_r_hat`; below 1.01 is the advice.
+    Arguments and result as in `split_r_hat`; it should be below 1.01.
     """
     trace = tf.convert_to_tensor(trace)
     folded = tf.abs(trace - _quantile(trace, 0.5))
@@ -47,16 +47,17 @@ def rank_r_hat(trace: tf.Tensor) -> tf.Tensor:
 
 
 def bulk_effective_sample_size(trace: tf.Tensor) -> tf.Tensor:
-    """Independent draws that the chains are worth for the middle of the law.
+    """Effective sample size for the bulk of the distribution.
 
     Args:
-        trace: As of `split_r_hat`.
+        trace: As in `split_r_hat`.
     """
     return effective_sample_size(_halves(normal_scores(trace)))
 
 
 def tail_effective_sample_size(trace: tf.Tensor) -> tf.Tensor:
-    """The same for the 5 % and 95 % quantiles, the smaller of both."""
+    """Effective sample size for the tails: the smaller one of the 5 % and 95 %
+    quantiles."""
     trace = tf.convert_to_tensor(trace)
     return tf.minimum(*(effective_sample_size(_halves(tf.cast(
         trace <= _quantile(trace, part), trace.dtype)))
@@ -64,10 +65,10 @@ def tail_effective_sample_size(trace: tf.Tensor) -> tf.Tensor:
 
 
 def normal_scores(trace: tf.Tensor) -> tf.Tensor:
-    """Quantiles of N(0, 1) at the ranks of all records of all chains.
+    """Quantiles of N(0, 1) at the ranks among all records of all chains.
 
     Args:
-        trace: float [records, chains, ...]; equal numbers share their rank.
+        trace: float [records, chains, ...]; ties share their mean rank.
     """
     trace = tf.convert_to_tensor(trace)
     flat = _columns(trace)
@@ -81,20 +82,20 @@ def normal_scores(trace: tf.Tensor) -> tf.Tensor:
 
 
 def _halves(trace):
-    """[records // 2, 2 chains, ...]; of an odd number the middle is left out.
+    """[records // 2, 2 chains, ...]; drops the middle record of an odd number.
     """
     trace = tf.convert_to_tensor(trace)
     records, chains = trace.shape[:2]
     if chains < 2 or records < _MIN_RECORDS:
         raise ValueError(
-            f"R-hat needs at least 2 chains and {_MIN_RECORDS} records of "
-            f"each, got {chains} and {records}.")
+            f"R-hat needs at least 2 chains and {_MIN_RECORDS} records per "
+            f"chain, got {chains} and {records}.")
     half = records // 2
     return tf.concat([trace[:half], trace[records - half:]], 1)
 
 
 def _variance(values):
-    """Along the first axis, unbiased."""
+    """Unbiased variance along the first axis."""
     num = tf.cast(tf.shape(values)[0], values.dtype)
     return tf.math.reduce_variance(values, 0) * num / (num - 1.0)
 
@@ -106,7 +107,7 @@ def _columns(trace):
 
 
 def _quantile(trace, part):
-    """Of every number over all records and chains, [...]."""
+    """Quantile of every number over all records and chains, [...]."""
     ordered = tf.sort(_columns(trace), -1)
     place = part * tf.cast(tf.shape(ordered)[-1] - 1, trace.dtype)
     low = tf.cast(tf.floor(place), tf.int32)

@@ -1,7 +1,7 @@
-"""What the replicas of a step tell one another.
+"""Communication between the replicas of a step.
 
-Under a distribution strategy every replica runs the same step on its own rows
-of the batch. Without one there is a single replica, and nothing here adds an
+Under a distribution strategy, every replica runs the same step on its own rows
+of the batch. Otherwise there is one replica, and nothing here adds an
 operation.
 """
 
@@ -9,16 +9,16 @@ import tensorflow as tf
 
 
 def count() -> int:
-    """How many replicas run this step together."""
+    """Number of replicas that run this step."""
     context = tf.distribute.get_replica_context()
     return context.num_replicas_in_sync if context else 1
 
 
 def gather(rows: tf.Tensor) -> tf.Tensor:
-    """The rows of all replicas, in their order.
+    """Concatenates the rows of all replicas, in their order.
 
     Args:
-        rows: Any tensor [rows, ...], equally many on every replica.
+        rows: Tensor [rows, ...], with equally many rows on every replica.
 
     Returns:
         [replicas * rows, ...], the same on every replica.
@@ -29,7 +29,7 @@ def gather(rows: tf.Tensor) -> tf.Tensor:
 
 
 def total(tensors: list) -> list:
-    """Sums of each tensor over all replicas; None stays None."""
+    """Sums each tensor over all replicas; None stays None."""
     present = [tensor for tensor in tensors if tensor is not None]
     if count() == 1 or not present:
         return tensors

@@ -1,14 +1,13 @@
-"""Random numbers: the only file of the library that draws any.
+"""Random numbers; no other file of the library draws any.
 
-Every number is a pure function of a seed, so nothing random is ever saved in
-a checkpoint. The seed of a draw is made by folding in what it belongs to: the
-run, then the step, then the stream ("positive", "negative", ...), then the
-position along a chain. A seed is used once; derive another with `fold_in` or
-`stream`.
+Every number is a pure function of a seed, so checkpoints hold no random state.
+Seeds are derived by folding in, one after the other, the run, the step, the
+stream ("positive", "negative", ...) and the position along a chain. Use a seed
+only once; derive others with `fold_in` or `stream`.
 
-Under a distribution strategy each replica draws the noise of the whole global
-batch and keeps its own rows, so a run gives the same result for any number of
-replicas. Within `counted_rows` a row's numbers are had without the others.
+Under a distribution strategy, each replica draws the noise of the global batch
+and keeps its own rows, so results do not depend on the number of replicas.
+Within `counted_rows`, the numbers of a row are drawn without the others.
 """
 
 import contextlib
@@ -22,14 +21,14 @@ import tensorflow as tf
 
 from lebm_tf.mcmc import philox, replicas
 
-# int32 [2]; or int32 [rows, 2], a seed for every row of a batch, and then row
-# i of all that is drawn depends on seed i alone. Serving uses the second.
+# int32 [2]; or int32 [rows, 2], one seed per row of a batch: row i of the
+# result then depends on seed i alone. Serving uses the second.
 Seed = tf.Tensor
 
 _words = tf.raw_ops.StatelessRandomUniformFullIntV2
 
-# Numbers that a processor computes at once, at most. What is left over at the
-# end of an array is computed one by one, and rounded otherwise.
+# Largest number of values in a vector instruction. The rest of an array is
+# computed one by one, with different rounding.
 _PACKET = 16
 
 # Rounds of the cipher behind `permutation`. tf.random.experimental.
@@ -38,7 +37,7 @@ _PACKET = 16
 _NUM_ROUNDS = 24
 
 
-class _Counted(threading.local):  # Replicas are traced in own threads.
+class _Counted(threading.local):  # Each replica is traced in its own thread.
     first = None
 
 
@@ -54,14 +53,14 @@ def fold_in(seed: Seed, data: int | tf.Tensor) -> Seed:
     """Derives a new seed from a seed and an integer.
 
     Args:
-        seed: int32 [2], or [rows, 2] for as many new ones.
+        seed: int32 [2], or [rows, 2] for as many new seeds.
         data: Integer [], for example a step or the index of a batch.
     """
     if seed.shape.rank == 2:
         return philox.fold_in(seed, _int64(data))
     data = _int64(data)
     first = philox.drawn(_words, [], seed, tf.int64)
-    # TensorFlow answers in the type of `data`; TFP takes int32 only.
+    # TensorFlow returns the type of `data`; TFP takes int32 only.
     return philox.drawn(_words, [2], tf.stack([first, data]), tf.int32)
 
 
@@ -70,19 +69,19 @@ def retry(seed: Seed, attempt: tf.Tensor) -> Seed:
 
     Args:
         seed: int32 [2].
-        attempt: Integer [] >= 0; a variable needs no new trace.
+        attempt: Integer [] >= 0; a variable avoids retracing.
     """
     return tf.where(_int64(attempt) > 0, fold_in(seed, attempt), seed)
 
 
 def stream(seed: Seed, name: str) -> Seed:
-    """Derives the seed of a named purpose, shaped like `seed`."""
+    """Derives the seed of a named purpose, with the shape of `seed`."""
     return fold_in(seed, zlib.crc32(name.encode()))
 
 
 def named(seed: int, name: str, index: int = 0) -> int:
-    """Another run seed for a named purpose, and one of several of it, an int
-    in [0, 2^31). `seed + i` would be that of a neighbouring run."""
+    """Derives a run seed for a named purpose and index, an int in [0, 2^31).
+    (`seed + i` would be the seed of a neighbouring run.)"""
     text = f"{seed}/{name}/{index}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(),
                           "little") >> 1
@@ -94,8 +93,8 @@ def seeds(seed: int) -> Callable[[str], int]:
 
 
 def of_replica(seed: Seed) -> Seed:
-    """A seed of this replica's own, for draws that others make; the seed
-    itself where there is only one replica."""
+    """A seed for this replica, for draws by other libraries; the seed itself if
+    there is one replica."""
     if replicas.count() == 1:
         return seed
     return fold_in(seed, _replica(tf.int64))
@@ -103,15 +102,14 @@ def of_replica(seed: Seed) -> Seed:
 
 @contextlib.contextmanager
 def counted_rows(first: int | tf.Tensor):
-    """What is drawn within is made for XLA, which fuses all of it.
+    """Context in which random numbers are drawn by operations that XLA fuses.
 
-    Element j of row i depends on (seed, first + i, j) alone: any cut of a
-    batch into pieces draws the same. Under XLA several times faster than
-    TensorFlow's numbers, and outside of it several times slower.
+    Element j of row i depends on (seed, first + i, j) alone, so any split of a
+    batch draws the same numbers. This is several times faster than TensorFlow's
+    numbers under XLA, and several times slower otherwise.
 
     Args:
-        first: Where the rows stand in the batch of all replicas, an integer
-            [].
+        first: Index of the first row in the global batch, an integer [].
     """
     before = _counted.first
     _counted.first = first
@@ -122,12 +120,12 @@ def counted_rows(first: int | tf.Tensor):
 
 
 def normal(shape, seed: Seed, dtype=None) -> tf.Tensor:
-    """Standard normal numbers whose first axis counts rows of the batch.
+    """Standard normal numbers; the first axis counts rows of the batch.
 
     Args:
         shape: Sequence of ints or int tensor, [rows, ...].
         seed: int32 [2], or [rows, 2].
-        dtype: float32 if not given.
+        dtype: Float type; default: float32.
     """
     if seed.shape.rank == 2:
         return normal_rows(shape[1:], seed, dtype or tf.float32)
@@ -141,7 +139,7 @@ def normal(shape, seed: Seed, dtype=None) -> tf.Tensor:
 
 
 def uniform(shape, seed: Seed, dtype=None) -> tf.Tensor:
-    """Numbers uniform on [0, 1); arguments as of `normal`."""
+    """Uniform numbers in [0, 1); arguments as in `normal`."""
     if seed.shape.rank == 2:
         return normal_rows(shape[1:], seed, dtype or tf.float32, lambda bits: (
             tf.cast(bits, tf.float32) + 2.0**23) * 2.0**-24)
@@ -156,9 +154,10 @@ def uniform(shape, seed: Seed, dtype=None) -> tf.Tensor:
 
 
 def dropout_mask(shape, rate: float, seed: Seed, dtype=None) -> tf.Tensor:
-    """1 / (1 - rate) with probability 1 - rate, and 0; arguments of `normal`.
+    """1 / (1 - rate) with probability 1 - rate, else 0; arguments as in
+    `normal`.
 
-    A factor of mean 1, drawn for the whole global batch.
+    The mask has mean 1 and is drawn for the global batch.
     """
     keep = 1.0 - rate
     drawn = uniform(shape, seed, tf.float32) < keep
@@ -176,17 +175,17 @@ def normal_like(values: Any, seed: Seed) -> Any:
 def normal_rows(shape, seeds: Seed, dtype=tf.float32, made=None) -> tf.Tensor:
     """Standard normal numbers [rows, *shape], row i from seed i alone.
 
-    A call a row: numbers of `philox` for all rows at once cost as much, as
-    150 elementwise operations on arrays in memory make one. And from integers
-    by the inverse distribution function, as TensorFlow's own normal numbers
-    are others under XLA; these are the same up to rounding.
+    It makes one call per row: numbers of `philox` for all rows at once cost as
+    much, being 150 elementwise operations on arrays in memory. Integers are
+    mapped by the inverse distribution function, because TensorFlow's own normal
+    numbers differ under XLA; these agree up to rounding.
 
     Args:
-        shape: Shape of one row, a sequence of ints; the first may be a
-            tensor. A shorter first axis gives a part of the same numbers.
+        shape: Shape of one row, a sequence of ints; the first may be a tensor.
+            A shorter first axis gives a part of the same numbers.
         seeds: int32 [rows, 2].
         dtype: A float type.
-        made: Integers of -2^23 .. 2^23 - 1 -> other numbers than normal ones.
+        made: Maps integers from -2^23 to 2^23 - 1 to numbers; default: normal.
     """
     size = tf.reduce_prod(tf.convert_to_tensor(shape, tf.int32))
     filled = size + -size % _PACKET
@@ -207,8 +206,8 @@ def normal_steps(values: Any, seeds: Seed, num_steps: int | tf.Tensor) -> Any:
     Args:
         values: Nest of tensors [rows, ...].
         seeds: int32 [rows, 2]; row i depends on seed i alone.
-        num_steps: Moves of the chain, at least 0; of a longer chain the
-            first are the same.
+        num_steps: Number of moves, at least 0; a longer chain starts with the
+            same noise.
     """
     leaves = tf.nest.flatten(values)
     noise = [normal_rows([num_steps, *leaf.shape[1:]],
@@ -219,16 +218,16 @@ def normal_steps(values: Any, seeds: Seed, num_steps: int | tf.Tensor) -> Any:
 
 
 def row_index(num_rows: int | tf.Tensor) -> tf.Tensor:
-    """Which rows of the global batch are this replica's, int64 [num_rows]."""
+    """Indices of this replica's rows in the global batch, int64 [num_rows]."""
     num_rows = _int64(num_rows)
     return _replica(tf.int64) * num_rows + tf.range(num_rows)
 
 
 def permutation(positions: tf.Tensor, seed: Seed, size: int | tf.Tensor
                 ) -> tf.Tensor:
-    """Which row stands at each position of a random order of 0 .. size - 1.
+    """The row at each position of a random order of 0, ..., size - 1.
 
-    Stateless: any part of the order is had without the rest.
+    Stateless: any part of the order can be computed alone.
 
     Args:
         positions: int64 [...], from 0 to size - 1.
@@ -251,11 +250,11 @@ def _int64(value):
 
 
 def _normals(bits):
-    """Standard normal numbers of random integers of -2^23 .. 2^23 - 1."""
-    # As many bits as a float32 has; halves, so that neither end is reached.
+    """Standard normal numbers from random integers of -2^23 .. 2^23 - 1."""
+    # The precision of float32; 0.5 is added so that neither end is reached.
     middle = tf.cast(bits, tf.float32) + 0.5
-    # Outside of XLA, erfinv rounds what is next to 1 to 1, which is infinity
-    # once in 2^24 numbers; next to -1 it is exact.
+    # Outside XLA, erfinv rounds its argument next to 1 to 1, which gives
+    # infinity once in 2^24 numbers; next to -1 it is exact.
     lower = 2.0**0.5 * tf.math.erfinv(-tf.abs(middle) * 2.0**-23)
     return tf.where(middle < 0.0, lower, -lower)
 
@@ -272,7 +271,7 @@ def _counted_words(shape, seed):
 
 
 def _own_rows(draw, shape):
-    """Draws [rows, ...] of the global batch and keeps this replica's."""
+    """Draws [rows, ...] of the global batch and keeps this replica's rows."""
     if replicas.count() == 1:
         return draw(shape)
     shape = tf.convert_to_tensor(shape, tf.int32)
@@ -283,7 +282,7 @@ def _own_rows(draw, shape):
 
 
 def _replica(dtype):
-    """Number of this replica among all, [] of an integer type."""
+    """Index of this replica, an integer [] of the given type."""
     if replicas.count() == 1:
         return tf.zeros([], dtype)
     context = tf.distribute.get_replica_context()
@@ -295,6 +294,6 @@ def _leaf_seed(seed: Seed, leaf: int, num_leaves: int) -> Seed:
 
 
 def _shape(tensor: tf.Tensor):
-    """[rows, *static shape of a row], rows as known."""
+    """[rows, *static shape of a row], static rows where known."""
     rows = tensor.shape[0]
     return [tf.shape(tensor)[0] if rows is None else rows, *tensor.shape[1:]]

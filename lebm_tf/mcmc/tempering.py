@@ -1,10 +1,11 @@
-"""Parallel tempering: replicas of a chain at several temperatures that swap.
+"""Parallel tempering: replicas of a chain at several temperatures that swap
+states.
 
-For targets near N(0, I), as of energies over it: replica r has the target
-N(z; 0, I) (p(z) / N(z; 0, I))^b_r with 1 = b_1 > ... > b_R > 0. Hot ones cross
-from mode to mode, cold ones take their places by swaps that keep all of it.
-Swendsen and Wang 1986; TFP's `ReplicaExchangeMC` tempers the whole target, and
-its replicas would share the rows of a posterior, which this does not need.
+For targets close to N(0, I), such as energies over it: replica r has the target
+N(z; 0, I) (p(z) / N(z; 0, I))^b_r with 1 = b_1 > ... > b_R > 0. Hot replicas
+cross between modes, and swaps that preserve the joint distribution pass their
+states to cold ones. Swendsen and Wang 1986. TFP's `ReplicaExchangeMC` tempers
+the whole target, and its replicas would share the rows of a posterior.
 """
 
 import dataclasses
@@ -20,15 +21,16 @@ from lebm_tf.mcmc.kernel import (
 
 @dataclasses.dataclass(frozen=True)
 class Tempering:
-    """Moves of all replicas, then swaps of neighbours, by turns of both kinds.
+    """Moves of all replicas, followed by swaps of even or odd pairs in turn.
 
     Attributes:
-        kernel: Moves every replica; step sizes given by call are its own.
+        kernel: Moves every replica; step sizes passed to `step` apply to it.
         num_replicas: R >= 2.
-        hottest: b_R in (0, 1); those between are in geometric progression.
+        hottest: b_R in (0, 1); the powers form a geometric progression.
 
     Raises:
-        ValueError: If an argument is out of range, or the kernel tunes itself.
+        ValueError: If an argument is out of range, or the kernel has adaptation
+            steps.
     """
     kernel: Kernel = Hmc(0.1)
     num_replicas: int = 5
@@ -53,18 +55,18 @@ class Tempering:
 
     @property
     def step_size(self) -> StepSize:
-        """That of the kernel."""
+        """The step size of the kernel."""
         return self.kernel.step_size
 
     @property
     def powers(self) -> tuple[float, ...]:
-        """b of every replica, the cold one first."""
+        """b_r of every replica, the cold one first."""
         last = self.num_replicas - 1
         return tuple(self.hottest**(r / last) for r in range(last + 1))
 
     def init(self, log_prob_fn: LogProbFn, position: Position,
              step_size: StepSize | None = None) -> State:
-        """All replicas where the chains start."""
+        """All replicas at the initial positions."""
         position = tf.nest.map_structure(tf.convert_to_tensor, position)
         state = self.kernel.init(log_prob_fn, position, step_size)
         log_prob = log_prob_fn(position)
@@ -76,7 +78,7 @@ class Tempering:
     def step(self, log_prob_fn: LogProbFn, state: State, seed: rng.Seed,
              noise: Position | None = None,
              step_size: StepSize | None = None) -> State:
-        """Moves every replica of every chain once; noise can't be injected."""
+        """Moves every replica of every chain once; does not accept `noise`."""
         if noise is not None:
             raise ValueError("Tempering draws its own noise; got noise.")
         positions, moves, swapped, tried = state.memory
@@ -116,8 +118,8 @@ class Tempering:
 
 
 def swap_rates(state: State) -> tf.Tensor:
-    """How often neighbours swapped when it was their turn, float [R - 1]; of
-    a state of `Tempering`."""
+    """Rate of accepted swaps between neighbours, float [R - 1], of a state of
+    `Tempering`."""
     return state.memory[2] / state.memory[3]
 
 

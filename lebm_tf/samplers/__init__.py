@@ -1,4 +1,4 @@
-"""How states are drawn: where chains start, and for how long they run."""
+"""Samplers: chain initializers, chains and learned samplers."""
 
 from lebm_tf.samplers.chain_bank import ChainBank
 from lebm_tf.samplers.diffused import Diffused, LowestNoise

@@ -1,4 +1,4 @@
-"""Chains one by one, each with a seed of its own."""
+"""Chains that run one at a time, each with its own seed."""
 
 import tensorflow as tf
 
@@ -11,24 +11,25 @@ from lebm_tf.mcmc.kernel import Kernel, Position, State, StepSize
 def run_chains_alone(kernel: Kernel, target: Target, position: Position,
                      num_steps: int | tf.Tensor, seeds: rng.Seed,
                      step_size: StepSize | None = None) -> State:
-    """`mcmc.run_chain` of every chain alone, for kernels that draw for all.
+    """`mcmc.run_chain` for each chain separately, for kernels that are not
+    rowwise.
 
-    Chain i depends on seed i alone, adaptation of the step size included.
+    Chain i depends on seed i alone, including the adaptation of its step size.
 
     Args:
-        kernel: What moves the chains.
-        target: Whose rows can be split.
-        position: Where chains start, nest of [chains, ...].
-        num_steps: Of all chains, or int32 [chains].
+        kernel: The kernel.
+        target: Target whose rows can be separated.
+        position: Initial positions, nest of [chains, ...].
+        num_steps: Moves, int or int32 [chains].
         seeds: int32 [chains, 2].
-        step_size: In place of the kernel's own.
+        step_size: Replaces that of the kernel.
 
     Raises:
-        ValueError: If the target is one of all chains together.
+        ValueError: If the rows of the target depend on each other.
     """
     if not target.is_rowwise:
-        raise ValueError("a seed for every chain needs a target whose chains "
-                         "can run alone, got one of all together.")
+        raise ValueError("a seed per chain needs a target with independent "
+                         "rows, got one whose rows depend on each other.")
     position = tf.nest.map_structure(tf.convert_to_tensor, position)
     owned = [tf.is_tensor(leaf) and leaf.shape.rank == 1
              for leaf in tf.nest.flatten((num_steps, step_size))]

@@ -8,20 +8,20 @@ from lebm_tf.samplers.draws import Draws
 
 
 class ChainBank(keras.layers.Layer):
-    """An initializer that remembers chains, as checkpointed variables.
+    """An initializer that stores chains in checkpointed variables.
 
-    With one chain an example (`by_example`) it is the posterior chain of
+    With one chain per example (`by_example`) it holds the posterior chains of
     alternating back-propagation (Han et al. 2017, arXiv:1606.08571), and the
-    batch must carry "index", int64 [batch], the rows of the examples.
-    Otherwise it is the prior chain of persistent contrastive divergence, and
-    a batch takes `num_chains` of the bank, chosen by its seed.
+    batch must have "index", int64 [batch], the rows of the examples. Otherwise
+    it holds the prior chains of persistent contrastive divergence, and each
+    batch takes `num_chains` of them, selected by its seed.
 
     Args:
-        base: Density whose draws fill the bank, and start chains anew.
-        size: Number of chains kept, at least 1.
-        seed: Seed of the first fill.
+        base: Density of new chains.
+        size: Number of chains, at least 1.
+        seed: Seed of the initial chains.
         by_example: Whether chain i belongs to training example i.
-        restart_prob: Probability in [0, 1] that a chain starts anew.
+        restart_prob: Probability in [0, 1] that a chain restarts.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -51,12 +51,12 @@ class ChainBank(keras.layers.Layer):
         self.built = True
 
     def rows(self, num_chains, draws: Draws, seed: rng.Seed) -> tf.Tensor:
-        """Which chains of the bank a batch uses, int64 [num_chains]."""
+        """Rows of the bank that a batch uses, int64 [num_chains]."""
         if self.by_example:
             return draws.batch["index"]
         if isinstance(num_chains, int) and num_chains > self.size:
-            raise ValueError(f"the bank must hold at least the {num_chains} "
-                             f"chains of a batch, got size {self.size}.")
+            raise ValueError("the bank must have at least as many chains as a "
+                             f"batch, {num_chains}, got size {self.size}.")
         return rng.permutation(rng.row_index(num_chains),
                                rng.stream(seed, "rows"), self.size)
 
@@ -75,7 +75,7 @@ class ChainBank(keras.layers.Layer):
 
     def update(self, draws, position, seed):
         leaves = tf.nest.flatten(position)
-        # Every replica keeps the whole bank, so all take note of all chains.
+        # Every replica holds the whole bank, so all are updated.
         rows = replicas.gather(
             self.rows(tf.shape(leaves[0])[0], draws, seed))
         for variable, leaf in zip(self.positions, leaves):

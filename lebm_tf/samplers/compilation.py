@@ -1,4 +1,4 @@
-"""Which chains XLA compiles, and how those run."""
+"""Selection of the chains that XLA compiles, and their execution."""
 
 import os
 
@@ -10,19 +10,19 @@ from lebm_tf.mcmc.kernel import (
     Kernel, LogProbFn, Position, State, StepSize, num_chains)
 
 SETTINGS = ("auto", "on", "off")
-# Fewer moves do not earn back the seconds that compiling takes.
+# Compilation does not pay off for fewer moves.
 _WORTHWHILE_STEPS = 20
-# A core has enough to do with so many chains.
+# Minimum number of chains per core.
 _ROWS_OF_A_CORE = 16
 _NOT_COMPILED = {"BlockLSTM", "Where"}
 
 
 def setting(value: str | bool) -> str:
-    """One of `SETTINGS`; True and False stand for on and off, as do "true"
-    and "false", which older configurations hold.
+    """Returns one of `SETTINGS`; True, False, "true" and "false" mean on and
+    off, for older configurations.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the value is none of these.
     """
     value = {"true": "on", "false": "off"}.get(str(value).lower(), value)
     if value not in SETTINGS:
@@ -35,15 +35,16 @@ def wanted(setting: str, target: LogProbFn, start: Position, num_steps: int
            ) -> bool:
     """Whether to compile a chain.
 
-    "auto" compiles all chains on a GPU. On a CPU XLA's convolutions are 5 to
-    8 times slower than those of TensorFlow, so chains with any are left out.
-    What XLA can't compile, as the recurrent layer of sequences, never is.
+    "auto" compiles all chains on a GPU. On a CPU, convolutions are 5 to 8 times
+    slower under XLA than in TensorFlow, so chains with convolutions are not
+    compiled. Operations that XLA cannot compile, such as the recurrent layer of
+    sequences, prevent compilation everywhere.
 
     Args:
         setting: One of `SETTINGS`.
-        target: What the chain climbs, position -> [chains].
-        start: Where it starts.
-        num_steps: Moves of the chain.
+        target: Target of the chain, position -> [chains].
+        start: Initial positions.
+        num_steps: Number of moves.
     """
     if setting != "auto":
         return setting == "on"
@@ -59,20 +60,21 @@ def wanted(setting: str, target: LogProbFn, start: Position, num_steps: int
 def run_chain(kernel: Kernel, target: LogProbFn, position: Position,
               num_steps: int | tf.Tensor, seed: rng.Seed,
               step_size: StepSize | None = None) -> State:
-    """`mcmc.run_chain`, compiled by XLA, with numbers of `rng.counted_rows`.
+    """`mcmc.run_chain`, compiled by XLA, with random numbers of
+    `rng.counted_rows`.
 
-    On a CPU XLA leaves most of a small network to one core. So chains that
-    may move alone are split into as many parts as there are cores, which run
-    at the same time; what is drawn is the same for any number of parts.
+    On a CPU, XLA runs most of a small network on one core. Independent chains
+    are therefore split into as many parts as there are cores, which run in
+    parallel; the samples do not depend on the number of parts.
 
     Args:
-        kernel: What moves the chains.
-        target: Position -> [chains]; only a `densities.Target`, whose rows
-            can be split, runs on more than one core.
-        position: Where chains start, nest of [chains, ...].
-        num_steps: Of all chains, or int32 [chains].
+        kernel: The kernel.
+        target: Position -> [chains]; only a `densities.Target` with independent
+            rows runs on several cores.
+        position: Initial positions, nest of [chains, ...].
+        num_steps: Moves, int or int32 [chains].
         seed: int32 [2].
-        step_size: In place of the kernel's own.
+        step_size: Replaces that of the kernel.
     """
     count = num_chains(position)
     own = tf.is_tensor(num_steps) and num_steps.shape.rank == 1
@@ -101,8 +103,8 @@ def run_chain(kernel: Kernel, target: LogProbFn, position: Position,
 
 
 def num_parts(rows: int | tf.Tensor) -> int:
-    """Into how many parts of equal size to split so many chains; 1 where
-    there is a GPU, or where their number is not known in advance."""
+    """Number of equal parts to split chains into; 1 with a GPU, or if the
+    number of chains is not static."""
     if tf.is_tensor(rows) or tf.config.list_logical_devices("GPU"):
         return 1
     cores = (tf.config.threading.get_intra_op_parallelism_threads()
@@ -112,7 +114,7 @@ def num_parts(rows: int | tf.Tensor) -> int:
 
 
 def _split(rows, parts):
-    """Nests of the rows of each part."""
+    """Nests with the rows of each part."""
     if parts == 1:
         return [rows]
     leaves = [tf.split(leaf, parts) for leaf in tf.nest.flatten(rows)]

@@ -1,4 +1,4 @@
-"""States of a role with noise, of which gradients flow back."""
+"""States of a role with added noise, through which gradients flow."""
 
 import dataclasses
 from typing import Sequence
@@ -12,16 +12,16 @@ from lebm_tf.mcmc.kernel import Position, initial_state
 from lebm_tf.samplers.draws import Draw
 from lebm_tf.samplers.sampler import Sampler
 
-PAIRS = 2  # States of every row.
+PAIRS = 2  # States per row.
 
 
 @dataclasses.dataclass(frozen=True)
 class Noised(Sampler):
-    """States of a role, with noise of a level.
+    """States of a role with added noise.
 
     Attributes:
-        levels: Of noise.
-        role: Whose states; drawn before.
+        levels: Noise levels.
+        role: Role of the states, which is drawn before.
     """
     levels: NoiseLevels
     role: str = "positive"
@@ -34,17 +34,17 @@ class Noised(Sampler):
 
 @dataclasses.dataclass(frozen=True)
 class Diffused(Noised):
-    """Two noised states of every row: one of a level at random below the
-    highest, t ~ U{0 .. T - 2}, and one of the highest, T - 1.
+    """Two noised states per row: one at a random level below the highest, t ~
+    U{0 .. T - 2}, and one at the highest, T - 1.
 
-    A state is b_{t+1} z_t, what the energy of level t is about; it starts at
-    z_{t+1}, where the chain beside it starts, and has {"level": t} as
-    condition. Rows 2 i and 2 i + 1 belong to row i of the role. Yu et al. 2022,
+    A state is b_{t+1} z_t, the argument of the energy at level t. Its start is
+    z_{t+1}, where the chain beside it starts, and its condition is {"level":
+    t}. Rows 2 i and 2 i + 1 belong to row i of the role. Yu et al. 2022,
     arXiv:2206.05895, `q_sample_pairs` of modules/ldebm.py.
     """
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
-        """As `Sampler.draw`; the target is not looked at."""
+        """As `Sampler.draw`; ignores the target."""
         z = draws.states[self.role].position
         below = self.levels.num_levels - 1
         uniform = rng.uniform(tf.shape(z)[:1], rng.stream(seed, "level"))
@@ -68,18 +68,18 @@ class LowestNoise(Noised):
     """z_0 = a_0 z + s_0 e of the states z of a role."""
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
-        """As `Sampler.draw`; the target is not looked at."""
+        """As `Sampler.draw`; ignores the target."""
         z = draws.states[self.role].position
         position = self.noised(z, rng.normal_like(z, seed))
         start = tf.stop_gradient(position)
         return Draw(start, initial_state(start)._replace(position=position))
 
     def noised(self, z: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        """z_0 of z and standard normal noise like it."""
+        """z_0 from z and standard normal noise of the same shape."""
         return self.levels.factors[0] * z + self.levels.scales[0] * noise
 
 
 def in_turn(parts: Sequence[tf.Tensor]) -> tf.Tensor:
-    """[2 rows, ...] of two [rows, ...]: the rows of both, one by one, so that
-    several replicas draw the noise that one would."""
+    """Interleaves the rows of two [rows, ...] as [2 rows, ...], so that several
+    replicas draw the same noise as one."""
     return tf.reshape(tf.stack(parts, 1), [-1, *parts[0].shape[1:]])

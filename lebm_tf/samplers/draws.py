@@ -1,4 +1,4 @@
-"""What was drawn: one state, and all of a step."""
+"""Sampled states: of one role, and of a whole step."""
 
 from typing import Any, Mapping, NamedTuple
 
@@ -9,15 +9,15 @@ from lebm_tf.mcmc.kernel import Position, State, num_chains
 
 
 class Draw(NamedTuple):
-    """States and where they came from.
+    """Sampled states and their start.
 
     Attributes:
         start: Positions before the first move, nest of [chains, ...].
         state: The state after the last move.
-        encoded: What an encoder said of q(z | x), (mean, log_scale), where
-            the draw is one of its; kept so that a KL term need not ask again.
-        condition: What these states are conditioned on, a level of noise say,
-            nest of [chains, ...]; None for that of the batch.
+        encoded: Parameters (mean, log_scale) of q(z | x), if an encoder drew
+            the states; stored for reuse by KL terms.
+        condition: Condition of these states, such as a noise level, nest of
+            [chains, ...]; None for that of the batch.
     """
     start: Position
     state: State
@@ -31,16 +31,15 @@ class Draw(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """All that one training step looks at.
+    """Inputs of the losses of a training step.
 
     Attributes:
         batch: The data: "x", and "index", "y", "condition" where they exist;
-            and "mask", float [rows], 1 for rows that count and 0 for those
-            that only fill a batch up.
-        states: Role -> draw, of the roles that were drawn so far.
-        seed: Of the step, int32 [2], for terms that draw something more; each
-            takes an own stream of it. None where nothing is trained.
-        shared: What `Objective.prepare` computed once for several terms.
+            and "mask", float [rows], 1 for rows that count and 0 for padding.
+        states: Role -> draw, for the roles drawn so far.
+        seed: Seed of the step, int32 [2], for terms that draw more; each uses a
+            stream of its own. None outside training.
+        shared: Results of `Objective.prepare` that several terms use.
     """
     batch: Mapping[str, Any]
     states: Mapping[str, Draw] = {}
@@ -49,7 +48,7 @@ class Draws(NamedTuple):
 
     @property
     def num_rows(self) -> int | tf.Tensor:
-        """How many observations there are, int or int32 []."""
+        """Number of observations, int or int32 []."""
         return num_chains(self.batch["x"])
 
     @property
@@ -63,23 +62,23 @@ class Draws(NamedTuple):
         return self.states["negative"]
 
     def condition(self, role: str) -> Any:
-        """What the states of a role are conditioned on, or None."""
+        """The condition of the states of a role, or None."""
         condition = self.states[role].condition
         return self.batch.get("condition") if condition is None else condition
 
     def with_states(self, **states: Draw) -> "Draws":
-        """The same with more states, or with others."""
+        """Returns the draws with added or replaced states."""
         return self._replace(states={**self.states, **states})
 
     def mean(self, values: tf.Tensor) -> tf.Tensor:
-        """The mean over the rows that count, [...] of [rows, ...]."""
+        """Mean over the rows that count, [rows, ...] -> [...]."""
         mask = self.batch.get("mask")
         if mask is None:
             return tf.reduce_mean(values, 0)
         return self.sum(values) / tf.cast(tf.reduce_sum(mask), values.dtype)
 
     def sum(self, values: tf.Tensor) -> tf.Tensor:
-        """The sum over the rows that count, [...] of [rows, ...]."""
+        """Sum over the rows that count, [rows, ...] -> [...]."""
         mask = self.batch.get("mask")
         if mask is None:
             return tf.reduce_sum(values, 0)

@@ -1,4 +1,4 @@
-"""Draws of a network, with no chain at all."""
+"""Samples of an encoder, without chains."""
 
 import dataclasses
 from typing import Any
@@ -13,15 +13,13 @@ from lebm_tf.samplers.sampler import Sampler
 
 @dataclasses.dataclass(frozen=True)
 class Encoded(Sampler):
-    """One reparameterized draw of an encoder.
+    """One reparameterized sample of an encoder.
 
-    The draw carries gradients to the encoder, so `EnergyModel` makes it on
-    the tape.
+    Gradients flow to the encoder, so `EnergyModel` draws it on the tape.
 
     Attributes:
         encoder: Density q(z | x), such as `densities.ConditionalGaussian`.
-        has_dropout: Whether its network leaves out a part of its values, as
-            in training.
+        has_dropout: Whether dropout is active in its network.
     """
     encoder: Any
     has_dropout: bool = False
@@ -33,7 +31,7 @@ class Encoded(Sampler):
             draws.batch["x"], seed, condition=draws.batch.get("condition"))
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
-        """Encodes the batch's "x"; the target is not looked at."""
+        """Encodes the batch's "x"; ignores the target."""
         position, encoded = self.encoder.draw(
             draws.batch["x"], rng.stream(seed, "start"),
             condition=draws.batch.get("condition"),

@@ -1,4 +1,4 @@
-"""Draws of a flow, with what they cost."""
+"""Samples of a flow with their log density."""
 
 import dataclasses
 from typing import Any
@@ -13,10 +13,9 @@ from lebm_tf.samplers.sampler import Sampler
 
 @dataclasses.dataclass(frozen=True)
 class Flowed(Sampler):
-    """One reparameterized draw of a flow, and log q of it as `encoded`.
+    """One reparameterized sample of a flow, with its log q as `encoded`.
 
-    The draw carries gradients to the flow, so `EnergyModel` makes it on the
-    tape.
+    Gradients flow to the flow, so `EnergyModel` draws it on the tape.
 
     Attributes:
         flow: Density with `sample_and_log_prob(num_samples, seed)`, such as
@@ -30,7 +29,7 @@ class Flowed(Sampler):
         return self.flow.sample(num_chains, seed)
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
-        """As `Sampler.draw`; the target is not looked at."""
+        """As `Sampler.draw`; ignores the target."""
         position, log_prob = self.flow.sample_and_log_prob(
             num_chains, rng.stream(seed, "start"))
         constant = tf.stop_gradient(position)

@@ -1,4 +1,4 @@
-"""States that are data."""
+"""States that are observations, or derived from them."""
 
 import dataclasses
 from typing import Any, Callable, Mapping
@@ -10,17 +10,17 @@ from lebm_tf.samplers.sampler import Sampler
 
 
 def observed(batch: Mapping[str, Any], seed: rng.Seed) -> Draw:
-    """The observations of a batch, its "x", as they are."""
+    """The observations "x" of a batch, unchanged."""
     return Draw(batch["x"], initial_state(batch["x"]))
 
 
 @dataclasses.dataclass(frozen=True)
 class FromData(Sampler):
-    """What is learned from: observations, or what is made of them.
+    """Observations, or states derived from them.
 
     Attributes:
-        make: (batch, seed) -> `Draw`; a noised observation, say, that starts
-            at its noisier neighbour and has its level as condition.
+        make: (batch, seed) -> `Draw`; for example a noised observation that
+            starts at its noisier neighbour, with its level as condition.
     """
     make: Callable[[Mapping[str, Any], rng.Seed], Draw] = observed
     climbs = False
@@ -29,5 +29,5 @@ class FromData(Sampler):
         return self.make(draws.batch, seed).start
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
-        """As `make` has it; the target is not looked at."""
+        """Calls `make`; ignores the target."""
         return self.make(draws.batch, seed)

@@ -1,4 +1,4 @@
-"""Where chains start. Short-run, warm-started and persistent chains differ
+"""Initializers of chains. Short-run, warm-started and persistent chains differ
 in nothing else."""
 
 import dataclasses
@@ -12,19 +12,19 @@ from lebm_tf.samplers.draws import Draws
 
 
 class Initializer(Protocol):
-    """(number of chains, draws, seed) -> starting position."""
+    """(number of chains, draws, seed) -> initial positions."""
 
     def start(self, num_chains, draws: Draws, seed: rng.Seed) -> Position:
-        """Positions [num_chains, ...] to start from."""
+        """Initial positions, nest of [num_chains, ...]."""
 
     def update(self, draws: Draws, position: Position, seed: rng.Seed
                ) -> None:
-        """Takes note of where the chains ended; `seed` is that of `start`."""
+        """Records the final positions; `seed` is that of `start`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class FromBase:
-    """Draws from the base p0, afresh for every batch: the short run.
+    """New samples of the base p0 for every batch: the short run.
 
     Attributes:
         base: Density with `sample(num_samples, seed)`.
@@ -40,10 +40,10 @@ class FromBase:
 
 @dataclasses.dataclass(frozen=True)
 class FromNoise:
-    """N(0, I) of any shape, such as that of pictures.
+    """Samples of N(0, I) of any shape, such as that of images.
 
     Attributes:
-        shape: Of one state.
+        shape: Shape of one state.
     """
     shape: tuple[int, ...]
 
@@ -56,7 +56,7 @@ class FromNoise:
 
 @dataclasses.dataclass(frozen=True)
 class FromEncoder:
-    """Draws from q(z | x), so that a few steps suffice: the warm start.
+    """Samples of q(z | x), from which few moves suffice: the warm start.
 
     Attributes:
         encoder: Density with `sample(x, seed, condition=None)`.
@@ -73,16 +73,16 @@ class FromEncoder:
 
 @dataclasses.dataclass(frozen=True)
 class FromRole:
-    """Goes on where another role of the same step ended, or where it began:
-    the refinement of a learned start, a chain beside its data.
+    """Final or initial states of another role of the same step, for chains that
+    refine a learned sampler, or run beside data.
 
-    No gradient comes back through it, if not told so.
+    Gradients are stopped unless `keeps_gradient` is set.
 
     Attributes:
-        role: Drawn before.
-        at_start: Whether to take its start.
-        keeps_gradient: Whether gradients do come back, of chains that are
-            drawn on the tape.
+        role: Role that is drawn before.
+        at_start: Whether to take its initial states.
+        keeps_gradient: Whether gradients flow through, for chains drawn on the
+            tape.
     """
     role: str
     at_start: bool = False
@@ -100,15 +100,15 @@ class FromRole:
 
 @dataclasses.dataclass(frozen=True)
 class Proposed:
-    """A guess from where another role of the same step began, by its level:
-    the learned start of a chain beside its data.
+    """Proposals from the initial states of another role, given its level: the
+    learned start of a chain beside data.
 
-    No gradient comes back through it.
+    Gradients are stopped.
 
     Attributes:
-        role: Drawn before, with a level as its condition.
-        propose: (level, int32 [chains]; where the role began; seed) -> where
-            chains start.
+        role: Role that is drawn before, with a level as its condition.
+        propose: (level, int32 [chains]; initial states of the role; seed) ->
+            initial states.
     """
     role: str
     propose: Callable[[tf.Tensor, Position, rng.Seed], Position]
@@ -127,7 +127,7 @@ class Beside:
     """Twice as many chains: those of one initializer, then those of another.
 
     Attributes:
-        first, second: Where each half starts.
+        first, second: Initializers of the two halves.
     """
     first: Initializer
     second: Initializer

@@ -1,4 +1,4 @@
-"""Chains down a ladder of targets, as of levels of noise."""
+"""Chains down a ladder of targets, such as noise levels."""
 
 import dataclasses
 from typing import Callable
@@ -14,40 +14,40 @@ from lebm_tf.samplers.sampler import Sampler
 
 
 def as_it_ended(level: tf.Tensor, position: Position) -> Position:
-    """The next level is given what this one ended with."""
+    """Passes the final state of a level to the next one."""
     return position
 
 
 def as_it_came(level: tf.Tensor, position: Position, seed: rng.Seed
                ) -> Position:
-    """A chain starts at what came from the level above."""
+    """Starts a chain at the state of the level above."""
     return position
 
 
 def as_it_is(position: Position) -> Position:
-    """Nothing more is done to what is drawn."""
+    """Returns the final states unchanged."""
     return position
 
 
 @dataclasses.dataclass(frozen=True)
 class Ladder(Sampler):
-    """A chain at each level T - 1, ..., 0; each starts from the one above.
+    """A chain at each level T - 1, ..., 0, started from the level above.
 
     The sampler of diffusion recovery likelihood (Gao et al. 2021,
-    arXiv:2012.08125, algorithm 2) and of whatever else is drawn from coarse
-    to fine. Its target is a function (level, what came from above) -> target
-    of that level: what a chain climbs may depend on its noisier neighbour.
+    arXiv:2012.08125, algorithm 2), and of other coarse-to-fine models. Its
+    target is a function (level, state from above) -> target of that level, so
+    it may depend on the noisier neighbour.
 
     Attributes:
-        initializer: Where the highest level starts.
-        kernel: How one move is made; every call gives it a step size.
-        steps_per_level: Moves of each level, at least 0.
-        step_sizes: Of each level, from level 0 upwards, > 0.
-        descend: (level, int32 []; position where its chain ended) -> what the
-            level below is given; of level 0, what is drawn.
-        propose: (level; what came from above; seed) -> where the chain starts.
-        finish: What is drawn -> what is answered: a last step that no chain
-            makes.
+        initializer: Initializer of the highest level.
+        kernel: The kernel; every call passes it a step size.
+        steps_per_level: Moves at each level, at least 0.
+        step_sizes: Step sizes > 0, from level 0 upwards.
+        descend: (level, int32 []; final position) -> state for the level below;
+            at level 0, the sample.
+        propose: (level; state from above; seed) -> initial position of the
+            chain.
+        finish: Sample -> result: a final step without a chain.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -71,26 +71,25 @@ class Ladder(Sampler):
 
     @property
     def num_levels(self) -> int:
-        """T."""
+        """The number of levels T."""
         return len(self.step_sizes)
 
     @property
     def num_steps(self) -> int:
-        """Moves of all levels together."""
+        """Total number of moves over all levels."""
         return self.num_levels * self.steps_per_level
 
     def start(self, num_chains, draws, seed):
         return self.initializer.start(num_chains, draws, seed)
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
-        """As `Sampler.draw`; a seed a row takes a kernel whose noise can be
-        given, and steps_per_level times the memory of a position. Moves of a
-        row's own are those of all its levels together, which have equal
-        shares, rounded down."""
+        """As `Sampler.draw`. A seed per row needs a kernel that takes noise,
+        and steps_per_level times the memory of a position. `num_steps` is a
+        total that is split equally among the levels, rounded down."""
         first, moves = rng.stream(seed, "start"), rng.stream(seed, "chain")
         start = self.start(num_chains, draws, first)
         if num_steps is None and not self.steps_per_level:
-            return Draw(start, initial_state(start))  # Of the base, as asked.
+            return Draw(start, initial_state(start))  # Samples of the base.
         steps = longest = self.steps_per_level
         if num_steps is not None:
             steps = num_steps // self.num_levels
@@ -110,8 +109,8 @@ class Ladder(Sampler):
 
     def trace(self, target, start, seed, trace_fn, *, num_steps=None,
               every=1):
-        """As `Sampler.trace`; `every` divides `steps_per_level`. Records are
-        of chains as they are, before `descend` and `finish`."""
+        """As `Sampler.trace`; `every` must divide `steps_per_level`. Records
+        hold chain states before `descend` and `finish`."""
         ladder = self if num_steps is None else self.with_steps(num_steps)
         at_top = target(tf.constant(self.num_levels - 1), start)
         first = trace_fn(initial_state(start), at_top)
@@ -141,7 +140,7 @@ class Ladder(Sampler):
     def row_seeds_need(self):
         if self.kernel.takes_noise:
             return ""
-        return ("a ladder of the kernel langevin, got "
+        return ("a ladder with the kernel langevin, got "
                 f"{type(self.kernel).__name__.lower()}")
 
     def _down(self, start, seed, run):
@@ -160,7 +159,7 @@ class Ladder(Sampler):
             return k + 1, state, [array.write(k, leaf) for array, leaf in zip(
                 arrays, tf.nest.flatten(records))]
 
-        # The highest level outside the loop tells what its records look like.
+        # The highest level runs outside the loop, to know its records' shape.
         state, records = one(tf.constant(0), start)
         arrays = [tf.TensorArray(leaf.dtype, self.num_levels,
                                  element_shape=leaf.shape).write(0, leaf)

@@ -1,4 +1,4 @@
-"""What a network makes of pictures, of data or of other states."""
+"""Outputs of a network on data or on other states."""
 
 import dataclasses
 from typing import Any, Callable
@@ -13,14 +13,14 @@ from lebm_tf.samplers.sampler import Sampler
 
 @dataclasses.dataclass(frozen=True)
 class Mapped(Sampler):
-    """What a network makes of what a source picks, on the tape.
+    """The output of a network on the states that a source selects, on the tape.
 
     Attributes:
-        network: Layer, position -> position; with `drop` for dropout.
-        source: (draws) -> what it is given, [batch, ...]: a part of the batch,
-            or the states of a role before it.
-        dropout: Part of hidden values left out where there is a seed of a
-            step, that is in training, in [0, 1).
+        network: Layer, position -> position; called with `drop` for dropout.
+        source: Draws -> inputs, [batch, ...]: a part of the batch, or the
+            states of an earlier role.
+        dropout: Dropout rate in [0, 1) in training, that is if the draws have a
+            seed.
     """
     network: Any
     source: Callable[[Draws], Position]
@@ -32,14 +32,14 @@ class Mapped(Sampler):
         return tf.stop_gradient(self._made(draws, seed))
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
-        """Calls the network; the target is not looked at."""
+        """Calls the network; ignores the target."""
         position = self._made(draws, seed)
         constant = tf.stop_gradient(position)
         return Draw(constant, initial_state(constant)._replace(
             position=position))
 
     def update(self, draws, position, seed):
-        """Nothing: as the start of chains it remembers none."""
+        """Does nothing: as an initializer it has no memory."""
 
     def _made(self, draws, seed):
         x = self.source(draws)

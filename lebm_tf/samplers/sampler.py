@@ -1,4 +1,4 @@
-"""What every sampler owes."""
+"""The interface of samplers."""
 
 import abc
 from typing import Any, Callable
@@ -11,15 +11,15 @@ from lebm_tf.samplers.draws import Draw, Draws
 
 
 class Sampler(abc.ABC):
-    """Draws states of one role.
+    """Draws the states of one role.
 
     Attributes:
-        is_reparameterized: Whether draws carry gradients to parameters; then
-            they are made on the tape.
-        climbs: Whether it looks at the target at all.
-        has_own_steps: Whether every row may have a number of moves of its own.
-        num_steps: Moves of a draw; 0 where there is no chain.
-        layers: Layers whose numbers a draw reads, beside those of densities.
+        is_reparameterized: Whether gradients flow to parameters; such samples
+            are drawn on the tape.
+        climbs: Whether it uses a target.
+        has_own_steps: Whether every row may have its own number of moves.
+        num_steps: Moves per sample; 0 without a chain.
+        layers: Layers whose variables it reads, apart from densities.
     """
     is_reparameterized = False
     climbs = True
@@ -29,11 +29,11 @@ class Sampler(abc.ABC):
 
     @abc.abstractmethod
     def start(self, num_chains, draws: Draws, seed: rng.Seed) -> Position:
-        """Where draws begin, nest of [num_chains, ...].
+        """Initial positions, nest of [num_chains, ...].
 
         Args:
-            num_chains: How many, int or int32 [].
-            draws: The batch, and what other roles drew before.
+            num_chains: Number of chains, int or int32 [].
+            draws: The batch, and the states of earlier roles.
             seed: int32 [2], or [num_chains, 2].
         """
 
@@ -43,28 +43,27 @@ class Sampler(abc.ABC):
         """Draws states.
 
         Args:
-            target: Position -> [chains]; None for one that does not climb.
-            num_chains: How many, int or int32 [].
-            draws: The batch ("x", "index", ...), and what other roles drew
-                before.
-            seed: int32 [2]; or [num_chains, 2], and then row i depends on its
-                own seed alone, see `row_seeds_need`.
-            num_steps: int32 [num_chains], moves of each chain if not as the
-                sampler has them; needs `has_own_steps`.
+            target: Position -> [chains]; None if the sampler uses none.
+            num_chains: Number of chains, int or int32 [].
+            draws: The batch ("x", "index", ...), and the states of earlier
+                roles.
+            seed: int32 [2]; or [num_chains, 2], and then row i depends on seed
+                i alone, see `row_seeds_need`.
+            num_steps: Moves of each chain, int32 [num_chains]; needs
+                `has_own_steps`. Default: those of the sampler.
         """
 
     def trace(self, target: LogProbFn, start: Position, seed: rng.Seed,
               trace_fn: Callable[[State, LogProbFn], Any], *,
               num_steps: int | None = None, every: int = 1) -> Any:
-        """Records along the way of chains; of no chain, one of the start.
+        """Records states along the chains; without chains, the start alone.
 
         Args:
             target: As in `draw`.
-            start: Where the chains begin, as of `start`.
-            seed: int32 [2], of the moves.
-            trace_fn: (state, what its chain climbs) -> nest of tensors to
-                record.
-            num_steps: Moves, if not as the sampler has them.
+            start: Initial positions, as returned by `start`.
+            seed: Seed of the moves, int32 [2].
+            trace_fn: (state, target of the chain) -> nest of tensors to record.
+            num_steps: Number of moves; default: that of the sampler.
             every: Moves between two records, a divisor of their number.
 
         Returns:
@@ -74,41 +73,42 @@ class Sampler(abc.ABC):
             lambda leaf: leaf[None], trace_fn(initial_state(start), target))
 
     def latents(self, draws: Draws = Draws({})) -> Any:
-        """What a draw looks like, a nest of tf.TensorSpec [None, ...].
+        """Shapes and dtypes of samples, a nest of tf.TensorSpec [None, ...].
 
         Args:
-            draws: One row of what the sampler looks at, if anything.
+            draws: One row of the inputs of the sampler, if it needs any.
         """
         return tf.nest.map_structure(
             lambda leaf: tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype),
             self.start(1, draws, rng.make_seed(0)))
 
     def with_steps(self, num_steps: int) -> "Sampler":
-        """The same with another number of moves.
+        """Returns the sampler with another number of moves.
 
         Raises:
-            ValueError: If it makes none.
+            ValueError: If it runs no chains.
         """
         raise ValueError(f"num_steps needs a chain, got {num_steps} for "
                          f"{type(self).__name__}.")
 
     def continued(self, role: str) -> "Sampler":
-        """The same chains, going on where those of a role ended.
+        """Returns the sampler with chains that start at the final states of a
+        role.
 
         Raises:
-            ValueError: If it makes none.
+            ValueError: If it runs no chains.
         """
-        raise ValueError(f"{type(self).__name__} has no chain to go on with.")
+        raise ValueError(f"{type(self).__name__} has no chain to continue.")
 
     def calibrated(self, num_adaptation_steps: int) -> "Sampler":
-        """The same with an exact kernel, whose step size is tuned first.
+        """Returns the sampler with an exact kernel, whose step size is tuned
+        first.
 
         Raises:
-            ValueError: If there is no such kernel for it.
+            ValueError: If there is no such kernel.
         """
-        raise ValueError(f"{type(self).__name__} has no exact form.")
+        raise ValueError(f"{type(self).__name__} has no exact kernel.")
 
     def row_seeds_need(self) -> str:
-        """What is missing for a seed of every row: "needed, got ...", or
-        nothing if rows can have one."""
+        """"needed, got ..." if rows cannot have seeds of their own, else ""."""
         return ""

@@ -18,30 +18,29 @@ from lebm_tf.samplers.sampler import Sampler
 
 @dataclasses.dataclass(frozen=True)
 class ShortRun(Sampler):
-    """A fixed number of moves from an initializer: p_K, not p.
+    """A fixed number K of moves from an initializer: it samples p_K, not p.
 
-    Nijkamp et al. 2019, arXiv:1904.09770. What is learned with a short run
-    must be sampled with the same one.
+    Nijkamp et al. 2019, arXiv:1904.09770. A model trained with a short run must
+    be sampled with the same one.
 
     Attributes:
-        initializer: Where chains start.
-        kernel: How one move is made.
+        initializer: Initializer of the chains.
+        kernel: The kernel.
         num_steps: Number of moves, at least 0.
-        jit_compile: Whether XLA compiles the chains: on, off or auto, as in
-            `compilation`, also in how they are split. Other noise for the
-            same seed.
-        step_size: (draws) -> step size of these chains, [chains] say, where
-            that of the kernel is not theirs.
-        coordinates: What chains move in, a `densities.fitted.Fitted` base: u
-            of `white(z)`, in which one step size fits all directions. They
-            start and end in z.
-        adaptation: A `StepSizeAdaptation` whose step size the chains have, and
-            which follows them in training.
-        is_reparameterized: Whether gradients flow back through all moves, to
-            the start and to what is climbed. Memory then grows with them.
+        jit_compile: Whether XLA compiles the chains: on, off or auto, see
+            `compilation`. Compiled chains draw other noise for the same seed.
+        step_size: Draws -> step size, for example [chains]; replaces that of
+            the kernel.
+        coordinates: Coordinates of the chains: a `densities.fitted.Fitted`
+            base, in whose u = `white(z)` one step size fits all directions.
+            Start and result are in z.
+        adaptation: A `StepSizeAdaptation`, which gives the step size and is
+            updated in training.
+        is_reparameterized: Whether gradients flow through all moves, to the
+            start and the target. Memory then grows with their number.
 
     Raises:
-        ValueError: If `num_steps` is negative, or `jit_compile` unknown.
+        ValueError: If `num_steps` is negative, or `jit_compile` is unknown.
     """
     initializer: Initializer
     kernel: Kernel
@@ -66,9 +65,9 @@ class ShortRun(Sampler):
         return self.initializer.start(num_chains, draws, seed)
 
     def draw(self, target, num_chains, draws, seed, num_steps=None):
-        """As `Sampler.draw`. A seed a row takes num_steps times the memory of
-        a position, or, with a kernel whose noise can't be given, runs every
-        chain alone."""
+        """As `Sampler.draw`. A seed per row needs num_steps times the memory of
+        a position or, with a kernel that takes no noise, runs every chain
+        separately."""
         first, moves = rng.stream(seed, "start"), rng.stream(seed, "chain")
         start = self.start(num_chains, draws, first)
         target, position = self._moved(target, start)
@@ -133,7 +132,7 @@ class ShortRun(Sampler):
         return dataclasses.replace(self, initializer=FromRole(role))
 
     def calibrated(self, num_adaptation_steps):
-        """Metropolis-adjusted Langevin moves of the same step size."""
+        """Metropolis-adjusted Langevin moves with the same step size."""
         size = 1.0 if self.kernel.step_size is None else self.kernel.step_size
         return dataclasses.replace(self, adaptation=None, kernel=Mala(
             size, num_adaptation_steps=num_adaptation_steps))

@@ -1,4 +1,4 @@
-"""A step size that follows how often moves are accepted."""
+"""Adaptation of a step size to the acceptance rate during training."""
 
 import keras
 import tensorflow as tf
@@ -8,22 +8,22 @@ from lebm_tf.mcmc.kernel import Kernel
 
 
 class StepSizeAdaptation(keras.layers.Layer):
-    """The one step size of a kernel, kept from training step to training step.
+    """The step size of a kernel, adapted from training step to training step.
 
-    After every draw in training its logarithm moves by `rate` times the
-    difference of the acceptance of the last moves from the goal (Robbins and
-    Monro). It is a variable: a run that goes on, and samples, begin where it
-    was. Chains of a draw all move with the same size, so each draw is
+    After every draw in training, its logarithm changes by `rate` times the
+    difference between the acceptance of the last moves and the goal
+    (Robbins-Monro). It is a variable, so resumed runs and samples start from
+    its value. All chains of a draw use one step size, so each draw is
     calibrated.
 
     Args:
-        kernel: Begins at its own step size, a number.
-        accept_prob: The goal in (0, 1); of `mcmc.adaptation` if not given.
-        rate: > 0.
+        kernel: Kernel with the initial step size, a number.
+        accept_prob: Goal in (0, 1); default: that of `mcmc.adaptation`.
+        rate: Adaptation rate > 0.
 
     Raises:
-        ValueError: If the kernel has no acceptance to aim at, or an argument
-            is out of range.
+        ValueError: If the kernel has no acceptance rate, or an argument is out
+            of range.
     """
 
     def __init__(self, kernel: Kernel, accept_prob: float | None = None,
@@ -47,7 +47,7 @@ class StepSizeAdaptation(keras.layers.Layer):
         return tf.convert_to_tensor(self.size)
 
     def update(self, accept_prob: tf.Tensor) -> None:
-        """Takes note of how often the moves of chains were accepted.
+        """Adapts the step size to the acceptance of the last moves.
 
         Args:
             accept_prob: float [chains].

@@ -702,7 +702,7 @@ def test_chains_that_cannot_be_seeded_by_row_are_refused(tmp_path):
     role = model.roles["generation"]
     model.roles["generation"] = dataclasses.replace(
         role, sampler=dataclasses.replace(role.sampler, kernel=Mala(0.1)))
-    with pytest.raises(InputError, match="ladder of the kernel langevin, got "
+    with pytest.raises(InputError, match="ladder with the kernel langevin, got "
                                          "mala"):
         export_model(model, str(tmp_path), DATA.shape)
     assert not list(tmp_path.iterdir())

@@ -42,7 +42,7 @@ BAD_VALUES = [
      "every must be >= 2, got 1."),
     (Alternating, {"kernel": Mala(0.1, num_adaptation_steps=3),
                    "other": Independence()},
-     "kernels that alternate need num_adaptation_steps 0, got 3 of Mala."),
+     "alternating kernels need num_adaptation_steps 0, got 3 for Mala."),
     (Tempering, {"num_replicas": 1}, "num_replicas must be >= 2 and hottest "
      "lie in (0, 1), got 1 and 0.1."),
     (Tempering, {"kernel": Mala(0.1, num_adaptation_steps=3)},
@@ -192,7 +192,7 @@ def test_a_step_size_may_be_given_by_call_in_any_form(kernel):
 
 
 def test_a_step_size_of_another_structure_is_refused():
-    with oracles.raises(ValueError, "step_size must be one, or one for each "
-                        "of 2 parts of the position, got 3."):
+    with oracles.raises(ValueError, "step_size must be one value, or one for "
+                        "each of the 2 parts of the position, got 3."):
         run_chain(Langevin((0.1, 0.2, 0.3)), oracles.standard_normal,
                   position(), 1, rng.make_seed(0))

@@ -133,6 +133,6 @@ def test_a_bad_value_is_refused_with_its_message(arguments, message):
 
 
 def test_a_batch_larger_than_the_bank_is_refused():
-    with oracles.raises(ValueError, "the bank must hold at least the 4 chains "
-                        "of a batch, got size 3."):
+    with oracles.raises(ValueError, "the bank must have at least as many "
+                        "chains as a batch, 4, got size 3."):
         ChainBank(BASE, 3).start(4, Draws({}), SEED)
