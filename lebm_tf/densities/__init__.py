@@ -1,4 +1,5 @@
-"""Distributions, and the targets made of them."""
+"""Densities: bases, priors, likelihoods, encoders and the targets built from
+them."""
 
 from lebm_tf.densities.attribute import GaussianAttribute
 from lebm_tf.densities.contracts import Base, Encoder, Likelihood, Prior

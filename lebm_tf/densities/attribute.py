@@ -1,4 +1,4 @@
-"""A number that belongs to an observation, given its latent vector."""
+"""Density of a number y, such as a property of a molecule, given z."""
 
 import math
 
@@ -13,18 +13,18 @@ OUTPUTS = ("linear", "sigmoid")
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class GaussianAttribute(Nested, keras.Model):
-    """p(y | z) = N(y; s(z), scale^2), y a number.
+    """p(y | z) = N(y; s(z), scale^2) of a number y.
 
-    Kong et al. 2023, arXiv:2306.14902 (SGDS), whose public code weighs the
+    Kong et al. 2023, arXiv:2306.14902 (SGDS), whose public code weights the
     squared error by 10: scale^2 = 0.05.
 
     Args:
         network: Layer, z -> [batch, 1].
-        scale: Standard deviation > 0, in the units of y.
-        output: linear, or sigmoid for a y in [0, 1].
+        scale: Standard deviation > 0, in units of y.
+        output: linear, or sigmoid for y in [0, 1].
 
     Raises:
-        ValueError: If scale or output is none of these.
+        ValueError: If `scale` is not positive, or `output` is unknown.
     """
 
     def __init__(self, network: keras.layers.Layer, scale: float = 0.05**0.5,
@@ -44,7 +44,7 @@ class GaussianAttribute(Nested, keras.Model):
         return tf.sigmoid(value) if self.output_kind == "sigmoid" else value
 
     def log_prob(self, y: tf.Tensor, z: Position) -> tf.Tensor:
-        """log p(y | z), float [batch]; y is float [batch]."""
+        """log p(y | z), float [batch], of y, float [batch]."""
         error = (y - self.mean(z)) / self.scale
         return -0.5 * tf.square(error) - math.log(
             self.scale * math.sqrt(2.0 * math.pi))

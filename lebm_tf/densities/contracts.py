@@ -1,8 +1,8 @@
-"""What densities owe. One signature for all: the variable, what it is given,
-then by name a condition and a seed.
+"""Interfaces of densities.
 
-A density that is not conditional does not look at a condition: a prior may
-have one, a class say, that its likelihood has not.
+They share one signature: the variable, what it depends on, then by name a
+condition and a seed. A density that is not conditional ignores the condition,
+because a prior may have one, such as a class, that its likelihood lacks.
 """
 
 import abc
@@ -15,14 +15,14 @@ from lebm_tf.mcmc.kernel import Position, num_chains
 
 
 class Prior(abc.ABC):
-    """p(z), of which a model learns the energy or all: a mixin of densities.
+    """p(z) with an energy or other learned parts; a mixin of densities.
 
     Attributes:
-        has_energy: Whether chains have an energy to climb; without one, draws
-            are those of its base.
-        num_symbols: How many symbols it can be conditioned on.
-        tells_symbols: Whether there is p(y | z): then `symbol_log_probs(z)` is
-            log p(y | z), float [batch, num_symbols].
+        has_energy: Whether there is an energy; without one, samples are those
+            of the base.
+        num_symbols: Number of symbols it can be conditioned on.
+        tells_symbols: Whether it has `symbol_log_probs(z)`: log p(y | z), float
+            [batch, num_symbols].
     """
     has_energy = False
     num_symbols = 0
@@ -31,21 +31,21 @@ class Prior(abc.ABC):
     @abc.abstractmethod
     def unnormalized_log_prob(self, z: Position, *, condition: Any = None
                               ) -> tf.Tensor:
-        """log p(z) up to a constant, float [batch]: what chains climb."""
+        """log p(z) up to a constant, float [batch]: the target of prior chains.
+        """
 
     def energy(self, z: Position, *, condition: Any = None) -> tf.Tensor:
-        """E(z), float [batch], in nats: how much less probable than under the
-        base; 0 without an energy."""
+        """E(z), float [batch], in nats; 0 without an energy."""
         leaf = tf.nest.flatten(z)[0]
         return tf.zeros([num_chains(z)], leaf.dtype)
 
 
 class Base(Prior):
-    """A prior that is normalized and drawn from without a chain: p0."""
+    """A normalized prior that is sampled without a chain: p0."""
 
     @abc.abstractmethod
     def sample(self, num_samples, seed: rng.Seed) -> Position:
-        """Draws z, nest of [num_samples, ...]."""
+        """Samples z, nest of [num_samples, ...]."""
 
     @abc.abstractmethod
     def log_prob(self, z: Position) -> tf.Tensor:
@@ -53,19 +53,19 @@ class Base(Prior):
 
     def unnormalized_log_prob(self, z: Position, *, condition: Any = None
                               ) -> tf.Tensor:
-        """The same: it has no condition."""
+        """Same as `log_prob`; the condition is ignored."""
         return self.log_prob(z)
 
 
 class Likelihood(abc.ABC):
-    """p(x | z): a mixin of densities.
+    """p(x | z); a mixin of densities.
 
     Attributes:
-        is_conditional: Whether it looks at a condition.
-        has_mean: Whether there is a `mean(z)`.
-        has_distance: Whether x has a distance to it, |x - g(z)|.
-        has_temperature: Whether `decode` draws, at a temperature.
-        chain_dropout: Whether chains in training climb it with dropout.
+        is_conditional: Whether it uses a condition.
+        has_mean: Whether it has `mean(z)`.
+        has_distance: Whether it has a distance |x - g(z)|.
+        has_temperature: Whether `decode` samples, at a temperature.
+        chain_dropout: Whether chains in training use it with dropout.
     """
     is_conditional = False
     has_mean = False
@@ -81,79 +81,81 @@ class Likelihood(abc.ABC):
         Args:
             x: Observations, [batch, ...].
             z: Latents, nest of [batch, ...].
-            condition: Nest of [batch, ...], of a conditional one.
-            seed: Of dropout, in training; None else.
+            condition: Nest of [batch, ...], if conditional.
+            seed: Seed of dropout in training, else None.
         """
 
     @abc.abstractmethod
     def decode(self, z: Position, seed: rng.Seed, *, condition: Any = None
                ) -> tf.Tensor:
-        """What z stands for, [batch, ...].
+        """Decodes z to an observation, [batch, ...].
 
         Args:
             z: Latents, nest of [batch, ...].
-            seed: Of what is drawn, int32 [2] or [batch, 2].
+            seed: Seed of sampled values, int32 [2] or [batch, 2].
             condition: As in `log_prob`.
         """
 
     @abc.abstractmethod
     def read(self, x: Any) -> tf.Tensor:
-        """Observations as the model takes them.
+        """Checks observations and converts them for the model.
 
         Raises:
-            ValueError: If they are none.
+            ValueError: If they have the wrong type or shape.
         """
 
     def explain(self, x: tf.Tensor, z: Position, *, condition: Any = None
                 ) -> tuple[tf.Tensor, tf.Tensor]:
-        """(log p(x | z), |x - g(z)|^2), each float [batch]; NaN where there is
-        no distance."""
+        """(log p(x | z), |x - g(z)|^2), each float [batch]; NaN without a
+        distance."""
         log_prob = self.log_prob(x, z, condition=condition)
         return log_prob, tf.fill(tf.shape(log_prob), float("nan"))
 
     def adapt(self, data: Any) -> None:
-        """Takes from a data set what it needs before training, if anything."""
+        """Computes statistics of a data set before training, if needed."""
 
 
 class Encoder(abc.ABC):
-    """q(z | x): a mixin of densities. One with a density besides has
-    `log_prob(z, x, *, condition=None, seed=None)`, and where the parameters
-    are at hand `log_prob_of(z, *parameters)`, float [batch], in nats.
+    """q(z | x); a mixin of densities.
+
+    An encoder with a density also has `log_prob(z, x, *, condition=None,
+    seed=None)` and, for known parameters, `log_prob_of(z, *parameters)`, float
+    [batch], in nats.
 
     Attributes:
-        is_conditional: Whether it looks at a condition.
+        is_conditional: Whether it uses a condition.
     """
     is_conditional = False
 
     @abc.abstractmethod
     def parameters(self, x: tf.Tensor, *, condition: Any = None,
                    seed: rng.Seed | None = None) -> tuple[tf.Tensor, ...]:
-        """What makes q(z | x), each [batch, ...].
+        """Parameters of q(z | x), each [batch, ...].
 
         Args:
             x: Observations, [batch, ...].
-            condition: Of a conditional one.
-            seed: Of dropout; None for none.
+            condition: Condition, if conditional.
+            seed: Seed of dropout; None for no dropout.
         """
 
     @abc.abstractmethod
     def sample_from(self, *parameters_and_seed) -> Position:
-        """A draw, where the parameters are at hand."""
+        """A reparameterized sample, given the parameters."""
 
     def draw(self, x: tf.Tensor, seed: rng.Seed, *, condition: Any = None,
              dropout_seed: rng.Seed | None = None
              ) -> tuple[Position, tuple]:
-        """A reparameterized draw z, nest of [batch, ...], and what makes the
-        q(z | x) that it is of."""
+        """A reparameterized sample z, nest of [batch, ...], and the parameters
+        of its q(z | x)."""
         encoded = self.parameters(x, condition=condition, seed=dropout_seed)
         return self.sample_from(*encoded, seed), encoded
 
     def sample(self, x: tf.Tensor, seed: rng.Seed, *, condition: Any = None
                ) -> Position:
-        """The draw alone."""
+        """The sample of `draw` alone."""
         return self.draw(x, seed, condition=condition)[0]
 
 
 def given(density: Any, condition: Any) -> dict[str, Any]:
-    """The argument of a conditional density's network, which no other has."""
+    """The condition as a keyword argument, for conditional densities only."""
     return {"condition": condition} if density.is_conditional else {}

@@ -1,7 +1,8 @@
-"""How a sequence is read off p(x | z): in graph, ended when all rows are.
+"""Decoding of sequences from p(x | z), in the graph; it stops when all rows
+ended.
 
-A step function takes (token int32 [rows], state, t int32 []) to (logits
-[rows, num_tokens], state).
+A step function maps (token int32 [rows], state, t int32 []) to (logits [rows,
+num_tokens], state).
 """
 
 import dataclasses
@@ -15,20 +16,22 @@ from lebm_tf.ranges import (
 from lebm_tf.token_ids import BEGIN, END, PAD
 
 METHODS = ("sample", "greedy", "beam")
-_NEVER = (PAD, BEGIN)  # No sentence holds them.
+_NEVER = (PAD, BEGIN)  # Tokens that are never generated.
 
 
 @dataclasses.dataclass(frozen=True)
 class DecodingConfig(Checked):
-    """How a sequence is read off p(x | z).
+    """How sequences are decoded from p(x | z).
 
     Attributes:
-        method: sample (token by token, as the model has it), greedy (the most
-            probable token at every step) or beam (the most probable sequence
-            that a search of beam_width finds).
-        temperature: Of sample; probabilities are to the power of its inverse.
-        top_k: sample chooses among as many most probable tokens; 0 for all.
-        beam_width: Of beam.
+        method: sample (ancestral sampling), greedy (the most probable token at
+            every step) or beam (the most probable sequence found by beam
+            search).
+        temperature: Temperature of sample; probabilities are raised to its
+            inverse.
+        top_k: With sample, the number of most probable tokens to choose from; 0
+            for all.
+        beam_width: Number of sequences that beam keeps.
     """
     method: Annotated[str, OneOf(METHODS)] = "sample"
     temperature: PositiveFloat = 1.0
@@ -39,20 +42,19 @@ class DecodingConfig(Checked):
 def decode(step: Callable, state: Any, num_rows, max_length: int,
            config: DecodingConfig, seed: rng.Seed,
            temperature: tf.Tensor | None = None) -> tf.Tensor:
-    """A sequence for every row.
+    """Decodes a sequence for every row.
 
     Args:
-        step: As above.
-        state: First state, a nest of [num_rows, ...].
+        step: Step function as described above.
+        state: Initial state, a nest of [num_rows, ...].
         num_rows: Int or int32 [].
-        max_length: Most tokens of a sequence, its end among them, >= 1.
-        config: How.
-        seed: int32 [2], or [num_rows, 2] and then row i depends on its own
-            seed alone.
-        temperature: In place of that of `config`, float [] or [num_rows].
+        max_length: Maximum number of tokens, including the end, >= 1.
+        config: The decoding method.
+        seed: int32 [2], or [num_rows, 2]; then row i depends on seed i alone.
+        temperature: Replaces that of `config`, float [] or [num_rows].
 
     Returns:
-        int32 [num_rows, max_length]: tokens, the end if it was reached, and
+        int32 [num_rows, max_length]: tokens, the end token if reached, and
         padding.
     """
     if config.method == "beam":
@@ -62,8 +64,8 @@ def decode(step: Callable, state: Any, num_rows, max_length: int,
     temperature = tf.convert_to_tensor(
         config.temperature if temperature is None else temperature)[..., None]
     if config.method == "sample":
-        # The distribution function of normal numbers, which may come from a
-        # seed a row, makes them uniform.
+        # Normal numbers, which allow a seed per row, become uniform by their
+        # distribution function.
         uniform = 0.5 * tf.math.erfc(-rng.normal(
             [num_rows, max_length], seed) * 2.0**-0.5)
 
@@ -86,28 +88,28 @@ def decode(step: Callable, state: Any, num_rows, max_length: int,
         lambda t, token, ended, *_: (t < max_length) & ~tf.reduce_all(ended),
         body, (0, first, tf.fill([num_rows], False), state, tokens),
         maximum_iterations=max_length)
-    # What was never written is padding.
+    # Positions that were never written are padding.
     return tf.ensure_shape(tf.where(
         tf.range(max_length) < t, tf.transpose(tokens.stack()), PAD),
         [rows[0], max_length])
 
 
 def draw(logits: tf.Tensor, uniform: tf.Tensor, top_k: int = 0) -> tf.Tensor:
-    """Draws a token a row by inversion, int32 [rows].
+    """Samples a token per row by inversion, int32 [rows].
 
     Args:
-        logits: float32 [rows, num_tokens]; -inf never comes.
+        logits: float32 [rows, num_tokens]; -inf excludes a token.
         uniform: float32 [rows], in [0, 1].
-        top_k: Choose among as many most probable tokens; 0 for all.
+        top_k: Number of most probable tokens to choose from; 0 for all.
     """
     if top_k:
         worst = tf.math.top_k(logits, min(top_k, logits.shape[-1])).values
         logits = tf.where(logits < worst[:, -1:], -float("inf"), logits)
     ends = tf.cumsum(tf.nn.softmax(logits), axis=1)
-    # Rounding may leave the sum below 1: a share of it, not of 1.
+    # Rounding may leave the sum below 1, so compare with a fraction of it.
     below = ends <= uniform[:, None] * ends[:, -1:]
     token = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
-    # uniform = 1 would count all; the last that has any probability is meant.
+    # uniform = 1 must give the last token of nonzero probability.
     last = tf.reduce_max(tf.where(
         logits > -float("inf"), tf.range(logits.shape[-1]), 0), axis=1)
     return tf.minimum(token, last)
@@ -115,10 +117,10 @@ def draw(logits: tf.Tensor, uniform: tf.Tensor, top_k: int = 0) -> tf.Tensor:
 
 def beam_search(step: Callable, state: Any, num_rows, max_length: int,
                 width: int) -> tf.Tensor:
-    """The best of the `width` sequences that are kept at every step.
+    """The best sequence of a beam search of the given width.
 
-    Sequences are compared by their log probability, without a correction for
-    length; arguments and result as of `decode`.
+    Sequences are compared by log probability, without length normalization;
+    arguments and result as in `decode`.
     """
     def merge(x):
         return tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0))
@@ -130,7 +132,7 @@ def beam_search(step: Callable, state: Any, num_rows, max_length: int,
     state = tf.nest.map_structure(
         lambda x: tf.repeat(x, width, axis=0), state)
     specs = tf.nest.map_structure(lambda x: x.shape, state)
-    # All beams of a row are equal at first: only one of them counts.
+    # All beams of a row are equal at first, so only one may count.
     total = tf.tile(tf.constant([[0.0] + [-float("inf")] * (width - 1)]),
                     [num_rows, 1])
 
@@ -139,7 +141,7 @@ def beam_search(step: Callable, state: Any, num_rows, max_length: int,
         logits, state = step(merge(last[..., None])[:, 0], state, t)
         logs = split(tf.nn.log_softmax(_allowed(logits)))
         size = logs.shape[-1]
-        # An ended sequence goes on with padding, for nothing.
+        # An ended sequence continues with padding at no cost.
         stays = tf.where(tf.range(size) == PAD, 0.0, -float("inf"))
         logs = tf.where(ended[..., None], stays, logs)
         total, best = tf.math.top_k(tf.reshape(
@@ -167,7 +169,7 @@ def beam_search(step: Callable, state: Any, num_rows, max_length: int,
 
 
 def _allowed(logits):
-    """Logits without what no sequence holds."""
+    """Logits with tokens that are never generated set to -inf."""
     never = tf.reduce_any(tf.range(logits.shape[-1])[:, None]
                           == tf.constant(_NEVER), 1)
     return tf.where(never, -float("inf"), logits)

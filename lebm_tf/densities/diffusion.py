@@ -1,4 +1,4 @@
-"""A diffusion of latent vectors, given an observation or none."""
+"""A diffusion model of latent vectors, conditional on an observation or not."""
 
 import math
 
@@ -15,25 +15,26 @@ VARIANCES = ("large", "small")
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class DiffusionEncoder(Nested, Encoder, keras.Model):
-    """q(z | x) by denoising: N(0, I) turned into z step by step.
+    """q(z | x) by denoising: N(0, I) is transformed into z step by step.
 
-    z_u = cos(a) z + sin(a) e at the time u in [0, 1], where the angle a grows
-    evenly with u, so that log(cos^2 / sin^2) is -2 log tan(a). A network tells
-    e from z_u, u and a context of x. Without x the context is made of noise:
-    then draws are those of the average of q over all x. Yu et al. 2023,
-    arXiv:2310.03218; diffusion_net.py of its public code.
+    z_u = cos(a) z + sin(a) e at time u in [0, 1], where the angle a is linear
+    in u, so log(cos^2 / sin^2) is -2 log tan(a). A network predicts e from z_u,
+    u and a context of x. Without x the context is made from noise, and samples
+    are those of q averaged over all x. Yu et al. 2023, arXiv:2310.03218;
+    diffusion_net.py of its public code.
 
     Args:
         network: Layer (z, time, context) -> noise, with a `latent_dim`;
             `networks.LatentDenoiser`.
         encoder: Layer x -> context [batch, context_dim].
         noise_context: Layer noise [batch, latent_dim] -> context.
-        num_steps: Reverse steps of a draw, each an evaluation of the network,
-            at least 1.
+        num_steps: Reverse steps per sample, each one network evaluation, at
+            least 1.
         log_ratio_min, log_ratio_max: log(cos^2 / sin^2) at u = 1 and u = 0.
-        variance: large or small, of the noise that a reverse step adds: that
-            of p(z_s | z_u), or what is left of it when z is known.
-        guidance: Weight w >= 0 of (1 + w) e(x) - w e(), away from no x.
+        variance: Variance of the noise of a reverse step: large (that of p(z_s
+            | z_u)) or small (the remainder when z is known).
+        guidance: Weight w >= 0 of classifier-free guidance, (1 + w) e(x) - w
+            e().
 
     Raises:
         ValueError: If an argument is out of range.
@@ -63,14 +64,15 @@ class DiffusionEncoder(Nested, Encoder, keras.Model):
         self.built = True
 
     def with_steps(self, num_steps: int) -> "DiffusionEncoder":
-        """The same layers, with another number of reverse steps."""
+        """Returns an encoder with the same layers and another number of reverse
+        steps."""
         return DiffusionEncoder(
             self.network, self.context_encoder, self.noise_context, num_steps,
             self.log_ratio_min, self.log_ratio_max, self.variance,
             self.guidance)
 
     def angle(self, u):
-        """The angle at times u in [0, 1], a number or tensor like u."""
+        """The angle at times u in [0, 1], a number or tensor."""
         first, last = (math.atan(math.exp(-0.5 * ratio)) for ratio in (
             self.log_ratio_max, self.log_ratio_min))
         return first + (last - first) * u
@@ -81,13 +83,13 @@ class DiffusionEncoder(Nested, Encoder, keras.Model):
         return (self.context_encoder(x),)
 
     def random_context(self, num_rows, seed: rng.Seed) -> tf.Tensor:
-        """The context of no x, [num_rows, context_dim]."""
+        """The context without x, [num_rows, context_dim]."""
         return self.noise_context(rng.normal(
             [num_rows, self.latent_dim], seed, self.variable_dtype))
 
     def sample_from(self, context: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
-        """A draw in each context, [batch, latent_dim]; not to be
-        differentiated: the tape would keep every step."""
+        """A sample for each context, [batch, latent_dim]. Do not differentiate
+        it: the tape would store every step."""
         rows = context.shape[0] or tf.shape(context)[0]
         z = rng.normal([rows, self.latent_dim], rng.stream(seed, "start"),
                        self.variable_dtype)
@@ -111,13 +113,14 @@ class DiffusionEncoder(Nested, Encoder, keras.Model):
 
     def denoised(self, i, z: tf.Tensor, context: tf.Tensor, other=None
                  ) -> tf.Tensor:
-        """What z of reverse step i, counted down to 0, comes from.
+        """Prediction of z at time 0 from z at reverse step i, which counts down
+        to 0.
 
         Args:
             i: int or int32 [].
             z: float [batch, latent_dim].
             context: float [batch, context_dim].
-            other: The same of no x, for guidance.
+            other: Context without x, for guidance.
         """
         angles = self.angles()
         noise = self.predicted_noise(z, tf.fill(
@@ -127,8 +130,8 @@ class DiffusionEncoder(Nested, Encoder, keras.Model):
 
     def reverse_step(self, i, z: tf.Tensor, context: tf.Tensor,
                      noise: tf.Tensor, other=None) -> tf.Tensor:
-        """z one step nearer to time 0, from step i >= 1; arguments as of
-        `denoised`, and the noise to add, N(0, I) like z."""
+        """One reverse step, from step i >= 1 to i - 1; arguments as in
+        `denoised`, with `noise` from N(0, I), like z."""
         kept, pull, scale = (
             _entry(np.concatenate([[0.0], numbers]), i, z.dtype)
             for numbers in self.coefficients())
@@ -136,7 +139,8 @@ class DiffusionEncoder(Nested, Encoder, keras.Model):
                 + scale * noise)
 
     def predicted_noise(self, z, angle, context, other=None):
-        """e of z at angles [batch]; with `other`, guided."""
+        """Predicted noise of z at angles [batch]; guided if `other` is given.
+        """
         time = angle / (0.5 * math.pi)
         noise = self.network(z, time, context)
         if other is None:
@@ -145,14 +149,14 @@ class DiffusionEncoder(Nested, Encoder, keras.Model):
                 - self.guidance * self.network(z, time, other))
 
     def angles(self) -> np.ndarray:
-        """Of all reverse steps, from time 0 up, float64 [num_steps]."""
+        """Angles of all reverse steps, from time 0 up, float64 [num_steps]."""
         if self.num_steps == 1:  # From N(0, I) to z at once.
             return np.array([self.angle(1.0)])
         return self.angle(np.arange(self.num_steps) / (self.num_steps - 1))
 
     def coefficients(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Factors on z, on what it comes from and on the noise, of the steps
-        1 .. num_steps - 1, each float64 [num_steps - 1]."""
+        """Factors on z, on its prediction and on the noise, for steps 1 ..
+        num_steps - 1, each float64 [num_steps - 1]."""
         angles = self.angles()
         after, before = angles[:-1], angles[1:]  # s and t.
         ratio = np.square(np.tan(after) / np.tan(before))
@@ -169,7 +173,7 @@ class DiffusionEncoder(Nested, Encoder, keras.Model):
             z: float [batch, latent_dim].
             context: float [batch, context_dim].
             u: Times, uniform on [0, 1), float [batch].
-            noise: e, like z.
+            noise: The noise e, like z.
         """
         angle = self.angle(u)
         noised = (tf.cos(angle)[:, None] * z + tf.sin(angle)[:, None] * noise)
@@ -191,21 +195,21 @@ class DiffusionEncoder(Nested, Encoder, keras.Model):
 
 
 class Unconditional:
-    """The draws of a `DiffusionEncoder` without x, as of a base.
+    """Samples of a `DiffusionEncoder` without x, with the interface of a base.
 
     Args:
-        encoder: The diffusion.
+        encoder: The diffusion model.
     """
 
     def __init__(self, encoder: DiffusionEncoder):
         self.encoder = encoder
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
-        """Draws z, float [num_samples, latent_dim]."""
+        """Samples z, float [num_samples, latent_dim]."""
         return self.encoder.sample_from(self.encoder.random_context(
             num_samples, rng.stream(seed, "context")), seed)
 
 
 def _entry(values, i, dtype):
-    """One of float64 numbers, [], in another type."""
+    """Entry i of float64 numbers, [], in the given type."""
     return tf.constant(values, dtype)[i]

@@ -16,8 +16,7 @@ class EnergyPrior(Nested, Prior, keras.Model):
     unknown; `evaluation.likelihood` estimates it.
 
     Args:
-        base: Density p0, a `Base`; or `Flat`, where the energy is all there
-            is.
+        base: Density p0, a `Base`; or `Flat` for an energy without a base.
         energy: Layer, z -> energies in nats [batch]; with a condition it is
             called as energy(z, condition).
     """
@@ -31,13 +30,13 @@ class EnergyPrior(Nested, Prior, keras.Model):
         self.built = True
 
     def energy(self, z: Position, *, condition=None, drop=None) -> tf.Tensor:
-        """E(z), float [batch], in nats; low is probable.
+        """E(z), float [batch], in nats; low energies are probable.
 
         Args:
             z: Latents, nest of [batch, ...].
-            condition: Nest of [batch, ...], of a conditional energy.
-            drop: Function (values, name) -> values, for an energy with dropout;
-                in training alone.
+            condition: Nest of [batch, ...], for a conditional energy.
+            drop: Function (values, name) -> values that applies dropout, in
+                training only.
         """
         arguments = () if condition is None else (condition,)
         dropped = {} if drop is None else {"drop": drop}

@@ -1,4 +1,4 @@
-"""Bases that are fitted to codes, not learned along with the energy."""
+"""Bases that are fitted to codes instead of trained with the energy."""
 
 import abc
 
@@ -9,34 +9,32 @@ from lebm_tf.densities.contracts import Base
 
 
 class Fitted(Base):
-    """A base that learns from codes when it is told to: a mixin of densities.
+    """A base that is fitted to codes on request; a mixin of densities.
 
-    It knows coordinates u in which what it was fitted to is white, so that
-    one step size fits all directions of a chain.
+    It defines coordinates u in which the codes are white, so that one step size
+    fits all directions of a chain.
 
     Attributes:
-        latent_dim: Width of z.
-        fitted_step: Variable, int64 []: the training step of the codes that
-            it was fitted to, -1 before.
-        min_codes: Fewest codes that it can be fitted to.
+        latent_dim: Dimension of z.
+        fitted_step: Training step of the codes it was fitted to, a variable,
+            int64 []; -1 before the first fit.
+        min_codes: Minimum number of codes for a fit.
     """
     min_codes = 2
 
     def _number(self, name, shape, initializer="zeros", dtype=None):
-        """A variable that is fitted, and no weight to learn."""
+        """A variable that is set by `fit`, not trained."""
         return self.add_weight(name=name, shape=shape, trainable=False,
                                initializer=initializer, dtype=dtype)
 
     @abc.abstractmethod
     def fit(self, codes: np.ndarray, seed: int, step: int) -> None:
-        """Fits the density.
+        """Fits the density; call `check_codes` first.
 
         Args:
             codes: float [num, latent_dim].
-            seed: Of what is random in it, any int.
+            seed: Seed of the fit, any int.
             step: Training step of the codes; kept as `fitted_step`.
-
-        `check_codes` tells beforehand what can not be fitted.
         """
 
     @abc.abstractmethod
@@ -45,21 +43,22 @@ class Fitted(Base):
 
     @abc.abstractmethod
     def from_white(self, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """z of u, and log |det dz/du|, float [batch]."""
+        """z of u, float [batch, latent_dim], and log |det dz/du|, float
+        [batch]."""
 
 
 def check_codes(codes: np.ndarray, num_needed: int) -> None:
-    """Raises ValueError unless a base that chains start from can be fitted.
+    """Raises ValueError unless a base can be fitted to the codes.
 
     Args:
         codes: float [num, latent_dim].
-        num_needed: Fewest codes.
+        num_needed: Minimum number of codes.
     """
     if len(codes) < num_needed:
-        raise ValueError(f"the base needs at least {num_needed} codes to be "
-                         f"fitted to, got {len(codes)}.")
+        raise ValueError(f"fitting the base needs at least {num_needed} codes, "
+                         f"got {len(codes)}.")
     if not np.isfinite(codes).all():
-        raise ValueError("the base needs codes that are finite, got some that "
+        raise ValueError("fitting the base needs finite codes, got some that "
                          "are not.")
     variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(
         np.asarray(codes, np.float64), rowvar=False)))
@@ -67,5 +66,5 @@ def check_codes(codes: np.ndarray, num_needed: int) -> None:
         shown = ", ".join(f"{number:.2f}" for number in directions[:4, 0])
         more = ", ..." if len(variances) > 4 else ""
         raise ValueError(
-            "the base needs codes that vary in every direction, got a variance "
-            f"of {max(variances[0], 0.0):.1e} along ({shown}{more}).")
+            "fitting the base needs codes that vary in every direction, got a "
+            f"variance of {max(variances[0], 0.0):.1e} along ({shown}{more}).")

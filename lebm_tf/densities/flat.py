@@ -1,4 +1,4 @@
-"""No base at all."""
+"""The flat base, for energies without a base density."""
 
 import keras
 import tensorflow as tf
@@ -9,10 +9,10 @@ from lebm_tf.mcmc.kernel import Position, num_chains
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class Flat(Prior, keras.Model):
-    """1, everywhere: the base of an energy that is all there is.
+    """The constant 1, as the base of an energy-based model exp(-E(x)).
 
-    exp(-E(x)) alone, as of energy-based models of pixels. No density, as it
-    has no integral, so nothing is drawn from it: chains start elsewhere.
+    It has no integral and is therefore not a density that can be sampled:
+    chains start elsewhere.
     """
 
     def __init__(self, **kwargs):

@@ -1,4 +1,4 @@
-"""Flows: one that is fitted to codes, and one that learns with a model."""
+"""Normalizing flows: one that is fitted to codes, and one that is trained."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 
 _BATCH = 256
-_EVERY = 100  # Steps between two looks at the codes that are held out.
+_EVERY = 100  # Steps between two evaluations on the held-out codes.
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
@@ -22,10 +22,10 @@ class Flow(Nested, Fitted, keras.Model):
 
     Args:
         network: Layer f, u -> (f(u), log |det|), with an `inverse` of the same
-            form and the width of z as `dim`; `networks.AffineCouplings`.
-        num_steps: Steps of Adam of a fit, at least 1. A tenth of the codes is
-            held out, and the best weights for it are kept.
-        learning_rate: Of Adam, > 0; it falls to 0 along a cosine.
+            form and the dimension `dim`; `networks.AffineCouplings`.
+        num_steps: Adam steps per fit, at least 1. A tenth of the codes is held
+            out, and the weights that are best on it are kept.
+        learning_rate: Learning rate of Adam > 0, with cosine decay to 0.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -39,7 +39,7 @@ class Flow(Nested, Fitted, keras.Model):
                              f"got {num_steps} and {learning_rate}.")
         self.network, self.latent_dim = network, network.dim
         self.num_steps, self.learning_rate = num_steps, learning_rate
-        self.network.trainable = False  # By no optimizer of a model.
+        self.network.trainable = False  # Excluded from a model's optimizers.
         self.center = self._number("center", (network.dim,))
         self.scale = self._number("scale", (network.dim,), "ones")
         self.fitted_step = self._number("fitted_step", (), dtype="int64")
@@ -47,7 +47,7 @@ class Flow(Nested, Fitted, keras.Model):
         self.built = True
 
     def fit(self, codes: np.ndarray, seed: int, step: int) -> None:
-        """Fits center and scale, and the network from new weights."""
+        """Fits center and scale, and trains the network from new weights."""
         codes = np.asarray(codes, self.variable_dtype)
         center, scale = codes.mean(0), codes.std(0) + 1e-6
         num_held = max(1, len(codes) // 10)
@@ -57,7 +57,7 @@ class Flow(Nested, Fitted, keras.Model):
         held, learned = np.split(
             ((codes - center) / scale)[order.numpy()], [num_held])
         batch = tf.range(min(_BATCH, len(learned)), dtype=tf.int64)
-        # One of its own, on one device: that of a model may have replicas.
+        # A copy on one device, because that of a model may have replicas.
         network = type(self.network).from_config(self.network.get_config())
         network.trainable, variables = True, network.variables
         optimizer = keras.optimizers.Adam(
@@ -85,7 +85,7 @@ class Flow(Nested, Fitted, keras.Model):
         self.fitted_step.assign(step)
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
-        """Draws z, float [num_samples, latent_dim]."""
+        """Samples z, float [num_samples, latent_dim]."""
         return self.from_white(rng.normal(
             [num_samples, self.latent_dim], seed, self.variable_dtype))[0]
 
@@ -95,11 +95,11 @@ class Flow(Nested, Fitted, keras.Model):
                          ) - tf.reduce_sum(tf.math.log(self.scale))
 
     def white(self, z: tf.Tensor) -> tf.Tensor:
-        """u of z: what the flow makes z of."""
+        """u of z, float [batch, latent_dim]."""
         return self.network.inverse((z - self.center) / self.scale)[0]
 
     def from_white(self, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """z of u, and log |det dz/du|."""
+        """z of u, and log |det dz/du|, float [batch]."""
         z, growth = self.network(u)
         return (self.center + self.scale * z,
                 growth + tf.reduce_sum(tf.math.log(self.scale)))
@@ -115,12 +115,12 @@ class Flow(Nested, Fitted, keras.Model):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class LearnedFlow(Nested, Base, keras.Model):
-    """q(z) of z = f(u), u ~ N(0, I), whose f an optimizer of a model trains.
+    """q(z) of z = f(u), u ~ N(0, I), trained by an optimizer of a model.
 
-    A prior with an exact density, or a sampler that learns another one.
+    It serves as a prior with exact density, or as a sampler of another density.
 
     Args:
-        network: As of `Flow`; `networks.LatentGlow` or `AffineCouplings`.
+        network: As in `Flow`; `networks.LatentGlow` or `AffineCouplings`.
     """
 
     def __init__(self, network: keras.layers.Layer, **kwargs):
@@ -129,13 +129,13 @@ class LearnedFlow(Nested, Base, keras.Model):
         self.built = True
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
-        """Draws z, float [num_samples, latent_dim]."""
+        """Samples z, float [num_samples, latent_dim]."""
         return self.sample_and_log_prob(num_samples, seed)[0]
 
     def sample_and_log_prob(self, num_samples, seed: rng.Seed
                             ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws z and log q(z), float [num_samples] in nats, at the price of
-        z alone; both reparameterized."""
+        """Samples z and computes log q(z), float [num_samples] in nats, in one
+        pass; both are reparameterized."""
         u = rng.normal([num_samples, self.latent_dim], seed,
                        self.variable_dtype)
         z, growth = self.network(u)
@@ -154,6 +154,6 @@ class LearnedFlow(Nested, Base, keras.Model):
 
 
 def _log_prob(network, z):
-    """Of standardized z."""
+    """Log density of standardized z."""
     u, growth = network.inverse(z)
     return log_normal(u) + growth

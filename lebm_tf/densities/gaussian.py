@@ -32,7 +32,7 @@ def kl_to_standard_normal(mean: tf.Tensor, log_scale: tf.Tensor) -> tf.Tensor:
     """KL(N(mean, exp(log_scale)^2) || N(0, I)), float [batch], in nats.
 
     Kingma and Welling 2014, arXiv:1312.6114, appendix B. The arguments are
-    [batch, latent_dim].
+    float [batch, latent_dim].
     """
     terms = tf.square(mean) + tf.exp(2.0 * log_scale) - 2.0 * log_scale - 1.0
     return 0.5 * tf.reduce_sum(terms, axis=-1)
@@ -40,15 +40,15 @@ def kl_to_standard_normal(mean: tf.Tensor, log_scale: tf.Tensor) -> tf.Tensor:
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class StandardNormal(Base, keras.Model):
-    """p0(z) = N(0, I), the base of nearly every energy-based prior.
+    """p0(z) = N(0, I), the usual base of an energy-based prior.
 
     Args:
-        latent_dim: Width of z, at least 1; or the shape of one z, as of a
-            picture.
+        latent_dim: Dimension of z, at least 1; or the shape of one z, such as
+            that of an image.
         scale: Standard deviation > 0 of every element, for N(0, scale^2 I).
 
     Raises:
-        ValueError: If `latent_dim` is below 1, or `scale` not positive.
+        ValueError: If `latent_dim` is below 1, or `scale` is not positive.
     """
 
     def __init__(self, latent_dim: int | tuple[int, ...], scale: float = 1.0,
@@ -64,7 +64,7 @@ class StandardNormal(Base, keras.Model):
         self.built = True
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
-        """Draws z, float [num_samples, latent_dim]."""
+        """Samples z, float [num_samples, latent_dim]."""
         z = rng.normal([num_samples, *self.event_shape], seed,
                        self.variable_dtype)
         return z if self.scale == 1.0 else self.scale * z
@@ -88,7 +88,7 @@ class StandardNormal(Base, keras.Model):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class PointEncoder(Nested, Encoder, keras.Model):
-    """q(z | x) = delta(z - mean(x)), an encoder without noise.
+    """q(z | x) = delta(z - mean(x)), a deterministic encoder.
 
     Args:
         network: Layer, x -> mean [batch, latent_dim].
@@ -105,7 +105,7 @@ class PointEncoder(Nested, Encoder, keras.Model):
         return (self.network(x),)
 
     def sample_from(self, mean: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
-        """The mean, the same for every seed."""
+        """The mean; ignores the seed."""
         return mean
 
     def call(self, x):
@@ -138,10 +138,10 @@ class ConditionalGaussian(Nested, Encoder, keras.Model):
 
         Args:
             x: Observations, [batch, ...].
-            condition: Of a conditional network.
-            seed: Of the network's dropout, if it has any; None for none.
+            condition: Condition of a conditional network.
+            seed: Seed of dropout, if the network has any; None for no dropout.
         """
-        # A user's own network need not have any.
+        # A user's network may have no dropout.
         rate = getattr(self.network, "dropout", 0.0)
         options = given(self, condition)
         if seed is not None and rate:
@@ -151,7 +151,7 @@ class ConditionalGaussian(Nested, Encoder, keras.Model):
 
     def sample_from(self, mean: tf.Tensor, log_scale: tf.Tensor,
                     seed: rng.Seed) -> tf.Tensor:
-        """A reparameterized draw z = mean + scale e, [batch, latent_dim]."""
+        """A reparameterized sample z = mean + scale e, [batch, latent_dim]."""
         return mean + tf.exp(log_scale) * rng.normal_like(mean, seed)
 
     def log_prob(self, z: tf.Tensor, x: tf.Tensor, *, condition=None,
@@ -162,7 +162,7 @@ class ConditionalGaussian(Nested, Encoder, keras.Model):
 
     def log_prob_of(self, z: tf.Tensor, mean: tf.Tensor, log_scale: tf.Tensor
                     ) -> tf.Tensor:
-        """Normalized log density, [batch] in nats, by its parameters."""
+        """Normalized log density, [batch] in nats, given its parameters."""
         return log_normal(z, mean, log_scale)
 
     def call(self, x, condition=None):

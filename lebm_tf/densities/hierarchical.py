@@ -1,4 +1,4 @@
-"""Gaussian layers: a latent variable made of several, from the top down."""
+"""Top-down Gaussian layers: a prior of several latent vectors."""
 
 import keras
 import tensorflow as tf
@@ -13,14 +13,14 @@ from lebm_tf.mcmc import rng
 class TopDownGaussian(Nested, Base, keras.Model):
     """p(z) = N(zL; 0, t^2) prod_i N(zi; mean_i(zi+1), scale_i(zi+1)^2).
 
-    A nest (z1, ..., zL), z1 next to the data. Cui et al. 2023,
-    arXiv:2306.06323, whose code takes scale = exp(h) + floor.
+    z is a nest (z1, ..., zL), with z1 next to the data. Cui et al. 2023,
+    arXiv:2306.06323, whose code has scale = exp(h) + floor.
 
     Args:
-        networks: Layers, zi+1 -> (mean, h) of zi, from z1's upwards.
-        top_dim: Width of zL, at least 1.
+        networks: Layers, zi+1 -> (mean, h) of zi, from z1 upwards.
+        top_dim: Dimension of zL, at least 1.
         top_scale: Standard deviation t > 0 of zL.
-        scale_floor: Least standard deviation of the other layers, > 0.
+        scale_floor: Minimum standard deviation > 0 of the other layers.
 
     Raises:
         ValueError: If a number is out of range.
@@ -41,12 +41,12 @@ class TopDownGaussian(Nested, Base, keras.Model):
 
     def parameters(self, layer: int, above: tf.Tensor
                    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """(mean, scale) of layer 0, 1, ... given the one above it."""
+        """(mean, scale) of layer 0, 1, ..., given the layer above."""
         mean, log_scale = self.networks[layer](above)
         return mean, tf.exp(log_scale) + self.scale_floor
 
     def sample(self, num_samples, seed: rng.Seed) -> tuple[tf.Tensor, ...]:
-        """Draws (z1, ..., zL), each [num_samples, width]."""
+        """Samples (z1, ..., zL), each [num_samples, width]."""
         top = len(self.networks)
         z = [self.top_scale * rng.normal(
             [num_samples, self.top_dim], rng.stream(seed, f"z{top + 1}"),
@@ -58,7 +58,8 @@ class TopDownGaussian(Nested, Base, keras.Model):
         return tuple(z)
 
     def to_noise(self, z: tuple) -> tuple[tf.Tensor, ...]:
-        """(e1, ..., eL), each as its layer: N(0, I) if z is a draw."""
+        """Noise (e1, ..., eL), each like its layer; N(0, I) if z is a sample.
+        """
         noise = []
         for layer, (below, above) in enumerate(zip(z, z[1:])):
             mean, scale = self.parameters(layer, above)
@@ -66,7 +67,7 @@ class TopDownGaussian(Nested, Base, keras.Model):
         return (*noise, z[-1] / self.top_scale)
 
     def from_noise(self, noise: tuple) -> tuple[tf.Tensor, ...]:
-        """z of (e1, ..., eL): the inverse of `to_noise`."""
+        """z of (e1, ..., eL); the inverse of `to_noise`."""
         z = [self.top_scale * noise[-1]]
         for layer in reversed(range(len(self.networks))):
             mean, scale = self.parameters(layer, z[0])
@@ -74,7 +75,8 @@ class TopDownGaussian(Nested, Base, keras.Model):
         return tuple(z)
 
     def log_prob_of_layers(self, z: tuple) -> tuple[tf.Tensor, ...]:
-        """log p(zi | zi+1) of every layer, and log p(zL); each [batch]."""
+        """log p(zi | zi+1) of every layer, and log p(zL); each [batch], in
+        nats."""
         terms = []
         for layer, (below, above) in enumerate(zip(z, z[1:])):
             mean, scale = self.parameters(layer, above)

@@ -1,4 +1,4 @@
-"""A latent vector with a symbol, as a variational autoencoder of both."""
+"""A variational autoencoder of a latent vector and a symbol."""
 
 import math
 
@@ -16,18 +16,17 @@ from lebm_tf.mcmc import rng
 class LabelledVAE(Nested, keras.Model):
     """p(y) p(u) p(z | y, u): y uniform, u ~ N(0, I), z Gaussian around h(y, u).
 
-    The generative model M2 of Kingma et al. 2014, arXiv:1406.5298, of codes z
-    of another model (M1), with a learned scale of z; q(y | z) is a classifier.
+    The generative model M2 of Kingma et al. 2014, arXiv:1406.5298, for codes z
+    of another model (M1), with a learned scale of z. q(y | z) is a classifier.
+    In [.; y], y is one-hot.
 
     Args:
-        latent_dim: Width of z and u, at least 1.
+        latent_dim: Dimension of z and u, at least 1.
         num_symbols: Number of symbols, at least 2.
         decoder: Layer h, [u; y] -> mean of z, [batch, latent_dim].
         encoder: Layer, [z; y] -> (mean, log_scale) of q(u | z, y).
         classifier: Layer, z -> logits [batch, num_symbols].
-        scale: First value > 0 of the standard deviation of z.
-
-    y stands in [.; y] as one number 1 among num_symbols.
+        scale: Initial standard deviation > 0 of z.
     """
 
     def __init__(self, latent_dim: int, num_symbols: int,
@@ -47,9 +46,9 @@ class LabelledVAE(Nested, keras.Model):
         return tf.nn.log_softmax(self.classifier(z))
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
-        """Draws z, float [num_samples, latent_dim]."""
+        """Samples z, float [num_samples, latent_dim]."""
         u = self.base.sample(num_samples, rng.stream(seed, "u"))
-        # The largest of independent numbers is at any place alike.
+        # The argmax of i.i.d. numbers is uniform.
         y = tf.argmax(rng.normal([num_samples, self.num_symbols],
                                  rng.stream(seed, "y")), axis=-1)
         return self.likelihood.sample(
@@ -57,12 +56,13 @@ class LabelledVAE(Nested, keras.Model):
 
     def labelled_bound(self, z: tf.Tensor, y: tf.Tensor, seed: rng.Seed
                        ) -> tf.Tensor:
-        """log p(z, y) or less, [batch] in nats, from one draw of q(u | z, y).
+        """Lower bound of log p(z, y), [batch] in nats, from one sample of q(u |
+        z, y).
 
         Args:
             z: Codes, float [batch, latent_dim].
             y: Symbols, integer [batch].
-            seed: Of the draw.
+            seed: Seed of the sample.
         """
         encoded = self.encoder.parameters(self._with(z, y))
         u = self.encoder.sample_from(*encoded, seed)
@@ -71,7 +71,8 @@ class LabelledVAE(Nested, keras.Model):
                 - math.log(self.num_symbols))
 
     def unlabelled_bound(self, z: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
-        """log p(z) or less, [batch]: every symbol as likely as q(y | z)."""
+        """Lower bound of log p(z), [batch] in nats, with y summed out under q(y
+        | z)."""
         logs = self.symbol_log_probs(z)
         bounds = tf.stack([
             self.labelled_bound(z, tf.fill(tf.shape(z)[:1], y),
@@ -98,7 +99,7 @@ class LabelledVAE(Nested, keras.Model):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class ClassifiedNormal(Nested, StandardNormal):
-    """N(0, I) of a code z, with the classifier of another density beside it.
+    """N(0, I) of a code z, with the classifier of another density.
 
     Args:
         density: Has `latent_dim` and `symbol_log_probs(z)`.

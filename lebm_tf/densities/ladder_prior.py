@@ -1,4 +1,4 @@
-"""A learned prior whose energy knows levels of noise."""
+"""A learned prior of latent codes with an energy at every noise level."""
 
 from typing import Any
 
@@ -14,28 +14,27 @@ from lebm_tf.mcmc.kernel import Position
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class LadderPrior(Nested, Prior, keras.Model):
-    """p(y, z) of a vector and a symbol, learned level by level of noise.
+    """p(y, z) of a vector and a symbol, trained level by level of noise.
 
-    At level t the energy of a state u = b_{t+1} z_t is
-    E(u, t) = -log sum_y exp F_y(u, t), and log p(u) is -E(u, t) / s_t^2 up to
-    a constant, s_t the step size of its chains, so that energies are of one
-    size at all levels: recovery likelihood, Gao et al. 2021, arXiv:2012.08125,
-    in latent space, Yu et al. 2022, arXiv:2206.05895. (At the highest level
-    N(0, s_T^2 I) is tilted so, at the others nothing.) Without a level it is
-    about z = z_0, which is the code of an observation but for the noise of
-    level 0: u = b_1 z. What chains draw down the ladder is distributed so if
-    all levels agree, which nothing makes sure.
+    At level t, a state u = b_{t+1} z_t has the energy E(u, t) = -log sum_y exp
+    F_y(u, t), and log p(u) is -E(u, t) / s_t^2 up to a constant. Here s_t is
+    the step size of the chains, so energies have one magnitude at all levels:
+    recovery likelihood, Gao et al. 2021, arXiv:2012.08125, in latent space, Yu
+    et al. 2022, arXiv:2206.05895. (At the highest level this tilts N(0, s_T^2
+    I), at the others nothing.) Without a level, z is z_0, the code of an
+    observation up to the noise of level 0: u = b_1 z. Samples of the whole
+    ladder have this distribution only if all levels are consistent, which
+    nothing enforces.
 
-    A condition is a symbol for every row, integer [batch], -1 where there is
-    none: then the energy is -F_y(z). Or a dictionary: "level", int32 [batch],
-    for what is said of states of levels, and "symbol" if there are some, which
-    count at level 0 alone, as in the authors' ldebm_sent.py.
+    A condition is a symbol per row, integer [batch], -1 for none; the energy is
+    then -F_y(z). Or it is a dictionary: "level", int32 [batch], for states of
+    levels, and optionally "symbol", which counts at level 0 alone, as in the
+    authors' ldebm_sent.py.
 
     Args:
-        logits: Layer F, (u, level) -> [batch, num_symbols], with
-            `num_symbols`.
-        scales: As of `NoiseLevels`.
-        step_factor: Of `NoiseLevels.step_sizes`, > 0.
+        logits: Layer F, (u, level) -> [batch, num_symbols], with `num_symbols`.
+        scales: Scales of `NoiseLevels`.
+        step_factor: Factor > 0 of `NoiseLevels.step_sizes`.
     """
 
     has_energy = True
@@ -53,12 +52,12 @@ class LadderPrior(Nested, Prior, keras.Model):
 
     @property
     def num_symbols(self) -> int:
-        """How many symbols there are."""
+        """Number of symbols."""
         return self.logits_network.num_symbols
 
     def logits(self, z: Position, condition: Any = None) -> tf.Tensor:
-        """F, float [batch, num_symbols], in nats; of z at level 0, or of
-        states of the levels of a condition."""
+        """F, float [batch, num_symbols], in nats; of z at level 0, or of states
+        at the levels of a condition."""
         if isinstance(condition, dict):
             return self.logits_network(z, condition["level"])
         state = self.levels.model_factors[1] * z
@@ -93,11 +92,11 @@ class LadderPrior(Nested, Prior, keras.Model):
 
     def at_level(self, level: tf.Tensor, above: Position,
                  symbol: tf.Tensor | None = None) -> Target:
-        """What chains climb at a level, of states u that z_{t+1} tells of.
+        """Target of chains at a level, of states u given z_{t+1}.
 
         log p = -E(u, t) / s_t^2 - |u - z_{t+1}|^2 / (2 scale_{t+1}^2); at the
-        highest level |u|^2 in place of the distance. The drift of E is so the
-        same at all levels.
+        highest level |u|^2 replaces the distance. The drift of E is therefore
+        the same at all levels.
 
         Args:
             level: t, int32 [batch].
@@ -121,7 +120,7 @@ class LadderPrior(Nested, Prior, keras.Model):
                                  sizes), condition=condition)
 
     def step_sizes(self, level: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-        """s_t of chains at levels, [batch]."""
+        """Step sizes s_t of chains at the given levels, [batch]."""
         return tf.gather(tf.constant(
             self.levels.step_sizes(self.step_factor), dtype), level)
 

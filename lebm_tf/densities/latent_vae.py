@@ -1,4 +1,4 @@
-"""A variational autoencoder of latent vectors, as a prior to sample from."""
+"""A variational autoencoder of latent vectors, used as a prior."""
 
 import keras
 import tensorflow as tf
@@ -14,15 +14,15 @@ from lebm_tf.mcmc import rng
 class LatentVAE(Nested, keras.Model):
     """p(z) = int N(z; h(u), scale^2 I) N(u; 0, I) du, with a learned scale.
 
-    The second stage of Dai and Wipf 2019, arXiv:1903.05789: u is as wide as z,
-    so that the codes of the data, which do fill their space, can be matched.
+    The second stage of Dai and Wipf 2019, arXiv:1903.05789. u has the dimension
+    of z, so the codes of the data, which fill their space, can be matched.
 
     Args:
-        latent_dim: Width of z and u, at least 1.
+        latent_dim: Dimension of z and u, at least 1.
         decoder: Layer h, u -> mean of z [batch, latent_dim].
         encoder: Layer, z -> (mean, log_scale) of q(u | z), each [batch,
             latent_dim].
-        scale: First value > 0 of the standard deviation, in units of z.
+        scale: Initial standard deviation > 0, in units of z.
     """
 
     def __init__(self, latent_dim: int, decoder: keras.layers.Layer,
@@ -35,12 +35,13 @@ class LatentVAE(Nested, keras.Model):
         self.built = True
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
-        """Draws z, float [num_samples, latent_dim]."""
+        """Samples z, float [num_samples, latent_dim]."""
         u = self.base.sample(num_samples, rng.stream(seed, "u"))
         return self.likelihood.sample(u, rng.stream(seed, "z"))
 
     def evidence_bound(self, z: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
-        """log p(z) or less, [batch] in nats, from one draw of q(u | z)."""
+        """Lower bound of log p(z), [batch] in nats, from one sample of q(u |
+        z)."""
         encoded = self.encoder.parameters(z)
         u = self.encoder.sample_from(*encoded, seed)
         return (self.likelihood.log_prob(z, u)

@@ -1,6 +1,6 @@
-"""Latents of several layers: a base without ties, and encoders of all layers.
+"""Latents of several layers: an independent base, and encoders of all layers.
 
-Every density takes and gives a nest (z1, ..., zL), z1 next to the data.
+Every density takes and returns a nest (z1, ..., zL), with z1 next to the data.
 """
 
 import math
@@ -16,14 +16,14 @@ from lebm_tf.mcmc import rng
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class LayeredNormal(Base, keras.Model):
-    """p0(z) = prod_i N(zi; 0, I): layers that know nothing of each other.
+    """p0(z) = prod_i N(zi; 0, I), with independent layers.
 
     Args:
-        shapes: Of a row of every layer, at least one: numbers, each the width
-            of a vector, or shapes of maps.
+        shapes: Shape of a row of every layer, at least one: the dimension of a
+            vector, or the shape of a feature map.
 
     Raises:
-        ValueError: If there is none, or a number is below 1.
+        ValueError: If there are no shapes, or a number is below 1.
     """
 
     def __init__(self, shapes, **kwargs):
@@ -32,23 +32,23 @@ class LayeredNormal(Base, keras.Model):
             (shape,) if isinstance(shape, int) else tuple(shape)
             for shape in shapes)
         if min((min(shape) for shape in self.shapes), default=0) < 1:
-            raise ValueError("shapes must be one or more of numbers >= 1, got "
-                             f"{self.shapes}.")
+            raise ValueError("shapes must hold at least one shape of numbers "
+                             f">= 1, got {self.shapes}.")
         self.built = True
 
     def sample(self, num_samples, seed: rng.Seed) -> tuple[tf.Tensor, ...]:
-        """Draws (z1, ..., zL), each [num_samples, *shape]."""
+        """Samples (z1, ..., zL), each [num_samples, *shape]."""
         return tuple(
             rng.normal([num_samples, *shape], rng.stream(seed, f"z{i + 1}"),
                        self.variable_dtype)
             for i, shape in enumerate(self.shapes))
 
     def to_noise(self, z: tuple) -> tuple[tf.Tensor, ...]:
-        """z itself: its layers are noise already."""
+        """z itself, since its layers are standard normal."""
         return tuple(z)
 
     def from_noise(self, noise: tuple) -> tuple[tf.Tensor, ...]:
-        """The noise itself, as of `to_noise`."""
+        """The noise itself, the inverse of `to_noise`."""
         return tuple(noise)
 
     def log_prob(self, z: tuple) -> tf.Tensor:
@@ -70,8 +70,8 @@ class LayeredGaussian(Nested, Encoder, keras.Model):
     """q(z | x) = prod_i N(zi; mean_i(x), scale_i(x)^2), all layers at once.
 
     Args:
-        network: Layer, x -> (means, log_scales), each a tuple of float
-            [batch, width] of every layer.
+        network: Layer, x -> (means, log_scales), each a tuple of float [batch,
+            width] for every layer.
     """
 
     def __init__(self, network: keras.layers.Layer, **kwargs):
@@ -85,7 +85,7 @@ class LayeredGaussian(Nested, Encoder, keras.Model):
 
     def sample_from(self, means: tuple, log_scales: tuple, seed: rng.Seed
                     ) -> tuple[tf.Tensor, ...]:
-        """A reparameterized draw (z1, ..., zL)."""
+        """A reparameterized sample (z1, ..., zL)."""
         return tuple(
             mean + tf.exp(log_scale) * rng.normal_like(
                 mean, rng.stream(seed, f"z{i + 1}"))
@@ -93,7 +93,7 @@ class LayeredGaussian(Nested, Encoder, keras.Model):
 
     def log_prob_of(self, z: tuple, means: tuple, log_scales: tuple
                     ) -> tf.Tensor:
-        """Normalized log density, [batch] in nats, by its parameters."""
+        """Normalized log density, [batch] in nats, given its parameters."""
         return tf.add_n([log_normal(*layer)
                          for layer in zip(z, means, log_scales)])
 
@@ -119,8 +119,8 @@ class BottomUpGaussian(Nested, Encoder, keras.Model):
 
     Args:
         network: Layer, x -> (mean, h) of z1, each [batch, width].
-        networks: Layers, zi -> (mean, h) of zi+1, from z1's upwards.
-        scale_floor: Least standard deviation, > 0.
+        networks: Layers, zi -> (mean, h) of zi+1, from z1 upwards.
+        scale_floor: Minimum standard deviation > 0.
 
     Raises:
         ValueError: If `scale_floor` is not positive.
@@ -136,12 +136,13 @@ class BottomUpGaussian(Nested, Encoder, keras.Model):
 
     def parameters(self, x: tf.Tensor, *, condition=None, seed=None
                    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """(mean, log standard deviation) of z1: the others follow from it."""
+        """(mean, log standard deviation) of z1, from which the others follow.
+        """
         return self._with_floor(*self.network(x))
 
     def sample_from(self, mean: tf.Tensor, log_scale: tf.Tensor,
                     seed: rng.Seed) -> tuple[tf.Tensor, ...]:
-        """A reparameterized draw (z1, ..., zL)."""
+        """A reparameterized sample (z1, ..., zL)."""
         z = []
         for i in range(len(self.networks) + 1):
             if i:
@@ -152,7 +153,7 @@ class BottomUpGaussian(Nested, Encoder, keras.Model):
 
     def log_prob_of(self, z: tuple, mean: tf.Tensor, log_scale: tf.Tensor
                     ) -> tf.Tensor:
-        """Normalized log density, [batch] in nats, by its parameters."""
+        """Normalized log density, [batch] in nats, given its parameters."""
         terms = [log_normal(z[0], mean, log_scale)]
         for network, below, layer in zip(self.networks, z, z[1:]):
             terms.append(log_normal(layer, *self._with_floor(*network(below))))

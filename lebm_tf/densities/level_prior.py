@@ -1,4 +1,4 @@
-"""A density of observations at every level of noise."""
+"""An energy of observations at every noise level."""
 
 import keras
 import tensorflow as tf
@@ -15,17 +15,17 @@ from lebm_tf.mcmc.kernel import Position
 class LevelPrior(EnergyPrior):
     """p(y, t) = exp(-E(y, t) / s_t^2) / Z_t of the states y = b_{t+1} x_t.
 
-    Learned by recovery likelihood: Gao et al. 2021, arXiv:2012.08125, whose
-    network is f = -E and whose chains climb f / s_t^2, with s_t their step
-    size, while the loss is of f. So energies are of one size at all levels,
-    and `unnormalized_log_prob` is in nats. The condition is the level, int32
-    [batch]; without it z is an observation x at level 0, whose y is b_1 x.
+    Trained by recovery likelihood: Gao et al. 2021, arXiv:2012.08125. Their
+    network is f = -E, their chains have the target f / s_t^2 with the step size
+    s_t, and their loss uses f. Energies therefore have one magnitude at all
+    levels, and `unnormalized_log_prob` is in nats. The condition is the level,
+    int32 [batch]; without it z is an observation x at level 0, with y = b_1 x.
 
     Args:
         energy: Layer E, (y, level or None) -> [batch], such as
             `networks.LevelEnergy`.
-        scales: As of `NoiseLevels`.
-        step_sizes: s_t of each level, > 0.
+        scales: Scales of `NoiseLevels`.
+        step_sizes: Step size s_t > 0 of each level.
     """
 
     def __init__(self, energy: keras.layers.Layer, scales: tuple[float, ...],
@@ -43,10 +43,10 @@ class LevelPrior(EnergyPrior):
         return -energy / tf.square(rows(self.step_sizes, condition, energy))
 
     def at_level(self, level: tf.Tensor, above: Position) -> Target:
-        """y -> log p(y | x_{t+1}) up to a constant, [batch], in nats.
+        """Target y -> log p(y | x_{t+1}) up to a constant, [batch], in nats.
 
-        log p(y, t) - |y - x_{t+1}|^2 / (2 s_{t+1}^2); at the highest level
-        log p alone. Equation (5) of the paper.
+        It is log p(y, t) - |y - x_{t+1}|^2 / (2 s_{t+1}^2); at the highest
+        level log p alone. Equation (5) of the paper.
 
         Args:
             level: t, int32 [batch].

@@ -1,4 +1,4 @@
-"""A guess of one level of a ladder of noise from the level above it."""
+"""Proposals for the states of a noise level, given the level above."""
 
 import keras
 import tensorflow as tf
@@ -12,12 +12,13 @@ from lebm_tf.mcmc import rng
 class LevelProposal(Nested, keras.Model):
     """q(y | x_{t+1}) = N(p(x_{t+1}, time_{t+1}), c_t^2 I) at every level t.
 
-    Where the chains of cooperative diffusion recovery likelihood start; Zhu
-    et al. 2024, arXiv:2309.05153, section 3.2. It learns from where they end.
+    It initializes the chains of cooperative diffusion recovery likelihood and
+    learns from their final states; Zhu et al. 2024, arXiv:2309.05153, section
+    3.2.
 
     Args:
         network: Layer p, (x_{t+1}, time) -> mean [batch, ...].
-        times: What the network is told of x_1, ..., x_T.
+        times: Time values of x_1, ..., x_T for the network.
         scales: c_t of each level, such as `NoiseLevels.proposal_scales`.
     """
 
@@ -29,11 +30,11 @@ class LevelProposal(Nested, keras.Model):
         self.built = True
 
     def mean(self, above: tf.Tensor, level: tf.Tensor) -> tf.Tensor:
-        """Of y, [batch, ...].
+        """Mean of y, [batch, ...].
 
         Args:
             above: x_{t+1}, [batch, ...].
-            level: t, int32 [batch], or [] for all.
+            level: t, int32 [batch], or [] for all rows.
         """
         if not level.shape.rank:
             level = tf.fill(tf.shape(above)[:1], level)
@@ -42,7 +43,7 @@ class LevelProposal(Nested, keras.Model):
 
     def sample(self, above: tf.Tensor, level: tf.Tensor, seed: rng.Seed
                ) -> tf.Tensor:
-        """Draws y, [batch, ...]."""
+        """Samples y, [batch, ...]."""
         return self.mean(above, level) + rows(
             self.scales, level, above) * rng.normal_like(above, seed)
 

@@ -1,4 +1,4 @@
-"""Observation models p(x | z)."""
+"""Gaussian observation model p(x | z)."""
 
 import math
 
@@ -13,8 +13,11 @@ from lebm_tf.mcmc.kernel import Position
 
 @tf.custom_gradient
 def _squared_norm(x):
-    """Of every row, [batch]. TensorFlow's own gradient of a sum writes an
-    array of ones as large as x, which chains would pay for at every move."""
+    """Squared norm of every row, [batch].
+
+    TensorFlow's gradient of a sum writes an array of ones as large as x, a cost
+    at every move of a chain.
+    """
     def gradient(upstream):
         return 2.0 * tf.reshape(upstream, [-1] + [1] * (x.shape.rank - 1)) * x
     return tf.reduce_sum(tf.square(x), list(range(1, x.shape.rank))), gradient
@@ -27,9 +30,9 @@ class GaussianLikelihood(Nested, Likelihood, keras.Model):
     Args:
         generator: Layer g, z -> mean [batch, ...].
         scale: Standard deviation > 0 of every element, in units of x.
-        learn_scale: Whether that is a variable, and `scale` its first value:
-            the gamma of Dai and Wipf 2019, arXiv:1903.05789.
-        is_conditional: Whether it is called as g(z, condition=c).
+        learn_scale: Whether the standard deviation is trained, starting at
+            `scale`: the gamma of Dai and Wipf 2019, arXiv:1903.05789.
+        is_conditional: Whether the generator is called as g(z, condition=c).
 
     Raises:
         ValueError: If `scale` is not positive.
@@ -67,7 +70,7 @@ class GaussianLikelihood(Nested, Likelihood, keras.Model):
 
     def decode(self, z: Position, seed: rng.Seed, *, condition=None
                ) -> tf.Tensor:
-        """What z stands for: g(z), the same for every seed."""
+        """g(z); ignores the seed."""
         return self.mean(z, condition=condition)
 
     def explain(self, x: tf.Tensor, z: Position, *, condition=None
@@ -77,15 +80,15 @@ class GaussianLikelihood(Nested, Likelihood, keras.Model):
         return self.log_prob_of_error(error, x), error
 
     def read(self, x) -> tf.Tensor:
-        """Observations as the model takes them, float [batch, ...].
+        """Checks observations and converts them to floats [batch, ...].
 
         Raises:
-            ValueError: If they are no floats.
+            ValueError: If they are not floats.
         """
         x = tf.convert_to_tensor(x)
         if not x.dtype.is_floating:
             raise ValueError(
-                "x must be floats as in training (of pictures: "
+                "x must be floats, as in training (for images: "
                 f"data.to_model(x), in [-1, 1]), got {x.dtype.name}.")
         return tf.cast(x, keras.config.floatx())
 
@@ -95,7 +98,7 @@ class GaussianLikelihood(Nested, Likelihood, keras.Model):
         mean = self.mean(z, condition=condition)
         if not mean.shape[1:].is_compatible_with(x.shape[1:]):
             raise ValueError(
-                f"the generator must make [batch, ...] of the shape of x, "
+                "the output of the generator must have the shape of x, "
                 f"{x.shape.as_list()}, got {mean.shape.as_list()}.")
         return _squared_norm(x - mean)
 
@@ -107,7 +110,7 @@ class GaussianLikelihood(Nested, Likelihood, keras.Model):
 
     def log_prob_of_error(self, squared_error: tf.Tensor, x: tf.Tensor
                           ) -> tf.Tensor:
-        """The same from |x - g(z)|^2, where that is at hand."""
+        """`log_prob`, given |x - g(z)|^2."""
         num_elements = math.prod(x.shape[1:])
         constant = 0.5 * math.log(2.0 * math.pi) + self.log_scale
         return (-0.5 / self.scale**2) * squared_error - num_elements * constant

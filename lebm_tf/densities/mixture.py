@@ -1,4 +1,5 @@
-"""A mixture of Gaussians that is fitted to codes, not learned by gradient."""
+"""A mixture of Gaussians that is fitted to codes by expectation maximization.
+"""
 
 import math
 
@@ -17,17 +18,17 @@ _FLOOR = 1e-6  # Added to variances, in squared units of z.
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class GaussianMixture(Fitted, keras.Model):
-    """p(z) = sum_k w_k N(z; mean_k, root_k root_k^T), N(0, I) until fitted.
+    """p(z) = sum_k w_k N(z; mean_k, root_k root_k^T); N(0, I) until fitted.
 
     The density of codes of Ghosh et al. 2020, arXiv:1903.12436: one Gaussian
-    with a full covariance, or a mixture of ten.
+    with full covariance, or a mixture of ten.
 
     Args:
-        latent_dim: Width of z, at least 1.
+        latent_dim: Dimension of z, at least 1.
         num_components: Number of Gaussians, at least 1.
-        floor: Added to the variances of every Gaussian of several, in
-            coordinates in which all codes together have covariance I. Without
-            it (0) many Gaussians learn few codes by heart.
+        floor: Added to the variances if there are several Gaussians, in
+            coordinates in which all codes have covariance I. With 0, many
+            Gaussians overfit few codes.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -68,8 +69,8 @@ class GaussianMixture(Fitted, keras.Model):
     def fit(self, codes: np.ndarray, seed: int, step: int) -> None:
         """Fits the mixture: moments for one Gaussian, otherwise EM.
 
-        EM is scikit-learn's, started by k-means, as in the authors' program;
-        with a floor it sees codes of covariance I.
+        EM is scikit-learn's, initialized by k-means, as in the authors'
+        program; with a floor it runs on codes of covariance I.
         """
         codes = np.asarray(codes, np.float64)
         mean, covariance = codes.mean(0), np.cov(
@@ -97,10 +98,9 @@ class GaussianMixture(Fitted, keras.Model):
             random_state=seed % 2**32).fit(codes)
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
-        """Draws z, float [num_samples, latent_dim]."""
+        """Samples z, float [num_samples, latent_dim]."""
         dtype = self.variable_dtype
-        # The normal distribution function of a normal number is uniform; so
-        # the seed may be one a row, which uniform numbers do not take.
+        # Uniform numbers by the normal distribution function.
         pick = rng.normal([num_samples], rng.stream(seed, "component"), dtype)
         uniform = 0.5 * tf.math.erfc(-pick / math.sqrt(2.0))
         ends = tf.cumsum(self.proportions)[:-1]
@@ -132,7 +132,7 @@ class GaussianMixture(Fitted, keras.Model):
             tf.linalg.inv(self.spread.value), z - self.center)
 
     def from_white(self, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """z of u, and the logarithm of what volumes grow by."""
+        """z of u, and log |det dz/du|, float [batch]."""
         growth = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(
             self.spread.value)))
         return (self.center + tf.linalg.matvec(self.spread.value, u),

@@ -1,4 +1,4 @@
-"""States under noise, beside their noisier neighbours."""
+"""Noised states and their noisier neighbours."""
 
 from typing import Sequence
 
@@ -11,17 +11,16 @@ from lebm_tf.mcmc import rng
 def neighbours(levels: NoiseLevels, x: tf.Tensor, level: tf.Tensor,
                noise: tf.Tensor, more: tf.Tensor | None
                ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The state b_{t+1} x_t of level t, and the noisier neighbour x_{t+1}.
+    """The state b_{t+1} x_t of level t, and its noisier neighbour x_{t+1}.
 
     Args:
-        levels: Of noise.
+        levels: Noise levels.
         x: Observations [batch, ...].
         level: t, int32 [batch].
-        noise: All of x_t, standard normal, like x.
-        more: That of x_{t+1} besides. None if x_{t+1} has the same noise as
-            x_t, merely more of it, as with Zhu et al. 2024, arXiv:2309.05153:
-            x_{t+1} is distributed as before, and its difference from x_t
-            varies less.
+        noise: Noise of x_t, standard normal, like x.
+        more: Additional noise of x_{t+1}. None if x_{t+1} has the noise of x_t
+            at a larger scale, as in Zhu et al. 2024, arXiv:2309.05153: its
+            distribution is unchanged, and its difference from x_t varies less.
     """
     def at(numbers, index=level):
         return rows(numbers, index, x)
@@ -38,10 +37,10 @@ def neighbours(levels: NoiseLevels, x: tf.Tensor, level: tf.Tensor,
 def draw_neighbours(levels: NoiseLevels, x: tf.Tensor, seed: rng.Seed,
                     shares_noise: bool = False
                     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """(level, state, noisier neighbour), a level for each row, all as likely.
+    """(level, state, noisier neighbour) at a uniform random level for each row.
 
     Args:
-        levels: Of noise.
+        levels: Noise levels.
         x: Observations [batch, ...].
         seed: int32 [2].
         shares_noise: Whether both have the same noise.
@@ -57,11 +56,11 @@ def draw_neighbours(levels: NoiseLevels, x: tf.Tensor, seed: rng.Seed,
 
 def rows(numbers: Sequence[float], index: tf.Tensor, like: tf.Tensor
          ) -> tf.Tensor:
-    """The numbers of every row, [batch, 1, ...], or one for all, [], of the
-    dtype and the rank of `like`.
+    """Selects a number per row, [batch, 1, ...], or one for all, [], with the
+    dtype and rank of `like`.
 
     Args:
-        numbers: One for each index.
+        numbers: One number for each index.
         index: Integer [batch] or [].
         like: [batch, ...].
     """

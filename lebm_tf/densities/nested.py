@@ -1,4 +1,4 @@
-"""Densities whose arguments are layers, made again from their configuration."""
+"""Deserialization of densities with layers as arguments."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import keras
 
 class Nested:
     """A mixin before `keras.Model`: `from_config` for arguments that are layers
-    or lists of layers, which `get_config` gives serialized."""
+    or lists of layers, which `get_config` serializes."""
 
     @classmethod
     def from_config(cls, config: dict[str, Any]):
-        """The density of a configuration, with its layers."""
+        """Rebuilds the density and its layers from a configuration."""
         return cls(**{name: _restored(value)
                       for name, value in config.items()})
 

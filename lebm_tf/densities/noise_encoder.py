@@ -1,4 +1,4 @@
-"""The encoder of a hierarchy, in the coordinates of its noise."""
+"""The encoder of a Gaussian hierarchy, in the coordinates of its noise."""
 
 from typing import Any
 
@@ -13,16 +13,17 @@ from lebm_tf.mcmc import rng
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class NoiseEncoder(Nested, Encoder, keras.Model):
-    """q(e | x) = prod_i N(ei; m_i, exp(h_i)^2), each given x and those before.
+    """q(e | x) = prod_i N(ei; m_i, exp(h_i)^2), each given x and those drawn
+    before.
 
-    e is the noise of all groups, z_i = mean_i + T scale_i e_i, (e1, ..., eL)
+    e is the noise of all groups, z_i = mean_i + T scale_i e_i, (e1, ..., eL),
     with e1 of the group next to the data, which is drawn last.
 
     Args:
-        hierarchy: Layer with the contract of `networks.hierarchy`, encoder
-            and decoder.
-        temperature: T > 0; what is encoded is divided by it, so that z is that
-            of the posterior at any temperature.
+        hierarchy: Layer with the interface of `networks.hierarchy`, encoder and
+            decoder.
+        temperature: T > 0; the encoded noise is divided by it, so z has the
+            posterior distribution at any temperature.
     """
 
     def __init__(self, hierarchy: Any, temperature: float = 1.0, **kwargs):
@@ -33,8 +34,8 @@ class NoiseEncoder(Nested, Encoder, keras.Model):
         self.built = True
 
     def _walked(self, x, noise_of):
-        """Noise, means and logarithms of scales of all groups, e1's first;
-        noise_of(number from 0 at the data, m, h) makes the noise of one."""
+        """Noise, means and log scales of all groups, e1 first; noise_of(index
+        from 0 at the data, m, h) gives the noise of one group."""
         found, features = [], self.hierarchy.features(x)
         count = len(self.hierarchy.group_shapes)
         shift = tf.math.log(tf.cast(self.temperature, self.variable_dtype))
@@ -51,27 +52,28 @@ class NoiseEncoder(Nested, Encoder, keras.Model):
 
     def parameters(self, x: tf.Tensor, *, condition=None, seed=None
                    ) -> tuple[tuple, tuple]:
-        """(means, log_scales) of all groups where each before is at its mean;
-        tuples of [batch, ...]."""
+        """(means, log_scales) of all groups, with each earlier group at its
+        mean; tuples of [batch, ...]."""
         return self._walked(x, lambda i, m, h: m)[1:]
 
     def sample_from(self, means: tuple, log_scales: tuple, seed: rng.Seed
                     ) -> tuple[tf.Tensor, ...]:
-        """Draws of these Gaussians, without regard to what they depend on."""
+        """Samples of these Gaussians, ignoring that they depend on earlier
+        ones."""
         return tuple(
             _drawn(i, *layer, seed)
             for i, layer in enumerate(zip(means, log_scales)))
 
     def draw(self, x: tf.Tensor, seed: rng.Seed, *, condition=None,
              dropout_seed=None) -> tuple[tuple, tuple[tuple, tuple]]:
-        """A draw, and the (means, log_scales) that it is of."""
+        """A sample, and its (means, log_scales)."""
         noise, *parameters = self._walked(
             x, lambda i, m, h: _drawn(i, m, h, seed))
         return noise, tuple(parameters)
 
     def log_prob_of(self, noise: tuple, means: tuple, log_scales: tuple
                     ) -> tf.Tensor:
-        """Normalized log density of a draw, [batch] in nats."""
+        """Normalized log density of a sample, [batch] in nats."""
         return tf.add_n([log_normal(*layer)
                          for layer in zip(noise, means, log_scales)])
 

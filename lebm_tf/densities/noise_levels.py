@@ -1,11 +1,11 @@
-"""Levels of noise between what is learned and N(0, I)."""
+"""Noise levels between data and N(0, I)."""
 
 import dataclasses
 import math
 
 import numpy as np
 
-_NUM_BETAS = 1_000  # Steps of the diffusion that levels are cut out of.
+_NUM_BETAS = 1_000  # Steps of the diffusion that levels are taken from.
 _BETAS = (1e-4, 0.02)  # Its first and last variance.
 
 
@@ -13,18 +13,17 @@ _BETAS = (1e-4, 0.02)  # Its first and last variance.
 class NoiseLevels:
     """x_0 = a_0 x + s_0 e, and x_{t+1} = a_{t+1} x_t + s_{t+1} e.
 
-    e ~ N(0, I) anew at every level and a_t^2 + s_t^2 = 1, so that the variance
-    of data of variance 1 stays. Gao et al. 2021, arXiv:2012.08125, section 3.3;
-    models live at the levels t = 0 .. T - 1 and see what came of level t + 1.
-    A model at level t is one of b_{t+1} x_t, where b is a, but 1 for level T,
-    which tells nothing of level T - 1 and tethers no chain to it.
+    e ~ N(0, I) is new at every level and a_t^2 + s_t^2 = 1, so data of variance
+    1 keep their variance. Gao et al. 2021, arXiv:2012.08125, section 3.3.
+    Models exist at the levels t = 0 .. T - 1, each conditioned on level t + 1.
+    The model at level t is one of b_{t+1} x_t, where b is a, but 1 for level T,
+    which carries no information about level T - 1 and constrains no chain.
 
     Attributes:
-        scales: s_0 .. s_T, each in (0, 1], none below the one before.
+        scales: s_0 .. s_T, each in (0, 1], strictly increasing.
 
     Raises:
-        ValueError: If there are fewer than three, or one does not fit; it says
-            which.
+        ValueError: If there are fewer than three scales, or one is invalid.
     """
     scales: tuple[float, ...]
 
@@ -32,27 +31,27 @@ class NoiseLevels:
         scales = tuple(float(scale) for scale in self.scales)
         object.__setattr__(self, "scales", scales)
         if len(scales) < 3:
-            raise ValueError("noise_scales must be 3 or more, for 2 or more "
-                             f"levels, got {len(scales)}.")
+            raise ValueError("noise_scales must hold at least 3 numbers, for 2 "
+                             f"or more levels, got {len(scales)}.")
         for level, scale in enumerate(scales):
             if not 0 < scale <= 1:
                 raise ValueError("noise_scales must lie in (0, 1], got "
                                  f"{scale:g} at level {level}.")
             if level and scale <= scales[level - 1]:
                 raise ValueError(
-                    f"noise_scales must rise, got {scale:g} at level {level} "
-                    f"after {scales[level - 1]:g}.")
+                    f"noise_scales must increase, got {scale:g} at level "
+                    f"{level} after {scales[level - 1]:g}.")
 
     @classmethod
     def published(cls, num_levels: int) -> "NoiseLevels":
-        """Those of the authors, for T levels.
+        """The authors' T levels.
 
-        Cut out of a diffusion of 1,000 steps with variances from 1e-4 to 0.02:
-        T cuts in the first half, and its end; `get_sigma_schedule` of
+        They are taken from a diffusion of 1,000 steps with variances from 1e-4
+        to 0.02: T cuts in the first half, and the end; `get_sigma_schedule` of
         ruiqigao/recovery_likelihood.
 
         Args:
-            num_levels: T, from 2 to 501; more have cuts in one place.
+            num_levels: T, from 2 to 501; more would repeat a cut.
 
         Raises:
             ValueError: If it is out of range.
@@ -71,10 +70,10 @@ class NoiseLevels:
     @classmethod
     def by_angles(cls, num_levels: int, least: float, most: float
                   ) -> "NoiseLevels":
-        """Those of cooperative diffusion recovery likelihood, for T levels.
+        """The T levels of cooperative diffusion recovery likelihood.
 
-        x_t holds cos(u) x + sin(u) e, with u at equal steps: `angles`.
-        Official main_uncond.py, AlvinZhuyx/CDRL.
+        x_t is cos(u) x + sin(u) e, with equally spaced u: `angles`. Official
+        main_uncond.py, AlvinZhuyx/CDRL.
 
         Args:
             num_levels: T >= 2.
@@ -87,7 +86,7 @@ class NoiseLevels:
 
     @property
     def num_levels(self) -> int:
-        """T."""
+        """The number of levels T."""
         return len(self.scales) - 1
 
     @property
@@ -97,7 +96,7 @@ class NoiseLevels:
 
     @property
     def total_factors(self) -> tuple[float, ...]:
-        """What is left of x at each level: a_0, a_0 a_1, ..."""
+        """Factor on x at each level: a_0, a_0 a_1, ..."""
         return tuple(np.cumprod(self.factors).tolist())
 
     @property
@@ -108,17 +107,17 @@ class NoiseLevels:
 
     @property
     def model_factors(self) -> tuple[float, ...]:
-        """b_0 .. b_T: what x_t is multiplied by, is b_{t+1}."""
+        """b_0 .. b_T; the state of level t is b_{t+1} x_t."""
         return (*self.factors[:-1], 1.0)
 
     @property
     def tethered(self) -> tuple[bool, ...]:
-        """Of levels 0 .. T, whether a chain is held to where it starts."""
+        """For levels 0 .. T, whether a chain is held near its start."""
         return (True,) * self.num_levels + (False,)
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """s_1 / s_{t+1}, t = 0 .. T - 1: what losses of a level count."""
+        """s_1 / s_{t+1}, t = 0 .. T - 1: weights of the levels in losses."""
         return tuple(self.scales[1] / scale for scale in self.scales[1:])
 
     @property
@@ -133,13 +132,12 @@ class NoiseLevels:
 
     def step_sizes(self, factor: float, grow: bool = True
                    ) -> tuple[float, ...]:
-        """Of chains at t = 0 .. T - 1, the root of what the authors call the
-        squared step size.
+        """Step sizes of chains at t = 0 .. T - 1, the roots of the authors'
+        squared step sizes factor S_t / S_0 s_{t+1}^2, with S = `total_scales`.
 
         Args:
             factor: > 0, their `b_square` or `e_l_step_size`.
-            grow: Whether the square grows with all noise of x_t, too; else
-                all levels have 1 in place of that.
+            grow: Whether the square grows with S_t; otherwise 1 replaces S_t.
         """
         totals = self.total_scales
         return tuple(
@@ -148,14 +146,14 @@ class NoiseLevels:
 
 
 def angles(num_levels: int, least: float, most: float) -> np.ndarray:
-    """u_0 .. u_T at equal steps, with log(signal^2 / noise^2) = -2 log tan u.
+    """u_0 .. u_T, equally spaced, with log(signal^2 / noise^2) = -2 log tan u.
 
     Args:
         num_levels: T >= 1.
-        least, most: That logarithm of x_T and of x_0.
+        least, most: log(signal^2 / noise^2) of x_T and of x_0.
 
     Raises:
-        ValueError: If it does not fall.
+        ValueError: Unless least < most.
     """
     if not least < most:
         raise ValueError("log_ratio_min must be < log_ratio_max, got "

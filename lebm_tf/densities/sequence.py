@@ -1,4 +1,4 @@
-"""Sequences of tokens given a latent vector, token by token."""
+"""Autoregressive likelihood of token sequences given a latent vector."""
 
 import dataclasses
 
@@ -18,17 +18,18 @@ from lebm_tf.token_ids import BEGIN, PAD
 class SequenceLikelihood(Nested, Likelihood, keras.Model):
     """p(x | z) = prod_t p(x_t | x_<t, z), with the end as the last token.
 
-    x is int32 [batch, length]: tokens, the end (3), then padding (0), which
-    counts for nothing; the beginning (2) is read before the first token and
-    is not part of x.
+    x is int32 [batch, length]: tokens, the end token (3), then padding (0),
+    which is ignored. The begin token (2) is read before the first token and is
+    not part of x.
 
     Args:
-        decoder: Layer such as `networks.RecurrentDecoder`: called with what is
-            read before each step, z and `drop`; with `logits`, `start`,
-            `step` and `dropout`.
-        max_length: Most tokens of a decoded sequence, its end among them.
-        decoding: How sequences are read off.
-        chain_dropout: Whether chains in training climb it with dropout.
+        decoder: Layer such as `networks.RecurrentDecoder`: called with the
+            previous tokens, z and `drop`; with `logits`, `start`, `step` and
+            `dropout`.
+        max_length: Maximum number of tokens of a decoded sequence, including
+            its end.
+        decoding: The decoding method.
+        chain_dropout: Whether chains in training use the decoder with dropout.
     """
 
     has_temperature = True
@@ -46,18 +47,18 @@ class SequenceLikelihood(Nested, Likelihood, keras.Model):
     def token_log_probs(self, x: tf.Tensor, z: Position,
                         seed: rng.Seed | None = None
                         ) -> tuple[tf.Tensor, tf.Tensor]:
-        """log p(x_t | x_<t, z) of every token that is no padding.
+        """log p(x_t | x_<t, z) of every token that is not padding.
 
         Args:
             x: int32 [batch, length].
             z: Latents, [batch, ...].
-            seed: Of dropout, int32 [2]; None for none.
+            seed: Seed of dropout, int32 [2]; None for no dropout.
 
         Returns:
-            (float32 [tokens] in nats, int64 [tokens, 2] as (row, t)). Nothing
-            is computed for padding behind the recurrent layer, nor in it
-            for what is padding in all rows; but within `shapes.fixed`, where
-            padding is among the tokens, with 0 nats.
+            (float32 [tokens] in nats, int64 [tokens, 2] as (row, t)). Padding
+            is skipped after the recurrent layer, and within it if it is padding
+            in all rows. Within `shapes.fixed`, padding is included, with 0
+            nats.
         """
         if shapes.are_fixed():
             where = tf.where(tf.ones_like(x, tf.bool))
@@ -75,26 +76,28 @@ class SequenceLikelihood(Nested, Likelihood, keras.Model):
         return tf.where(tokens != PAD, logs, 0.0), where
 
     def read_before(self, x: tf.Tensor) -> tf.Tensor:
-        """What the decoder reads before each token: x, one step later."""
+        """The previous token at each position: x shifted by one, after the
+        begin token."""
         return tf.concat([tf.fill(tf.shape(x[:, :1]), BEGIN), x[:, :-1]], 1)
 
     def log_prob(self, x: tf.Tensor, z: Position, *, condition=None,
                  seed: rng.Seed | None = None) -> tf.Tensor:
-        """log p(x | z), float32 [batch], in nats; arguments as above."""
+        """log p(x | z), float32 [batch], in nats; arguments as in
+        `token_log_probs`."""
         logs, where = self.token_log_probs(x, z, seed)
-        # Not by segments of sorted rows: those have no gradient in a loop.
+        # Segment sums have no gradient in a loop.
         return tf.tensor_scatter_nd_add(
             tf.zeros(tf.shape(x)[:1], logs.dtype), where[:, :1], logs)
 
     def decode(self, z: Position, seed: rng.Seed, *, condition=None,
                temperature: tf.Tensor | None = None) -> tf.Tensor:
-        """Sequences that z stands for, int32 [batch, max_length].
+        """Decodes z to sequences, int32 [batch, max_length].
 
         Args:
             z: Latents, [batch, ...].
-            seed: int32 [2], or [batch, 2]; of what `decoding` draws.
-            condition: Not looked at.
-            temperature: > 0, float [] or [batch], in place of that of
+            seed: Seed of sampled tokens, int32 [2] or [batch, 2].
+            condition: Ignored.
+            temperature: Temperature > 0, float [] or [batch]; replaces that of
                 `decoding`.
         """
         leaf = tf.nest.flatten(z)[0]
@@ -108,10 +111,10 @@ class SequenceLikelihood(Nested, Likelihood, keras.Model):
                       self.max_length, self.decoding, seed, temperature)
 
     def read(self, x) -> tf.Tensor:
-        """Sequences as the model takes them, int32 [batch, length].
+        """Checks sequences and converts them to int32 [batch, length].
 
         Raises:
-            ValueError: If they are no integers of that rank.
+            ValueError: If they are not integers of that rank.
         """
         x = tf.convert_to_tensor(x)
         if not x.dtype.is_integer or x.shape.rank != 2:
@@ -121,7 +124,7 @@ class SequenceLikelihood(Nested, Likelihood, keras.Model):
         return tf.cast(x, tf.int32)
 
     def _drop(self, seed):
-        """What leaves out a part of the decoder's values, or None."""
+        """The dropout function of the decoder, or None."""
         rate = self.decoder.dropout
         if seed is None or not rate:
             return None

@@ -1,4 +1,4 @@
-"""A learned prior of a latent vector and a symbol together."""
+"""A learned joint prior of a latent vector and a symbol."""
 
 import keras
 import tensorflow as tf
@@ -12,15 +12,15 @@ from lebm_tf.mcmc.kernel import Position
 class SymbolPrior(EnergyPrior):
     """p(y, z) = exp(F_y(z)) p0(z) / Z with logits F, [batch, num_symbols].
 
-    With the symbol summed out, p(z) = exp(-E(z)) p0(z) / Z where
-    E(z) = -log sum_y exp F_y(z), and p(y | z) = softmax_y F(z). Pang et al.
-    2020, arXiv:2010.09359; Pang and Wu 2021, arXiv:2108.11556.
+    With the symbol summed out, p(z) = exp(-E(z)) p0(z) / Z where E(z) = -log
+    sum_y exp F_y(z), and p(y | z) = softmax_y F(z). Pang et al. 2020,
+    arXiv:2010.09359; Pang and Wu 2021, arXiv:2108.11556.
 
-    A condition is a symbol for every row, integer [batch], -1 where there is
-    none: then the energy is -F_y(z), and chains draw from p(z | y).
+    A condition is a symbol per row, integer [batch], -1 for none. The energy is
+    then -F_y(z), and chains sample p(z | y).
 
     Args:
-        base: Density p0, as of `EnergyPrior`.
+        base: Density p0, as in `EnergyPrior`.
         energy: Layer F, z -> logits [batch, num_symbols].
     """
 
@@ -28,7 +28,7 @@ class SymbolPrior(EnergyPrior):
 
     @property
     def num_symbols(self) -> int:
-        """How many symbols there are."""
+        """Number of symbols."""
         z = self.base.sample(1, rng.make_seed(0))
         return self.logits(z).shape[-1]
 
@@ -37,7 +37,7 @@ class SymbolPrior(EnergyPrior):
         return self.energy_network(z)
 
     def energy(self, z: Position, *, condition=None) -> tf.Tensor:
-        """E(z), or -F_y(z) where a symbol is given; float [batch], nats."""
+        """E(z), or -F_y(z) for a given symbol; float [batch], in nats."""
         logits = self.logits(z)
         marginal = -tf.reduce_logsumexp(logits, axis=-1)
         if condition is None:

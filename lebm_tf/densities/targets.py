@@ -1,4 +1,4 @@
-"""Targets: functions of a state that chains climb."""
+"""Targets: unnormalized log densities that chains sample."""
 
 import dataclasses
 from typing import Any, Callable
@@ -10,15 +10,15 @@ from lebm_tf.mcmc.kernel import Position
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A function of a state, with what it knows of every single chain.
+    """A log density of states, with its inputs for every chain.
 
-    A sampler may so run a part of the chains alone, with its part of `rows`.
+    A sampler may run a subset of the chains with the corresponding `rows`.
 
     Attributes:
         log_prob: (position, rows) -> [chains].
-        rows: Nest of tensors [chains, ...].
-        is_rowwise: Whether a part of the chains may run alone.
-        condition: What the states are conditioned on, if anything.
+        rows: Inputs, nest of tensors [chains, ...].
+        is_rowwise: Whether chains are independent of each other.
+        condition: Condition of the states, if any.
     """
     log_prob: Callable[[Position, Any], tf.Tensor]
     rows: Any = ()
@@ -26,12 +26,12 @@ class Target:
     condition: Any = None
 
     def __call__(self, position: Position) -> tf.Tensor:
-        """[chains], in nats, up to a constant."""
+        """Log density up to a constant, [chains], in nats."""
         return self.log_prob(position, self.rows)
 
 
 def _rows(condition):
-    return () if condition is None else (condition,)  # None is no nest.
+    return () if condition is None else (condition,)  # Nests cannot hold None.
 
 
 def _condition(rows):
@@ -43,7 +43,7 @@ def prior_target(prior: Any, condition=None) -> Target:
 
     Args:
         prior: A `Prior`.
-        condition: What the prior is conditioned on, if anything.
+        condition: Condition of the prior, if any.
     """
     return Target(
         lambda z, rows: prior.unnormalized_log_prob(
@@ -55,9 +55,9 @@ def posterior_target(prior: Any, likelihood: Any, x: Any, condition=None,
                      dropout_seed=None) -> Target:
     """z -> log p(z) + log p(x | z) up to a constant, [batch].
 
-    Sums over the elements of x: an average would weaken the likelihood by
-    their number. A seed of dropout, int32 [2], is for likelihoods that have
-    it; the same mask serves all moves, and is drawn for all rows at once.
+    The likelihood is a sum over the elements of x; a mean would weaken it by
+    their number. `dropout_seed`, int32 [2], is for likelihoods with dropout:
+    all moves use the same mask, which is drawn for all rows at once.
     """
     def log_prob(z, rows):
         x, condition = rows[0], _condition(rows[1])
@@ -69,11 +69,11 @@ def posterior_target(prior: Any, likelihood: Any, x: Any, condition=None,
 
 
 def joint_target(target: Target, density: Any, value: tf.Tensor) -> Target:
-    """The target, times p(value | z).
+    """The target plus log p(value | z).
 
     Args:
         target: z -> [batch].
-        density: With `log_prob(value, z)`, [batch].
+        density: Has `log_prob(value, z)`, [batch].
         value: [batch, ...].
     """
     def log_prob(z, rows):

@@ -1,7 +1,8 @@
-"""What carries latents to observations: x = g(z), or g(z) with noise in z.
+"""Transports from latents to observations: x = g(z), or g(u) with noise, z =
+(u, e).
 
-The latent is all of x: chains of an energy of x can run in z, where the base
-is N(0, I). Nijkamp et al. 2022, arXiv:2006.06897 (ICLR 2022).
+z determines x, so chains of an energy of x can run in z, where the base is N(0,
+I). Nijkamp et al. 2022, arXiv:2006.06897 (ICLR 2022).
 """
 
 import abc
@@ -16,18 +17,19 @@ from lebm_tf.densities.gaussian import log_normal
 from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import rng
 
-_TOLERANCE = 1e-6  # Of float32 rounding of pixels.
-_LARGEST = 10_000  # Examples whose mean and scale are measured, at most.
+_TOLERANCE = 1e-6  # For float32 rounding of pixels.
+_LARGEST = 10_000  # Maximum number of examples for mean and scale.
 
 
 class Transport(Likelihood):
-    """An invertible map z -> x, as the likelihood of a z that tells all of x.
+    """A map z -> x, as a likelihood in which z determines x.
 
     Attributes:
-        latent_dim: Width of z.
-        shape: Of an observation.
-        unit_bits: log2 of levels of a pixel in a unit of x that densities
-            count in; 0 where they count levels, and of vectors.
+        latent_dim: Dimension of z.
+        shape: Shape of an observation.
+        unit_bits: log2 of the number of pixel levels per unit of x in which
+            densities are measured; 0 if they are measured in levels, and for
+            vectors.
     """
     has_mean = True
     latent_dim: int
@@ -37,39 +39,40 @@ class Transport(Likelihood):
     @abc.abstractmethod
     def forward(self, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """(x, log |dx/dz|), float [batch, *shape] and [batch], of z [batch,
-        latent_dim]; pictures are not clipped to [-1, 1]."""
+        latent_dim]; images are not clipped to [-1, 1]."""
 
     @abc.abstractmethod
     def inverse(self, x: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
-        """z of x; the seed is of what x does not tell."""
+        """z of x; the seed is for the part of z that x does not determine."""
 
     @abc.abstractmethod
     def log_density(self, x: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
-        """log q(x) or a lower bound of it, [batch] in nats."""
+        """log q(x), or a lower bound of it, [batch] in nats."""
 
     def mean(self, z: tf.Tensor, *, condition=None) -> tf.Tensor:
-        """x of z, float [batch, *shape]; of pictures in [-1, 1]."""
+        """x of z, float [batch, *shape]; images are clipped to [-1, 1]."""
         x, _ = self.forward(z)
         return tf.clip_by_value(x, -1.0, 1.0) if len(self.shape) == 3 else x
 
     def decode(self, z, seed, *, condition=None):
-        """The same; nothing is drawn."""
+        """Same as `mean`; ignores the seed."""
         return self.mean(z)
 
     def log_prob(self, x, z, *, condition=None, seed=None) -> tf.Tensor:
-        """-log |dx/dz| at z, which x came from, [batch] in nats."""
+        """-log |dx/dz| at the z of x, [batch] in nats."""
         return -self.forward(z)[1]
 
     def read(self, x) -> tf.Tensor:
-        """Observations as floats; pictures must lie in [-1, 1].
+        """Checks observations and converts them to floats; images must lie in
+        [-1, 1].
 
         Raises:
-            ValueError: If they are none.
+            ValueError: If they are not floats, or leave that range.
         """
         x = tf.convert_to_tensor(x)
         if not x.dtype.is_floating:
             raise ValueError(
-                "x must be floats as in training (of pictures: "
+                "x must be floats, as in training (for images: "
                 f"data.to_model(x), in [-1, 1]), got {x.dtype.name}.")
         x = tf.cast(x, keras.config.floatx())
         if len(self.shape) == 3 and tf.size(x):
@@ -86,19 +89,19 @@ class Transport(Likelihood):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class FlowTransport(Nested, Transport, keras.Model):
-    """A flow: x = c + s f(z) of vectors; of pictures, its logistic function.
+    """A flow: x = c + s f(z) for vectors; for images, its logistic function.
 
-    Pictures are dequantized (Theis et al. 2016, arXiv:1511.01844): a pixel of
-    level k becomes a number in [k, k + 1), uniformly, over the number of
-    levels. That is drawn towards 1/2 by `margin` and goes through a logit, as
-    in RealNVP (arXiv:1605.08803, section 4.1). Densities of pictures count x
-    in levels, so that -log p(x) / (D log 2) is at least the bits that a pixel
-    takes.
+    Images are dequantized (Theis et al. 2016, arXiv:1511.01844): a pixel of
+    level k becomes a uniform number in [k, k + 1), divided by the number of
+    levels. It is moved towards 1/2 by `margin` and passed through a logit, as
+    in RealNVP (arXiv:1605.08803, section 4.1). Densities of images are measured
+    in levels of x, so -log p(x) / (D log 2) bounds the bits per dimension from
+    above.
 
     Args:
         network: Layer f, z -> (f(z), log |det|), with `inverse` and `dim`.
-        shape: Of an observation.
-        num_levels: Levels of a pixel, from -1 to 1; 0 for vectors.
+        shape: Shape of an observation.
+        num_levels: Number of pixel levels, from -1 to 1; 0 for vectors.
         margin: In [0, 0.5); the logit is of margin + (1 - 2 margin) x.
 
     Raises:
@@ -110,11 +113,11 @@ class FlowTransport(Nested, Transport, keras.Model):
         super().__init__(**kwargs)
         self.shape = tuple(shape)
         if network.dim != math.prod(self.shape):
-            raise ValueError(f"the flow must be of width "
+            raise ValueError("the flow must have dimension "
                              f"{math.prod(self.shape)}, got {network.dim}.")
         if num_levels == 1 or num_levels < 0 or (
                 bool(num_levels) != (len(self.shape) == 3)):
-            raise ValueError("num_levels must be >= 2 for pictures and 0 for "
+            raise ValueError("num_levels must be >= 2 for images and 0 for "
                              f"vectors, got {num_levels}.")
         if not 0 <= margin < 0.5:
             raise ValueError(f"margin must lie in [0, 0.5), got {margin}.")
@@ -146,19 +149,18 @@ class FlowTransport(Nested, Transport, keras.Model):
         return self.network.inverse(y)[0]
 
     def log_density(self, x: tf.Tensor, seed: rng.Seed) -> tf.Tensor:
-        """log q of dequantized x, [batch] in nats; of vectors, of x."""
+        """log q of dequantized images, or of vectors, [batch] in nats."""
         return self._log_density(self._logits(x, seed))
 
     def log_density_of(self, z: tf.Tensor) -> tf.Tensor:
-        """log q of where z goes, with a gradient to the network's weights but
-        none through the way there, [batch]."""
+        """log q at g(z), with gradients to the network's weights but not
+        through g(z), [batch]."""
         y, _ = self.network(z)
         return self._log_density(tf.stop_gradient(
             self.center + self.scale * y))
 
     def adapt(self, data) -> None:
-        """Takes mean and scale of training data, once, before the network
-        learns."""
+        """Sets mean and scale of the training data, once before training."""
         if np.any(np.asarray(self.scale) != 1.0):
             return
         x = tf.cast(data.to_model(data.x_train[:_LARGEST]),
@@ -196,16 +198,17 @@ class FlowTransport(Nested, Transport, keras.Model):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class GeneratorTransport(Nested, Transport, keras.Model):
-    """A generator with its noise: x = g(u) + scale e, z = (u, e) in one vector.
+    """A generator with its noise: x = g(u) + scale e, with z = (u, e) in one
+    vector.
 
-    Not invertible: many z make one x. An encoder chooses u, and e is what it
-    leaves; the density is that of x and u together.
+    It is not invertible: many z give one x. An encoder chooses u, and e is the
+    residual; the density is that of x and u together.
 
     Args:
         generator: Layer g, u -> mean [batch, *shape].
         encoder: Density q(u | x) with `sample`, an `Encoder`.
-        shape: Of an observation.
-        generator_dim: Width of u, at least 1.
+        shape: Shape of an observation.
+        generator_dim: Dimension of u, at least 1.
         noise_scale: Standard deviation > 0 of every element of x given u.
 
     Raises:
@@ -243,10 +246,10 @@ class GeneratorTransport(Nested, Transport, keras.Model):
             noise, [-1, self.latent_dim - self.generator_dim])], -1)
 
     def log_density(self, x, seed):
-        """The evidence bound of one draw of the encoder.
+        """The evidence bound from one sample of the encoder.
 
         Raises:
-            ValueError: If the encoder is none with a density.
+            ValueError: If the encoder has no density.
         """
         if not hasattr(self.encoder, "log_prob"):
             raise ValueError(
@@ -267,7 +270,7 @@ class GeneratorTransport(Nested, Transport, keras.Model):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class TransportedEnergy(Nested, keras.layers.Layer):
-    """E(g(z)): an energy of observations, as one of latents.
+    """E(g(z)): an energy of observations as one of latents.
 
     Args:
         network: Layer, x -> energies in nats [batch].

@@ -1,4 +1,4 @@
-"""Word counts given a latent vector."""
+"""Likelihood of word counts given a latent vector."""
 
 from typing import Any
 
@@ -11,28 +11,29 @@ from lebm_tf.densities.nested import Nested
 from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.kernel import Position
 
-_SMALLEST = 1e-12  # Frequency of a word that training never met.
+_SMALLEST = 1e-12  # Frequency of words that are absent from training.
 _EPSILON = 1e-3
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class UnigramLikelihood(Nested, Likelihood, keras.Model):
-    """log p(x | z) = sum_v x_v log softmax_v(h(z) + b), x counts of words.
+    """log p(x | z) = sum_v x_v log softmax_v(h(z) + b) for word counts x.
 
-    h are the generator's outputs normalized by their mean and variance over
-    the batch, plus a bias that is learned; b is the logarithm of how frequent
-    words are in the training data (`adapt`). As in the public code of Pang
-    and Wu 2021, arXiv:2108.11556 (semi_sup_classification.py); the number of
-    orders that the words could stand in is left out, as there.
+    h is the output of the generator, normalized by its mean and variance over
+    the batch, plus a learned bias; b is the log frequency of words in the
+    training data (`adapt`). As in the public code of Pang and Wu 2021,
+    arXiv:2108.11556 (semi_sup_classification.py), which also omits the
+    multinomial coefficient.
 
-    In training (a seed is given) the statistics are those of the batch, of
-    all replicas together; else moving averages of them. Chains take the
-    latter, so that none depends on another.
+    In training (with a seed), the statistics are those of the batch, over all
+    replicas; otherwise moving averages. Chains use the latter, so that they are
+    independent of each other.
 
     Args:
         generator: Layer, z -> [batch, num_words].
-        num_words: Size of the vocabulary, >= 1; word 0 stands for none.
-        average_decay: Of the moving averages, in [0, 1); the authors' 0.999.
+        num_words: Size of the vocabulary, >= 1; word 0 means no word.
+        average_decay: Decay of the moving averages, in [0, 1); the authors'
+            0.999.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -63,8 +64,8 @@ class UnigramLikelihood(Nested, Likelihood, keras.Model):
             aggregation="mean" if trainable else "only_first_replica")
 
     def adapt(self, data: Any) -> None:
-        """Learns how frequent words are from the training part of `data`, an
-        object with `frequencies`, float [num_words]."""
+        """Sets word frequencies from the training part of `data`, an object
+        with `frequencies`, float [num_words]."""
         self.background.assign(np.log(np.maximum(
             data.frequencies, _SMALLEST)))
 
@@ -77,11 +78,12 @@ class UnigramLikelihood(Nested, Likelihood, keras.Model):
         return scaled + self.bias + self.background
 
     def _batch_statistics(self, raw):
-        """Mean and variance over the whole batch; keeps track of them."""
+        """Mean and variance over the whole batch; updates the moving averages.
+        """
         rows = replicas.gather(raw)
         mean, variance = tf.nn.moments(rows, axes=[0])
         count = tf.cast(tf.shape(rows)[0], raw.dtype)
-        # As PyTorch: what is kept is the unbiased variance.
+        # As in PyTorch, the moving average is of the unbiased variance.
         unbiased = variance * count / tf.maximum(count - 1, 1)
         for kept, new in ((self.moving_mean, mean),
                           (self.moving_variance, unbiased)):
@@ -97,23 +99,23 @@ class UnigramLikelihood(Nested, Likelihood, keras.Model):
         Args:
             x: Counts, float [batch, num_words].
             z: Latents, [batch, ...].
-            condition: Not looked at.
-            seed: Given in training, see above; nothing is drawn from it.
+            condition: Ignored.
+            seed: Given in training, see above; no random numbers are drawn.
         """
         logs = tf.nn.log_softmax(self.logits(z, training=seed is not None))
         return tf.reduce_sum(tf.cast(x, logs.dtype) * logs, axis=-1)
 
     def mean(self, z: Position, *, condition=None) -> tf.Tensor:
-        """How likely each word is, float [batch, num_words]; sums to 1."""
+        """Word probabilities, float [batch, num_words]."""
         return tf.nn.softmax(self.logits(z))
 
     def decode(self, z: Position, seed: rng.Seed, *, condition=None
                ) -> tf.Tensor:
-        """As `mean`; nothing is drawn."""
+        """Same as `mean`; ignores the seed."""
         return self.mean(z)
 
     def read(self, x) -> tf.Tensor:
-        """Counts as the model takes them, float [batch, num_words].
+        """Checks counts and converts them to float [batch, num_words].
 
         Raises:
             ValueError: If they have another shape.
@@ -121,7 +123,7 @@ class UnigramLikelihood(Nested, Likelihood, keras.Model):
         x = tf.convert_to_tensor(x)
         if x.shape.rank != 2 or x.shape[1] != self.num_words:
             raise ValueError(
-                f"x must be counts of words, [batch, {self.num_words}], got "
+                f"x must be word counts, [batch, {self.num_words}], got "
                 f"{x.shape.as_list()}.")
         return tf.cast(x, keras.config.floatx())
 

@@ -1,4 +1,4 @@
-"""Losses: small functions of (model, draws), grouped by who learns."""
+"""Losses: functions of (model, draws), grouped by the part they train."""
 
 from lebm_tf.objectives.annealing import Annealed
 from lebm_tf.objectives.contrastive import (

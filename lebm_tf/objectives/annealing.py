@@ -11,16 +11,16 @@ from lebm_tf.samplers.draws import Draws
 
 @dataclasses.dataclass(frozen=True)
 class Annealed:
-    """A term whose factor is 0 for some steps and rises to 1 over some more.
+    """A term with a factor that is 0 at first and then rises to 1.
 
-    Keeps a decoder that could do without z from ignoring it: Bowman et al.
+    It keeps a decoder that could do without z from ignoring it: Bowman et al.
     2016, arXiv:1511.06349; in cycles Fu et al. 2019, arXiv:1903.10145.
 
     Attributes:
         term: The term.
-        hold_steps: Steps >= 0 with factor 0.
-        warmup_steps: Steps >= 0 of the rise behind them.
-        cycle_steps: Steps >= 0 after which it begins again; 0 for never.
+        hold_steps: Initial steps >= 0 with factor 0.
+        warmup_steps: Following steps >= 0 in which the factor rises.
+        cycle_steps: Period >= 0 after which the schedule restarts; 0 for never.
 
     Raises:
         ValueError: If a number of steps is negative.
@@ -41,7 +41,7 @@ class Annealed:
         step = tf.cast(step, tf.float32)
         if self.cycle_steps:
             step = tf.math.floormod(step, float(self.cycle_steps))
-        # With no rise the factor jumps to 1.
+        # Without warmup the factor jumps to 1.
         risen = (step - self.hold_steps + (not self.warmup_steps)) / max(
             1, self.warmup_steps)
         return tf.clip_by_value(risen, 0.0, 1.0)
@@ -56,5 +56,5 @@ class Switched(Annealed):
     """A term that is left out while the factor of such a schedule is 0."""
 
     def factor(self, step: tf.Tensor) -> tf.Tensor:
-        """1 where the schedule's is above 0, else 0, float32 []."""
+        """1 if the factor of the schedule is above 0, else 0, float32 []."""
         return tf.cast(super().factor(step) > 0, tf.float32)

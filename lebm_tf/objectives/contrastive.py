@@ -1,4 +1,4 @@
-"""Lower the energy of states that fit the data against that of the model's."""
+"""Contrastive losses of the energy: positive states against negative ones."""
 
 import dataclasses
 from typing import Any
@@ -18,9 +18,9 @@ class EnergyContrast:
     2020, arXiv:2006.08205, `loss_e` of train_svhn.py.
 
     Attributes:
-        prior: Whose energy; the model's prior if None.
-        dropout: Part of the energy's hidden values that is left out, of every
-            state another, in [0, 1); not in chains. For an `EnergyPrior`.
+        prior: Prior with the energy; None takes the model's.
+        dropout: Dropout rate of the energy in [0, 1), with a separate mask for
+            every state; chains use none. For an `EnergyPrior`.
     """
     prior: Any = None
     dropout: float = 0.0
@@ -35,18 +35,18 @@ energy_contrast = EnergyContrast()
 
 
 def with_energies(model: Any, draws: Draws) -> Draws:
-    """The draws with the energies of positive and negative states, computed
-    once for several terms; for `Objective.prepare`."""
+    """Adds the energies of positive and negative states to the draws, for
+    several terms; a `prepare` function of `Objective`."""
     return draws._replace(shared={
         **draws.shared, "energies": _energies(model.prior, draws)})
 
 
 @dataclasses.dataclass(frozen=True)
 class LevelContrast:
-    """mean w_t (E(y+, t) - E(y-, t)), each row at a level t of its own.
+    """mean w_t (E(y+, t) - E(y-, t)), with a level t per row.
 
     Its gradient is that of a weighted recovery likelihood: Gao et al. 2021,
-    arXiv:2012.08125, `training_losses` of official model.py. Needs
+    arXiv:2012.08125, `training_losses` of the official model.py. Needs
     `with_energies`.
 
     Attributes:
@@ -63,9 +63,9 @@ class LevelContrast:
 
 @dataclasses.dataclass(frozen=True)
 class LevelGap:
-    """What one level adds to mean E(y+, t) - E(y-, t).
+    """The part of mean E(y+, t) - E(y-, t) that comes from one level.
 
-    To be looked at, with weight 0: it tells which level diverges. Needs
+    A diagnostic with weight 0 that shows which level diverges. Needs
     `with_energies`.
 
     Attributes:
@@ -82,17 +82,17 @@ class LevelGap:
 
 @dataclasses.dataclass(frozen=True)
 class ImportanceContrast:
-    """mean E(z+) + log mean exp(-E(z0)) of draws z0 of the base, in nats.
+    """mean E(z+) + log mean exp(-E(z0)) over samples z0 of the base, in nats.
 
-    -log p(z+) up to the base, with Z estimated by importance sampling: maximum
-    likelihood without a chain. The draws are the negative states, each
-    weighted by exp(-E). Good where the base is near the prior already, as one
-    that is fitted to codes is; with few of the weights large the estimate, and
-    the gradient, are biased.
+    This is -log p(z+) up to the base, with Z estimated by importance sampling:
+    maximum likelihood without chains. The samples are the negative states,
+    weighted by exp(-E). It suits a base that is close to the prior, such as one
+    fitted to codes; if few weights dominate, the estimate and the gradient are
+    biased.
 
     Attributes:
-        role: Whose states are draws of the base.
-        dropout: As of `EnergyContrast`.
+        role: Role whose states are samples of the base.
+        dropout: As in `EnergyContrast`.
     """
     role: str = "base"
     dropout: float = 0.0
@@ -105,8 +105,8 @@ class ImportanceContrast:
         weights = tf.exp(logs - largest)
         total, = replicas.total([tf.reduce_sum(weights)])
         share = tf.stop_gradient(weights / total)
-        # The gradient of log Z; its value is added, as those of all replicas
-        # are averaged later.
+        # The gradient of log Z. Its value is added separately, since values
+        # of all replicas are averaged later.
         log_z = replicas.count() * tf.reduce_sum(share * logs)
         count = tf.cast(replicas.count() * tf.size(logs), logs.dtype)
         value = largest + tf.math.log(total / count)
@@ -114,7 +114,7 @@ class ImportanceContrast:
 
 
 def once_fitted(base: Any, term: Term) -> Term:
-    """The term, but 0 until the base has been fitted."""
+    """Returns the term with value 0 until the base has been fitted."""
     def waiting(model: Any, draws: Draws) -> tf.Tensor:
         value = term(model, draws)
         return tf.cast(base.fitted_step >= 0, value.dtype) * value
@@ -124,7 +124,7 @@ def once_fitted(base: Any, term: Term) -> Term:
 def energy_magnitude(model: Any, draws: Draws) -> tf.Tensor:
     """mean E(z+)^2 + mean E(z-)^2, in nats squared.
 
-    Keeps energies near 0, so that they stay smooth; Du and Mordatch 2019,
+    Keeps energies near 0 and therefore smooth; Du and Mordatch 2019,
     arXiv:1903.08689, section 3.3.
     """
     return tf.add_n([draws.mean(tf.square(energies))
@@ -132,10 +132,11 @@ def energy_magnitude(model: Any, draws: Draws) -> tf.Tensor:
 
 
 def prior_contrast(model: Any, draws: Draws) -> tf.Tensor:
-    """The same of the whole unnormalized prior, whose base learns too.
+    """mean log p(z-) - mean log p(z+) of the unnormalized prior, whose base is
+    trained as well.
 
-    The base of a multi-layer prior has parameters, and Z depends on them;
-    Cui et al. 2023, arXiv:2306.06323, `loss_g2` of train_cifar10.py.
+    The base of a multi-layer prior has parameters, and Z depends on them; Cui
+    et al. 2023, arXiv:2306.06323, `loss_g2` of train_cifar10.py.
     """
     negative, positive = (draws.mean(model.prior.unnormalized_log_prob(
         draws.states[role].position, condition=draws.condition(role)))
@@ -150,7 +151,7 @@ def _energies(prior, draws, dropout=0.0, roles=("positive", "negative")):
 
 
 def _dropped(rate, seed, role):
-    """What an energy with dropout is called with besides, in training."""
+    """The dropout argument of an energy, in training."""
     if not rate or seed is None:
         return {}
     own = rng.stream(rng.stream(seed, "energy_dropout"), role)

@@ -1,4 +1,4 @@
-"""What a diffusion of latents learns from states that chains refined."""
+"""Denoising loss of a diffusion model on states that chains refined."""
 
 import dataclasses
 from typing import Any
@@ -15,17 +15,18 @@ CONTEXTS = ("masked", "given", "none")
 class DenoisingError:
     """mean of |e - e^(z_u, u, x)|^2 / 2 at times u uniform on [0, 1).
 
-    The states z+ are constants: the diffusion learns where chains ended,
-    `loss_variational` of the public code of Yu et al. 2023, arXiv:2310.03218.
+    The states z+ are constants: the diffusion model learns the final states of
+    chains, `loss_variational` of the public code of Yu et al. 2023,
+    arXiv:2310.03218.
 
     Attributes:
         diffusion: A `densities.DiffusionEncoder`.
-        context: masked (of x, but none for the rows that a role masked),
+        context: Context of the rows: masked (of x, except for masked rows),
             given (of x) or none.
-        mask: That role: its positions, [rows] in [0, 1), are compared with
-            `mask_rate`. Drawn without a tape, it is the same for all updates
-            of a step.
-        mask_rate: Part of the rows without x.
+        mask: Role whose positions, [rows] in [0, 1), are compared with
+            `mask_rate`. It is drawn outside the tape, so it is the same for all
+            updates of a step.
+        mask_rate: Fraction of the rows without x.
 
     Raises:
         ValueError: If the context is unknown.

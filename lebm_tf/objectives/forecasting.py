@@ -1,7 +1,8 @@
-"""Fit plans and futures to those that came.
+"""Losses of plans and futures of trajectories.
 
-Squared distances in units of the model, summed over positions; LB-EBM,
-arXiv:2104.03086, has means over coordinates, which the family's weights undo.
+Squared distances in model units, summed over positions. LB-EBM,
+arXiv:2104.03086, uses means over coordinates, which the weights of the family
+account for.
 """
 
 from typing import Any
@@ -12,25 +13,25 @@ from lebm_tf.samplers.draws import Draws
 
 
 def with_forecast(model: Any, draws: Draws) -> Draws:
-    """The draws with what the positive states stand for, as "forecast"."""
+    """Adds the forecast of the positive states to the draws, as "forecast"."""
     forecast = model.likelihood.generator.forecast(
         draws.positive.position, draws.batch["condition"])
     return draws._replace(shared={**draws.shared, "forecast": forecast})
 
 
 def plan_error(model: Any, draws: Draws) -> tf.Tensor:
-    """Mean squared distance of the plan from the true one."""
+    """Mean squared distance between the plan and the true one."""
     truth = model.likelihood.generator.plan_of(draws.batch["x"])
     return _error(draws, truth, draws.shared["forecast"].plan)
 
 
 def future_error(model: Any, draws: Draws) -> tf.Tensor:
-    """Mean squared distance of the predicted future from the true one."""
+    """Mean squared distance between the predicted and the true future."""
     return _error(draws, draws.batch["x"], draws.shared["forecast"].future)
 
 
 def consistency_error(model: Any, draws: Draws) -> tf.Tensor:
-    """Mean squared distance of the plan from the future predicted along it."""
+    """Mean squared distance between the plan and the predicted future."""
     plan, future = draws.shared["forecast"]
     return _error(draws, plan, model.likelihood.generator.plan_of(future))
 

@@ -1,4 +1,4 @@
-"""What energies of levels of noise, and an encoder below them, learn from."""
+"""Losses of energies at noise levels, and of the encoder below them."""
 
 import dataclasses
 from typing import Any
@@ -12,15 +12,15 @@ from lebm_tf.samplers.draws import Draws
 
 @dataclasses.dataclass(frozen=True)
 class LadderContrast:
-    """sum of w_t (E(u+, t) - E(u-, t)) over both levels of a row, its mean
-    over the rows, in nats; `contrastive` of modules/ldebm.py (Yu et al. 2022,
-    arXiv:2206.05895).
+    """sum of w_t (E(u+, t) - E(u-, t)) over both levels of a row, averaged over
+    rows, in nats.
 
+    `contrastive` of modules/ldebm.py (Yu et al. 2022, arXiv:2206.05895).
     Positive states are constants. The roles are "diffused", of
     `samplers.Diffused`, and "negative", the chains beside it.
 
     Attributes:
-        levels: Of noise.
+        levels: Noise levels.
     """
     levels: NoiseLevels
 
@@ -34,11 +34,13 @@ class LadderContrast:
 
 @dataclasses.dataclass(frozen=True)
 class DiffusedEnergy:
-    """sum of w_t E(u+, t) over both levels, its mean over the rows, in nats:
-    what the encoder descends with the entropy; `zkl` of modules/ldebm.py.
+    """sum of w_t E(u+, t) over both levels, averaged over rows, in nats.
+
+    With the entropy it forms the loss of the encoder; `zkl` of
+    modules/ldebm.py.
 
     Attributes:
-        levels: Of noise.
+        levels: Noise levels.
     """
     levels: NoiseLevels
 
@@ -50,14 +52,14 @@ class DiffusedEnergy:
 
 @dataclasses.dataclass(frozen=True)
 class HighestNormal:
-    """w |z_{T-1}|^2 / 2 of the states of the highest level, its mean.
+    """w |z_{T-1}|^2 / 2 of the states of the highest level, averaged over rows.
 
-    All that holds the means of codes near 0: of the mean m itself it is w
-    a^2 |m|^2 / 2, with the product a = 0.28 of the factors of six published
-    levels and w = 0.32. Codes grow if nothing else stops them.
+    This alone keeps the means of codes near 0: for the mean m itself it is w
+    a^2 |m|^2 / 2, with a = 0.28, the product of the factors of six published
+    levels, and w = 0.32. Codes grow if nothing else stops them.
 
     Attributes:
-        levels: Of noise.
+        levels: Noise levels.
     """
     levels: NoiseLevels
 
@@ -73,11 +75,11 @@ class HighestNormal:
 @dataclasses.dataclass(frozen=True)
 class NegativeEntropy:
     """mean of -sum of (1 + log variance) / 2 of q(z | x), in nats up to a
-    constant: the entropy of the encoder, to be made large.
+    constant: the negative entropy of the encoder.
 
     Attributes:
-        threshold: Elements of a row at or below it do not count, nor pull; None
-            counts all. 1 in the authors' programs of text.
+        threshold: Elements at or below it are ignored, also in the gradient;
+            None counts all. 1 in the authors' programs for text.
     """
     threshold: float | None = None
 

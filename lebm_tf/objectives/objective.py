@@ -1,4 +1,4 @@
-"""Who learns from what."""
+"""Objectives: weighted sums of terms, with the parts that they train."""
 
 import dataclasses
 from typing import Any, Callable, Mapping
@@ -12,16 +12,15 @@ Term = Callable[[Any, Draws], tf.Tensor]  # (model, draws) -> scalar.
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """A sum of terms that some parts of the model descend.
+    """A sum of terms that some parts of the model minimize.
 
     Every term sums over event axes and averages over the batch.
 
     Attributes:
-        parts: Names of the parts that learn from it.
+        parts: Names of the parts that it trains.
         terms: Name -> term.
-        weights: Name -> factor on that term; 1 where not given.
-        prepare: (model, draws) -> draws with what several terms look at, so
-            that it is computed once.
+        weights: Name -> weight of that term; default: 1.
+        prepare: (model, draws) -> draws with values that several terms share.
 
     Raises:
         ValueError: If a weight belongs to no term.
@@ -35,12 +34,12 @@ class Objective:
         unknown = set(self.weights) - set(self.terms)
         if unknown:
             raise ValueError(
-                f"weights must be of the terms {', '.join(self.terms)}, got "
+                f"weights must name terms in {', '.join(self.terms)}, got "
                 f"{', '.join(sorted(unknown))}.")
 
     def __call__(self, model: Any, draws: Draws
                  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """The weighted sum, [], and each term on its own."""
+        """The weighted sum, [], and each term by name."""
         if self.prepare is not None:
             draws = self.prepare(model, draws)
         values = {name: term(model, draws)

@@ -1,4 +1,4 @@
-"""Fit the generator to the data at the positive states."""
+"""Reconstruction losses of the generator at the positive states."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from lebm_tf.samplers.draws import Draws
 
 
 def squared_error(model: Any, draws: Draws) -> tf.Tensor:
-    """mean over the batch of |x - g(z+)|^2, without 1 / (2 scale^2).
+    """Batch mean of |x - g(z+)|^2, without 1 / (2 scale^2).
 
-    Pang et al. 2020, arXiv:2006.08205, `loss_g` of train_svhn.py; Adam makes
-    the missing factor immaterial up to its epsilon.
+    Pang et al. 2020, arXiv:2006.08205, `loss_g` of train_svhn.py; Adam is
+    invariant to the missing factor up to its epsilon.
     """
     return draws.mean(model.likelihood.squared_error(
         draws.batch["x"], draws.positive.position,
@@ -20,16 +20,17 @@ def squared_error(model: Any, draws: Draws) -> tf.Tensor:
 
 
 def negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
-    """mean over the batch of -log p(x | z+), normalized, in nats."""
+    """Batch mean of -log p(x | z+), normalized, in nats."""
     return -draws.mean(model.likelihood.log_prob(
         draws.batch["x"], draws.positive.position,
         condition=draws.batch.get("condition")))
 
 
 def dropped_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
-    """The same with the dropout of the decoder, of a `SequenceLikelihood`.
+    """`negative_log_likelihood` with the training mode of the likelihood, such
+    as the dropout of a `SequenceLikelihood`.
 
-    Chains climb the likelihood without dropout.
+    Chains use the likelihood without dropout.
     """
     return -draws.mean(model.likelihood.log_prob(
         draws.batch["x"], draws.positive.position,
@@ -38,9 +39,9 @@ def dropped_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
 
 
 def negative_log_prior(model: Any, draws: Draws) -> tf.Tensor:
-    """mean over the batch of -log p(z+), in nats, of a normalized prior.
+    """Batch mean of -log p(z+), in nats, of a normalized prior.
 
-    The layers of a generator with several learn from it as the last does from
-    the data: each is fitted to the positive state of the one below it.
+    It trains the layers above a generator as the generator is trained on data:
+    each is fitted to the positive state of the layer below.
     """
     return -draws.mean(model.prior.log_prob(draws.positive.position))

@@ -1,4 +1,4 @@
-"""What keeps an autoencoder without noise smooth, in place of the noise."""
+"""Penalties that keep a deterministic autoencoder smooth."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from lebm_tf.samplers.draws import Draws
 
 
 def latent_penalty(model: Any, draws: Draws) -> tf.Tensor:
-    """mean over the batch of |z+|^2 / 2: codes stay near the origin."""
+    """Batch mean of |z+|^2 / 2, which keeps codes near the origin."""
     z = draws.positive.position
     return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(z), axis=-1))
 
 
 def weight_penalty(model: Any, draws: Draws) -> tf.Tensor:
-    """Sum of the squares of all weights of the generator, biases left out.
+    """Sum of squares of all weights of the generator, without biases.
 
     The regularizer L2 of Ghosh et al. 2020, arXiv:1903.12436.
     """
@@ -26,11 +26,11 @@ def weight_penalty(model: Any, draws: Draws) -> tf.Tensor:
 
 
 def gradient_penalty(model: Any, draws: Draws) -> tf.Tensor:
-    """mean over the batch of |dg(z+)/dz|^2, the sum over all its elements.
+    """Batch mean of |dg(z+)/dz|^2, summed over all elements.
 
-    The regularizer GP of Ghosh et al. 2020, arXiv:1903.12436. Estimated by
-    |J^T e|^2 with one e ~ N(0, I) an example, whose mean over e it is: the
-    whole Jacobian would cost a pass for every latent.
+    The regularizer GP of Ghosh et al. 2020, arXiv:1903.12436. It is estimated
+    by |J^T e|^2 with one e ~ N(0, I) per example, which is unbiased; the whole
+    Jacobian would cost one pass per latent.
     """
     z = draws.positive.position
     with tf.GradientTape() as tape:

@@ -1,4 +1,4 @@
-"""A term on the states of other roles."""
+"""Terms applied to the states of other roles."""
 
 import dataclasses
 from typing import Any, Mapping
@@ -11,14 +11,14 @@ from lebm_tf.samplers.draws import Draws
 
 @dataclasses.dataclass(frozen=True)
 class OnRoles:
-    """A term that takes the states of some roles for those of others.
+    """A term with the states of some roles replaced by those of others.
 
-    With {"positive": "proposal"}, what a term says of positive states is said
-    of those that a learned sampler proposes.
+    With {"positive": "proposal"}, a term of positive states is evaluated on
+    those that a learned sampler proposes.
 
     Attributes:
         term: The term.
-        roles: Role that the term knows -> role whose states it gets.
+        roles: Role of the term -> role whose states it gets.
     """
     term: Term
     roles: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What symbols ask of a latent vector: to tell them, and to be told."""
+"""Losses for symbols: classification, bounds and mutual information."""
 
 import dataclasses
 from typing import Any, Callable
@@ -8,14 +8,14 @@ import tensorflow as tf
 from lebm_tf.mcmc import replicas, rng
 from lebm_tf.samplers.draws import Draws
 
-_SMALLEST = 1e-15  # In the logarithm of a mean probability, as published.
+_SMALLEST = 1e-15  # Added to a mean probability in a log, as published.
 
 
 @dataclasses.dataclass(frozen=True)
 class SymbolCrossEntropy:
     """mean of -log p(y | x) over the labelled rows of a batch, in nats.
 
-    p(y | x) = p(y | z) at a z that stands for x.
+    p(y | x) = p(y | z) at a code z of x.
 
     Attributes:
         code: (model, draws) -> z, [labelled rows, ...].
@@ -30,14 +30,15 @@ class SymbolCrossEntropy:
 
 @dataclasses.dataclass(frozen=True)
 class ClusterCrossEntropy:
-    """mean of -weight log p(y | z) of all rows, y their clusters, in nats.
+    """mean of -weight log p(y | z) over all rows, with their clusters y, in
+    nats.
 
-    Geometric clustering of Yu et al. 2022, arXiv:2206.05895: symbols learn to
-    tell, and codes to keep, what k-means found in the codes.
+    Geometric clustering of Yu et al. 2022, arXiv:2206.05895: symbols learn the
+    k-means clusters of codes, and codes learn to keep them.
 
     Attributes:
         clusters: Has `of(index)`, as `models.CodeClusters`.
-        role: Whose states z; the rows of the batch.
+        role: Role with the states z of the rows of the batch.
     """
     clusters: Any
     role: str = "lowest"
@@ -45,7 +46,7 @@ class ClusterCrossEntropy:
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
         logs = model.prior.symbol_log_probs(draws.states[self.role].position)
         labels, weights = self.clusters.of(draws.batch["index"])
-        # None before the first clustering.
+        # -1 before the first clustering.
         told = tf.gather(logs, tf.maximum(labels, 0), batch_dims=1)
         return -tf.reduce_mean(tf.where(
             labels >= 0, tf.cast(weights, told.dtype) * told,
@@ -55,19 +56,19 @@ class ClusterCrossEntropy:
 def encoded_mean(model: Any, draws: Draws) -> tf.Tensor:
     """The mean of q(z | x), without the encoder's dropout.
 
-    The authors' stand-in for an expectation, with dropout in theirs:
+    It replaces an expectation, as in the authors' code (which keeps dropout):
     semi_sup_classification.py of Pang and Wu 2021, arXiv:2108.11556.
     """
     return model.encoder.parameters(draws.batch["labelled_x"])[0]
 
 
 def encoded_noised(levels: Any, model: Any, draws: Draws) -> tf.Tensor:
-    """A reparameterized draw of q(z | x) with the noise of level 0.
+    """A reparameterized sample of q(z | x) with the noise of level 0.
 
     Args:
         levels: `NoiseLevels`.
-        model: With an encoder.
-        draws: With labelled rows.
+        model: A model with an encoder.
+        draws: Draws with labelled rows.
     """
     first, second = (rng.stream(draws.seed, name) for name in (
         "labelled", "labelled noise"))
@@ -77,23 +78,23 @@ def encoded_noised(levels: Any, model: Any, draws: Draws) -> tf.Tensor:
 
 
 def drawn_code(model: Any, draws: Draws) -> tf.Tensor:
-    """A draw of p(z | x, y) by a chain.
+    """A chain's sample of p(z | x, y).
 
-    With `energy_contrast` this is the gradient of log p(x, y), since
-    F_y(z) = log sum_y exp F_y(z) + log p(y | z).
+    With `energy_contrast` this gives the gradient of log p(x, y), since F_y(z)
+    = log sum_y exp F_y(z) + log p(y | z).
     """
     return draws.states["labelled"].position
 
 
 def encoded_draw(model: Any, draws: Draws) -> tf.Tensor:
-    """A draw of q(z | x), a constant: the encoder learns nothing from it."""
+    """A sample of q(z | x), a constant without gradient to the encoder."""
     return tf.stop_gradient(model.encoder.sample(
         draws.batch["labelled_x"], rng.stream(draws.seed, "labelled")))
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelledBound:
-    """mean of -log p(z, y), or a bound above it, of the labelled codes.
+    """mean of an upper bound of -log p(z, y) over labelled codes.
 
     Kingma et al. 2014, arXiv:1406.5298, equation of L(x, y) of M2.
 
@@ -110,7 +111,7 @@ class LabelledBound:
 
 @dataclasses.dataclass(frozen=True)
 class UnlabelledBound:
-    """mean of -log p(z), or a bound above it, of all codes: U(x) of M2.
+    """mean of an upper bound of -log p(z) over all codes: U(x) of M2.
 
     Attributes:
         density: Has `unlabelled_bound(z, seed)`.
@@ -124,13 +125,14 @@ class UnlabelledBound:
 
 
 def symbol_information(model: Any, draws: Draws) -> tf.Tensor:
-    """I(z; y) of the positive states, in nats, to be made large.
+    """Mutual information I(z; y) of the positive states, in nats; to be
+    maximized.
 
-    H(mean of p(y | z)) - mean of H(p(y | z)) over the batch, of all replicas
-    together; Pang and Wu 2021, arXiv:2108.11556.
+    H(mean of p(y | z)) - mean of H(p(y | z)) over the batch of all replicas;
+    Pang and Wu 2021, arXiv:2108.11556.
     """
     logs = model.prior.symbol_log_probs(draws.positive.position)
-    # Of one replica, so that averages over replicas give the whole.
+    # The mean of one replica; replicas are averaged later.
     inner = tf.reduce_mean(tf.reduce_sum(tf.exp(logs) * logs, axis=-1))
     mean, = replicas.total([
         tf.reduce_mean(tf.exp(logs), axis=0) / replicas.count()])

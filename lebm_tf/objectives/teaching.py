@@ -1,4 +1,4 @@
-"""Fit a fast sampler to the states that a chain refined."""
+"""Losses that fit a fast sampler to states that chains refined."""
 
 import dataclasses
 from typing import Any
@@ -16,15 +16,17 @@ def attribute_negative_log_likelihood(model: Any, draws: Draws) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class FlowTeaching:
-    """mean of -log q(z) at states of a role, in nats, which are constants.
+    """mean of -log q(z) at the states of a role, in nats, which are constants.
 
-    Minimizes KL(states || q). Beside KL(q || p) of a flow's own draws, which
-    forgets what q does not draw, it keeps q wide: where the model fits, codes
-    of data and draws of the prior follow one law.
+    Minimizes KL(states || q). It complements KL(q || p) of the flow's own
+    samples, which ignores regions that q does not reach, and keeps q wide: in a
+    well-fitted model, posterior codes and prior samples have the same
+    distribution.
 
     Attributes:
         flow: Density with `log_prob(z)`.
-        role: Whose states: codes of data, or ends of chains behind the flow.
+        role: Role of the states: posterior codes, or chains that follow the
+            flow.
     """
     flow: Any
     role: str = "positive"
@@ -35,7 +37,7 @@ class FlowTeaching:
 
 
 def encoder_teaching(model: Any, draws: Draws) -> tf.Tensor:
-    """mean of -log q(z+ | x), in nats: the encoder learns the posterior.
+    """mean of -log q(z+ | x), in nats: fits the encoder to the posterior.
 
     Minimizes KL(chain || q); the refined states are constants.
     """
@@ -47,12 +49,12 @@ def encoder_teaching(model: Any, draws: Draws) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class PictureTeaching:
-    """mean (x'' - x')^2 over pixels and batch: a network that makes pictures
-    x' learns what chains that start there make of them, x''.
+    """mean (x'' - x')^2 over pixels and batch: fits a network's images x' to
+    the revisions x'' of chains that start there.
 
     Xie et al. 2021, arXiv:2103.04285, `gen_loss` of model/cyclecoopnets.py.
-    Divided by 2 scale^2 and times the number of pixels it would be -log
-    N(x''; x', scale^2 I). x'' is constant unless its chains keep gradients.
+    Divided by 2 scale^2 and times the number of pixels it would be -log N(x'';
+    x', scale^2 I). x'' is constant unless its chains keep gradients.
 
     Attributes:
         made: Role of x', drawn on the tape.
@@ -69,14 +71,13 @@ class PictureTeaching:
 
 @dataclasses.dataclass(frozen=True)
 class CycleError:
-    """mean |x - back(x)| over pixels and batch, of what comes back.
+    """mean |x - back(x)| over pixels and batch: the cycle-consistency loss.
 
     Zhu et al. 2017, arXiv:1703.10593, section 3.2.
 
     Attributes:
         observed: Role of x.
-        back: Role of its translation that was translated back, drawn on the
-            tape.
+        back: Role of its translation there and back, drawn on the tape.
     """
     observed: str
     back: str
@@ -89,15 +90,15 @@ class CycleError:
 
 @dataclasses.dataclass(frozen=True)
 class ProposalTeaching:
-    """mean |y_K - y_0|^2, of where chains ended and where they were proposed.
+    """mean |y_K - y_0|^2 between final and proposed states of chains.
 
-    The proposal p learns from where its own starts led: y_0 = p(x_{t+1}) and
-    noise, which stays. Zhu et al. 2024, arXiv:2309.05153, algorithm 1.
+    The proposal p learns from the chains that it started: y_0 = p(x_{t+1}) plus
+    noise, which is constant. Zhu et al. 2024, arXiv:2309.05153, algorithm 1.
 
     Attributes:
         proposal: A `densities.LevelProposal`.
-        data: Role that began at x_{t+1}, with its level as condition.
-        chains: Role whose chains were proposed from there.
+        data: Role that started at x_{t+1}, with its level as condition.
+        chains: Role of the chains that were proposed from there.
     """
     proposal: Any
     data: str = "positive"

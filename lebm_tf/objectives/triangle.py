@@ -1,4 +1,4 @@
-"""The sides of the divergence triangle that no other family has.
+"""Losses of the divergence triangle.
 
 Han et al. 2019, arXiv:1812.10907; the terms are those of train_cifar10.py of
 the public code, with its sums and means.
@@ -15,10 +15,8 @@ _SMALLEST = 1e-6  # Added to variances, as published.
 
 
 def normalized_error(model: Any, draws: Draws) -> tf.Tensor:
-    """mean over the batch of |x - g(z+)|^2, with batch norm as in training.
-
-    Its memory takes note of this batch.
-    """
+    """Batch mean of |x - g(z+)|^2, with batch norm in training mode, which
+    updates its moving statistics."""
     mean = model.likelihood.generator(
         draws.positive.position, training=True, remember=True)
     return draws.mean(tf.reduce_sum(
@@ -26,8 +24,8 @@ def normalized_error(model: Any, draws: Draws) -> tf.Tensor:
 
 
 def averaged_kl(model: Any, draws: Draws) -> tf.Tensor:
-    """mean over batch and dimensions of KL(q(z | x) || N(0, I)): as many
-    times smaller than the KL as z is wide."""
+    """KL(q(z | x) || N(0, I)), averaged over batch and dimensions: the KL
+    divided by the dimension of z."""
     mean, log_scale = draws.positive.encoded
     return 0.5 * draws.mean(tf.reduce_mean(
         tf.square(mean) + tf.exp(2.0 * log_scale) - 2.0 * log_scale - 1.0,
@@ -35,9 +33,10 @@ def averaged_kl(model: Any, draws: Draws) -> tf.Tensor:
 
 
 def with_samples(model: Any, draws: Draws) -> Draws:
-    """The draws with g(z) of the samples' latents, on the tape, as "samples".
+    """Adds g(z) of the samples' latents, on the tape, to the draws as
+    "samples".
 
-    For `Objective.prepare`; batch norm takes no note of them again.
+    A `prepare` function of `Objective`; does not update batch-norm statistics.
     """
     (z,) = draws.negative.encoded
     return draws._replace(shared={**draws.shared, "samples": (
@@ -51,7 +50,7 @@ def _samples(draws):
 def latent_error(model: Any, draws: Draws) -> tf.Tensor:
     """mean of -log q(z | g(z)), without its constant.
 
-    Of samples as they were drawn, or as `with_samples` has them.
+    It uses the images of `with_samples` if present, else the samples as drawn.
     """
     (z,) = draws.negative.encoded
     mean, log_scale = model.encoder.parameters(_samples(draws))
@@ -62,10 +61,10 @@ def latent_error(model: Any, draws: Draws) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class SampleEnergy:
-    """mean E(g(z)): what a generator descends to fool an energy.
+    """mean E(g(z)): the adversarial loss of a generator.
 
     Attributes:
-        prior: Whose energy.
+        prior: Prior with the energy.
     """
     prior: Any
 

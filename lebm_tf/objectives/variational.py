@@ -1,4 +1,4 @@
-"""Keep an encoder close to the prior."""
+"""Variational losses that keep an encoder close to the prior."""
 
 import dataclasses
 import math
@@ -15,17 +15,17 @@ from lebm_tf.samplers.draws import Draws
 def gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
     """mean KL(q(z | x) || N(0, I)) in closed form, in nats.
 
-    For positive states that an encoder drew (`samplers.Encoded`). Kingma and
+    For positive states drawn by an encoder (`samplers.Encoded`). Kingma and
     Welling 2014, arXiv:1312.6114, appendix B.
     """
     return draws.mean(kl_to_standard_normal(*draws.positive.encoded))
 
 
 def layered_gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
-    """The same of layers, or of the noise of groups: mean of the sum over all
-    of KL(q(zi | x, those before) || N(0, I)).
+    """`gaussian_kl` summed over layers, or over the noise of groups: KL(q(zi |
+    x, those before) || N(0, I)).
 
-    For (means, log_scales) of all layers, as of `densities.NoiseEncoder`.
+    For (means, log_scales) of all layers, as in `densities.NoiseEncoder`.
     """
     def flat(leaf):
         return tf.reshape(leaf, [tf.shape(leaf)[0], math.prod(leaf.shape[1:])])
@@ -35,23 +35,24 @@ def layered_gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
 
 
 def summed_gaussian_kl(model: Any, draws: Draws) -> tf.Tensor:
-    """`gaussian_kl` summed over the batch: its weight grows with it.
+    """`gaussian_kl` summed over the batch, so its weight grows with the batch
+    size.
 
-    As the published code of LB-EBM has it (arXiv:2104.03086; bpucla/lbebm),
-    where every other term is a mean.
+    As in the published code of LB-EBM (arXiv:2104.03086; bpucla/lbebm), where
+    every other term is a mean.
     """
     return draws.sum(kl_to_standard_normal(*draws.positive.encoded))
 
 
 @dataclasses.dataclass(frozen=True)
 class FreeBits:
-    """KL(q(z | x) || N(0, I)), each dimension counted from a level upwards.
+    """KL(q(z | x) || N(0, I)) with a minimum per dimension.
 
-    The mean over the batch of a dimension's KL costs nothing below `level`:
+    A dimension whose batch mean of the KL is below `level` has no gradient:
     Kingma et al. 2016, arXiv:1606.04934, equation of the free bits.
 
     Attributes:
-        level: Nats >= 0 of a dimension; 0 gives `gaussian_kl`.
+        level: Nats >= 0 per dimension; 0 gives `gaussian_kl`.
     """
     level: float = 0.0
 
@@ -64,10 +65,11 @@ class FreeBits:
 
 @dataclasses.dataclass(frozen=True)
 class MaskedKL:
-    """KL(q(z | x) || N(0, I)) of those dimensions of a row that pass a level.
+    """KL(q(z | x) || N(0, I)) over the dimensions of each row above a
+    threshold.
 
-    Unlike with `FreeBits`, each example and dimension is counted, or not, on
-    its own; below the level nothing pulls. text_generation.py of Pang and Wu
+    Unlike `FreeBits`, it decides for each example and dimension separately;
+    those below the level have no gradient. text_generation.py of Pang and Wu
     2021, arXiv:2108.11556, with level 1.
 
     Attributes:
@@ -84,11 +86,10 @@ class MaskedKL:
 
 
 def encoded_energy(model: Any, draws: Draws) -> tf.Tensor:
-    """mean E(z+) of states that an encoder drew, in nats.
+    """mean E(z+) of states drawn by an encoder, in nats.
 
-    With the KL to N(0, I) it makes the KL to the learned prior, up to log Z:
-    what an encoder descends beside the reconstruction; Pang and Wu 2021,
-    arXiv:2108.11556.
+    With the KL to N(0, I) it is the KL to the learned prior up to log Z, part
+    of the evidence bound; Pang and Wu 2021, arXiv:2108.11556.
     """
     return draws.mean(model.prior.energy(
         draws.positive.position, condition=draws.condition("positive")))
@@ -96,19 +97,18 @@ def encoded_energy(model: Any, draws: Draws) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class FreeNats:
-    """The KL of an encoder to the prior, counted from a level upwards.
+    """The KL of an encoder to the prior, with a minimum in total.
 
     mean KL(q(z | x) || N(0, I)) and, with an energy, + mean E(z+) - mean E(z-)
-    for log Z, which makes it a bound above the KL to the learned prior:
-    log Z = -E_p[E] - KL(p || p0). Free bits (`FreeBits`) of all dimensions
-    together. An energy beside free bits of the KL to N(0, I) alone has no
-    bottom: where those cost nothing, the encoder runs after its own energy,
-    and the energy after it.
+    as an estimate of log Z. This is an upper bound of the KL to the learned
+    prior, as log Z = -E_p[E] - KL(p || p0). It corresponds to `FreeBits` over
+    all dimensions together. An energy beside free bits of the KL to N(0, I)
+    alone is unbounded: below those, encoder and energy drive each other away.
 
     Attributes:
-        level: Nats >= 0 that cost nothing.
-        with_energy: Whether an energy counts; without, the encoder is kept to
-            N(0, I) as that of a variational autoencoder.
+        level: Nats >= 0 without penalty.
+        with_energy: Whether the energy counts; otherwise the encoder is kept
+            close to N(0, I), as in a variational autoencoder.
     """
     level: float
     with_energy: bool = True
@@ -125,9 +125,9 @@ class FreeNats:
 def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:
     """mean of log q(z+ | x) - log p(z+), with p unnormalized.
 
-    For positive states that the model's encoder drew (`samplers.Encoded`),
-    one with a density: one reparameterized draw an example; exact up to
-    log Z, which does not depend on the encoder.
+    For positive states drawn by the model's encoder (`samplers.Encoded`), which
+    needs a density: one reparameterized sample per example; exact up to log Z,
+    which does not depend on the encoder.
     """
     z = draws.positive.position
     log_prior = prior_target(model.prior, draws.condition("positive"))
@@ -137,14 +137,14 @@ def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class LayeredKL:
-    """mean of log q(z+ | x) - log p(z+) of layers that q draws at once.
+    """mean of log q(z+ | x) - log p(z+) for layers that q draws at once.
 
-    The loss of train_fid.py of Cui et al. 2023, arXiv:2310.09604: as
-    `kl_to_prior` for the base N(0, I) of every layer, but the squares of both
-    densities are divided by the variance plus a little. For `LayeredGaussian`.
+    The loss of train_fid.py of Cui et al. 2023, arXiv:2310.09604: `kl_to_prior`
+    with the base N(0, I) for every layer, but with a constant added to the
+    variances in the quadratic terms. For `LayeredGaussian`.
 
     Attributes:
-        variance_floor: That little, >= 0; 1e-6 in their code.
+        variance_floor: That constant >= 0; 1e-6 in their code.
     """
     variance_floor: float = 0.0
 
@@ -163,12 +163,12 @@ class LayeredKL:
 
 @dataclasses.dataclass(frozen=True)
 class FlowDivergence:
-    """mean of log q(z) - log p(z) of a flow's own draws, p unnormalized.
+    """mean of log q(z) - log p(z) over a flow's samples, with p unnormalized.
 
-    KL(q || p) - log Z: what a flow that shall draw from the prior descends.
+    KL(q || p) - log Z, the loss of a flow that learns to sample the prior.
 
     Attributes:
-        role: Whose states the flow drew (`samplers.Flowed`).
+        role: Role whose states the flow drew (`samplers.Flowed`).
     """
     role: str = "negative"
 
@@ -181,10 +181,10 @@ class FlowDivergence:
 
 @dataclasses.dataclass(frozen=True)
 class SecondBound:
-    """mean of -log p(z+), or a bound above it, of a density fitted to codes.
+    """mean of an upper bound of -log p(z+) of a density of codes.
 
-    The codes are constants: nothing but the density learns from it. Second
-    stage of Dai and Wipf 2019, arXiv:1903.05789.
+    The codes are constants, so only the density is trained. Second stage of Dai
+    and Wipf 2019, arXiv:1903.05789.
 
     Attributes:
         density: Has `evidence_bound(z, seed)`, as `densities.LatentVAE`.

@@ -50,7 +50,7 @@ def test_a_ladder_is_trained_resumed_measured_sampled_and_served(tmp_path):
 @pytest.mark.parametrize("flags, message", [
     (["--num_steps=0"], "--num_steps must be >= 1, got 0"),
     (["--schedule=given", "--num_levels=6", "--noise_scales=0.3,0.2,0.5"],
-     "noise_scales must rise, got 0.2 at level 1 after 0.3"),
+     "noise_scales must increase, got 0.2 at level 1 after 0.3"),
     (["--schedule=given", "--num_levels=6", "--noise_scales=0.3,0,0.5"],
      "noise_scales must lie in (0, 1], got 0 at level 1"),
     (["--evaluators=reconstruction"],

@@ -119,9 +119,9 @@ class Squeezed(tf.keras.layers.Layer):
 
 @pytest.mark.parametrize("make, message", [
     (lambda: LayeredNormal([]),
-     "shapes must be one or more of numbers >= 1, got ()."),
+     "shapes must hold at least one shape of numbers >= 1, got ()."),
     (lambda: LayeredNormal([3, 0]),
-     "shapes must be one or more of numbers >= 1, got ((3,), (0,))."),
+     "shapes must hold at least one shape of numbers >= 1, got ((3,), (0,))."),
     (lambda: BottomUpGaussian(None, [], 0.0),
      "scale_floor must be > 0, got 0.0.")])
 def test_a_bad_value_is_refused_with_its_message(make, message):

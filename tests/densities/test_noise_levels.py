@@ -34,13 +34,13 @@ def test_variances_add_up_along_the_levels():
 
 
 @pytest.mark.parametrize("scales, message", [
-    ((0.1, 0.5, 0.4), "must rise, got 0.4 at level 2 after 0.5"),
-    ((0.1, 0.5, 0.5), "must rise, got 0.5 at level 2 after 0.5"),
+    ((0.1, 0.5, 0.4), "must increase, got 0.4 at level 2 after 0.5"),
+    ((0.1, 0.5, 0.5), "must increase, got 0.5 at level 2 after 0.5"),
     ((0.1, 0.0, 0.5), r"must lie in \(0, 1\], got 0 at level 1"),
     ((0.0, 0.4, 0.5), "got 0 at level 0"),
     ((0.1, 0.4, 1.5), "got 1.5 at level 2"),
     ((0.1, float("nan"), 0.5), "got nan at level 1"),
-    ((0.1, 0.5), "must be 3 or more, for 2 or more levels, got 2")])
+    ((0.1, 0.5), "must hold at least 3 numbers, for 2 or more levels, got 2")])
 def test_levels_that_can_not_be_are_refused(scales, message):
     with pytest.raises(ValueError, match=message):
         NoiseLevels(scales)

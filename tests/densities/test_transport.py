@@ -195,8 +195,8 @@ def test_pictures_that_cannot_be_halved_are_refused(shape):
     (lambda: PictureGlow(PICTURES, 0), "num_levels, num_steps and channels "
      "must be >= 1 and bound > 0, got 0, 4, 64 and 2.0."),
     (lambda: FlowTransport(AffineCouplings(4), PICTURES, 5),
-     "the flow must be of width 16, got 4."),
-    (lambda: flow(num_levels=1), "num_levels must be >= 2 for pictures and 0 "
+     "the flow must have dimension 16, got 4."),
+    (lambda: flow(num_levels=1), "num_levels must be >= 2 for images and 0 "
      "for vectors, got 1."),
     (lambda: flow(margin=0.5), "margin must lie in [0, 0.5), got 0.5."),
     (lambda: GeneratorTransport(None, None, (4,), 3, 0.0), "generator_dim must"
@@ -208,7 +208,7 @@ def test_pictures_that_cannot_be_halved_are_refused(shape):
      "pixels must lie in [-1, 1] to be dequantized, got values from nan to "
      "nan."),
     (lambda: flow().read(np.zeros([1, *PICTURES], np.uint8)),
-     "x must be floats as in training (of pictures: data.to_model(x), in "
+     "x must be floats, as in training (for images: data.to_model(x), in "
      "[-1, 1]), got uint8.")])
 def test_bad_input_is_refused_with_its_message(make, message):
     with oracles.raises(ValueError, message):

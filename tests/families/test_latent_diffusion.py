@@ -59,7 +59,7 @@ def trained(data, tmp_path_factory):
 
 @pytest.mark.parametrize("change, message", [
     ({"noise_scales": (0.1, 0.5, 0.4)},
-     "must rise, got 0.4 at level 2 after 0.5"),
+     "must increase, got 0.4 at level 2 after 0.5"),
     ({"noise_scales": (0.1, 0.0, 0.4)}, "got 0 at level 1"),
     ({"num_levels": 1}, "num_levels must be >= 2, got 1"),
     ({"num_levels": 600}, "num_levels must be from 2 to 501, got 600"),
@@ -219,7 +219,7 @@ def test_clusters_keep_their_numbers_and_count_alike():
     np.testing.assert_allclose(
         [weights.numpy()[first == k].sum() for k in range(3)], 16 / 3,
         rtol=1e-6)
-    with pytest.raises(ValueError, match="finite, got some that are not"):
+    with pytest.raises(ValueError, match="finite codes, got some that are"):
         clusters.fit(np.full([16, 2], np.nan), 0, 1)
 
 

@@ -73,11 +73,11 @@ def data():
 
 @pytest.mark.parametrize("values, message", [
     ({"schedule": "given", "noise_scales": (0.1, 0.5, 0.4)},
-     "noise_scales must rise, got 0.4 at level 2 after 0.5."),
+     "noise_scales must increase, got 0.4 at level 2 after 0.5."),
     ({"schedule": "given", "noise_scales": (0.1, 0.0, 0.4)},
      "noise_scales must lie in (0, 1], got 0 at level 1."),
-    ({"schedule": "given"}, "noise_scales must be 3 or more, for 2 or more "
-     "levels, got 0."),
+    ({"schedule": "given"}, "noise_scales must hold at least 3 numbers, for "
+     "2 or more levels, got 0."),
     ({"schedule": "given", "noise_scales": (0.1, 0.2, 0.4), "num_levels": 3},
      "num_levels must be left out with schedule=given, got 3."),
     ({"noise_scales": (0.1, 0.2, 0.4)},

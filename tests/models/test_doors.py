@@ -41,7 +41,7 @@ def test_a_condition_has_a_row_for_each_observation(model):
 
 def test_a_likelihood_compares_no_other_shapes():
     likelihood = GaussianLikelihood(VectorMLP(2, 3, (4,), seed=0), 1.0)
-    with pytest.raises(ValueError, match=r"of x, \[5, 1\], got \[5, 3\]"):
+    with pytest.raises(ValueError, match=r"shape of x, \[5, 1\], got \[5, 3\]"):
         likelihood.log_prob(tf.zeros([5, 1]), tf.zeros([5, 2]))
 
 

@@ -176,7 +176,7 @@ def test_an_objective_is_the_weighted_sum_of_its_terms():
 
 
 def test_a_weight_of_no_term_is_refused():
-    with oracles.raises(ValueError, "weights must be of the terms "
+    with oracles.raises(ValueError, "weights must name terms in "
                         "reconstruction, got kl."):
         Objective(("a",), {"reconstruction": squared_error}, {"kl": 0.1})
 

@@ -98,7 +98,7 @@ def test_a_prior_alone_leaves_its_backbone_as_it_was(tmp_path, backbone):
 
 
 @pytest.mark.parametrize("codes, said", [
-    (np.ones([2, 3]), "at least 4 codes to be fitted to, got 2"),
+    (np.ones([2, 3]), "fitting the base needs at least 4 codes, got 2"),
     (np.full([9, 3], np.nan), "finite"),
     (np.random.default_rng(0).normal(size=[9, 3]) * [1, 0, 1],
      r"vary in every direction, got a variance of 0.0e\+00 along \(.*1.00")])

@@ -184,11 +184,11 @@ def test_a_network_that_is_not_built_yet_is_built(digits, tmp_path):
 
 @pytest.mark.parametrize("networks, message", [
     ({"energy": keras.Sequential([keras.layers.Dense(1)])},
-     r"'energy' must make \[batch\] of \[batch, 3\], got \[batch, 1\]"),
+     r"'energy' must return \[batch\] for .*\[batch, 3\], got \[batch, 1\]"),
     ({"generator": Plain(3, (8, 8, 3))},
-     r"'generator' must make \[batch, 8, 8, 1\] of .* \[batch, 8, 8, 3\]"),
+     r"'generator' must return \[batch, 8, 8, 1\] for .*\[batch, 8, 8, 3\]"),
     ({"encoder": Both(64, (8,))},
-     r"'encoder' must make \[batch, 3\] of .* got \[batch, 4\]")])
+     r"'encoder' must return \[batch, 3\] for .* got \[batch, 4\]")])
 def test_a_network_of_another_shape_is_refused(digits, networks, message):
     with pytest.raises(lebm_tf.InputError, match=message):
         lebm_tf.build("image", CONFIG, digits, batch_size=50, **networks)
