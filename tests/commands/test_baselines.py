@@ -15,7 +15,9 @@ MEASURED = "pictures,reconstruction,frechet,codes,anomaly"
 FLAGS = ["--anomaly_label=3", f"--evaluators={MEASURED}",
          "--evaluation_frechet_num_samples=20",
          "--evaluation_frechet_num_classifier_steps=2",
-         "--evaluation_codes_num_examples=20"]
+         "--evaluation_codes_num_examples=20",
+         "--evaluation_codes_num_annealing_steps=2",
+         "--evaluation_codes_num_annealing_chains=2"]
 LAYERED = {"ladder_vae", "multilayer", "multilayer_two_stage", "sri"}
 WITHOUT_ERRORS = {"flow", "neural_transport"}
 
@@ -38,18 +40,19 @@ def command_of_train(*flags):
     return train.resolve(command.parse(train.all_fields(), ["", *flags]))
 
 
-@pytest.mark.parametrize("family", sorted(
+each_family = pytest.mark.parametrize("family", sorted(
     set(lebm_tf.FAMILIES) - {"cycle_translation", "image", "m1_m2",
                              "recovery_likelihood", "sequence",
                              "symbol_vector", "trajectory"}))
-def test_a_baseline_is_trained_resumed_measured_sampled_and_served(
-        family, tmp_path):
+
+
+@each_family
+def test_a_baseline_is_trained_measured_sampled_and_served(family, tmp_path):
     smoke, path = f"--flagfile=configs/smoke/{family}.cfg", tmp_path / "run"
     flags = [smoke, *FLAGS, f"--workdir={path}"]
     if family in WITHOUT_ERRORS:
         assert call(train, *flags) == 2
         flags.append("--evaluation_anomaly_score=log_joint")
-    assert call(train, *flags, "--train_steps=1") == 0
     assert call(train, *flags) == 0
     metrics = json.loads((path / "metrics.json").read_text())
     assert metrics["run/step"] == 2
@@ -57,10 +60,6 @@ def test_a_baseline_is_trained_resumed_measured_sampled_and_served(
         assert any(key.startswith(f"{name}/") for key in metrics), name
     assert 0 < metrics["anomaly/auprc"] < 1
     assert (path / "pictures" / "samples.png").is_file()
-    whole = tmp_path / "whole"
-    assert call(train, smoke, "--anomaly_label=3", f"--workdir={whole}") == 0
-    resumed, other = (lebm_tf.load(str(p)) for p in (path, whole))
-    assert_nests_equal(resumed.sample(5, 1), other.sample(5, 1))
     assert call(sample, f"--workdir={path}", "--num_samples=5",
                 f"--output={tmp_path / 'x.npz'}") == 0
     arrays = np.load(tmp_path / "x.npz")
@@ -68,6 +67,19 @@ def test_a_baseline_is_trained_resumed_measured_sampled_and_served(
     assert ("z2" in arrays) == (family in LAYERED)
     assert call(export, f"--workdir={path}", "--check_rows=0",
                 f"--output={tmp_path / 'served'}") == 0
+
+
+@pytest.mark.long  # As in the contract of families, but by commands.
+@each_family
+def test_a_stopped_baseline_goes_on_as_if_it_had_not_stopped(
+        family, tmp_path):
+    smoke = f"--flagfile=configs/smoke/{family}.cfg"
+    path, whole = tmp_path / "run", tmp_path / "whole"
+    assert call(train, smoke, f"--workdir={path}", "--train_steps=1") == 0
+    assert call(train, smoke, f"--workdir={path}") == 0
+    assert call(train, smoke, f"--workdir={whole}") == 0
+    resumed, other = (lebm_tf.load(str(p)) for p in (path, whole))
+    assert_nests_equal(resumed.sample(5, 1), other.sample(5, 1))
 
 
 def test_what_is_of_one_layer_is_refused_for_several(refused, tmp_path):
