@@ -40,6 +40,13 @@ def pytest_collection_modifyitems(items):
         item.path not in slow, -count[item.path], item.path))
 
 
+def pytest_collection_finish():
+    """What imports made stays: the collector looks at it no more."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def memory(request):
     """After a file what it kept is given back: models that its functions

@@ -321,7 +321,25 @@ SPECS = {
     "diffusion, sequences": dataclasses.replace(WORDS, **LABELS),
     "diffusion, no energy": DataSpec((7,), 12, kind="vector"),
     "sequence, number": VALUED, "sequence, number, encoder": VALUED}
+# Two or more cases of a family that answer by the same code: of all but one,
+# `make test` checks how they learn and resume, `make test-long` the rest.
+VARIANTS = {
+    "image, warm start", "image, persistent", "image, mixture base",
+    "image, averaged and penalized", "image, exact",
+    "image, flow base without chains", "image, amortized hybrid",
+    "rae, gradient", "sri", "abp", "sequence, flow", "sequence, no energy",
+    "sequence, number, encoder", "symbol, chains", "symbol, hybrid",
+    "symbol, labels only", "symbol, clusters of vectors",
+    "symbol, sequences", "trajectory, persistent", "multilayer, encoder",
+    "multilayer, one energy", "cycle translation, as released",
+    "cycle translation, energies", "diffusion, sequences",
+    "diffusion, no energy", "recovery, vectors", "flow, vectors",
+    "neural transport, two kernels and refit",
+    "neural transport, generator", "neural transport, vectors"}
 each_case = pytest.mark.parametrize("name", CASES)
+each_answer = pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[pytest.mark.long] * (name in VARIANTS))
+    for name in CASES])
 
 
 def spec_of(name):
@@ -417,50 +435,59 @@ class Logs(tf.keras.callbacks.Callback):
 def fitted(name):
     """A model after two steps of `fit`, its logs, and its weights."""
     model, logs = build(name), Logs()
-    before = trainable(model)
     data = tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(
         lambda *leaves: tf.stack(leaves), *batches_of(name)))
     model.fit(data, verbose=0, shuffle=False, callbacks=[logs])
-    return model, logs.steps, before, trainable(model), weights(model)
+    return model, logs.steps, weights(model)
 
 
-class Repeat(NamedTuple):
-    """A second run, ten steps in one compiled function.
+class Run(NamedTuple):
+    """Ten steps in one function, compiled by hand in place of `fit`.
 
     Attributes:
         checkpoint: Path of what was saved after the first step.
+        before: What is trained, by part, before any step.
         first: Weights after the first step.
+        after: What is trained, after the second step.
         weights: After the second step.
+        logs: What the first two steps returned.
         num_traces: How often the step was traced.
         model: Itself, after ten steps.
         step: What takes a batch and makes a step of it.
     """
     checkpoint: str
+    before: dict
     first: dict
+    after: dict
     weights: dict
+    logs: list[dict]
     num_traces: int
     model: EnergyModel
     step: Callable
 
 
 @functools.cache
-def repeated(name) -> Repeat:
+def run(name) -> Run:
     model, traces = build(name), []
 
     @tf.function(autograph=False)
     def step(batch):
         traces.append(1)
         return model.train_step(batch)
-    step(batches_of(name)[0])
+    before = trainable(model)
+    logs = [step(batches_of(name)[0])]
     folder = tempfile.TemporaryDirectory()
     FOLDERS.append(folder)  # It is removed when nothing refers to it.
     path = tf.train.Checkpoint(**items(model)).save(folder.name + "/model")
     first = weights(model)
-    step(batches_of(name)[1])
-    second = weights(model)
+    logs.append(step(batches_of(name)[1]))
+    second, after = weights(model), trainable(model)
     for _ in range(8):
         step(batches_of(name)[0])
-    return Repeat(path, first, second, len(traces), model, step)
+    logs = [{key: float(value) for key, value in values.items()}
+            for values in logs]
+    return Run(path, before, first, after, second, logs, len(traces), model,
+               step)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -478,9 +505,8 @@ def test_every_family_is_under_contract():
 
 
 @each_case
-def test_two_steps_of_fit_log_finite_numbers(name):
-    model, logs, *_ = fitted(name)
-    assert len(logs) == 2 and int(model.step) == 2
+def test_two_steps_log_finite_numbers(name):
+    model, logs = run(name).model, run(name).logs
     for values in logs:
         assert all(np.isfinite(value) for value in values.values()), values
         for objective in model.objectives.values():
@@ -492,7 +518,7 @@ def test_two_steps_of_fit_log_finite_numbers(name):
 
 @each_case
 def test_every_part_learns(name):
-    _, _, before, after, _ = fitted(name)
+    before, after = run(name).before, run(name).after
     assert set(before) == set(after)
     for part in before:
         assert before[part]
@@ -503,7 +529,7 @@ def test_every_part_learns(name):
 
 @each_case
 def test_chains_report_how_they_fared(name):
-    model, (logs, _), *_ = fitted(name)
+    model, logs = run(name).model, run(name).logs[0]
     for kind, role in model.roles.items():
         if kind in ANSWERS or not role.sampler.climbs or role.view:
             continue
@@ -514,19 +540,29 @@ def test_chains_report_how_they_fared(name):
         assert (f"{kind}/energy" in logs) == prior.has_energy
 
 
-@each_case
+@each_answer
+def test_fit_logs_what_the_steps_return(name):
+    model, logs, _ = fitted(name)
+    assert len(logs) == 2 and int(model.step) == 2
+    for values, expected in zip(logs, run(name).logs):
+        assert set(values) == set(expected)
+        assert all(np.isfinite(value) for value in values.values()), values
+    assert logs[0] != logs[1]
+
+
+@each_answer
 def test_a_run_repeats_bit_for_bit(name):
     """Built again, and compiled by hand in place of `fit`. (A step that
     returns no logs is another graph, and rounds otherwise: TensorFlow adds
     terms in the order of names. `fit` has others, and two families notice it
     in their last bits: of those, `fit` is repeated. That a repeat by hand is
     the same in all of them, the next test tells.)"""
-    again, first = repeated(name).weights, fitted(name)[4]
+    again, first = run(name).weights, fitted(name)[2]
     if name in ("sequence, number", "image, amortized diffusion",
                 "two-stage vae"):
         tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(
             a, b, rtol=1e-4, atol=1e-5), again, first)
-        oracles.assert_nests_equal(fitted.__wrapped__(name)[4], first)
+        oracles.assert_nests_equal(fitted.__wrapped__(name)[2], first)
     else:
         oracles.assert_nests_equal(again, first)
 
@@ -535,20 +571,20 @@ def test_a_run_repeats_bit_for_bit(name):
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(name):
     """Restored into models whose every number was wrong: a new one, and one
     that had gone on, whose compiled step has to give the same again."""
-    run = repeated(name)
-    for model in (build(name), run.model):
+    found = run(name)
+    for model in (build(name), found.model):
         for item in items(model).values():
             for variable in ([item] if isinstance(item, keras.Variable) else
                              getattr(item, "variables", item)):
                 variable.assign(tf.cast(
                     0.7 * tf.cast(variable, tf.float32) + 3.0,
                     variable.dtype))
-        status = tf.train.Checkpoint(**items(model)).restore(run.checkpoint)
+        status = tf.train.Checkpoint(**items(model)).restore(found.checkpoint)
         status.assert_existing_objects_matched().assert_consumed()
         assert int(model.step) == 1
-        oracles.assert_nests_equal(weights(model), run.first)
-    run.step(batches_of(name)[1])
-    oracles.assert_nests_equal(weights(run.model), run.weights)
+        oracles.assert_nests_equal(weights(model), found.first)
+    found.step(batches_of(name)[1])
+    oracles.assert_nests_equal(weights(found.model), found.weights)
 
 
 @each_case
@@ -556,7 +592,7 @@ def test_every_number_of_a_part_is_saved_without_its_optimizer(
         name, tmp_path):
     """TensorFlow looks into no list of layers, but an optimizer holds what it
     trains: that hides what is missing until a part has other variables."""
-    model = fitted(name)[0]
+    model = run(name).model
     parts = {key: item for key, item in items(model).items()
              if not key.startswith("optimizer")}
     path = tf.train.Checkpoint(**parts).save(str(tmp_path / "model"))
@@ -572,10 +608,10 @@ def test_every_number_of_a_part_is_saved_without_its_optimizer(
 
 @each_case
 def test_ten_steps_are_traced_once(name):
-    assert repeated(name).num_traces == 1
+    assert run(name).num_traces == 1
 
 
-@each_case
+@each_answer
 def test_another_seed_is_another_run(name):
     first, second = (trainable(build(name, seed)) for seed in (0, 10))
     for part in set(first) - set(NETWORKS.get(name) and ("flow",) or ()):
@@ -584,7 +620,7 @@ def test_another_seed_is_another_run(name):
             assert np.all(a != b) or a.ndim == 0 or np.ptp(a) == 0
 
 
-@each_case
+@each_answer
 def test_samples_have_their_shapes_and_their_range(name):
     model = fitted(name)[0]
     condition = conditions(model, 6)
@@ -603,7 +639,7 @@ def test_samples_have_their_shapes_and_their_range(name):
             atol=1e-6)
 
 
-@each_case
+@each_answer
 def test_answers_depend_on_the_seed_and_row_i_only_on_its_input(name):
     model = fitted(name)[0]
     x = x_of(name)
@@ -630,7 +666,7 @@ def test_answers_depend_on_the_seed_and_row_i_only_on_its_input(name):
             tf.nest.flatten(longer), other))
 
 
-@each_case
+@each_answer
 def test_what_is_inferred_has_a_row_for_each_observation(name):
     model = fitted(name)[0]
     x = x_of(name)
@@ -651,13 +687,8 @@ def test_what_is_inferred_has_a_row_for_each_observation(name):
         score.log_likelihood - score.energy + score.base_log_prob, rtol=1e-5)
 
 
-# These differ from one that `make test` exports in little but training.
-ALIKE = {"symbol, labels only", "image, persistent", "abp", "rae, gradient",
-         "image, averaged and penalized", "multilayer, one energy"}
-
-
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=[pytest.mark.long] if name in ALIKE else [])
+    pytest.param(name, marks=[pytest.mark.long] * (name in VARIANTS))
     for name in sorted(CASES) if len(spec_of(name).shape) == 3
     and CASES[name][0] is not cycle_translation])  # See tests/serving.
 def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
