@@ -1,7 +1,5 @@
-"""What a served model answers: pure functions of their inputs.
-
-A row carries its own seed: its answer does not depend on the server's batch.
-"""
+"""What a served model answers: functions of inputs and of a seed for each row,
+so that an answer does not depend on the batch of the server."""
 
 import dataclasses
 import functools
