@@ -5,24 +5,22 @@ from typing import Annotated, Any, Mapping, NamedTuple
 
 import keras
 
+from lebm_tf.assembly.chains import (
+    BANK_ORDERS, KERNELS, STARTS, ChainConfig, sampler)
 from lebm_tf.assembly.data import DataSpec
 from lebm_tf.densities import (
-    Base, Fitted, Flow, GaussianAttribute, GaussianMixture, StandardNormal)
+    Base, Flow, GaussianAttribute, GaussianMixture, StandardNormal)
 from lebm_tf.densities.attribute import OUTPUTS
-from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
-from lebm_tf.models import EnergyModel, OptimizerConfig
+from lebm_tf.models import EnergyModel, OptimizerConfig, turns
 from lebm_tf.networks import (
     AffineCouplings, ConvEncoder, DeconvGenerator, EnergyMLP, VectorMLP,
     check_image_shape, initializers)
 from lebm_tf.networks.activations import ACTIVATIONS
 from lebm_tf.ranges import (
-    Checked, Interval, Mark, MinLen, NonNegativeFloat, NonNegativeInt, OneOf,
-    PositiveFloat, PositiveInt)
-from lebm_tf.samplers import ShortRun, compilation
+    Checked, Interval, MinLen, NonNegativeFloat, OneOf, PositiveFloat,
+    PositiveInt)
 
 BASES = ("normal", "affine", "mixture", "flow")
-KERNELS = ("langevin", "mala", "hmc", "nuts")
-STARTS = ("base", "bank", "encoder")
 
 
 class Recipe(NamedTuple):
@@ -48,85 +46,6 @@ class Recipe(NamedTuple):
     networks: Mapping[str, keras.layers.Layer] = {}
 
 
-@dataclasses.dataclass(frozen=True)
-class ChainConfig(Checked):
-    """Chains of one role.
-
-    Attributes:
-        num_steps: Moves per chain.
-        step_size: Step size s in units of z: z + s^2/2 grad log p + s noise.
-        noise_scale: Factor on the noise of the langevin kernel.
-        kernel: langevin (as published), mala, hmc or nuts; the last three are
-            exact.
-        num_leapfrog_steps: Leapfrog steps per move of hmc.
-        num_adaptation_steps: Initial moves of every mala, hmc or nuts chain
-            that tune its step size; must be less than num_steps.
-        start: Initial states: base (short run), bank (persistent) or encoder
-            (warm start).
-        restart_prob: Probability that a chain of the bank restarts.
-        jit_compile: Whether XLA compiles the chain: on, off or auto. auto
-            compiles on a GPU, and on a CPU for networks without convolutions;
-            with a small convolutional generator, on may be faster as well, see
-            configs/quickstart.cfg.
-    """
-    num_steps: NonNegativeInt = 60
-    step_size: PositiveFloat = 0.4
-    noise_scale: NonNegativeFloat = 1.0
-    kernel: Annotated[str, OneOf(KERNELS)] = "langevin"
-    num_leapfrog_steps: PositiveInt = 3
-    num_adaptation_steps: NonNegativeInt = 0
-    start: Annotated[str, OneOf(STARTS)] = "base"
-    restart_prob: Annotated[float, Interval(ge=0, le=1)] = 0.0
-    jit_compile: Annotated[str, OneOf(compilation.SETTINGS),
-                           Mark.MAY_CHANGE] = "auto"
-
-    def validate(self):
-        if self.kernel != "langevin" and self.noise_scale != 1.0:
-            raise ValueError("noise_scale must be 1 for an exact kernel, got "
-                             f"{self.noise_scale} for {self.kernel}.")
-        if self.start != "bank":
-            self.leave_out("restart_prob", reason="without start=bank")
-        if self.kernel != "hmc":
-            self.leave_out("num_leapfrog_steps", reason="without kernel=hmc")
-        if self.kernel == "langevin":
-            self.leave_out("num_adaptation_steps",
-                           reason="with kernel=langevin, which has no "
-                                  "adaptation")
-        if not self.num_adaptation_steps < max(1, self.num_steps):
-            raise ValueError(
-                "num_adaptation_steps must lie in [0, num_steps), got "
-                f"{self.num_adaptation_steps} of {self.num_steps}.")
-
-    def make_kernel(self, step_sizes: tuple[float, ...] = ()):
-        """Returns the kernel; `step_sizes` gives a step size for each layer of
-        latents."""
-        step_size = step_sizes or self.step_size
-        if self.kernel == "langevin":
-            return Langevin(step_size, self.noise_scale)
-        adapt = {"num_adaptation_steps": self.num_adaptation_steps}
-        if self.kernel == "hmc":
-            return Hmc(step_size, self.num_leapfrog_steps, **adapt)
-        return {"mala": Mala, "nuts": Nuts}[self.kernel](step_size, **adapt)
-
-
-def sampler(chain: ChainConfig, start, num_steps: int = 0,
-            coordinates: Base | None = None,
-            step_sizes: tuple[float, ...] = ()) -> ShortRun:
-    """Returns the sampler of a chain configuration.
-
-    Args:
-        chain: The chain configuration.
-        start: Initializer of the chains.
-        num_steps: Replaces the length of the chains, if not 0.
-        coordinates: A fitted base, in whose coordinates the chains move.
-        step_sizes: Step size of each layer of latents.
-    """
-    return ShortRun(
-        start, chain.make_kernel(step_sizes), num_steps or chain.num_steps,
-        chain.jit_compile, coordinates=coordinates if isinstance(
-            coordinates, Fitted) else None)
-
-
 def compiled(model: EnergyModel, optimizers: Mapping[str, OptimizerConfig],
              data: DataSpec, batch_size: int) -> EnergyModel:
     """Compiles a model; learning-rate schedules count in epochs.
@@ -138,8 +57,9 @@ def compiled(model: EnergyModel, optimizers: Mapping[str, OptimizerConfig],
         batch_size: Examples per step.
     """
     steps_per_epoch = max(1, data.num_train // batch_size)
-    model.compile({part: optimizer.make(steps_per_epoch)
-                   for part, optimizer in optimizers.items()})
+    model.compile({
+        part: optimizer.make(steps_per_epoch * turns.updates_of(
+            model.turns, part)) for part, optimizer in optimizers.items()})
     return model
 
 
@@ -158,11 +78,14 @@ class BaseConfig(Checked):
         base_fit_every: Steps between two fits to the current codes. Until the
             first fit, p0 is N(0, I) and E is not trained. With stage=prior
             there is one fit, before the first step.
+        base_scale: Standard deviation of base=normal (e_prior_sig in the
+            authors' programs).
     """
     base: Annotated[str, OneOf(BASES)] = "normal"
     base_components: PositiveInt = 10
     base_floor: NonNegativeFloat = 0.03
     base_fit_every: PositiveInt = 500
+    base_scale: PositiveFloat = 1.0
 
     def validate(self):
         if self.base != "mixture":
@@ -170,6 +93,9 @@ class BaseConfig(Checked):
                            reason="without base=mixture")
         if self.base == "normal":
             self.leave_out("base_fit_every", reason="with base=normal")
+        else:
+            self.leave_out("base_scale", reason=f"with base={self.base}, which "
+                           "is fitted")
 
     @property
     def is_fitted(self) -> bool:
@@ -183,7 +109,7 @@ class BaseConfig(Checked):
             ValueError: If a flow cannot have that width.
         """
         if self.base == "normal":
-            return StandardNormal(latent_dim)
+            return StandardNormal(latent_dim, self.base_scale)
         if self.base == "flow":
             return Flow(AffineCouplings(latent_dim, seed=seed))
         if self.base == "affine":
@@ -292,3 +218,8 @@ class EncoderConfig(Checked):
              has_scale: bool = True) -> ConvEncoder:
         return ConvEncoder(
             latent_dim, shape, self.channels, self.activation, seed, has_scale)
+
+
+__all__ = ["BANK_ORDERS", "BASES", "KERNELS", "STARTS", "AttributeConfig",
+           "BaseConfig", "ChainConfig", "DataSpec", "EncoderConfig",
+           "EnergyConfig", "GeneratorConfig", "Recipe", "compiled", "sampler"]

@@ -3,6 +3,8 @@
 from typing import ClassVar
 
 from lebm_tf import kinds as data_kinds
+from lebm_tf.assembly.data import DataSpec
+from lebm_tf.assembly.probes import Probe
 from lebm_tf.ranges import Checked
 
 
@@ -11,15 +13,22 @@ class FamilyConfig(Checked):
 
     Class attributes:
         learns_from_labels: Whether its models use the labels of `label_split`.
-        checked_networks: Networks of `build` that are exactly z -> [batch]
-            (energy), z -> x (generator) or x -> (mean, log_scale) (encoder), so
-            that a user's layers can be checked beforehand.
         kinds: Kinds of data it accepts, of `lebm_tf.kinds`; all kinds if its
             `build` checks them itself.
     """
-    checked_networks: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[tuple[str, ...]] = tuple(data_kinds.KINDS)
     learns_from_labels: ClassVar[bool] = False
+
+    def probes(self, data: DataSpec) -> dict[str, Probe]:
+        """Probes of a user's layers, by argument of `build`.
+
+        `families.build` calls each given layer with its probe, which builds it,
+        and checks the shapes of its outputs.
+
+        Args:
+            data: Specification of the data.
+        """
+        return {}
 
     @property
     def is_classifier(self) -> bool:

@@ -10,6 +10,8 @@ from typing import Any, Iterator, Mapping
 import keras
 import tensorflow as tf
 
+from lebm_tf.assembly.probes import ROWS, Probe
+from lebm_tf.densities import Encoder
 from lebm_tf.errors import InputError
 
 
@@ -41,34 +43,37 @@ def restored(networks: Mapping[str, Any], where: str
             for name, config in networks.items()}
 
 
-def checked(networks: Mapping[str, keras.layers.Layer], config: Any,
-            shape: tuple[int, ...]) -> None:
+def checked(networks: Mapping[str, keras.layers.Layer],
+            probes: Mapping[str, Probe]) -> None:
     """Builds the layers that are not built yet, and checks their output shapes.
 
     Args:
         networks: Name -> layer, as `families.build` takes them.
-        config: Configuration of the family.
-        shape: Shape of one example.
+        probes: Probes of the family, see `FamilyConfig.probes`.
 
     Raises:
         InputError: If an output has another shape than the family needs.
     """
     for name, layer in networks.items():
-        if layer is None or name not in config.checked_networks:
+        # Densities come from other models, whose networks they have.
+        if isinstance(layer, Encoder) or layer is None or name not in probes:
             continue
-        latent = (config.latent_dim,)
-        given, wanted = {"energy": (latent, ()), "generator": (latent, shape),
-                         "encoder": (shape, latent)}[name]
-        made = tf.nest.flatten(layer(tf.zeros([2, *given])))
-        for leaf in made:
-            if leaf.shape.as_list() != [2, *wanted]:
-                raise InputError(
-                    f"the network {name!r} must return {_batch(wanted)} for an "
-                    f"input of {_batch(given)}, got {_batch(leaf.shape[1:])}.")
+        probe = probes[name]
+        made = tf.nest.flatten(probe.call(layer, *probe.inputs))
+        found = tuple(tuple(leaf.shape.as_list()) for leaf in made)
+        wanted = tuple((ROWS, *shape) for shape in probe.outputs)
+        if found != wanted:
+            given = [leaf.shape for leaf in tf.nest.flatten(probe.inputs)]
+            if len(found) == len(wanted):  # As a mean and its scale.
+                found, wanted = dict.fromkeys(found), dict.fromkeys(wanted)
+            raise InputError(
+                f"the network {name!r} must return {_batches(wanted)} for an "
+                f"input of {_batches(given)}, got {_batches(found)}.")
 
 
-def _batch(shape) -> str:
-    return f"[{', '.join(['batch', *map(str, shape)])}]"
+def _batches(shapes) -> str:
+    return ", ".join(f"[{', '.join(['batch', *map(str, shape[1:])])}]"
+                     for shape in shapes)
 
 
 def differing(kept: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import keras
 
-from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.published import AsPublished
 from lebm_tf.densities import DiffusionEncoder, LearnedFlow
 from lebm_tf.densities.diffusion import VARIANCES
 from lebm_tf.mcmc import rng
@@ -119,7 +119,7 @@ class DiffusionConfig(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
-class FlowSampled(FamilyConfig):
+class FlowSampled(AsPublished):
     """A family whose prior may be sampled by a learned flow.
 
     Attributes:
@@ -152,6 +152,10 @@ def check(config: Any) -> None:
             "prior_sampler must be chains or diffusion with posterior_sampler="
             "diffusion, and diffusion with no other, got "
             f"{prior!r} with {posterior!r}.")
+    if posterior == "diffusion" and config.prior.start_scale:
+        raise ValueError("prior_start_scale must be left out with "
+                         "posterior_sampler=diffusion, got "
+                         f"{config.prior.start_scale}.")
     if posterior != "diffusion":
         _leave_out(config, ("diffusion", "diffusion_optimizer"),
                    f"with posterior_sampler={posterior}")
@@ -179,7 +183,12 @@ def check_prior(config: Any) -> None:
 
 
 def _check_start(config, kind, chosen):
-    start = getattr(config, kind).start
+    start, scale = (getattr(getattr(config, kind), name)
+                    for name in ("start", "start_scale"))
+    if chosen != "chains" and scale:
+        raise ValueError(
+            f"{kind}_start_scale must be left out with {kind}_sampler="
+            f"{chosen}, which starts its chains, got {scale}.")
     if chosen != "chains" and start != "base":
         raise ValueError(
             f"{kind}_start must be left out with {kind}_sampler={chosen}, "

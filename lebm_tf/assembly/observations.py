@@ -10,7 +10,8 @@ from lebm_tf.densities import (
     DecodingConfig, GaussianLikelihood, SequenceLikelihood, UnigramLikelihood)
 from lebm_tf.kinds import COUNTS, IMAGE, SEQUENCE
 from lebm_tf.networks import (
-    RecurrentDecoder, RecurrentEncoder, VectorMLP, WideResidualEncoder)
+    RecurrentDecoder, RecurrentEncoder, TransformerDecoder, VectorMLP,
+    WideResidualEncoder)
 from lebm_tf.networks.activations import ACTIVATIONS
 from lebm_tf.networks.recurrent import CELLS, check_decoder
 from lebm_tf.ranges import Checked, Interval, OneOf, PositiveInt
@@ -78,12 +79,27 @@ class RecurrentEncoderConfig(Checked):
             and read including the padding, as in the authors' training.
         has_leaky_head: Whether a leaky ReLU with slope 0.01 is applied to the
             last states before mean and scale.
+        reads_begin: Whether the beginning-of-sequence token is read first, as
+            in the authors' programs.
     """
     cell: Annotated[str, OneOf(CELLS)] = "gru"
     embedding_dim: PositiveInt = 256
     hidden_dim: PositiveInt = 256
     reads_padding: bool = False
     has_leaky_head: bool = False
+    reads_begin: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class RecurrentReaderConfig(RecurrentConfig):
+    """A recurrent encoder of sequences.
+
+    Attributes:
+        reads_padding: See `RecurrentEncoderConfig`.
+        reads_begin: See `RecurrentEncoderConfig`.
+    """
+    reads_padding: bool = False
+    reads_begin: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +118,50 @@ class RecurrentDecoderConfig(RecurrentConfig):
     def validate(self):
         check_decoder(self.cell, self.embedding_dim, self.hidden_dim,
                       self.tied, self.starts_cell)
+
+
+@dataclasses.dataclass(frozen=True)
+class DecoderConfig(Checked):
+    """The decoder: a recurrent layer on [embedding; z], or a causal
+    Transformer.
+
+    Attributes:
+        cell: lstm, gru or transformer.
+        embedding_dim: Width of the embeddings; for a Transformer, of all
+            layers.
+        hidden_dim: Width of the state, or of the feed-forward layers.
+        dropout: Dropout rate of embeddings and outputs.
+        num_layers: Number of Transformer layers.
+        num_heads: Number of attention heads.
+        num_slots: Number of vectors that represent z in a Transformer.
+        tied: Whether the output layer of a recurrent decoder shares the
+            embedding matrix; needs equal embedding_dim and hidden_dim.
+        starts_cell: Whether the initial cell state of an LSTM depends on z, as
+            its hidden state does.
+    """
+    cell: Annotated[str, OneOf((*CELLS, "transformer"))] = "lstm"
+    embedding_dim: PositiveInt = 256
+    hidden_dim: PositiveInt = 256
+    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.5
+    num_layers: PositiveInt = 2
+    num_heads: PositiveInt = 4
+    num_slots: PositiveInt = 4
+    tied: bool = False
+    starts_cell: bool = False
+
+    def validate(self):
+        check_decoder(self.cell, self.embedding_dim, self.hidden_dim,
+                      self.tied, self.starts_cell)
+
+    def make(self, num_tokens: int, latent_dim: int, seed: int
+             ) -> keras.layers.Layer:
+        sizes = (num_tokens, latent_dim, self.embedding_dim, self.hidden_dim)
+        if self.cell == "transformer":
+            return TransformerDecoder(
+                *sizes, self.num_layers, self.num_heads, self.num_slots,
+                self.dropout, seed)
+        return RecurrentDecoder(*sizes, self.cell, self.dropout, seed,
+                                self.tied, self.starts_cell)
 
 
 def make_likelihood(config, data: DataSpec, seed: int,
@@ -148,12 +208,8 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
     """
     kind = data.kind
     if kind == SEQUENCE:
-        values = dataclasses.asdict(config.sequence_encoder)
-        values.pop("dropout", None)
-        if values.pop("reads_padding", False):
-            values["pad_to"] = data.shape[0]
-        return RecurrentEncoder(
-            data.num_tokens, config.latent_dim, seed=seed, **values)
+        return make_recurrent_encoder(
+            config.sequence_encoder, config.latent_dim, data, seed)
     if kind == IMAGE and config.residual_encoder.depth:
         return WideResidualEncoder(
             config.latent_dim, data.shape, seed=seed,
@@ -167,7 +223,24 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
         dense.activation, seed, dense.dropout)
 
 
-__all__ = ["DecodingConfig", "DenseConfig", "EncoderConfig",
+def make_recurrent_encoder(config, latent_dim: int, data: DataSpec, seed: int
+                           ) -> RecurrentEncoder:
+    """x -> (mean, log_scale) for sequences.
+
+    Args:
+        config: A `RecurrentEncoderConfig`, or one with a part of its fields.
+        latent_dim: Width of z.
+        data: What the data look like.
+        seed: Of initial weights.
+    """
+    values = dataclasses.asdict(config)
+    values.pop("dropout", None)
+    if values.pop("reads_padding", False):
+        values["pad_to"] = data.shape[0] + values["reads_begin"]
+    return RecurrentEncoder(data.num_tokens, latent_dim, seed=seed, **values)
+
+
+__all__ = ["DecoderConfig", "DecodingConfig", "DenseConfig", "EncoderConfig",
            "GeneratorConfig", "RecurrentConfig", "RecurrentDecoderConfig",
-           "RecurrentEncoderConfig", "ResidualConfig", "make_encoder",
-           "make_likelihood"]
+           "RecurrentEncoderConfig", "RecurrentReaderConfig", "ResidualConfig",
+           "make_encoder", "make_likelihood", "make_recurrent_encoder"]

@@ -38,19 +38,22 @@ def of_prior(chain: ChainConfig, base: keras.Model, bank_size: int,
     Raises:
         ValueError: If the bank is smaller than a batch.
     """
+    base = chain.first_states(base)
     fresh = FromBase(base)
     if chain.start != "bank":
         return Starts(fresh, fresh)
     if bank_size < batch_size:
         raise ValueError("prior_bank_size must be at least the batch_size of "
                          f"{batch_size}, got {bank_size}.")
-    bank = ChainBank(base, bank_size, seed, restart_prob=chain.restart_prob)
+    bank = ChainBank(base, bank_size, seed, restart_prob=chain.restart_prob,
+                     is_queue=chain.bank_order == "oldest")
     return Starts(bank, fresh, banks=(bank,))
 
 
 def of_posterior(chain: ChainConfig, base: keras.Model, data: DataSpec,
                  seed: int, encoder: keras.layers.Layer | None,
-                 make_encoder: Callable[[], keras.layers.Layer]) -> Starts:
+                 make_encoder: Callable[[], keras.layers.Layer],
+                 says_log_variance: bool = False) -> Starts:
     """Initializers of posterior chains: the base, an encoder, or in training a
     bank with one chain per example.
 
@@ -62,21 +65,28 @@ def of_posterior(chain: ChainConfig, base: keras.Model, data: DataSpec,
         encoder: Layer that replaces the built-in encoder, or a density q(z |
             x).
         make_encoder: Builds the built-in encoder.
+        says_log_variance: See `ConditionalGaussian`; of a layer.
 
     Raises:
-        ValueError: If an encoder is given that initializes no chains.
+        ValueError: If an encoder is given that initializes no chains, or
+            the bank_order of a bank with one chain per example is oldest.
     """
     if chain.start == "encoder":
         density = encoder if isinstance(encoder, Encoder) else (
-            ConditionalGaussian(encoder or make_encoder()))
+            ConditionalGaussian(encoder or make_encoder(),
+                                says_log_variance=says_log_variance))
         start = FromEncoder(density)
         return Starts(start, start, density)
     if encoder is not None:
         raise ValueError("an encoder needs posterior_start=encoder, got "
                          f"{chain.start!r}.")
+    base = chain.first_states(base)
     fresh = FromBase(base)
     if chain.start != "bank":
         return Starts(fresh, fresh)
+    if chain.bank_order != "own":
+        raise ValueError("posterior_bank_order must be own, as every example "
+                         f"has its chain, got {chain.bank_order!r}.")
     bank = ChainBank(base, data.num_train, seed, by_example=True,
                      restart_prob=chain.restart_prob)
     return Starts(bank, fresh, banks=(bank,))

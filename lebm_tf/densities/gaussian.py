@@ -123,12 +123,17 @@ class ConditionalGaussian(Nested, Encoder, keras.Model):
     Args:
         network: Layer, x -> (mean, log_scale), each [batch, latent_dim].
         is_conditional: Whether it is called as network(x, condition=c).
+        says_log_variance: Whether the network gives (mean, log variance), as
+            those of the authors' programs; Adam then moves its head by as
+            much, and a log scale by half of that.
     """
 
     def __init__(self, network: keras.layers.Layer,
-                 is_conditional: bool = False, **kwargs):
+                 is_conditional: bool = False,
+                 says_log_variance: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.network, self.is_conditional = network, is_conditional
+        self.says_log_variance = says_log_variance
         self.built = True
 
     def parameters(self, x: tf.Tensor, *, condition=None,
@@ -147,7 +152,8 @@ class ConditionalGaussian(Nested, Encoder, keras.Model):
         if seed is not None and rate:
             options["drop"] = lambda values, name: values * rng.dropout_mask(
                 tf.shape(values), rate, rng.stream(seed, name), values.dtype)
-        return self.network(x, **options)
+        mean, spread = self.network(x, **options)
+        return mean, 0.5 * spread if self.says_log_variance else spread
 
     def sample_from(self, mean: tf.Tensor, log_scale: tf.Tensor,
                     seed: rng.Seed) -> tf.Tensor:
@@ -170,5 +176,6 @@ class ConditionalGaussian(Nested, Encoder, keras.Model):
 
     def get_config(self):
         return {**super().get_config(),
-                "is_conditional": self.is_conditional, "network":
+                "is_conditional": self.is_conditional,
+                "says_log_variance": self.says_log_variance, "network":
                 keras.saving.serialize_keras_object(self.network)}

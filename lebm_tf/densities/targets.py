@@ -1,6 +1,7 @@
 """Targets: unnormalized log densities that chains sample."""
 
 import dataclasses
+import functools
 from typing import Any, Callable
 
 import tensorflow as tf
@@ -19,15 +20,34 @@ class Target:
         rows: Inputs, nest of tensors [chains, ...].
         is_rowwise: Whether chains are independent of each other.
         condition: Condition of the states, if any.
+        parts: Terms of log_prob that a kernel may use one after the other, as
+            functions like log_prob; () if there are none.
     """
     log_prob: Callable[[Position, Any], tf.Tensor]
     rows: Any = ()
     is_rowwise: bool = True
     condition: Any = None
+    parts: tuple[Callable[[Position, Any], tf.Tensor], ...] = ()
 
     def __call__(self, position: Position) -> tf.Tensor:
         """Log density up to a constant, [chains], in nats."""
         return self.log_prob(position, self.rows)
+
+    @property
+    def in_turn(self) -> tuple[Callable[[Position], tf.Tensor], ...]:
+        """The parts as functions of the position."""
+        return tuple(functools.partial(_at, part, self.rows)
+                     for part in self.parts)
+
+    def mapped(self, change: Callable) -> "Target":
+        """The target, and its parts, each as `change` makes it anew."""
+        return dataclasses.replace(
+            self, log_prob=change(self.log_prob),
+            parts=tuple(map(change, self.parts)))
+
+
+def _at(log_prob, rows, position):
+    return log_prob(position, rows)
 
 
 def _rows(condition):
@@ -76,11 +96,14 @@ def joint_target(target: Target, density: Any, value: tf.Tensor) -> Target:
         density: Has `log_prob(value, z)`, [batch].
         value: [batch, ...].
     """
-    def log_prob(z, rows):
-        rows, value = rows
-        return target.log_prob(z, rows) + density.log_prob(value, z)
+    def first(z, rows):
+        return target.log_prob(z, rows[0])
+
+    def second(z, rows):
+        return density.log_prob(rows[1], z)
     return dataclasses.replace(
-        target, log_prob=log_prob, rows=(target.rows, value))
+        target, log_prob=lambda z, rows: first(z, rows) + second(z, rows),
+        rows=(target.rows, value), parts=(first, second))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,12 +127,8 @@ def tempered(target: Target | LadderTarget, temperature: float | tf.Tensor
         return LadderTarget(lambda level, start: tempered(
             target(level, start), temperature))
     if not tf.is_tensor(temperature) or not temperature.shape.rank:
-        return dataclasses.replace(
-            target, log_prob=lambda z, rows: target.log_prob(z, rows)
-            / temperature)
-
-    def log_prob(z, rows):
-        rows, temperature = rows
-        return target.log_prob(z, rows) / temperature
+        return target.mapped(lambda log_prob: lambda z, rows: log_prob(
+            z, rows) / temperature)
     return dataclasses.replace(
-        target, log_prob=log_prob, rows=(target.rows, temperature))
+        target.mapped(lambda log_prob: lambda z, rows: log_prob(
+            z, rows[0]) / rows[1]), rows=(target.rows, temperature))

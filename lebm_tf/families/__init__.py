@@ -69,7 +69,7 @@ def build(family: str, config, data: DataSpec, *, batch_size: int = 100,
         precisions.check(precision or "float32", loss_scale)
         with precisions.scope(precision and precisions.resolve(precision)):
             precision = keras.config.dtype_policy().name
-            custom.checked(networks, config, spec.shape)
+            custom.checked(networks, config.probes(spec))
             model = module.build(
                 config, spec, batch_size=batch_size, seed=seed, **networks)
         model.set_loss_scale(loss_scale)

@@ -132,9 +132,8 @@ class CycleTranslationConfig(FamilyConfig):
     kinds = (PAIR,)
 
     def validate(self):
-        self.chain.leave_out("start", "restart_prob", reason="of chains that "
-                                                             "start at "
-                                                             "translations")
+        self.chain.leave_out("start", "restart_prob", "start_scale",
+                             reason="of chains that start at translations")
         if self.through_chain and self.chain.kernel != "langevin":
             raise ValueError("through_chain needs chain_kernel=langevin, got "
                              f"{self.chain.kernel!r}.")

@@ -18,6 +18,7 @@ from lebm_tf.assembly.components import (
     ChainConfig, DataSpec, GeneratorConfig, compiled, sampler)
 from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.assembly.learned import FlowConfig
+from lebm_tf.assembly.probes import of_generator
 from lebm_tf.densities import GaussianLikelihood, StandardNormal
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
@@ -56,6 +57,9 @@ class FlowPriorConfig(FamilyConfig):
 
     kinds = (IMAGE,)
 
+    def probes(self, data):
+        return {"generator": of_generator(self.latent_dim, data)}
+
     def validate(self):
         if self.posterior.start != "base":
             raise ValueError("posterior_start must be base, got "
@@ -80,7 +84,8 @@ def build(config: FlowPriorConfig, data: DataSpec, *, batch_size: int = 100,
         generator or config.generator.make(
             config.latent_dim, data.shape, seeds("generator")),
         config.likelihood_scale)
-    start = FromBase(StandardNormal(config.latent_dim))
+    start = FromBase(config.posterior.first_states(
+        StandardNormal(config.latent_dim)))
     model = EnergyModel(
         prior=prior, likelihood=likelihood, seed=seed,
         parts={"flow": prior, "generator": likelihood},

@@ -17,6 +17,7 @@ from lebm_tf.assembly.components import (
     GeneratorConfig, compiled, sampler)
 from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.assembly.learned import DiffusionConfig, FlowConfig
+from lebm_tf.assembly.probes import of_encoder, of_energy, of_generator
 from lebm_tf.densities import Base, EnergyPrior, GaussianLikelihood
 from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import rng
@@ -121,12 +122,17 @@ class ImageConfig(FamilyConfig):
         learning_rate=2e-4, clip_norm=100.0, decoupled_decay=1e-4)
 
     kinds = (IMAGE,)
-    checked_networks = ("energy", "generator", "encoder")
 
     @property
     def learns_prior_alone(self) -> bool:
         """Whether generator and encoder come from another run."""
         return self.stage == "prior"
+
+    def probes(self, data):
+        return {"energy": of_energy(self.latent_dim),
+                "generator": of_generator(self.latent_dim, data),
+                **({} if self.posterior_sampler == "diffusion" else {
+                    "encoder": of_encoder(self.latent_dim, data)})}
 
     def validate(self):
         if self.prior.start == "encoder":

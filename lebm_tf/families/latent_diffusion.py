@@ -13,6 +13,7 @@ import functools
 from typing import Annotated
 
 import keras
+import tensorflow as tf
 
 from lebm_tf.assembly.code_ladder import (
     LogitsConfig, NoiseLadderConfig, ladder_roles)
@@ -22,6 +23,7 @@ from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.assembly.observations import (
     DenseConfig, RecurrentDecoderConfig, RecurrentEncoderConfig, ResidualConfig,
     make_encoder, make_likelihood)
+from lebm_tf.assembly.probes import Probe, of_encoder, of_generator, zeros
 from lebm_tf.densities import (
     ConditionalGaussian, DecodingConfig, LadderPrior, StandardNormal)
 from lebm_tf.kinds import COUNTS, IMAGE, SEQUENCE, VECTOR
@@ -71,6 +73,8 @@ class LatentDiffusionConfig(FamilyConfig):
         dense_encoder: q(z | x) of vectors and word counts.
         decoder: p(x | z) of sequences.
         sequence_encoder: q(z | x) of sequences.
+        log_variance_head: Whether the encoder outputs log variances, as in the
+            authors' programs, and not log scales.
         max_sample_length: Maximum number of tokens of a sampled sequence; 0
             takes the longest of the data.
         decoding: How sequences are decoded from p(x | z).
@@ -100,6 +104,7 @@ class LatentDiffusionConfig(FamilyConfig):
         "gru", 512, 512, 0.3, tied=True)
     sequence_encoder: RecurrentEncoderConfig = RecurrentEncoderConfig(
         "gru", 512, 512, has_leaky_head=True)
+    log_variance_head: bool = False
     max_sample_length: NonNegativeInt = 0
     decoding: DecodingConfig = DecodingConfig()
     energy_optimizer: OptimizerConfig = OptimizerConfig(
@@ -109,6 +114,13 @@ class LatentDiffusionConfig(FamilyConfig):
 
     kinds = (IMAGE, SEQUENCE, VECTOR, COUNTS)
     learns_from_labels = True
+
+    def probes(self, data):
+        z, level = zeros(self.latent_dim), zeros(dtype=tf.int32)
+        return {"energy": Probe((z, level), (
+                    (self.num_symbols or data.num_classes,),)),
+                "generator": of_generator(self.latent_dim, data),
+                "encoder": of_encoder(self.latent_dim, data)}
 
     def validate(self):
         if not self.learned_prior:
@@ -153,7 +165,8 @@ def build(config: LatentDiffusionConfig, data: DataSpec, *,
     seeds = rng.seeds(seed)
     likelihood = make_likelihood(config, data, seeds("generator"), generator)
     encoder = ConditionalGaussian(
-        encoder or make_encoder(config, data, seeds("encoder")))
+        encoder or make_encoder(config, data, seeds("encoder")),
+        says_log_variance=config.log_variance_head)
     base = StandardNormal(config.latent_dim)
     parts = {"autoencoder": (likelihood, encoder)}
     optimizers = {"autoencoder": config.autoencoder_optimizer}

@@ -12,6 +12,7 @@ import keras
 from lebm_tf.assembly.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.probes import of_encoder, of_generator
 from lebm_tf.densities import (
     ClassifiedNormal, ConditionalGaussian, GaussianLikelihood, LabelledVAE)
 from lebm_tf.kinds import IMAGE
@@ -54,6 +55,10 @@ class M1M2Config(FamilyConfig):
 
     kinds = (IMAGE,)
     learns_from_labels = True
+
+    def probes(self, data):
+        return {"generator": of_generator(self.latent_dim, data),
+                "encoder": of_encoder(self.latent_dim, data)}
 
 
 Config = M1M2Config

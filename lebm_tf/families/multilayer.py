@@ -26,6 +26,7 @@ from lebm_tf.assembly.components import (
     ChainConfig, DataSpec, EncoderConfig, GeneratorConfig, compiled, sampler)
 from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.assembly.layered import LadderConfig, LayersConfig
+from lebm_tf.assembly.probes import Probe, zeros
 from lebm_tf.densities import (
     BottomUpGaussian, EnergyPrior, GaussianLikelihood, LayeredGaussian,
     LayeredNormal)
@@ -105,6 +106,16 @@ class MultilayerConfig(FamilyConfig):
         """Whether positive states are samples of the encoder alone."""
         return self.posterior.start == "encoder" and (
             not self.posterior.num_steps)
+
+    def probes(self, data):
+        dims = self.layers.latent_dims
+        layers = tuple(map(zeros, dims))
+        above = layers if self.hierarchy == "ladder" else layers[0]
+        inferred = dims if self.hierarchy == "ladder" else dims[:1]
+        return {"energy": Probe((layers,), ((),)),
+                "generator": Probe((above,), (data.shape,)),
+                "encoder": Probe((zeros(*data.shape),), tuple(
+                    (width,) for width in 2 * inferred))}
 
     def validate(self):
         if self.prior.start == "encoder":

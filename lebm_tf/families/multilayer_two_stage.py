@@ -108,7 +108,7 @@ def build(config: MultilayerTwoStageConfig, data: DataSpec, *,
                   seed=rng.named(seed, "energy", i))
         for i, shape in enumerate(base.shapes)]
     encoder = NoiseEncoder(backbone, config.temperature)
-    start = FromBase(base)
+    start = FromBase(config.prior.first_states(base))
     parts = {f"energy_{i}": energy for i, energy in enumerate(energies, 1)}
     model = EnergyModel(
         prior=EnergyPrior(base, NoiseEnergy(

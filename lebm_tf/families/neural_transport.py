@@ -17,6 +17,7 @@ from lebm_tf.assembly import starts
 from lebm_tf.assembly.components import (
     KERNELS, ChainConfig, DataSpec, EnergyConfig, compiled)
 from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.probes import Probe, zeros
 from lebm_tf.densities import (
     Encoder, EnergyPrior, GeneratorTransport, StandardNormal, Transport,
     TransportedEnergy)
@@ -149,6 +150,9 @@ class NeuralTransportConfig(FamilyConfig):
         """Families allowed for --backbone."""
         return ("flow",) if self.transport == "flow" else (
             "image", "vae", "rae")
+
+    def probes(self, data):
+        return {"energy": Probe((zeros(*data.shape),), ((),))}
 
     def validate(self):
         if self.chains.start == "encoder":

@@ -20,6 +20,7 @@ from lebm_tf import kinds
 from lebm_tf.assembly.components import DataSpec, compiled
 from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.assembly.level_networks import LevelEnergyConfig, ProposalConfig
+from lebm_tf.assembly.probes import Probe, zeros
 from lebm_tf.densities import (
     LadderTarget, LevelPrior, LevelProposal, NoiseLevels)
 from lebm_tf.densities.neighbours import draw_neighbours, rows
@@ -106,6 +107,11 @@ class RecoveryLikelihoodConfig(FamilyConfig):
         warmup_offset=500, average_decay=0.9999, average_warmup=True)
 
     kinds = (kinds.IMAGE, kinds.VECTOR)
+
+    def probes(self, data):
+        x, time = zeros(*data.shape), zeros()
+        return {"energy": Probe((x, time), ((),)),
+                "proposal": Probe((x, time), (data.shape,))}
 
     def validate(self):
         if self.schedule != "angles":

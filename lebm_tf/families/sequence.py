@@ -9,7 +9,6 @@ autoencoder, and the first the same decoder with prior N(0, I).
 """
 
 import dataclasses
-from typing import Annotated
 
 import keras
 
@@ -17,80 +16,23 @@ from lebm_tf.assembly import amortized, starts
 from lebm_tf.assembly.components import (
     AttributeConfig, ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
 from lebm_tf.assembly.learned import FlowSampled, check_prior
+from lebm_tf.assembly.observations import (
+    DecoderConfig, RecurrentEncoderConfig, make_recurrent_encoder)
+from lebm_tf.assembly.probes import of_encoder, of_energy, of_generator
 from lebm_tf.densities import (
     DecodingConfig, EnergyPrior, SequenceLikelihood, StandardNormal)
 from lebm_tf.kinds import SEQUENCE
-from lebm_tf.mcmc import Langevin, rng
+from lebm_tf.mcmc import InTurn, Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
-from lebm_tf.networks import (
-    RecurrentDecoder, RecurrentEncoder, TransformerDecoder)
-from lebm_tf.networks.recurrent import CELLS, check_decoder
 from lebm_tf.objectives import (
     Annealed, FreeBits, FreeNats, Objective, attribute_negative_log_likelihood,
     dropped_negative_log_likelihood, encoded_energy, encoder_teaching,
     energy_contrast)
 from lebm_tf.ranges import (
-    Checked, Interval, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat,
-    PositiveInt)
+    NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
-
-@dataclasses.dataclass(frozen=True)
-class DecoderConfig(Checked):
-    """The decoder: a recurrent layer on [embedding; z], or a causal
-    Transformer.
-
-    Attributes:
-        cell: lstm, gru or transformer.
-        embedding_dim: Width of the embeddings; for a Transformer, of all
-            layers.
-        hidden_dim: Width of the state, or of the feed-forward layers.
-        dropout: Dropout rate of embeddings and outputs.
-        num_layers: Number of Transformer layers.
-        num_heads: Number of attention heads.
-        num_slots: Number of vectors that represent z in a Transformer.
-        tied: Whether the output layer of a recurrent decoder shares the
-            embedding matrix; needs equal embedding_dim and hidden_dim.
-        starts_cell: Whether the initial cell state of an LSTM depends on z, as
-            its hidden state does.
-    """
-    cell: Annotated[str, OneOf((*CELLS, "transformer"))] = "lstm"
-    embedding_dim: PositiveInt = 256
-    hidden_dim: PositiveInt = 256
-    dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.5
-    num_layers: PositiveInt = 2
-    num_heads: PositiveInt = 4
-    num_slots: PositiveInt = 4
-    tied: bool = False
-    starts_cell: bool = False
-
-    def validate(self):
-        check_decoder(self.cell, self.embedding_dim, self.hidden_dim,
-                      self.tied, self.starts_cell)
-
-    def make(self, num_tokens: int, latent_dim: int, seed: int
-             ) -> keras.layers.Layer:
-        sizes = (num_tokens, latent_dim, self.embedding_dim, self.hidden_dim)
-        if self.cell == "transformer":
-            return TransformerDecoder(
-                *sizes, self.num_layers, self.num_heads, self.num_slots,
-                self.dropout, seed)
-        return RecurrentDecoder(*sizes, self.cell, self.dropout, seed,
-                                self.tied, self.starts_cell)
-
-
-@dataclasses.dataclass(frozen=True)
-class SequenceEncoderConfig(Checked):
-    """The encoder, a bidirectional recurrent network.
-
-    Attributes:
-        cell: lstm or gru.
-        embedding_dim: Width of the embeddings.
-        hidden_dim: Width of each state.
-    """
-    cell: Annotated[str, OneOf(CELLS)] = "gru"
-    embedding_dim: PositiveInt = 256
-    hidden_dim: PositiveInt = 256
+SequenceEncoderConfig = RecurrentEncoderConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +57,10 @@ class SequenceConfig(FlowSampled):
         decoder: The decoder.
         encoder: The encoder of posterior.start=encoder.
         attribute: The head for data with a number y per row.
+        attribute_in_turn: Whether each move of a chain that is given y follows
+            the gradient of log p(y | z) after everything else and without
+            noise, as in the public code of Kong et al. 2023 (SGDS), and not
+            together with it.
         free_bits: KL per dimension of z, in nats, below which an encoder
             without chains has no penalty.
         free_nats: KL(q(z | x) || p(z)), in nats, below which that encoder has
@@ -144,6 +90,7 @@ class SequenceConfig(FlowSampled):
     decoder: DecoderConfig = DecoderConfig()
     encoder: SequenceEncoderConfig = SequenceEncoderConfig()
     attribute: AttributeConfig = AttributeConfig()
+    attribute_in_turn: bool = False
     free_bits: NonNegativeFloat = 0.0
     free_nats: NonNegativeFloat = 0.0
     encoder_energy: bool = True
@@ -162,6 +109,11 @@ class SequenceConfig(FlowSampled):
 
     kinds = (SEQUENCE,)
 
+    def probes(self, data):
+        return {"energy": of_energy(self.latent_dim),
+                "decoder": of_generator(self.latent_dim, data),
+                "encoder": of_encoder(self.latent_dim, data)}
+
     def validate(self):
         if not self.is_amortized:
             self.leave_out(
@@ -174,6 +126,10 @@ class SequenceConfig(FlowSampled):
         if self.prior.start != "base":
             raise ValueError("prior_start must be base, got "
                              f"{self.prior.start!r}.")
+        for chain in (self.prior, self.posterior):
+            if self.attribute_in_turn and chain.kernel != "langevin":
+                raise ValueError("attribute_in_turn needs chains of "
+                                 f"kernel=langevin, got {chain.kernel}.")
         check_prior(self)
         if not self.learned_prior:
             self.leave_out("prior_sampler", reason="without learned_prior")
@@ -210,7 +166,7 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     """
     seeds = rng.seeds(seed)
     latent_dim = config.latent_dim
-    prior = base = StandardNormal(latent_dim)
+    prior = base = StandardNormal(latent_dim, config.base_scale)
     likelihood = SequenceLikelihood(
         decoder or config.decoder.make(
             data.num_tokens, latent_dim, seeds("decoder")),
@@ -230,9 +186,9 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
         raise ValueError("an energy needs learned_prior, got none.")
     posteriors = starts.of_posterior(
         config.posterior, base, data, seeds("posterior_bank"), encoder,
-        lambda: RecurrentEncoder(data.num_tokens, latent_dim,
-                                 seed=seeds("encoder"),
-                                 **dataclasses.asdict(config.encoder)))
+        lambda: make_recurrent_encoder(
+            config.encoder, latent_dim, data, seeds("encoder")),
+        config.log_variance_head)
     encoder = posteriors.encoder
     if encoder is not None:
         parts["encoder"] = encoder
@@ -244,9 +200,10 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
         optimizers["attribute"] = config.attribute_optimizer
     objectives.update(_reconstruction(config, data.has_attributes))
     # Without an energy, a prior sample is a chain of 0 moves.
-    chains = sampler(config.prior, FromBase(base)) if (
-        config.learned_prior) else ShortRun(
-            FromBase(base), Langevin(1.0), 0)
+    chains = sampler(
+        config.prior, FromBase(config.prior.first_states(base))) if (
+            config.learned_prior) else ShortRun(
+                FromBase(base), Langevin(1.0), 0)
     alone = config.is_amortized
     learning = amortized.of_prior(config, base, seeds("flow"))
     if attribute is not None and config.prior_sampler == "flow":
@@ -260,14 +217,28 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
                  config.posterior, posteriors.fresh, config.inference_steps)}
     if config.learned_prior:
         roles["negative"] = chains
+    if config.attribute_in_turn and attribute is None:
+        raise ValueError("attribute_in_turn needs data with a number, got "
+                         "none.")
     optimizers["flow"] = config.flow_optimizer
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder,
         parts=parts | learning.parts, updates=learning.updates,
         objectives=objectives | learning.objectives, attribute=attribute,
-        roles=learning.added(roles), banks=posteriors.banks, seed=seed)
+        roles={name: _in_turn(role) if config.attribute_in_turn else role
+               for name, role in learning.added(roles).items()},
+        banks=posteriors.banks, seed=seed,
+        joint_clip_norm=config.joint_clip_norm)
     return compiled(model, {part: optimizers[part] for part in model.parts},
                     data, batch_size)
+
+
+def _in_turn(role):
+    """The sampler with moves of one part of its target after the other."""
+    if not isinstance(role, ShortRun):
+        return role
+    return dataclasses.replace(role, kernel=InTurn(
+        role.kernel.step_size, role.kernel.noise_scale))
 
 
 def _reconstruction(config: SequenceConfig, has_attributes: bool
@@ -289,9 +260,10 @@ def _reconstruction(config: SequenceConfig, has_attributes: bool
         return Annealed(term, config.kl_hold_steps, config.kl_warmup_steps,
                         config.kl_cycle_steps)
     if config.free_nats:
-        prices = {"kl": FreeNats(config.free_nats, config.encoder_energy)}
+        prices = {"kl": FreeNats(
+            config.free_nats, config.encoder_energy, config.base_scale)}
     else:
-        prices = {"kl": FreeBits(config.free_bits)}
+        prices = {"kl": FreeBits(config.free_bits, config.base_scale)}
         if config.learned_prior and config.encoder_energy:
             prices["encoded_energy"] = encoded_energy
     terms = {name: annealed(term) for name, term in prices.items()}

@@ -22,6 +22,7 @@ import keras
 from lebm_tf.assembly.components import (
     ChainConfig, DataSpec, GeneratorConfig, compiled, sampler)
 from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.probes import of_generator
 from lebm_tf.densities import (
     GaussianLikelihood, StandardNormal, TopDownGaussian)
 from lebm_tf.kinds import IMAGE
@@ -63,7 +64,9 @@ class SRIConfig(FamilyConfig):
         learning_rate=1e-4, epoch_decay=0.998)
 
     kinds = (IMAGE,)
-    checked_networks = ("energy", "generator", "encoder")
+
+    def probes(self, data):
+        return {"generator": of_generator(self.latent_dim, data)}
 
     def validate(self):
         if self.posterior.start == "encoder":
@@ -97,10 +100,11 @@ def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
     bank = ()
     if config.posterior.start == "bank":
         # The seed that the image family gives its bank of posterior chains.
-        bank = (ChainBank(prior, data.num_train, seeds("posterior_bank"),
+        bank = (ChainBank(config.posterior.first_states(prior),
+                          data.num_train, seeds("posterior_bank"),
                           by_example=True,
                           restart_prob=config.posterior.restart_prob),)
-    fresh = FromBase(prior)
+    fresh = FromBase(config.posterior.first_states(prior))
     model = EnergyModel(
         prior=prior, likelihood=likelihood, parts=parts, banks=bank,
         objectives=objectives, seed=seed,
@@ -109,7 +113,7 @@ def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
             "inference": sampler(
                 config.posterior, fresh, config.inference_steps),
             # Without an energy, a prior sample is a chain of 0 moves.
-            "generation": ShortRun(fresh, Langevin(1.0), 0)})
+            "generation": ShortRun(FromBase(prior), Langevin(1.0), 0)})
     return compiled(model, dict.fromkeys(parts, config.generator_optimizer),
                     data, batch_size)
 

@@ -11,25 +11,20 @@ from typing import Annotated
 
 import keras
 
-from lebm_tf.assembly import amortized, starts
+from lebm_tf.assembly import amortized, starts, symbol_terms
 from lebm_tf.assembly.components import (
     ChainConfig, DataSpec, EncoderConfig, EnergyConfig, GeneratorConfig,
     compiled, sampler)
 from lebm_tf.assembly.learned import FlowSampled, check_prior
 from lebm_tf.assembly.observations import (
-    DenseConfig, RecurrentConfig, RecurrentDecoderConfig, ResidualConfig,
+    DenseConfig, RecurrentDecoderConfig, RecurrentReaderConfig, ResidualConfig,
     make_encoder, make_likelihood)
+from lebm_tf.assembly.probes import of_encoder, of_energy, of_generator
 from lebm_tf.densities import DecodingConfig, StandardNormal, SymbolPrior
 from lebm_tf.kinds import COUNTS, IMAGE, SEQUENCE, VECTOR
 from lebm_tf.mcmc import rng
 from lebm_tf.models import TARGETS, EnergyModel, OptimizerConfig, Role
 from lebm_tf.networks import VectorMLP
-from lebm_tf.objectives import (
-    Annealed, MaskedKL, Objective, SymbolCrossEntropy, drawn_code,
-    dropped_negative_log_likelihood, encoded_energy, encoded_mean,
-    encoder_teaching, energy_contrast, negative_log_likelihood,
-    symbol_information)
-from lebm_tf.objectives.annealing import Switched
 from lebm_tf.ranges import (
     Ge, NonNegativeFloat, NonNegativeInt, OrZero, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import Encoded, FromBase
@@ -65,6 +60,16 @@ class SymbolVectorConfig(FlowSampled):
             0, as in the authors' text_generation.py: w (f- - f+) - m MI, and
             the likelihood alone while w = 0. Otherwise the loss of the energy
             has weight 1.
+        updates_in_turns: Whether a step makes three updates, as in the authors'
+            semi_sup_classification.py: energy and encoder with the labels;
+            generator and encoder; the energy with the states of the second
+            update. Each uses the weights of the one before it. Otherwise a
+            step makes one update with the sum of the losses.
+        mean_logits: Whether the energy of positive states is minus the mean of
+            the logits, as in the authors' sentence_attribute_control.py
+            (Yelp), and not minus their logsumexp.
+        labels_of_draws: Whether labels are classified at a sample of q(z | x),
+            as in the same program, and not at its mean.
         energy: Hidden layers of the logits F.
         generator: p(x | z) of images.
         image_encoder: q(z | x) of images.
@@ -96,6 +101,9 @@ class SymbolVectorConfig(FlowSampled):
     kl_warmup_steps: NonNegativeInt = 0
     kl_cycle_steps: NonNegativeInt = 0
     energy_annealed: bool = False
+    updates_in_turns: bool = False
+    mean_logits: bool = False
+    labels_of_draws: bool = False
     energy: EnergyConfig = EnergyConfig(activation="leaky_relu")
     generator: GeneratorConfig = GeneratorConfig()
     image_encoder: EncoderConfig = EncoderConfig()
@@ -103,7 +111,7 @@ class SymbolVectorConfig(FlowSampled):
     dense_generator: DenseConfig = DenseConfig((2000, 2000, 2000))
     dense_encoder: DenseConfig = DenseConfig((2000, 2000), "relu", 0.5)
     decoder: RecurrentDecoderConfig = RecurrentDecoderConfig()
-    sequence_encoder: RecurrentConfig = RecurrentConfig()
+    sequence_encoder: RecurrentReaderConfig = RecurrentReaderConfig()
     max_sample_length: NonNegativeInt = 0
     decoding: DecodingConfig = DecodingConfig()
     energy_optimizer: OptimizerConfig = OptimizerConfig(
@@ -116,6 +124,12 @@ class SymbolVectorConfig(FlowSampled):
     kinds = (IMAGE, SEQUENCE, VECTOR, COUNTS)
     learns_from_labels = True
 
+    def probes(self, data):
+        symbols = self.num_symbols or data.num_classes
+        return {"energy": of_energy(self.latent_dim, symbols),
+                "generator": of_generator(self.latent_dim, data),
+                "encoder": of_encoder(self.latent_dim, data)}
+
     def validate(self):
         if self.prior.start != "base":
             raise ValueError("prior_start must be base, got "
@@ -127,14 +141,18 @@ class SymbolVectorConfig(FlowSampled):
             self.leave_out(
                 "kl_threshold", "kl_weight", "kl_hold_steps",
                 "kl_warmup_steps", "kl_cycle_steps", "energy_annealed",
+                "updates_in_turns", "mean_logits", "labels_of_draws",
                 reason="with posterior chains, which have no KL term")
         if self.labels_only and not self.is_amortized:
             raise ValueError("labels_only must be False with posterior chains, "
                              "got True.")
         check_prior(self)
+        if self.prior_sampler != "chains":
+            self.leave_out("updates_in_turns", reason="with prior_sampler="
+                           f"{self.prior_sampler}")
         if self.labels_only:
-            self.leave_out("prior_sampler", reason="with labels_only, which "
-                                                   "trains no sampler")
+            self.leave_out("prior_sampler", "updates_in_turns", "mean_logits",
+                           reason="with labels_only, which trains no sampler")
 
     @property
     def is_classifier(self) -> bool:
@@ -189,7 +207,7 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
             f"{data.num_classes} classes of the data, got {num_symbols}.")
     if config.labels_only and not data.num_labels:
         raise ValueError("labels_only needs num_labels >= 1, got 0.")
-    base = StandardNormal(config.latent_dim)
+    base = StandardNormal(config.latent_dim, config.base_scale)
     prior = SymbolPrior(base, energy or VectorMLP(
         config.latent_dim, num_symbols, config.energy.hidden_units, 1,
         config.energy.activation, seeds("energy")))
@@ -199,14 +217,15 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
                   "generator": config.generator_optimizer}
     posteriors = starts.of_posterior(
         config.posterior, base, data, seeds("posterior_bank"), encoder,
-        lambda: make_encoder(config, data, seeds("encoder")))
+        lambda: make_encoder(config, data, seeds("encoder")),
+        config.log_variance_head)
     encoder, inferred = posteriors.encoder, posteriors.fresh
     if encoder is not None:
         parts["encoder"] = encoder
         optimizers["encoder"] = config.encoder_optimizer
     if config.labels_only:
         del parts["generator"]
-    chains = sampler(config.prior, FromBase(base))
+    chains = sampler(config.prior, FromBase(config.prior.first_states(base)))
     alone, learns = config.is_amortized, not config.labels_only
     learning = amortized.of_prior(config, base, seeds("flow"))
     optimizers["flow"] = config.flow_optimizer
@@ -223,51 +242,9 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, seed=seed,
         parts=parts | learning.parts, updates=learning.updates,
-        objectives=_objectives(config, data) | learning.objectives,
+        objectives=symbol_terms.objectives(config, data) | learning.objectives,
+        turns=symbol_terms.turns(config, data),
+        joint_clip_norm=config.joint_clip_norm,
         roles=learning.added(roles))
     return compiled(model, {part: optimizers[part] for part in model.parts},
                     data, batch_size)
-
-
-def _objectives(config: SymbolVectorConfig, data: DataSpec
-                ) -> dict[str, Objective]:
-    """Objectives of every part."""
-    objectives, amortized = {}, config.is_amortized
-    if data.num_labels:
-        objectives["labels"] = Objective(
-            ("energy", "encoder") if amortized else ("energy",),
-            {"classification": SymbolCrossEntropy(
-                encoded_mean if amortized else drawn_code)},
-            {"classification": config.labelled_weight})
-    if config.labels_only:
-        return objectives
-    schedule = {"hold_steps": config.kl_hold_steps,
-                "warmup_steps": config.kl_warmup_steps,
-                "cycle_steps": config.kl_cycle_steps}
-    contrast, information, weights = energy_contrast, symbol_information, {}
-    if config.energy_annealed:
-        contrast = Annealed(energy_contrast, **schedule)
-        information = Switched(symbol_information, **schedule)
-        weights = {"energy": config.kl_weight}
-    objectives["energy"] = Objective(("energy",), {"energy": contrast}, weights)
-    nll = {"nll": negative_log_likelihood if data.kind in (
-        IMAGE, VECTOR) else dropped_negative_log_likelihood}
-    if amortized:
-        def annealed(term):
-            return Annealed(term, **schedule)
-        objectives["bound"] = Objective(("generator", "encoder"), {
-            **nll, "kl": annealed(MaskedKL(config.kl_threshold)),
-            "encoded_energy": annealed(encoded_energy)}, {
-                "kl": config.kl_weight,
-                "encoded_energy": config.kl_weight})
-    else:
-        objectives["generator"] = Objective(("generator",), nll)
-        if config.posterior.start == "encoder":
-            objectives["encoder"] = Objective(
-                ("encoder",), {"encoder": encoder_teaching})
-    if config.information_weight:
-        objectives["information"] = Objective(
-            ("energy", "encoder") if amortized else ("energy",),
-            {"information": information},
-            {"information": -config.information_weight})
-    return objectives

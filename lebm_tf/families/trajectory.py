@@ -10,11 +10,13 @@ import dataclasses
 from typing import Annotated
 
 import keras
+import tensorflow as tf
 
 from lebm_tf.assembly import starts
 from lebm_tf.assembly.components import (
     ChainConfig, DataSpec, EnergyConfig, compiled, sampler)
 from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.probes import Probe, zeros
 from lebm_tf.densities import (
     ConditionalGaussian, EnergyPrior, GaussianLikelihood, StandardNormal)
 from lebm_tf.kinds import TRAJECTORY
@@ -39,12 +41,15 @@ class ForecastConfig(Checked):
 
     Attributes:
         past_units: Hidden widths from a past to its features.
-        pooling_units: Hidden widths of the three networks of social pooling.
+        pooling_units: Hidden widths of the three networks of social pooling:
+            theta, and phi and g unless given.
         pooling_dim: Dimension in which agents are compared.
         plan_units: Hidden widths from a plan to its features.
         encoder_units: Hidden widths from features to z.
         decoder_units: Hidden widths from z to a plan.
         predictor_units: Hidden widths from features to a future.
+        pooling_seen_units: Hidden widths of phi; empty takes pooling_units.
+        pooling_value_units: Hidden widths of g; empty takes pooling_units.
     """
     past_units: tuple[PositiveInt, ...] = (512, 256)
     pooling_units: tuple[PositiveInt, ...] = (256, 128, 64)
@@ -53,6 +58,8 @@ class ForecastConfig(Checked):
     encoder_units: tuple[PositiveInt, ...] = (256, 512)
     decoder_units: tuple[PositiveInt, ...] = (1024, 512, 1024)
     predictor_units: tuple[PositiveInt, ...] = (1024, 512, 256)
+    pooling_seen_units: tuple[PositiveInt, ...] = ()
+    pooling_value_units: tuple[PositiveInt, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +71,10 @@ class TrajectoryConfig(FamilyConfig):
         feature_dim: Dimension of the features of pasts and plans.
         plan_steps: Positions of the future, counted from 0, that form the plan;
             the last must be the end of the future.
-        base_scale: Standard deviation of p0 and of the initial states of
-            chains.
+        num_symbols: Number of symbols of the prior (ny in the authors' code);
+            above 1, E is minus the logsumexp of that many logits.
+        base_scale: Standard deviation of p0, and of the initial states of
+            chains unless prior_start_scale is given.
         prior: Chains that draw negative states and samples.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
         generation_steps: Moves of the chains that draw samples; 0 takes
@@ -91,6 +100,7 @@ class TrajectoryConfig(FamilyConfig):
     latent_dim: PositiveInt = 16
     feature_dim: PositiveInt = 16
     plan_steps: tuple[int, ...] = (2, 5, 8, 11)
+    num_symbols: PositiveInt = 1
     base_scale: PositiveFloat = 2.0
     prior: ChainConfig = ChainConfig(num_steps=20, step_size=0.4)
     prior_bank_size: PositiveInt = 200_000
@@ -111,6 +121,17 @@ class TrajectoryConfig(FamilyConfig):
         learning_rate=3e-4, beta_1=0.9)
 
     kinds = (TRAJECTORY,)
+
+    def probes(self, data):
+        z, x = zeros(self.latent_dim), zeros(*data.shape)
+        features = {name: zeros(self.feature_dim)
+                    for name in ("pooled", "plain")}
+        given = {"past": zeros(data.past_length, 2),
+                 "group": zeros(dtype=tf.int64)}
+        return {"energy": Probe((z, features), ((),)),
+                "forecaster": Probe((z, features), (data.shape,)),
+                "encoder": Probe((x, features), ((self.latent_dim,),) * 2),
+                "context": Probe((given,), ((self.feature_dim,),) * 2)}
 
     def validate(self):
         if self.prior.start == "encoder":
@@ -156,10 +177,11 @@ def build(config: TrajectoryConfig, data: DataSpec, *, batch_size: int = 100,
     base = StandardNormal(config.latent_dim, config.base_scale)
     prior = EnergyPrior(base, energy or ContextEnergy(
         *widths, config.energy.hidden_units, config.energy.activation,
-        seeds("energy")))
+        seeds("energy"), config.num_symbols))
     context = context or SocialContext(
         data.past_length, config.feature_dim, nets.past_units,
-        config.num_pools, nets.pooling_dim, nets.pooling_units, seeds("scene"))
+        config.num_pools, nets.pooling_dim, nets.pooling_units, seeds("scene"),
+        nets.pooling_seen_units, nets.pooling_value_units)
     forecaster = forecaster or Forecaster(
         *widths, future_length, config.plan_steps, nets.plan_units,
         nets.decoder_units, nets.predictor_units, config.predict_from,

@@ -21,6 +21,7 @@ import keras
 from lebm_tf.assembly.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.probes import of_encoder, of_generator
 from lebm_tf.densities import (
     ConditionalGaussian, GaussianLikelihood, LatentVAE, StandardNormal)
 from lebm_tf.kinds import IMAGE
@@ -62,7 +63,10 @@ class TwoStageVAEConfig(FamilyConfig):
     second_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
 
     kinds = (IMAGE,)
-    checked_networks = ("energy", "generator", "encoder")
+
+    def probes(self, data):
+        return {"generator": of_generator(self.latent_dim, data),
+                "encoder": of_encoder(self.latent_dim, data)}
 
 
 Config = TwoStageVAEConfig

@@ -12,6 +12,7 @@ import keras
 from lebm_tf.assembly.components import (
     DataSpec, EncoderConfig, GeneratorConfig, compiled)
 from lebm_tf.assembly.config import FamilyConfig
+from lebm_tf.assembly.probes import of_encoder, of_generator
 from lebm_tf.densities import (
     ConditionalGaussian, GaussianLikelihood, StandardNormal)
 from lebm_tf.kinds import IMAGE
@@ -44,7 +45,10 @@ class VAEConfig(FamilyConfig):
     encoder_optimizer: OptimizerConfig = OptimizerConfig(beta_1=0.9)
 
     kinds = (IMAGE,)
-    checked_networks = ("energy", "generator", "encoder")
+
+    def probes(self, data):
+        return {"generator": of_generator(self.latent_dim, data),
+                "encoder": of_encoder(self.latent_dim, data)}
 
 
 Config = VAEConfig

@@ -8,7 +8,8 @@ from lebm_tf.models.energy_model import EnergyModel
 from lebm_tf.models.inference import Transition
 from lebm_tf.models.optimization import Adam, OptimizerConfig, learning_rate
 from lebm_tf.models.roles import TARGETS, Role
+from lebm_tf.models.turns import Turn
 
 __all__ = ["Adam", "CodeClusters", "EnergyModel", "MovingCopy",
            "OptimizerConfig", "Role", "Samples", "Score", "TARGETS",
-           "Transition", "learning_rate"]
+           "Transition", "Turn", "learning_rate"]

@@ -31,6 +31,7 @@ class AttributeInference(Doors):
             ValueError: If the model has no attribute y.
         """
         self._needs_attribute()
+        self._check_latents(z)
         sampler = self.generation.continued("before").with_steps(num_steps)
 
         def run(seed, attribute, z):

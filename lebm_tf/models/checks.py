@@ -1,6 +1,6 @@
 """Consistency checks of the arguments of a model."""
 
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping
 
 from lebm_tf.objectives.objective import Objective
 
@@ -14,19 +14,6 @@ def updates_fit(parts: Mapping[str, Any], updates: Mapping[str, int]
                              f"got {part}.")
         if count < 1:
             raise ValueError(f"updates must be >= 1, got {count} for {part}.")
-
-
-def turns_fit(parts: Mapping[str, Any], turns: Sequence[Sequence[str]],
-              updates: Mapping[str, int]) -> None:
-    """Raises ValueError unless every part is in exactly one turn, and updates
-    are empty if there are several turns."""
-    named = [part for turn in turns for part in turn]
-    if sorted(named) != sorted(parts):
-        raise ValueError(f"turns must name each of {', '.join(parts)} once, "
-                         f"got {', '.join(named)}.")
-    if len(turns) > 1 and updates:
-        raise ValueError("updates must be left out with several turns, got "
-                         f"{', '.join(updates)}.")
 
 
 def objectives_fit(parts: Mapping[str, Any],

@@ -4,6 +4,7 @@
 import functools
 from typing import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from lebm_tf.kinds import SEQUENCE
@@ -11,6 +12,10 @@ from lebm_tf.kinds import SEQUENCE
 _KEEPS = ("lebm_tf.fit(model, data, RunConfig(workdir=...)) saves a model, "
           "lebm_tf.load(workdir) loads it, and lebm_tf.export_model writes a "
           "SavedModel")
+
+
+def _shown(shape) -> str:
+    return f"[{', '.join(map(str, shape))}]"
 
 
 class Doors:
@@ -69,6 +74,23 @@ class Doors:
                    "x[None]") if found == shape else ""
             raise ValueError(f"x must have shape {['batch', *shape]}, got "
                              f"{found}{one}.".replace("'", ""))
+
+    def _check_latents(self, z):
+        """Refuses latents of other widths than those of samples."""
+        if "generation" not in self.roles:
+            return
+        if "_latent_shapes" not in self.__dict__:
+            self.__dict__["_latent_shapes"] = [
+                tuple(leaf.shape[1:]) for leaf in tf.nest.flatten(
+                    self.roles["generation"].sampler.latents())]
+        wanted = self.__dict__["_latent_shapes"]
+        found = [tuple(leaf.shape) if tf.is_tensor(leaf) else np.shape(leaf)
+                 for leaf in tf.nest.flatten(z)]
+        if [shape[1:] for shape in found] != wanted:
+            shapes = [" and ".join(map(_shown, some)) for some in (
+                [("batch", *shape) for shape in wanted], found)]
+            raise ValueError(f"z must have shape {shapes[0]}, got "
+                             f"{shapes[1]}.")
 
     def _compiled(self, name: str, function: Callable, *fixed) -> Callable:
         """A tf.function of `function(*fixed, ...)`, traced once."""

@@ -7,11 +7,13 @@ import keras
 import tensorflow as tf
 
 from lebm_tf import precision
-from lebm_tf.mcmc import replicas, rng
-from lebm_tf.models import checks, naming, optimization, replication, statistics
+from lebm_tf.mcmc import rng
+from lebm_tf.models import (
+    checks, naming, optimization, replication, statistics, turns as turning)
 from lebm_tf.models.copies import MovingCopy
 from lebm_tf.models.inference import LatentInference
 from lebm_tf.models.roles import ANSWERS, Role, resolved
+from lebm_tf.models.turns import Turn
 from lebm_tf.objectives.objective import Objective
 from lebm_tf.samplers import Draw, Draws, Sampler
 
@@ -48,9 +50,11 @@ class EnergyModel(LatentInference, keras.Model):
             "attribute" then also condition the posterior on it.
         updates: Part -> number of updates per step, if not 1. States drawn on
             the tape are redrawn for each update; others are kept.
-        turns: Groups of parts that a step updates one after the other, with
-            losses of the weights that earlier turns left, and redrawn as for
-            `updates`. By default all parts are updated together.
+        turns: Groups of parts, or `Turn`s, that a step updates one after the
+            other, with losses of the weights that earlier turns left. By
+            default all parts are updated together.
+        joint_clip_norm: Maximum norm of the gradients of all parts of a turn
+            except energies, taken together; 0 for none.
         copies: Name -> `MovingCopy`, updated after every step.
         banks: Chain banks to save in checkpoints.
         frozen: Name -> layer that is saved in checkpoints but not trained.
@@ -74,6 +78,7 @@ class EnergyModel(LatentInference, keras.Model):
                  context: keras.layers.Layer | None = None,
                  attribute: keras.Model | None = None,
                  updates: Mapping[str, int] | None = None, turns=(),
+                 joint_clip_norm: float = 0.0,
                  copies: Mapping[str, MovingCopy] | None = None,
                  frozen: Mapping[str, Any] | None = None, bases=(),
                  fit_bases_every: int = 0, banks=(), fitted=(),
@@ -86,9 +91,10 @@ class EnergyModel(LatentInference, keras.Model):
         self.objectives = dict(objectives)
         self.updates, self.copies = dict(updates or {}), dict(copies or {})
         checks.objectives_fit(self.parts, self.objectives)
-        self.turns = tuple(map(tuple, turns)) or (tuple(self.parts),)
         checks.updates_fit(self.parts, self.updates)
-        checks.turns_fit(self.parts, self.turns, self.updates)
+        self.turns = turning.resolved(
+            turns, self.parts, self.objectives, self.updates)
+        self.joint_clip_norm = joint_clip_norm
         self.roles = resolved(roles, likelihood is not None)
         self.banks, self.fitted, self.seed = list(banks), list(fitted), seed
         self.frozen, self.bases = dict(frozen or {}), list(bases)
@@ -223,17 +229,25 @@ class EnergyModel(LatentInference, keras.Model):
         run = rng.retry(rng.make_seed(self.seed), self.rollbacks)
         seed = rng.fold_in(run, self.step)
         with tf.GradientTape(persistent=True) as tape:
-            draws = self.draw(batch, seed, tape)
+            draws = self.draw(batch, seed, tape) if (
+                self.turns[0].needs_states) else Draws(
+                    self.conditioned(batch), {}, seed)
             losses = self._values_of(draws, self.turns[0])
         logs = statistics.of_roles(self, draws)
-        logs.update(self._update(tape, losses, self.turns[0]))
-        for turn, parts in enumerate(self.turns[1:], 1):
-            more, updated = self._update_again(draws, parts, "turn", turn)
+        logs.update(self._update(tape, losses, self.turns[0].parts))
+        latest = draws
+        for i, turn in enumerate(self.turns[1:], 1):
+            latest, tape, more = self._look_again(
+                latest if turn.keeps_states else draws, turn, "turn", i)
+            if i == 1 and not self.turns[0].needs_states:
+                logs.update(statistics.of_roles(self, latest))
             losses |= more
-            logs.update(updated)
+            logs.update(self._update(tape, more, turn.parts))
         for again in range(1, max(self.updates.values(), default=1)):
-            self._update_again(draws, [part for part, count in (
-                self.updates.items()) if count > again], "again", again)
+            parts = tuple(part for part, count in self.updates.items()
+                          if count > again)
+            _, tape, more = self._look_again(draws, Turn(parts), "again", again)
+            self._update(tape, more, parts)
         for _, terms in losses.values():
             logs.update({f"loss/{name}": value
                          for name, value in terms.items()})
@@ -244,56 +258,31 @@ class EnergyModel(LatentInference, keras.Model):
             copy.follow(self.step)
         return logs
 
-    def _values_of(self, draws, parts):
-        """Losses that train any of the parts."""
+    def _values_of(self, draws, turn):
+        """Losses of a turn."""
         return {name: objective(self, draws)
                 for name, objective in self.objectives.items()
-                if set(parts) & set(objective.parts)}
+                if name in (turn.objectives or self.objectives)
+                and set(turn.parts) & set(objective.parts)}
 
-    def _update_again(self, draws, parts, name, k):
-        """Updates parts again, with redrawn states where `drawn_again`; returns
-        their losses and the values to log."""
+    def _look_again(self, draws, turn, name, k):
+        """Redraws states where `drawn_again`; returns all draws, and a tape
+        with the losses of a turn."""
         kept = {name: draw for name, draw in draws.states.items()
-                if not self.roles[name].drawn_again}
+                if turn.keeps_states or not self.roles[name].drawn_again}
         draws = draws._replace(
             states=kept, seed=rng.fold_in(rng.stream(draws.seed, name), k))
         with tf.GradientTape(persistent=True) as tape:
-            losses = self._values_of(self._draw_roles(draws, tape), parts)
-        return losses, self._update(tape, losses, parts)
+            draws = self._draw_roles(draws, tape)
+            losses = self._values_of(draws, turn)
+        return draws, tape, losses
 
     def _update(self, tape, losses, parts):
         """Updates parts by their losses; returns the values to log."""
-        gradients, logs = self._gradients(tape, losses, parts), {}
+        gradients, logs = turning.gradients(self, tape, losses, parts), {}
         for part in parts:
             logs.update({f"{name}/{part}": value for name, value in
                          optimization.apply(
-                             self.optimizers[part],
-                             replicas.total(gradients[part]),
+                             self.optimizers[part], gradients[part],
                              self.variables_of(part)).items()})
         return logs
-
-    def _gradients(self, tape, losses, parts):
-        """Part -> gradients of the sum of all losses that train it.
-
-        Terms average over the rows of a replica, so summing each replica's
-        share over all replicas gives the gradient of the whole batch. Parts
-        with the same objectives share one backward pass: TensorFlow would run
-        two, because it does not recognize equal loops.
-        """
-        groups = {}
-        for part in parts:
-            alone = optimization.has_loss_scale(
-                self.optimizers[part]) and part
-            groups.setdefault((alone, *(
-                name for name in losses
-                if part in self.objectives[name].parts)), []).append(part)
-        gradients = {}
-        for (_, *names), parts in groups.items():
-            # A list: a sum computed after the tape would not be recorded.
-            totals = [losses[name][0] for name in names]
-            scale = optimization.loss_scale(
-                self.optimizers[parts[0]]) / replicas.count()
-            gradients.update(zip(parts, tape.gradient(
-                totals, [self.variables_of(part) for part in parts],
-                [tf.cast(scale, total.dtype) for total in totals])))
-        return gradients

@@ -153,6 +153,9 @@ def apply(optimizer: keras.optimizers.Optimizer, gradients: list,
         "gradient_norm", []. With a loss scale it is 0 for a skipped step, and
         "loss_scale" and "skipped" (1 or 0) are returned as well.
     """
+    # Gradients of an embedding may hold several slices of one row.
+    gradients = [gradient if gradient is None else tf.convert_to_tensor(
+        gradient) for gradient in gradients]
     norm = tf.linalg.global_norm(gradients)
     logs = {"gradient_norm": norm}
     if has_loss_scale(optimizer):
@@ -161,6 +164,29 @@ def apply(optimizer: keras.optimizers.Optimizer, gradients: list,
                 "loss_scale": scale, "skipped": tf.cast(~finite, tf.float32)}
     optimizer.apply(gradients, variables)
     return logs
+
+
+def clipped_together(
+        largest: float, optimizers: Mapping[str, keras.optimizers.Optimizer],
+        gradients: Mapping[str, list]) -> dict[str, list]:
+    """Clips the gradients of several parts by their common norm.
+
+    Args:
+        largest: Maximum norm > 0; larger gradients are multiplied by
+            largest / (norm + 1e-6), as in PyTorch.
+        optimizers: Part -> optimizer.
+        gradients: Part -> gradients scaled by `loss_scale`.
+    """
+    gradients = {part: [None if gradient is None else tf.convert_to_tensor(
+        gradient) for gradient in some] for part, some in gradients.items()}
+    norm = tf.sqrt(tf.add_n([tf.square(
+        tf.linalg.global_norm(some) / tf.cast(
+            loss_scale(optimizers[part]), keras.config.floatx()))
+        for part, some in gradients.items()]))
+    factor = tf.minimum(1.0, largest / (norm + 1e-6))
+    return {part: [None if gradient is None else tf.cast(
+        factor, gradient.dtype) * gradient for gradient in some]
+            for part, some in gradients.items()}
 
 
 def slow_down(optimizers: Mapping[str, keras.optimizers.Optimizer],

@@ -1,5 +1,6 @@
 """Keras layers: tensors to tensors, no densities."""
 
+from lebm_tf.networks.context_energy import ContextEnergy
 from lebm_tf.networks.conv_energy import ConvEnergy
 from lebm_tf.networks.convolutional import (
     ConvEncoder, DeconvGenerator, check_image_shape)
@@ -23,7 +24,7 @@ from lebm_tf.networks.residual_energy import LevelEnergy, ResidualEnergy
 from lebm_tf.networks.residual_proposal import ResidualProposal
 from lebm_tf.networks.spectral_norm import SpectralLayer
 from lebm_tf.networks.trajectory import (
-    ContextEnergy, Forecast, Forecaster, PlanEncoder, SocialContext)
+    Forecast, Forecaster, PlanEncoder, SocialContext)
 from lebm_tf.networks.transformer import TransformerDecoder
 from lebm_tf.networks.translation import PictureEnergy, ResidualTranslator
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from lebm_tf import shapes
 from lebm_tf.networks.recurrent import (
     Recurrent, check_widths, num_gates, run_cell)
+from lebm_tf.token_ids import BEGIN
 
 _SLOPE = 0.01  # Of PyTorch's LeakyReLU, where none is given.
 
@@ -29,6 +30,8 @@ class RecurrentEncoder(Recurrent):
             infer then depends on how far a batch is padded.
         has_leaky_head: Whether max(h, 0.01 h) of the last states h is what the
             dense layer sees, as in that of Yu et al. 2022, arXiv:2206.05895.
+        reads_begin: Whether the beginning (2) is read before the first token,
+            as in the authors' programs; it counts for `pad_to`.
 
     Call arguments:
         x: int32 [batch, length], padded with 0.
@@ -43,7 +46,8 @@ class RecurrentEncoder(Recurrent):
     def __init__(self, num_tokens: int, latent_dim: int,
                  embedding_dim: int = 256, hidden_dim: int = 256,
                  cell: str = "gru", seed: int = 0, pad_to: int = 0,
-                 has_leaky_head: bool = False, **kwargs):
+                 has_leaky_head: bool = False, reads_begin: bool = False,
+                 **kwargs):
         super().__init__(**kwargs)
         check_widths(num_tokens, latent_dim, embedding_dim, hidden_dim)
         self.num_tokens, self.latent_dim = num_tokens, latent_dim
@@ -52,6 +56,7 @@ class RecurrentEncoder(Recurrent):
             raise ValueError(f"pad_to must be >= 0, got {pad_to}.")
         self.cell, self.seed = cell, seed
         self.pad_to, self.has_leaky_head = pad_to, has_leaky_head
+        self.reads_begin = reads_begin
         gates = num_gates(cell) * hidden_dim
         self.embedding = self._weight("embedding", num_tokens, embedding_dim)
         self.kernels = [
@@ -65,16 +70,9 @@ class RecurrentEncoder(Recurrent):
 
     def call(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x, length = self._read(x)
-        ways = (x, tf.reverse_sequence(x, length, seq_axis=1))
-        ends = []
-        for tokens, (kernel, bias) in zip(ways, self.kernels):
-            inputs = tf.transpose(self._read_embedded(tokens), [1, 0, 2])
-            zero = tf.zeros([tf.shape(x)[0], self.hidden_dim], inputs.dtype)
-            zero = tf.ensure_shape(zero, [x.shape[0], self.hidden_dim])
-            first = (zero, zero) if self.cell == "lstm" else (zero,)
-            h = run_cell(self.cell, inputs, kernel.value, bias.value, first)
-            ends.append(tf.gather_nd(h, tf.stack(
-                [tf.maximum(length - 1, 0), tf.range(tf.shape(x)[0])], 1)))
+        ends = [tf.gather_nd(h, tf.stack(
+            [tf.maximum(length - 1, 0), tf.range(tf.shape(x)[0])], 1))
+            for h in self._runs(x, length)]
         last = tf.concat(ends, 1)
         if self.has_leaky_head:
             last = tf.where(last > 0, last, _SLOPE * last)
@@ -82,8 +80,29 @@ class RecurrentEncoder(Recurrent):
             self.head_bias.value)
         return tuple(tf.split(moments, 2, axis=-1))
 
+    def states(self, x: tf.Tensor) -> tf.Tensor:
+        """What is known at every token that is read, from both ends, float
+        [batch, length, 2 hidden_dim]; not a part of a call."""
+        x, length = self._read(x)
+        forwards, backwards = (tf.transpose(h, [1, 0, 2])
+                               for h in self._runs(x, length))
+        return tf.concat([forwards, tf.reverse_sequence(
+            backwards, length, seq_axis=1)], -1)
+
+    def _runs(self, x, length):
+        """States of both ways in the order of reading, [length, batch, ...]."""
+        ways = (x, tf.reverse_sequence(x, length, seq_axis=1))
+        for tokens, (kernel, bias) in zip(ways, self.kernels):
+            inputs = tf.transpose(self._read_embedded(tokens), [1, 0, 2])
+            zero = tf.zeros([tf.shape(x)[0], self.hidden_dim], inputs.dtype)
+            zero = tf.ensure_shape(zero, [x.shape[0], self.hidden_dim])
+            first = (zero, zero) if self.cell == "lstm" else (zero,)
+            yield run_cell(self.cell, inputs, kernel.value, bias.value, first)
+
     def _read(self, x):
         """Tokens to read, and how many of each row, int32 [batch]."""
+        if self.reads_begin:
+            x = tf.concat([tf.fill(tf.shape(x[:, :1]), BEGIN), x], 1)
         if self.pad_to:
             missing = tf.maximum(self.pad_to - tf.shape(x)[1], 0)
             x = tf.ensure_shape(tf.pad(x, [[0, 0], [0, missing]]),
@@ -107,4 +126,5 @@ class RecurrentEncoder(Recurrent):
                 "latent_dim": self.latent_dim, "seed": self.seed,
                 "embedding_dim": self.embedding_dim,
                 "hidden_dim": self.hidden_dim, "cell": self.cell,
-                "pad_to": self.pad_to, "has_leaky_head": self.has_leaky_head}
+                "pad_to": self.pad_to, "has_leaky_head": self.has_leaky_head,
+                "reads_begin": self.reads_begin}

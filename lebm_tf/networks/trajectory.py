@@ -9,7 +9,7 @@ from typing import Mapping, NamedTuple
 import keras
 import tensorflow as tf
 
-from lebm_tf.networks.mlp import EnergyMLP, VectorMLP
+from lebm_tf.networks.mlp import VectorMLP
 
 
 class Forecast(NamedTuple):
@@ -38,7 +38,9 @@ class SocialContext(keras.layers.Layer):
         hidden_units: Widths between past and features.
         num_pools: How often companions are looked at; 0 for never.
         pooling_dim: Width of theta and phi.
-        pooling_units: Widths within theta, phi and g.
+        pooling_units: Widths within theta, and within phi and g if those are
+            not given.
+        phi_units, value_units: Widths within phi and g; () for the same.
         seed: Seed of the initial weights.
 
     Call arguments:
@@ -54,7 +56,7 @@ class SocialContext(keras.layers.Layer):
                  hidden_units: tuple = (512, 256), num_pools: int = 3,
                  pooling_dim: int = 128,
                  pooling_units: tuple = (256, 128, 64), seed: int = 0,
-                 **kwargs):
+                 phi_units: tuple = (), value_units: tuple = (), **kwargs):
         super().__init__(**kwargs)
         if num_pools < 0:
             raise ValueError(f"num_pools must be >= 0, got {num_pools}.")
@@ -62,7 +64,8 @@ class SocialContext(keras.layers.Layer):
             "past_length": past_length, "feature_dim": feature_dim,
             "hidden_units": tuple(hidden_units), "num_pools": num_pools,
             "pooling_dim": pooling_dim, "pooling_units": tuple(pooling_units),
-            "seed": seed}
+            "seed": seed, "phi_units": tuple(phi_units),
+            "value_units": tuple(value_units)}
         self.num_pools, self.built = num_pools, True
 
         def network(inputs, outputs, hidden, number):
@@ -71,9 +74,10 @@ class SocialContext(keras.layers.Layer):
         self.past = network(2 * past_length, feature_dim, hidden_units, 0)
         if num_pools:
             self.theta, self.phi, self.value = (
-                network(feature_dim, width, pooling_units, number)
-                for number, width in enumerate(
-                    (pooling_dim, pooling_dim, feature_dim), 1))
+                network(feature_dim, width, units or pooling_units, number)
+                for number, (width, units) in enumerate((
+                    (pooling_dim, pooling_units), (pooling_dim, phi_units),
+                    (feature_dim, value_units)), 1))
 
     def attention(self, features: tf.Tensor, group: tf.Tensor) -> tf.Tensor:
         """A, float [batch, batch]; rows sum to 1."""
@@ -88,47 +92,6 @@ class SocialContext(keras.layers.Layer):
             pooled += tf.matmul(self.attention(pooled, given["group"]),
                                 self.value(pooled))
         return {"pooled": pooled, "plain": plain}
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}
-
-
-@keras.saving.register_keras_serializable(package="lebm_tf")
-class ContextEnergy(keras.layers.Layer):
-    """E(z, context): an `EnergyMLP` of [z; context].
-
-    The context is a constant here: what it learns, it learns from the
-    predictions.
-
-    Args:
-        latent_dim, feature_dim: Widths of z and of the context.
-        hidden_units, activation, seed: As of `EnergyMLP`.
-
-    Call arguments:
-        z: float [batch, latent_dim].
-        condition: As `SocialContext` returns it.
-
-    Returns:
-        Energies in nats, float [batch].
-    """
-
-    def __init__(self, latent_dim: int, feature_dim: int,
-                 hidden_units: tuple = (200, 200), activation: str = "gelu",
-                 seed: int = 0, **kwargs):
-        super().__init__(**kwargs)
-        self.settings = {
-            "latent_dim": latent_dim, "feature_dim": feature_dim,
-            "hidden_units": tuple(hidden_units), "activation": activation,
-            "seed": seed}
-        self.network = EnergyMLP(
-            latent_dim + feature_dim, hidden_units, activation, seed,
-            dtype=self.dtype_policy)
-        self.built = True
-
-    def call(self, z: tf.Tensor, condition: Mapping[str, tf.Tensor]
-             ) -> tf.Tensor:
-        context = tf.cast(tf.stop_gradient(condition["pooled"]), z.dtype)
-        return self.network(tf.concat([z, context], -1))
 
     def get_config(self):
         return {**super().get_config(), **self.settings}

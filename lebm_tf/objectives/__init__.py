@@ -19,7 +19,8 @@ from lebm_tf.objectives.regularization import (
 from lebm_tf.objectives.roles import OnRoles
 from lebm_tf.objectives.symbols import (
     ClusterCrossEntropy, LabelledBound, SymbolCrossEntropy, UnlabelledBound,
-    drawn_code, encoded_draw, encoded_mean, encoded_noised, symbol_information)
+    drawn_code, encoded_draw, encoded_mean, encoded_mean_logits, encoded_noised,
+    encoded_sample, mean_logit_contrast, symbol_information)
 from lebm_tf.objectives.teaching import (
     CycleError, FlowTeaching, PictureTeaching, ProposalTeaching,
     attribute_negative_log_likelihood, encoder_teaching)
@@ -38,10 +39,12 @@ __all__ = ["Annealed", "ClusterCrossEntropy", "CycleError", "DenoisingError",
            "UnlabelledBound", "attribute_negative_log_likelihood",
            "consistency_error", "drawn_code",
            "dropped_negative_log_likelihood", "encoded_draw", "encoded_energy",
-           "encoded_mean", "encoded_noised", "encoder_teaching",
+           "encoded_mean", "encoded_mean_logits", "encoded_noised",
+           "encoded_sample", "encoder_teaching",
            "energy_contrast", "energy_magnitude", "future_error",
            "gaussian_kl", "gradient_penalty", "kl_to_prior", "latent_penalty",
-           "layered_gaussian_kl", "negative_log_likelihood",
+           "layered_gaussian_kl", "mean_logit_contrast",
+           "negative_log_likelihood",
            "negative_log_prior", "once_fitted", "plan_error", "prior_contrast",
            "squared_error", "summed_gaussian_kl", "symbol_information",
            "weight_penalty", "with_energies", "with_forecast"]

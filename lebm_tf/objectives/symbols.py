@@ -62,6 +62,12 @@ def encoded_mean(model: Any, draws: Draws) -> tf.Tensor:
     return model.encoder.parameters(draws.batch["labelled_x"])[0]
 
 
+def encoded_sample(model: Any, draws: Draws) -> tf.Tensor:
+    """A reparameterized draw of q(z | x), without the encoder's dropout."""
+    return model.encoder.sample(
+        draws.batch["labelled_x"], rng.stream(draws.seed, "labelled"))
+
+
 def encoded_noised(levels: Any, model: Any, draws: Draws) -> tf.Tensor:
     """A reparameterized sample of q(z | x) with the noise of level 0.
 
@@ -122,6 +128,23 @@ class UnlabelledBound:
         return -tf.reduce_mean(self.density.unlabelled_bound(
             tf.stop_gradient(draws.positive.position),
             rng.stream(draws.seed, "second")))
+
+
+def encoded_mean_logits(model: Any, draws: Draws) -> tf.Tensor:
+    """mean over rows and symbols of -F_y(z+), in nats.
+
+    In place of E(z+) = -log sum_y exp F_y(z+), which it bounds from above up
+    to a constant; sentence_attribute_control.py of Pang and Wu 2021,
+    arXiv:2108.11556, for Yelp.
+    """
+    return -tf.reduce_mean(model.prior.logits(draws.positive.position))
+
+
+def mean_logit_contrast(model: Any, draws: Draws) -> tf.Tensor:
+    """`encoded_mean_logits` - mean E(z-), a scalar in nats."""
+    return encoded_mean_logits(model, draws) - tf.reduce_mean(
+        model.prior.energy(draws.negative.position,
+                           condition=draws.condition("negative")))
 
 
 def symbol_information(model: Any, draws: Draws) -> tf.Tensor:

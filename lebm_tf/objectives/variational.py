@@ -53,11 +53,14 @@ class FreeBits:
 
     Attributes:
         level: Nats >= 0 per dimension; 0 gives `gaussian_kl`.
+        base_scale: s > 0 of N(0, s^2 I), which replaces N(0, I).
     """
     level: float = 0.0
+    base_scale: float = 1.0
 
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
-        mean, log_scale = draws.positive.encoded
+        mean, log_scale = _in_units_of(
+            self.base_scale, *draws.positive.encoded)
         terms = 0.5 * (tf.square(mean) + tf.exp(2.0 * log_scale)
                        - 2.0 * log_scale - 1.0)
         return tf.reduce_sum(tf.maximum(draws.mean(terms), self.level))
@@ -74,11 +77,14 @@ class MaskedKL:
 
     Attributes:
         level: Nats >= 0; 0 gives `gaussian_kl`.
+        base_scale: As of `FreeBits`.
     """
     level: float = 0.0
+    base_scale: float = 1.0
 
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
-        mean, log_scale = draws.positive.encoded
+        mean, log_scale = _in_units_of(
+            self.base_scale, *draws.positive.encoded)
         terms = 0.5 * (tf.square(mean) + tf.exp(2.0 * log_scale)
                        - 2.0 * log_scale - 1.0)
         counted = tf.where(terms > self.level, terms, tf.zeros_like(terms))
@@ -109,17 +115,28 @@ class FreeNats:
         level: Nats >= 0 without penalty.
         with_energy: Whether the energy counts; otherwise the encoder is kept
             close to N(0, I), as in a variational autoencoder.
+        base_scale: See `FreeBits`.
     """
     level: float
     with_energy: bool = True
+    base_scale: float = 1.0
 
     def __call__(self, model: Any, draws: Draws) -> tf.Tensor:
-        cost = gaussian_kl(model, draws)
+        cost = FreeBits(base_scale=self.base_scale)(model, draws) if (
+            self.base_scale != 1.0) else gaussian_kl(model, draws)
         if self.with_energy and model.prior.has_energy:
             cost += encoded_energy(model, draws) - tf.reduce_mean(
                 model.prior.energy(draws.negative.position,
                                    condition=draws.condition("negative")))
         return tf.maximum(cost, self.level)
+
+
+def _in_units_of(scale, mean, log_scale):
+    """A Gaussian of z / scale, by that of z: its KL to N(0, I) is that of z
+    to N(0, scale^2 I)."""
+    if scale == 1.0:
+        return mean, log_scale
+    return mean / scale, log_scale - math.log(scale)
 
 
 def kl_to_prior(model: Any, draws: Draws) -> tf.Tensor:

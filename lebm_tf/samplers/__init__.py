@@ -7,7 +7,8 @@ from lebm_tf.samplers.encoded import Encoded
 from lebm_tf.samplers.flowed import Flowed
 from lebm_tf.samplers.from_data import FromData
 from lebm_tf.samplers.initializer import (
-    Beside, FromBase, FromEncoder, FromNoise, FromRole, Initializer, Proposed)
+    Beside, FromBase, FromEncoder, FromNoise, FromRole, Initializer, NormalLike,
+    Proposed)
 from lebm_tf.samplers.ladder import Ladder
 from lebm_tf.samplers.mapped import Mapped
 from lebm_tf.samplers.sampler import Sampler
@@ -17,4 +18,5 @@ from lebm_tf.samplers.step_size import StepSizeAdaptation
 __all__ = ["Beside", "ChainBank", "Diffused", "Draw", "Draws", "Encoded",
            "Flowed", "FromBase", "FromData", "FromEncoder", "FromNoise",
            "FromRole", "Initializer", "Ladder", "LowestNoise", "Mapped",
-           "Proposed", "Sampler", "ShortRun", "StepSizeAdaptation"]
+           "NormalLike", "Proposed", "Sampler", "ShortRun",
+           "StepSizeAdaptation"]

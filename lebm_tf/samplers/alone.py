@@ -1,5 +1,7 @@
 """Chains that run one at a time, each with its own seed."""
 
+import dataclasses
+
 import tensorflow as tf
 
 from lebm_tf.densities.targets import Target
@@ -44,7 +46,7 @@ def run_chains_alone(kernel: Kernel, target: Target, position: Position,
         num_steps_, step_size_ = tf.nest.pack_sequence_as(
             (num_steps, step_size), [next(found) if is_own else leaf
                                      for leaf, is_own in zip(fixed, owned)])
-        state = run_chain(kernel, lambda z: target.log_prob(z, rows),
+        state = run_chain(kernel, dataclasses.replace(target, rows=rows),
                           position, num_steps_, seed, step_size=step_size_)
         return tf.nest.map_structure(lambda leaf: leaf[0], state[:4])
 

@@ -16,12 +16,18 @@ class ChainBank(keras.layers.Layer):
     it holds the prior chains of persistent contrastive divergence, and each
     batch takes `num_chains` of them, selected by its seed.
 
+    As a queue it is the memory of lbebm_sdd.py of Pang et al. 2021,
+    arXiv:2104.03086: chains start at draws of the base until it is full, then
+    at some of what it holds; where they end is written over the oldest.
+
     Args:
         base: Density of new chains.
         size: Number of chains, at least 1.
         seed: Seed of the initial chains.
         by_example: Whether chain i belongs to training example i.
         restart_prob: Probability in [0, 1] that a chain restarts.
+        is_queue: Whether chains replace the oldest ones, and not those that
+            they started from.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -29,7 +35,7 @@ class ChainBank(keras.layers.Layer):
 
     def __init__(self, base: keras.Model, size: int, seed: int = 0, *,
                  by_example: bool = False, restart_prob: float = 0.0,
-                 **kwargs):
+                 is_queue: bool = False, **kwargs):
         super().__init__(trainable=False, **kwargs)
         if size < 1:
             raise ValueError(f"size must be >= 1, got {size}.")
@@ -37,6 +43,9 @@ class ChainBank(keras.layers.Layer):
             raise ValueError(
                 f"restart_prob must lie in [0, 1], got {restart_prob}.")
         self.base, self.size, self.by_example = base, size, by_example
+        if by_example and is_queue:
+            raise ValueError("is_queue must be off for a chain an example, got "
+                             "both.")
         self.restart_prob = restart_prob
         first = base.sample(size, rng.stream(rng.make_seed(seed), "bank"))
         self.positions = [
@@ -47,6 +56,10 @@ class ChainBank(keras.layers.Layer):
             for i, leaf in enumerate(tf.nest.flatten(first))]
         for variable, leaf in zip(self.positions, tf.nest.flatten(first)):
             variable.assign(leaf)
+        self.written = self.add_weight(
+            name="written", shape=(), dtype="int64", initializer="zeros",
+            trainable=False, aggregation="only_first_replica") if (
+                is_queue) else None
         self.structure = tf.nest.map_structure(lambda _: 0, first)
         self.built = True
 
@@ -63,11 +76,13 @@ class ChainBank(keras.layers.Layer):
     def start(self, num_chains, draws, seed):
         rows = self.rows(num_chains, draws, seed)
         kept = [tf.gather(v.value, rows) for v in self.positions]
-        if self.restart_prob > 0:
+        if self.restart_prob > 0 or self.written is not None:
             fresh = tf.nest.flatten(
                 self.base.sample(num_chains, rng.stream(seed, "fresh")))
             anew = rng.uniform([num_chains], rng.stream(seed, "restart")
                                ) < self.restart_prob
+            if self.written is not None:
+                anew |= self.written.value < self.size
             kept = [tf.where(tf.reshape(
                 anew, [-1] + [1] * (old.shape.rank - 1)), new, old)
                 for old, new in zip(kept, fresh)]
@@ -76,8 +91,15 @@ class ChainBank(keras.layers.Layer):
     def update(self, draws, position, seed):
         leaves = tf.nest.flatten(position)
         # Every replica holds the whole bank, so all are updated.
-        rows = replicas.gather(
-            self.rows(tf.shape(leaves[0])[0], draws, seed))
-        for variable, leaf in zip(self.positions, leaves):
-            variable.value.scatter_update(
-                tf.IndexedSlices(replicas.gather(leaf), rows))
+        ends = [replicas.gather(leaf) for leaf in leaves]
+        rows = self._oldest(tf.shape(ends[0], tf.int64)[0]) if (
+            self.written is not None) else replicas.gather(
+                self.rows(tf.shape(leaves[0])[0], draws, seed))
+        for variable, leaf in zip(self.positions, ends):
+            variable.value.scatter_update(tf.IndexedSlices(leaf, rows))
+
+    def _oldest(self, count):
+        """Rows of the `count` oldest chains, int64 [count]."""
+        first = self.written.value.read_value()
+        self.written.value.assign(first + count)
+        return (first + tf.range(count)) % self.size

@@ -1,5 +1,6 @@
 """Selection of the chains that XLA compiles, and their execution."""
 
+import dataclasses
 import os
 
 import tensorflow as tf
@@ -87,8 +88,8 @@ def run_chain(kernel: Kernel, target: LogProbFn, position: Position,
     @tf.function(jit_compile=True, autograph=False)
     def run(first, seed, rows):
         position, of_target, steps, sizes = rows
-        log_prob_fn = target if not can_split else (
-            lambda z: target.log_prob(z, of_target))
+        log_prob_fn = target if not can_split else dataclasses.replace(
+            target, rows=of_target)
         with rng.counted_rows(first):
             return chain.run_chain(
                 kernel, log_prob_fn, position, steps if own else num_steps,

@@ -39,6 +39,30 @@ class FromBase:
 
 
 @dataclasses.dataclass(frozen=True)
+class NormalLike:
+    """N(0, scale^2 I) with the shapes of the samples of a density.
+
+    The initial states of chains in the authors' programs (e_init_sig).
+
+    Attributes:
+        density: Has `sample(num_samples, seed)`.
+        scale: Standard deviation > 0.
+    """
+    density: Any
+    scale: float
+
+    def sample(self, num_samples, seed: rng.Seed) -> Position:
+        """Draws, nest of [num_samples, ...]."""
+        one = self.density.sample(1, rng.make_seed(0))
+        leaves = tf.nest.flatten(one)
+        drawn = [self.scale * rng.normal(
+            [num_samples, *leaf.shape[1:]],
+            seed if len(leaves) == 1 else rng.stream(seed, str(i)), leaf.dtype)
+            for i, leaf in enumerate(leaves)]
+        return tf.nest.pack_sequence_as(one, drawn)
+
+
+@dataclasses.dataclass(frozen=True)
 class FromNoise:
     """Samples of N(0, I) of any shape, such as that of images.
 

@@ -116,7 +116,7 @@ class ShortRun(Sampler):
         def log_prob(u, rows):
             z, growth = self.coordinates.from_white(u)
             return target.log_prob(z, rows) + growth
-        return (dataclasses.replace(target, log_prob=log_prob),
+        return (dataclasses.replace(target, log_prob=log_prob, parts=()),
                 self.coordinates.white(start))
 
     def _back(self, state):

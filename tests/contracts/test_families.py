@@ -15,8 +15,8 @@ from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.assembly.layered import LadderConfig, LayersConfig
 from lebm_tf.assembly.learned import DiffusionConfig, FlowConfig
 from lebm_tf.assembly.observations import (
-    DenseConfig, RecurrentConfig, RecurrentDecoderConfig,
-    RecurrentEncoderConfig)
+    DenseConfig, RecurrentDecoderConfig, RecurrentEncoderConfig,
+    RecurrentReaderConfig)
 from lebm_tf.datasets import ImageData
 from lebm_tf.densities import ConditionalGaussian
 from lebm_tf.errors import InputError
@@ -100,7 +100,7 @@ SYMBOL = symbol_vector.SymbolVectorConfig(
     dense_generator=DenseConfig((5,)),
     dense_encoder=DenseConfig((5,), "relu", 0.5),
     decoder=RecurrentDecoderConfig("lstm", 4, 5, 0.5),
-    sequence_encoder=RecurrentConfig("gru", 4, 5))
+    sequence_encoder=RecurrentReaderConfig("gru", 4, 5))
 MULTILAYER = multilayer.MultilayerConfig(
     layers=LayersConfig(
         latent_dims=(4, 3, 2), energy_units=(6,), energy_layers=(1,),
@@ -222,16 +222,19 @@ CASES = {
     "symbol, clusters of vectors": (symbol_vector, dataclasses.replace(
         SYMBOL, num_symbols=4)),
     "symbol, sequences": (symbol_vector, dataclasses.replace(
-        SYMBOL, kl_threshold=0.01, kl_warmup_steps=3)),
+        SYMBOL, kl_threshold=0.01, kl_warmup_steps=3, updates_in_turns=True,
+        joint_clip_norm=1.0, log_variance_head=True, base_scale=1.5)),
     "m1+m2": (m1_m2, m1_m2.M1M2Config(
         latent_dim=3, second_hidden_units=(5,), generator=GeneratorConfig(
             4, (4,)), image_encoder=EncoderConfig((4,)))),
     "trajectory": (trajectory, TRAJECTORY),
     "trajectory, persistent": (trajectory, dataclasses.replace(
-        TRAJECTORY, prior=ChainConfig(3, 0.4, start="bank"),
-        prior_bank_size=9,
+        TRAJECTORY, prior=ChainConfig(
+            3, 0.4, start="bank", bank_order="oldest", start_scale=1.5),
+        prior_bank_size=9, num_symbols=2,
         kl_reduction="mean", num_pools=0, predict_from="pooled")),
-    "sequence, number": (sequence, SEQUENCE),
+    "sequence, number": (sequence, dataclasses.replace(
+        SEQUENCE, attribute_in_turn=True)),
     "sequence, number, encoder": (sequence, dataclasses.replace(
         SEQUENCE, posterior=ChainConfig(0, 0.1, start="encoder"),
         attribute=sequence.AttributeConfig((4,), "relu", "sigmoid", 0.3),

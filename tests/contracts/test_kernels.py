@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from lebm_tf import mcmc
 from lebm_tf.mcmc import (
-    Alternating, CrankNicolson, Hmc, Independence, Langevin, Mala, Nuts, State,
-    Tempering, rng, run_chain)
+    Alternating, CrankNicolson, Hmc, Independence, InTurn, Langevin, Mala, Nuts,
+    State, Tempering, rng, run_chain)
 from tests import oracles
 
 # Kernel, and whether the target is its exact stationary distribution.
-KERNELS = [(Langevin(0.3), False), (Mala(0.3), True), (Hmc(0.3, 2), True),
+KERNELS = [(Langevin(0.3), False), (InTurn(0.3), False),
+           (Mala(0.3), True), (Hmc(0.3, 2), True),
            (Nuts(0.3, 2), True), (Mala(0.3, num_adaptation_steps=2), True),
            (CrankNicolson(0.6), True), (Independence(), True),
            (Alternating(Hmc(0.3, 2), CrankNicolson(0.6), 3), True),

@@ -24,6 +24,9 @@ CHAINS = ChainConfig(num_steps=5, start="encoder")
     ({"restart_prob": 0.1}, "restart_prob must be left out without start=bank"),
     ({"kernel": "mala", "num_leapfrog_steps": 5},
      "num_leapfrog_steps must be left out without kernel=hmc, got 5"),
+    ({"bank_order": "oldest"}, "bank_order must be left out without start=ba"),
+    ({"start": "encoder", "start_scale": 2.0},
+     "start_scale must be left out with start=encoder"),
     ({"num_adaptation_steps": 5},
      "num_adaptation_steps must be left out with kernel=langevin")])
 def test_a_chain_takes_no_setting_that_it_does_not_use(settings, needed):
@@ -46,6 +49,18 @@ def test_symbols_with_posterior_chains_take_none_either():
     assert SymbolVectorConfig(posterior=ENCODED, kl_threshold=1.0)
     with pytest.raises(ValueError, match="kl_threshold must be left out"):
         SymbolVectorConfig(posterior=CHAINS, kl_threshold=1.0)
+
+
+@pytest.mark.parametrize("settings, needed", [
+    ({"prior_sampler": "hybrid", "prior": ChainConfig(start_scale=2.0)},
+     "prior_start_scale must be left out with prior_sampler=hybrid"),
+    ({"prior_sampler": "hybrid", "updates_in_turns": True},
+     "updates_in_turns must be left out with prior_sampler=hybrid"),
+    ({"labels_only": True, "mean_logits": True},
+     "mean_logits must be left out with labels_only")])
+def test_what_the_authors_do_needs_their_chains(settings, needed):
+    with pytest.raises(ValueError, match=needed):
+        SymbolVectorConfig(latent_dim=4, **settings)
 
 
 def test_settings_of_labels_need_labels():

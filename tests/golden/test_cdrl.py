@@ -18,7 +18,8 @@ from lebm_tf.networks.time_embedding import sinusoidal_embedding
 from lebm_tf.objectives import LevelContrast, ProposalTeaching, with_energies
 from lebm_tf.samplers import Draw, Draws, FromData
 from tests import oracles
-from tests.golden.reference import Reference
+from tests.golden.reference import (
+    Reference, assert_read, assert_singular_vectors)
 
 CDRL, SEED = Reference("cdrl"), rng.make_seed(0)
 C, N, MOVES = CDRL.config, CDRL.config["n_interval"], CDRL.config["n_updates"]
@@ -262,6 +263,12 @@ def test_the_schedule(part):
     assert_close(np.square(levels.step_sizes(
         config.step_factor, config.steps_grow)),
         array(f"schedule_step_square_{name}"))
+    lowest, t = levels.total_scales[0], array(part + "t")
+    assert_close(np.full(N, 1.0) / lowest if is_plane(part) else np.array(
+        levels.total_scales[:-1]) / lowest, np.broadcast_to(
+            array(f"schedule_c_{name}"), [N]))
+    for key, k in (("logsnr_t", t), ("logsnr_tm1", t - 1)):
+        assert_close(array(part + key), array("schedule_logsnr")[k])
     assert_close(np.array(config.times()) / 1000, array("schedule_time"))
     assert_close(np.log(np.square(levels.total_factors)
                         / np.square(levels.total_scales)),
@@ -434,3 +441,11 @@ def test_rates_warm_up_as_theirs():
                  for step in array("warmup_steps")]
         np.testing.assert_allclose(
             rates, array(f"warmup_lr_{key}"), rtol=1e-6, atol=1e-16)
+
+
+def test_vectors_of_kernels_are_their_singular_ones():
+    assert_singular_vectors(CDRL.arrays)
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "cdrl")

@@ -10,7 +10,8 @@ from lebm_tf.families import ChainConfig, DataSpec, cycle_translation
 from lebm_tf.mcmc import Langevin, rng, run_chain, value_and_gradient
 from lebm_tf.models import OptimizerConfig
 from tests import oracles
-from tests.golden.reference import RELATIVE, Reference, assert_close
+from tests.golden.reference import (
+    RELATIVE, Reference, assert_close, assert_read)
 
 # Their file is NHWC already, so its arrays are read as they are.
 THEIRS, C = Reference("cyclecoop").arrays, Reference("cyclecoop").config
@@ -238,3 +239,7 @@ def test_chains_that_are_drawn_anew_climb_the_updated_energies():
     for domain in "ab":
         assert_close(states[f"revision_{domain}"].position,
                      THEIRS[f"seq/syn_{domain}_before_gen_step"])
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "cyclecoop")

@@ -16,7 +16,8 @@ from lebm_tf.mcmc import Langevin, rng, run_chain
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.networks.time_embedding import sinusoidal_embedding
 from tests import oracles
-from tests.golden.reference import Reference, assert_close, assert_updates
+from tests.golden.reference import (
+    Reference, assert_close, assert_read, assert_updates)
 
 DAMC, SEED = Reference("damc"), rng.make_seed(0)
 C, X = DAMC.config, DAMC["x"]
@@ -224,6 +225,8 @@ def test_one_layer_and_its_gradients(model):
 def test_the_network_and_its_gradients(model):
     network, time = model.encoder.network, model.encoder.angle(
         constant("net_u")) / (0.5 * np.pi)
+    assert_close(-2.0 * tf.math.log(tf.tan(model.encoder.angle(
+        constant("net_u")))), DAMC["net_logsnr"])
     z, context = constant("net_z"), constant("net_c")
     assert_close(network.features(z), DAMC["net_input"])
     assert_close(network.embedded_time(time), DAMC["net_temb"], ROUGH)
@@ -254,6 +257,8 @@ def test_one_reverse_step(model):
     mean, moved = (encoder.reverse_step(i, z, context, noise) for noise in (
         tf.zeros_like(z), constant("noise_step")))
     assert_close(mean, DAMC["step_mean"], ROUGH)
+    np.testing.assert_allclose(DAMC["step_std"], encoder.coefficients()[2][
+        i - 1], rtol=1e-9)
     assert_close(moved, DAMC["step_z_s"], ROUGH)
 
 
@@ -368,9 +373,30 @@ def test_a_whole_step_with_its_second_update_and_the_copy(tape):
     left = tape(*STEP)
     for k in range(2, C["q_updates"] + 1):
         tape(f"noise_q_c_{k}", f"noise_q_u_{k}", f"noise_q_eps_{k}")
+    updates, update = [], model._update
+
+    def recorded(tape, losses, parts):
+        logs = update(tape, losses, parts)
+        updates.append((losses["diffusion"][0],
+                        logs["gradient_norm/diffusion"], [
+                            v.numpy() for v in model.variables_of(
+                                "diffusion")]))
+        return logs
+    model._update = recorded
     logs = model.train_step(BATCH)
-    assert not left
+    assert not left and len(updates) == C["q_updates"]
     assert_close(logs["loss/diffusion"], DAMC["loss_q_1"], ROUGH)
+    for k, (loss, norm, after) in enumerate(updates, 1):
+        assert_close(loss, DAMC[f"loss_q_{k}"], 1e-6)
+        assert_close(loss, np.mean(DAMC[f"loss_q_rows_{k}"]), 1e-6)
+        assert_close(norm, DAMC[f"grad_norm_q_{k}"], 1e-6)
+        for (name, _), *arrays in zip(q_names(), before["diffusion"], after,
+                                      q_arrays(f"w{k}/Q")):
+            if not is_before_a_norm(name):
+                old, new, wanted = arrays
+                np.testing.assert_allclose(
+                    (new - old) / C["q_lr"], (wanted - old) / C["q_lr"],
+                    rtol=0, atol=1e-6, err_msg=name)
     for part, letter in (("diffusion", "q_1"), ("generator", "g"),
                          ("energy", "e")):
         assert_close(logs[f"gradient_norm/{part}"],
@@ -380,15 +406,6 @@ def test_a_whole_step_with_its_second_update_and_the_copy(tape):
     # The last bias of the energy has a gradient of rounding alone.
     assert_updates(before["energy"][:-1], model.variables_of("energy"),
                    energy_arrays("w1"), C["e_lr"])
-    names = [name for name, _ in q_names()]
-    last = q_arrays(f"w{C['q_updates']}/Q")
-    for name, *arrays in zip(names, before["diffusion"],
-                             model.variables_of("diffusion"), last):
-        if not is_before_a_norm(name):
-            old, new, wanted = map(np.asarray, arrays)
-            np.testing.assert_allclose(
-                (new - old) / C["q_lr"], (wanted - old) / C["q_lr"], rtol=0,
-                atol=1e-6, err_msg=name)
     copies = model.copies["diffusion"].layer.variables
     for (name, kind), old, new in zip(q_names(), followed, copies):
         if f"w1/Qtarget/{name}" in DAMC.arrays:
@@ -440,3 +457,15 @@ def test_the_score_of_an_anomaly(model, tape):
     assert_close(error + model.prior.energy(end)
                  + 0.5 * tf.reduce_sum(tf.square(end), -1),
                  DAMC["anomaly_score"], ROUGH)
+
+
+def test_an_embedding_of_theirs_is_used_by_nothing():
+    """Ours has none; their copy follows it all the same."""
+    assert "xemb" in set(DAMC["without_gradient"])
+    rho, own = C["rho"], DAMC["w/Q/xemb"]
+    assert_close(rho * own + (1 - rho) * DAMC["w/Qtarget/xemb"],
+                 DAMC["w1/Qtarget/xemb"], 1e-9)
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "damc")

@@ -17,7 +17,7 @@ from lebm_tf.networks.time_embedding import sinusoidal_embedding
 from lebm_tf.samplers import Draw, Draws, FromData, Ladder, Sampler
 from tests import oracles
 from tests.golden.reference import (
-    Injected, Reference, assert_close, assert_gradients, inject)
+    Injected, Reference, assert_close, assert_gradients, assert_read, inject)
 
 DRL, SEED = Reference("drl"), rng.make_seed(0)
 C, T = DRL.config, DRL.config["T"]
@@ -346,3 +346,7 @@ def test_the_rate_warms_up_as_theirs():
     rates = [float(optimizer._learning_rate(step))
              for step in array("warmup_steps")]
     np.testing.assert_allclose(rates, array("warmup_lr"), rtol=1e-6)
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "drl")

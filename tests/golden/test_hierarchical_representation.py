@@ -11,9 +11,11 @@ from lebm_tf.evaluation.latents.hierarchy import one_layer_at_a_time
 from lebm_tf.families import ChainConfig, DataSpec, multilayer
 from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.models import OptimizerConfig
+from lebm_tf.objectives import LayeredKL
 from tests import oracles
 from tests.golden.reference import (
-    Injected, Reference, assert_close, assert_gradients, assert_updates)
+    Injected, Reference, assert_close, assert_gradients, assert_read,
+    assert_singular_vectors, assert_updates)
 
 FILE, SEED = Reference("hierarchical_representation"), rng.make_seed(0)
 UPDATE = 1e-6  # Of gradients that are 0 but for rounding.
@@ -240,6 +242,13 @@ def test_losses_and_gradients(name):
     assert_close(t.model.likelihood.squared_error(
         x, draws.positive.position).numpy().mean(), t["rec_loss"])
     assert_close(losses["bound"][1]["kl"], t["kl"] - t["f_pos"])
+    assert_close(tf.reduce_mean(-t.model.energy(draws.negative.position)),
+                 t["f_neg"])
+    floor = FILE.config["nll_eps"]
+    for i, layer in enumerate(zip(
+            draws.positive.position, *draws.positive.encoded)):
+        assert_close(tf.reduce_mean(LayeredKL(floor)._of_layer(*layer)),
+                     t[f"kl_z{i}"])
     constant = x[0].shape.num_elements() * (
         0.5 * np.log(2 * np.pi) + np.log(t.model.likelihood.scale))
     assert_close(losses["bound"][0] - constant, t["loss"])
@@ -275,3 +284,12 @@ def test_pictures_that_differ_in_one_layer_only():
             pictures, FILE.arrays["hs/hsample_every_second_pixel"],
             strict=True):
         assert_close(ours[:, ::2, ::2], np.moveaxis(theirs, 1, -1))
+
+
+@each_trainer
+def test_vectors_of_kernels_are_their_singular_ones(name):
+    assert_singular_vectors(FILE.arrays, name)
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "hierarchical_representation")

@@ -14,7 +14,8 @@ from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.models import OptimizerConfig
 from tests import oracles
 from tests.golden.reference import (
-    Injected, Reference, assert_close, assert_gradients, assert_updates, inject)
+    Injected, Reference, assert_close, assert_gradients, assert_read,
+    assert_updates, inject)
 
 JOINT, SEED = Reference("joint_ebm"), rng.make_seed(0)
 X = JOINT["x"]
@@ -141,8 +142,12 @@ def test_the_terms_of_every_layer_at_the_start(name):
 def test_the_gradient_of_a_target_in_both_layers(name):
     model, z = joint_model(), start(name)
     gradients = value_and_gradient(targets(model)[name], z)[1]
+    energies = model.prior.energy_network.energies
     for i, gradient in enumerate(gradients):
         assert_close(gradient, JOINT[f"grad_target_z{i + 1}_{name}_0"])
+        of_energy = value_and_gradient(energies[i], z[i])[1]
+        assert_close(gradient + of_energy,
+                     JOINT[f"grad_logp_z{i + 1}_{name}_0"])
 
 
 def test_the_likelihood_at_the_start():
@@ -177,6 +182,9 @@ def test_losses_are_theirs_or_sums_of_theirs():
     losses = {name: objective(model, draws)[0]
               for name, objective in model.objectives.items()}
     both = JOINT["loss_e1"] + JOINT["loss_e2"]
+    error = model.likelihood.squared_error(
+        tf.constant(X), draws.positive.position)
+    assert_close(tf.reduce_mean(error), JOINT["loss_g1_unscaled"])
     assert_close(losses["energy"], both)
     # Our contrast of the whole prior holds what does not train the base too.
     top = [tf.reduce_mean(model.prior.base.log_prob_of_layers(
@@ -218,3 +226,7 @@ def test_one_unchanged_train_step_updates_every_part_as_theirs():
     for part, rate in RATES.items():
         assert_updates(before[part], model.variables_of(part),
                        expected("w1", part), rate)
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "joint_ebm")

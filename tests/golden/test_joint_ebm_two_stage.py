@@ -14,7 +14,8 @@ from lebm_tf.networks import MapEnergy, NoiseEnergy
 from lebm_tf.networks.hierarchy import decoded
 from tests import oracles
 from tests.golden.reference import (
-    Injected, Reference, assert_close, assert_gradients, assert_updates)
+    Injected, Reference, assert_close, assert_gradients, assert_read,
+    assert_updates)
 
 FILE, SEED = Reference("joint_ebm_two_stage"), rng.make_seed(0)
 C = FILE.config
@@ -184,3 +185,7 @@ def test_losses_and_updates_of_every_energy():
         adam.apply(gradients, energy.trainable_variables)
         assert_updates(before, energy.trainable_variables,
                        read("w1", i, energy), C["lr"], UPDATE)
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "joint_ebm_two_stage")

@@ -14,7 +14,8 @@ from lebm_tf.models import OptimizerConfig
 from lebm_tf.networks import LatentGlow, glow
 from tests import oracles
 from tests.golden.reference import (
-    Injected, Reference, assert_close, assert_gradients, assert_updates, inject)
+    Injected, Reference, assert_close, assert_gradients, assert_read,
+    assert_updates, inject)
 
 FLOW, SEED = Reference("latent_flow"), rng.make_seed(0)
 C, X = FLOW.config, FLOW["x"]
@@ -194,6 +195,12 @@ def test_chains_move_for_move(model):
         model.target("positive", {"x": tf.constant(X)}), SEED)
     assert isinstance(chain.kernel, Langevin)
     assert_close(tf.stack(positions), FLOW["traj_post"])
+    for name, function in (
+            ("flow", model.prior.log_prob),
+            ("recon", lambda z: model.likelihood.log_prob(tf.constant(X), z))):
+        assert_close(tf.stack([tf.reduce_mean(tf.norm(
+            value_and_gradient(function, z)[1], axis=-1))
+            for z in positions[:-1]]), FLOW[f"grad_{name}_norm_post"])
 
 
 def test_losses_and_their_gradients(model):
@@ -203,6 +210,9 @@ def test_losses_and_their_gradients(model):
                   for name, objective in model.objectives.items()}
     assert_close(losses["generator"], FLOW["loss_g"])
     assert_close(losses["flow"], FLOW["exact/loss_f"])
+    np.testing.assert_allclose(
+        FLOW["exact/loss_f"] - FLOW["loss_f"],
+        (C["nz"] / 2 + 1) * np.log(2 * np.pi), rtol=1e-9)
     eps, growth = model.prior.network.inverse(draws.positive.position)
     assert_close(eps, FLOW["eps_post_K"])
     assert_close(growth, FLOW["logdet_post_K"])
@@ -227,3 +237,18 @@ def test_one_train_step_logs_and_updates_as_theirs():
                    generator_arrays("w1"), C["g_lr"])
     assert_updates(before["flow"], model.variables_of("flow"),
                    flow_arrays("w1/F", C["f_depth"]), C["f_lr"])
+
+
+def test_biases_that_they_leave_out_learn_nothing():
+    """Ours has none of them; theirs stand before a normalisation's own."""
+    idle = {f"w/F/{name}" for name in FLOW["without_gradient"]}
+    assert idle == {key for key in FLOW.arrays if key.startswith("w/F/")
+                    and key.rpartition(".f.")[2] in ("fc_1.b", "fc_2.b")}
+    for key in idle | {key for key in FLOW.arrays if key.startswith(
+            "additive/w/") and key.endswith(("fc_1.b", "fc_2.b"))}:
+        assert np.isfinite(FLOW.arrays[key]).all()
+        assert key.replace("w/", "grad/", 1) not in FLOW.arrays
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "latent_flow")

@@ -8,7 +8,7 @@ from lebm_tf.datasets.trajectories.transforms import (
 from lebm_tf.datasets.trajectories.windows import Recording, cut_windows
 from lebm_tf.evaluation.trajectories.metrics import (
     minimum_errors, nearest_plan_errors)
-from tests.golden.reference import Reference, assert_close
+from tests.golden.reference import Reference, assert_close, assert_read
 
 LBEBM = Reference("lbebm").arrays
 CONFIG = Reference("lbebm").config
@@ -89,3 +89,7 @@ def test_protocols_give_the_reference_figures(errors, ade, fde):
     found = errors(predictions, metrics["trajectory/truth"])
     assert_close(found.ade.mean(), metrics[f"trajectory/{ade}"])
     assert_close(found.fde.mean(), metrics[f"trajectory/{fde}"])
+
+
+def test_every_key_of_the_data_is_read(request):
+    assert_read(request, "lbebm")

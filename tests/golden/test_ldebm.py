@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf.assembly.code_ladder import divided
-from lebm_tf.densities import LadderPrior, LadderTarget, NoiseLevels
+from lebm_tf.densities import (
+    ConditionalGaussian, LadderPrior, LadderTarget, NoiseLevels)
 from lebm_tf.densities.neighbours import neighbours
 from lebm_tf.mcmc import Langevin, rng, run_chain
 from lebm_tf.mcmc.kernel import value_and_gradient
@@ -24,12 +25,16 @@ from lebm_tf.objectives import (
     NegativeEntropy, OnRoles, symbol_information)
 from lebm_tf.samplers import Draw, Draws, Ladder, LowestNoise
 from lebm_tf.samplers.diffused import in_turn
+from lebm_tf.token_ids import BEGIN
 from tests import oracles
-from tests.golden.reference import Reference, assert_close, assert_gradients
+from tests.golden.reference import (
+    Reference, assert_close, assert_gradients, assert_read,
+    assert_singular_vectors)
 from tests.golden.test_svebm_networks import cell_weights
 
 TEXT = Reference("ldebm")
 C = TEXT.config
+X = tf.constant(TEXT["tokens"][:, 1:], tf.int32)
 T, SCALES = C["max_T"], NoiseLevels.published(C["max_T"]).scales
 LEVELS = NoiseLevels(SCALES)
 LANGEVIN = Langevin(1.0)  # Every call says its step size.
@@ -54,13 +59,10 @@ def make_network(**arguments):
 
 
 def heads(prefix):
-    """[kernel, bias] of both heads; log scales are half of log variances, so
-    that weights are half of theirs, and gradients twice."""
-    factor = 2.0 if prefix == "grad" else 0.5
-    mean, log_variance = (TEXT.weights(prefix, f"q_y_{name}.1")
-                          for name in ("mean", "logvar"))
-    return [np.concatenate([a, factor * b], -1)
-            for a, b in zip(mean, log_variance)]
+    """[kernel, bias] of both heads, which say log variances."""
+    return [np.concatenate(pair, -1) for pair in zip(*(
+        TEXT.weights(prefix, f"q_y_{name}.1")
+        for name in ("mean", "logvar")))]
 
 
 def encoder_weights(prefix):
@@ -88,8 +90,10 @@ def model():
         encoder = RecurrentEncoder(
             C["vocab_size"], C["latent_size"], C["embed_size"],
             C["enc_cell_size"], C["rnn_cell"], has_leaky_head=True,
-            pad_to=TEXT["tokens"].shape[1])
+            pad_to=TEXT["tokens"].shape[1], reads_begin=True)
         encoder.set_weights(encoder_weights("weights"))
+        assert (TEXT["tokens"][:, 0] == BEGIN).all()
+        encoder = ConditionalGaussian(encoder, says_log_variance=True)
         decoder = RecurrentDecoder(
             C["vocab_size"], C["latent_size"], C["embed_size"],
             C["dec_cell_size"], C["rnn_cell"], tied=True)
@@ -135,7 +139,9 @@ def negatives():
 
 @pytest.fixture(scope="module")
 def draws(model):
-    mean, log_scale = model.encoder(TEXT["tokens"].astype(np.int32))
+    mean, log_scale = model.encoder.parameters(X)
+    assert_close(mean, TEXT["posterior/mean"])
+    assert_close(2 * log_scale, TEXT["posterior/logvar"])
     return draws_of((mean, log_scale), constant("posterior/z"), negatives())
 
 
@@ -184,7 +190,12 @@ def test_kernels_are_divided_by_their_norm():
             assert_close(layer(constant("spectral/x")),
                          TEXT[f"spectral/output_{call}"])
             (variable, u), = layer.renewals()
+            kernel, old = TEXT["spectral/weight"], layer.u.numpy()
+            v = kernel.T @ old / np.linalg.norm(kernel.T @ old)
             assert_close(u, TEXT[f"spectral/u_{call}"])
+            assert_close(v, TEXT[f"spectral/v_{call}"])
+            assert_close(np.asarray(u.numpy() @ kernel @ v),
+                         TEXT[f"spectral/sigma_{call}"])
             variable.assign(u)
 
 
@@ -211,9 +222,19 @@ def test_codes_are_noised_as_theirs(model, draws):
             LEVELS, z, tf.fill([len(z)], t), noise, noise)
         factor = LEVELS.model_factors[t + 1]
         assert_close(state / factor, TEXT["diffusion/q_sample"][t])
+        assert_close(LEVELS.factors[t] * z + LEVELS.scales[t] * noise,
+                     TEXT["diffusion/q_sample_increment"][t])
         assert_close(above - LEVELS.scales[t + 1] * noise,
                      LEVELS.factors[t + 1] * TEXT["diffusion/q_sample"][t])
-    above = draws.states["diffused"].start
+    above, below = (draws.states["diffused"].start,
+                    draws.states["diffused"].position)
+    for k, (lower, upper, name) in enumerate((
+            ("z_t", "z_t_plus_1", "t"), ("z_T_minus_1", "z_T", "last"))):
+        root = np.take(LEVELS.model_factors, levels()[k] + 1)[:, None]
+        assert_close(below[k::2] / root, TEXT[f"diffusion/{lower}"])
+        assert_close(above[k::2], TEXT[f"langevin/{name}/start"])
+        assert_close(TEXT[f"langevin/{name}/trajectory"][-1] / root,
+                     TEXT[f"langevin/{name}/end_divided_by_b"])
     assert_close(above[::2], TEXT["diffusion/z_t_plus_1"])
     assert_close(above[1::2], TEXT["diffusion/z_T"])
     assert_close(LEVELS.model_factors[1] * draws.states["lowest"].position,
@@ -250,6 +271,22 @@ def test_every_term_is_theirs(model, draws):
     kl = sum(values[name] for name in (
         "entropy_masked", "prior_energy", "prior_normal"))
     assert_close(kl, TEXT["loss/kl_total"])
+    assert_close(-0.5 * (1.0 + TEXT["posterior/logvar"]),
+                 TEXT["loss/entropy_per_dim"])
+    # Of the pairs below the highest, and of the highest.
+    energies = [model.prior.energy(z, condition=draws.condition("diffused"))
+                for z in (draws.states["diffused"].position,
+                          draws.negative.position)]
+    weights = np.take(LEVELS.weights, in_turn(list(levels())))
+    for k, name in enumerate(("t", "last")):
+        assert_close(np.mean((weights * (energies[0] - energies[1]))[k::2]),
+                     TEXT[f"loss/contrastive_{name}"])
+    # Their program itself has factors of float32.
+    for rough, name in (("cd", "contrastive"), ("cls_loss", "classification"),
+                        ("mi", "mutual_information"), ("zkl", "kl_total")):
+        np.testing.assert_allclose(
+            TEXT[f"unpatched_float32_coefficients/{rough}"],
+            TEXT[f"loss/{name}"], atol=1e-7)
     assert_close(
         TEXT["loss/nll"] + C["max_kl_weight"] * (kl + values["contrastive"])
         - C["mutual_weight"] * values["mutual_information"]
@@ -264,6 +301,16 @@ def nll(model, z):
         (tokens[:, 1:] != 0)
         * tf.nn.sparse_softmax_cross_entropy_with_logits(
             tokens[:, 1:], logits), 1))
+
+
+def test_what_the_encoder_and_the_decoder_say(model):
+    tokens, z = TEXT["tokens"].astype(np.int32), constant("posterior/z")
+    np.testing.assert_array_equal(TEXT["lengths"], (tokens != 0).sum(1))
+    assert_close(tf.nn.log_softmax(model.decoder.logits(
+        model.decoder(tokens[:, :-1], z))), TEXT["decoder/log_probs"])
+    states, width = model.encoder.network.states(X), C["enc_cell_size"]
+    assert_close(tf.concat([states[:, -1, :width], states[:, 0, width:]], 1),
+                 TEXT["encoder/last"])
 
 
 def test_codes_get_the_gradient_of_each_term(model):
@@ -283,7 +330,7 @@ def test_codes_get_the_gradient_of_each_term(model):
 
 def losses(model):
     """What encoder and decoder descend, and what energies do."""
-    mean, log_scale = model.encoder(TEXT["tokens"].astype(np.int32))
+    mean, log_scale = model.encoder.parameters(X)
     z = mean + tf.exp(log_scale) * constant("noise/posterior")
     draws = draws_of((mean, log_scale), z, negatives())
     values = {name: term(model, draws) for name, term in TERMS.items()}
@@ -301,7 +348,7 @@ def test_every_weight_has_its_gradient(model):
     network = model.prior.logits_network
     with tf.GradientTape(persistent=True) as tape:
         rest, energy = losses(model)
-    for layer, wanted in ((model.encoder, encoder_weights("grad")),
+    for layer, wanted in ((model.encoder.network, encoder_weights("grad")),
                           (model.decoder, decoder_weights("grad"))):
         variables = layer.trainable_variables
         gradients = [tf.convert_to_tensor(gradient) for gradient in (
@@ -313,9 +360,24 @@ def test_every_weight_has_its_gradient(model):
         assert_gradients(gradients, wanted)
     for name, layer in layers_of(network).items():
         key = f"grad/ebm.{name}"
+        wanted = [TEXT[f"{key}.weight_orig"].T, TEXT[f"{key}.bias"]]
         assert_gradients(
             tape.gradient(energy, [layer.kernel.value, layer.bias.value]),
-            [TEXT[f"{key}.weight_orig"].T, TEXT[f"{key}.bias"]])
+            wanted)
+        # Through the norm, of that with respect to the divided kernel.
+        divided, outer, u, v, original = (TEXT[k] for k in (
+            f"weights_effective/ebm.{name}.weight",
+            f"grad_effective/ebm.{name}.weight", *(
+                f"weights/ebm.{name}.weight_{end}"
+                for end in ("u", "v", "orig"))))
+        sigma = u @ original @ v
+        assert_close(layer.normalized(), divided.T)
+        assert_gradients([((outer - np.sum(outer * original) / sigma
+                            * np.outer(u, v)) / sigma).T], wanted[:1])
+        assert_close(TEXT[f"weights/ebm.{name}.bias"],
+                     TEXT[f"weights_effective/ebm.{name}.bias"])
+        assert_gradients([TEXT[f"grad_effective/ebm.{name}.bias"]],
+                         wanted[1:])
 
 
 class Noisy(Langevin):
@@ -400,3 +462,11 @@ class _Given:
 
     def __call__(self, z, level):
         return self.network(z, level, self.context)
+
+
+def test_vectors_of_kernels_are_their_singular_ones():
+    assert_singular_vectors(TEXT.arrays)
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "ldebm")

@@ -7,12 +7,13 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf.families import (
-    ChainConfig, DataSpec, EnergyConfig, GeneratorConfig, image)
+    BaseConfig, ChainConfig, DataSpec, EnergyConfig, GeneratorConfig, image)
 from lebm_tf.mcmc import Langevin, rng, value_and_gradient
 from lebm_tf.models import OptimizerConfig
 from tests import oracles
 from tests.golden.reference import (
-    Injected, Reference, assert_close, assert_gradients, assert_updates, inject)
+    Injected, Reference, assert_close, assert_gradients, assert_read,
+    assert_updates, inject)
 
 LEBM, SEED = Reference("lebm"), rng.make_seed(0)
 X = LEBM["x"]
@@ -51,14 +52,16 @@ def make_model():
     c = LEBM.config
     model = image.build(image.ImageConfig(
         latent_dim=c["nz"], likelihood_scale=c["g_llhd_sigma"],
-        prior=ChainConfig(c["e_l_steps"], c["e_l_step_size"]),
+        p0=BaseConfig(base_scale=c["e_prior_sig"]),
+        prior=ChainConfig(c["e_l_steps"], c["e_l_step_size"],
+                          start_scale=c["e_init_sig"]),
         posterior=ChainConfig(c["g_l_steps"], c["g_l_step_size"]),
         energy=EnergyConfig((c["ndf"],) * 2, c["e_activation"]),
         generator=GeneratorConfig(
             4, (8 * c["ngf"], 4 * c["ngf"], 2 * c["ngf"])),
         energy_optimizer=OptimizerConfig(c["e_lr"]),
         generator_optimizer=OptimizerConfig(c["g_lr"])),
-        DataSpec((32, 32, 3), 5), batch_size=5)
+        DataSpec(X.shape[1:], len(X)), batch_size=len(X))
     for _, name, layer in layers(model):
         layer.set_weights(read("w", name))
     inject(model, **{
@@ -107,7 +110,7 @@ def test_targets_are_minus_their_potentials_up_to_a_constant(name):
     value, gradient = value_and_gradient(targets(lebm_model())[name], z)
     constant = value + LEBM[f"potential_{name}_0"]
     np.testing.assert_allclose(
-        constant, np.full(5, constant[0]), rtol=0, atol=1e-9)
+        constant, np.full(len(z), constant[0]), rtol=0, atol=1e-9)
     assert_close(-gradient, LEBM[f"grad_potential_{name}_0"])
 
 
@@ -121,9 +124,18 @@ def test_chains_move_for_move(name, ending, noise_scale):
                      sampler.first, sampler.noise)
     positions = chain.positions(targets(model)[name], SEED)
     assert_close(tf.stack(positions), LEBM[f"traj_{name}{ending}"])
-    if not ending:
-        assert_close(tf.stack([model.prior.energy(z) for z in positions]),
-                     LEBM[f"energy_traj_{name}"])
+    if ending:
+        return
+    assert_close(tf.stack([model.prior.energy(z) for z in positions]),
+                 LEBM[f"energy_traj_{name}"])
+    found = {"energy": model.prior.energy}
+    if name == "post":
+        found["recon"] = lambda z: model.likelihood.squared_error(
+            tf.constant(X), z) / (2 * LEBM.config["g_llhd_sigma"]**2)
+    for part, function in found.items():
+        gradient = value_and_gradient(function, positions[-2])[1]
+        assert_close(tf.reduce_mean(tf.norm(gradient, axis=-1)),
+                     LEBM[f"grad_{part}_norm_{name}_last"])
 
 
 def test_losses_and_their_gradients():
@@ -156,3 +168,7 @@ def test_one_train_step_logs_and_updates_as_theirs():
     for part, rate in (("energy", "e_lr"), ("generator", "g_lr")):
         assert_updates(before[part], model.variables_of(part),
                        expected("w1", part), LEBM.config[rate])
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "lebm")

@@ -1,23 +1,27 @@
-"""The recurrent decoder and its chains against the authors' program.
+"""The recurrent decoder, its chains and a property's head against the authors'
+program.
 
 Kong et al. 2023, arXiv:2306.14902: an LSTM under an energy-based prior. Their
 first token has the last number, and no number stands for padding.
 """
+
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from lebm_tf.densities import EnergyPrior, GaussianAttribute, StandardNormal
-from lebm_tf.mcmc import Langevin, rng, value_and_gradient
+from lebm_tf.densities.targets import Target, joint_target
+from lebm_tf.mcmc import InTurn, Langevin, rng, value_and_gradient
 from lebm_tf.networks import EnergyMLP, RecurrentDecoder, VectorMLP
 from tests import oracles
 from tests.golden.reference import (
-    Injected, Reference, assert_close, assert_gradients)
+    Injected, Reference, assert_close, assert_gradients, assert_read)
 
-SGDS, SEED = Reference("sgds_qed"), rng.make_seed(0)
-TOKENS = SGDS["tokens"].astype(np.int32)
-MASK = SGDS["token_mask"]
+SEED = rng.make_seed(0)
+# Their names of activations.
+ACTIVATIONS = {"swish": "silu", "relu": "relu"}
 
 
 def gates(kernel):
@@ -26,178 +30,220 @@ def gates(kernel):
     return np.concatenate([i, g, f, o], -1)
 
 
-def weights(prefix, biases=("bias_ih_l0", "bias_hh_l0")):
-    """Theirs, in the order of our variables."""
-    read = {key.removeprefix(prefix + "/"): value
-            for key, value in SGDS.arrays.items() if key.startswith(prefix)}
-    return [read["dec_word_vecs.weight"],
-            *SGDS.weights(prefix, "latent_hidden_linear"),
-            gates(np.concatenate([read["dec_rnn.weight_ih_l0"].T,
-                                  read["dec_rnn.weight_hh_l0"].T])),
-            gates(sum(read["dec_rnn." + name] for name in biases)),
-            *SGDS.weights(prefix, "dec_linear.0")]
+def weights(theirs, prefix, biases=("bias_ih_l0", "bias_hh_l0")):
+    """Theirs of the decoder, in the order of our variables."""
+    def read(name):
+        return theirs[f"{prefix}/{name}"]
+    return [read("dec_word_vecs.weight"),
+            *theirs.weights(prefix, "latent_hidden_linear"),
+            gates(np.concatenate([read("dec_rnn.weight_ih_l0").T,
+                                  read("dec_rnn.weight_hh_l0").T])),
+            gates(sum(read("dec_rnn." + name) for name in biases)),
+            *theirs.weights(prefix, "dec_linear.0")]
 
 
-@pytest.fixture(scope="module")
-def model():
-    """(prior, decoder) with their weights."""
+def prior_weights(theirs, prefix):
+    """Of the energy; their network is minus it, so its head has another
+    sign."""
+    arrays = [theirs.weights(prefix, f"prior_network.{i}") for i in (0, 2, 4)]
+    return [*arrays[0], *arrays[1], *(-array for array in arrays[2])]
+
+
+def head_weights(theirs, prefix):
+    return [array for i in (0, 2, 4)
+            for array in theirs.weights(prefix, f"mlp.mlp.{i}")]
+
+
+@pytest.fixture(scope="module", params=["sgds", "sgds_qed"])
+def model(request):
+    """Their arrays, and prior, decoder and head with their weights."""
     with oracles.precision("float64"):
-        c = SGDS.config
+        theirs = Reference(request.param)
+        c = theirs.config
         decoder = RecurrentDecoder(
             c["vocab_size"], c["latent_dim"], c["dec_word_dim"],
             c["dec_h_dim"])
-        for variable, value in zip(
-                decoder.trainable_variables, weights("weights"), strict=True):
-            variable.assign(value)
-        prior = EnergyPrior(StandardNormal(c["latent_dim"]), EnergyMLP(
-            c["latent_dim"], (c["prior_hidden_dim"],) * 2))
-        energy = prior.energy_network
-        for i, layer in enumerate((*energy.layers, energy.head)):
-            kernel, bias = SGDS.weights("weights", f"prior_network.{2 * i}")
-            # Their network is minus the energy.
-            sign = -1 if layer is energy.head else 1
-            layer.kernel.assign(sign * kernel)
-            layer.bias.assign(sign * bias)
-        yield prior, decoder
+        prior = EnergyPrior(
+            StandardNormal(c["latent_dim"], c["ref_sigma"]),
+            EnergyMLP(c["latent_dim"], (c["prior_hidden_dim"],) * 2))
+        head = VectorMLP(c["latent_dim"], 1, (c["mlp_hidden_dim"],) * 2, 1,
+                         ACTIVATIONS[c["property_activation"]])
+        for layer, arrays in (
+                (decoder, weights(theirs, "weights")),
+                (prior.energy_network, prior_weights(theirs, "weights")),
+                (head, head_weights(theirs, "weights"))):
+            for variable, array in zip(layer.trainable_variables, arrays,
+                                       strict=True):
+                variable.assign(array)
+        # So that its squared error has their coefficient.
+        attribute = GaussianAttribute(
+            head, (0.5 / c["prop_coefficient"])**0.5, c["property_output"])
+        yield types.SimpleNamespace(
+            theirs=theirs, c=c, decoder=decoder, prior=prior,
+            attribute=attribute, y=tf.constant(theirs["property"]),
+            tokens=theirs["tokens"].astype(np.int32))
 
 
-def nll(decoder, z):
-    """-log p(x | z), [batch], of the tokens that their mask keeps."""
-    logits = decoder.logits(decoder(TOKENS[:, :-1], z))
-    return tf.reduce_sum(
-        MASK * tf.nn.sparse_softmax_cross_entropy_with_logits(
-            TOKENS[:, 1:], logits), 1)
+def token_nll(model, z):
+    tokens = model.tokens
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(
+        tokens[:, 1:], model.decoder.logits(model.decoder(tokens[:, :-1], z)))
+
+
+def nll(model, z):
+    """-log p(x | z), [batch], of the tokens that their option keeps."""
+    mask = model.theirs["token_mask"] if model.c["mask"] else 1.0
+    return tf.reduce_sum(mask * token_nll(model, z), 1)
+
+
+def start_of(model):
+    return tf.constant(model.theirs["noise/posterior_start"])
 
 
 def test_the_decoder_says_what_theirs_says(model):
-    _, decoder = model
-    z = tf.constant(SGDS["noise/posterior_start"])
-    logits = decoder.logits(decoder(TOKENS[:, :-1], z))
-    assert_close(tf.nn.log_softmax(logits), SGDS["decoder/log_probs"])
-    value, gradient = value_and_gradient(lambda z: nll(decoder, z), z)
-    assert_close(value, SGDS["decoder/sequence_nll_masked"])
-    assert_close(gradient, SGDS["decoder/nll_grad_z"])
+    theirs, z = model.theirs, start_of(model)
+    logits = model.decoder.logits(model.decoder(model.tokens[:, :-1], z))
+    assert_close(tf.nn.log_softmax(logits), theirs["decoder/log_probs"])
+    tokens = token_nll(model, z)
+    assert_close(tokens, theirs["decoder/token_nll"])
+    assert_close(tf.reduce_sum(tokens, 1),
+                 theirs["decoder/sequence_nll_all_positions"])
+    assert_close(tf.reduce_sum(theirs["token_mask"] * tokens, 1),
+                 theirs["decoder/sequence_nll_masked"])
+    np.testing.assert_array_equal(theirs["lengths"],
+                                  theirs["token_mask"].sum(1))
+    value, gradient = value_and_gradient(lambda z: nll(model, z), z)
+    assert_close(tf.reduce_sum(value), theirs["decoder/nll_sum_used"])
+    assert_close(gradient, theirs["decoder/nll_grad_z"])
 
 
 def test_step_by_step_is_all_at_once(model):
-    _, decoder = model
-    z = tf.constant(SGDS["noise/posterior_start"])
-    state = decoder.start(z, 7)
-    for t in range(7):
-        hidden, state = decoder.step(
-            tf.constant(TOKENS[:, t]), state, tf.constant(t))
-        assert_close(tf.nn.log_softmax(decoder.logits(hidden)),
-                     SGDS["decoder/log_probs"][:, t])
+    steps = model.tokens.shape[1] - 1
+    state = model.decoder.start(start_of(model), steps)
+    for t in range(steps):
+        hidden, state = model.decoder.step(
+            tf.constant(model.tokens[:, t]), state, tf.constant(t))
+        assert_close(tf.nn.log_softmax(model.decoder.logits(hidden)),
+                     model.theirs["decoder/log_probs"][:, t])
 
 
-@pytest.mark.parametrize("name, step", [
-    ("langevin_prior", "prior_step_size"),
-    ("langevin_posterior_without_property", "z_step_size")])
-def test_chains_move_for_move(model, name, step):
-    prior, decoder = model
-    is_prior = name == "langevin_prior"
-    start = SGDS[f"{name}/trajectory"][0]
-    chain = Injected(Langevin(SGDS.config[step]), tf.constant(start),
-                     tf.constant(SGDS[f"{name}/noise"]))
+def posterior(model):
+    assert model.c["beta"] == 1.0  # Of their prior; ours has no such factor.
+    return Target(lambda z, rows: model.prior.unnormalized_log_prob(z)
+                  - nll(model, z))
 
-    def target(z):
-        log_prior = prior.unnormalized_log_prob(z)
-        return log_prior if is_prior else log_prior - nll(decoder, z)
-    assert_close(tf.stack(chain.positions(target, SEED)),
-                 SGDS[f"{name}/trajectory"])
+
+def prior(model):
+    return Target(lambda z, rows: model.prior.unnormalized_log_prob(z))
+
+
+def test_the_prior_and_the_posterior_are_theirs(model):
+    theirs, z = model.theirs, start_of(model)
+    energy, gradient = value_and_gradient(model.prior.energy, z)
+    assert_close(-energy, theirs["prior/neg_energy"])
+    assert_close(-gradient, theirs["prior/neg_energy_grad"])
+    value, gradient = value_and_gradient(posterior(model), z)
+    assert_close(-gradient, theirs["potential/posterior_grad"])
+    constant = value + theirs["potential/posterior"]
+    np.testing.assert_allclose(
+        constant, np.full(len(z), constant[0]), rtol=0, atol=1e-9)
+
+
+def path(model, name, step, target, start=None):
+    """Positions of chains with their noise."""
+    theirs, c = model.theirs, model.c
+    kernel = InTurn(c[step], c["noise_factor"])
+    first = theirs[f"{name}/trajectory"][0] if start is None else start
+    chain = Injected(kernel, tf.constant(first),
+                     tf.constant(theirs[f"{name}/noise"]))
+    return tf.stack(chain.positions(target, SEED))
+
+
+@pytest.mark.parametrize("name, step, target, start", [
+    ("langevin_prior", "prior_step_size", prior, "noise/prior_start"),
+    ("langevin_posterior_without_property", "z_step_size", posterior,
+     "noise/posterior_start")])
+def test_chains_move_for_move(model, name, step, target, start):
+    theirs = model.theirs
+    found = path(model, name, step, target(model), theirs[start])
+    assert_close(found, theirs[f"{name}/trajectory"])
+    steps = model.c["z_n_iters" if "posterior" in name else "z_n_iters_prior"]
+    assert len(found) == steps + 1
+    if target is prior:
+        assert_close(found[-1], theirs["z_prior"])
+
+
+@pytest.mark.parametrize("name, target", [
+    ("langevin_posterior_with_property", posterior),
+    ("langevin_given_property", prior)])
+def test_chains_that_are_given_a_property_move_in_two_parts(
+        model, name, target):
+    given = joint_target(target(model), model.attribute, model.y)
+    found = path(model, name, "z_step_size", given)
+    assert_close(found, model.theirs[f"{name}/trajectory"])
+    if target is posterior:
+        assert_close(found[-1], model.theirs["z_posterior"])
+    # A Langevin move of the sum is another one.
+    once = Langevin(model.c["z_step_size"], model.c["noise_factor"])
+    moved = once.step(given, once.init(None, found[0]), SEED, tf.constant(
+        model.theirs[f"{name}/noise"][0]))
+    assert np.max(np.abs(moved.position - found[1])) > 1e-4
+
+
+def test_the_head_says_what_theirs_says(model):
+    theirs, z, c = model.theirs, start_of(model), model.c["prop_coefficient"]
+    assert_close(model.attribute.mean(z), theirs["property_head/prediction"])
+    _, gradient = value_and_gradient(
+        lambda z: -model.attribute.log_prob(model.y, z) / c, z)
+    assert_close(gradient, theirs["property_head/squared_error_grad"])
 
 
 def test_losses_and_their_gradients(model):
-    _, decoder = model
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(nll(decoder, tf.constant(SGDS["z_posterior"])))
-    assert_close(loss, SGDS["loss/nll"])
+    theirs, y = model.theirs, model.y
+    z = tf.constant(theirs["z_posterior"])
+    with tf.GradientTape(persistent=True) as tape:
+        loss = tf.reduce_mean(nll(model, z))
+        # Up to the constant of a normal density.
+        least = -model.attribute.log_prob(y, z) + tf.stop_gradient(
+            model.attribute.log_prob(model.attribute.mean(z), z))
+        error = tf.reduce_mean(least)
+        energies = [tf.reduce_mean(model.prior.energy(tf.constant(
+            theirs[f"z_{name}"]))) for name in ("posterior", "prior")]
+        contrast = energies[0] - energies[1]
+    assert_close(loss, theirs["loss/nll"])
+    assert_close(error, theirs["loss/property"])
+    assert_close(loss + error, theirs["loss/generator_total"])
+    for energy, name in zip(energies, ("positive", "negative")):
+        assert_close(-energy, theirs[f"loss/neg_energy_{name}"])
+    assert_close(contrast, theirs["loss/ebm"])
     # Both their biases have the gradient of our one.
-    assert_gradients([
-        tf.convert_to_tensor(gradient) for gradient in tape.gradient(
-            loss, decoder.trainable_variables)],
-        weights("grad", ("bias_ih_l0",)))
+    assert_close(theirs["grad/dec_rnn.bias_ih_l0"],
+                 theirs["grad/dec_rnn.bias_hh_l0"])
+    for value, layer, wanted in (
+            (loss, model.decoder, weights(theirs, "grad", ("bias_ih_l0",))),
+            (error, model.attribute, head_weights(theirs, "grad")),
+            (contrast, model.prior, prior_weights(theirs, "grad_ebm"))):
+        assert_gradients([tf.convert_to_tensor(gradient) for gradient in
+                          tape.gradient(value, layer.trainable_variables)],
+                         wanted)
 
 
 def test_greedy_decoding_takes_their_tokens(model):
-    _, decoder = model
-    state = decoder.start(tf.constant(SGDS["z_prior"]), 7)
-    token = tf.fill([4], SGDS.config["sos"])
-    for t in range(7):
-        hidden, state = decoder.step(token, state, tf.constant(t))
-        logits = decoder.logits(hidden)
-        token = tf.argmax(logits[:, :SGDS.config["sos"]], 1, tf.int32)
-        np.testing.assert_array_equal(
-            token, SGDS["generation/greedy_tokens"][:, t])
+    theirs, sos = model.theirs, model.c["sos"]
+    expected = theirs["generation/greedy_tokens"]
+    rows, steps = expected.shape
+    state = model.decoder.start(tf.constant(theirs["z_prior"]), steps)
+    token = tf.fill([rows], sos)
+    for t in range(steps):
+        hidden, state = model.decoder.step(token, state, tf.constant(t))
+        logs = tf.nn.log_softmax(model.decoder.logits(hidden))
+        masked = theirs["generation/log_probs_with_sos_masked"][:, t]
+        # They are normalised with the first token, which is left out then.
+        assert_close(logs[:, :sos], masked[:, :sos])
+        np.testing.assert_array_equal(masked[:, sos:], -1e5)
+        token = tf.argmax(logs[:, :sos], 1, tf.int32)
+        np.testing.assert_array_equal(token, expected[:, t])
 
 
-# Name of their program -> our activation and output.
-HEADS = {"sgds": ("silu", "linear"), "sgds_qed": ("relu", "sigmoid")}
-
-
-@pytest.fixture(params=HEADS)
-def head(request):
-    """(their arrays, p(y | z) with their weights, whose squared error has
-    their coefficient)."""
-    with oracles.precision("float64"):
-        theirs = Reference(request.param)
-        activation, output = HEADS[request.param]
-        layers = [theirs.weights("weights", f"mlp.mlp.{i}")
-                  for i in (0, 2, 4)]
-        widths = [kernel.shape[0] for kernel, _ in layers]
-        network = VectorMLP(widths[0], 1, tuple(widths[1:]), 1, activation)
-        for layer, (kernel, bias) in zip(
-                (*network.layers, network.head), layers, strict=True):
-            layer.kernel.assign(kernel)
-            layer.bias.assign(bias)
-        scale = (0.5 / theirs.config["prop_coefficient"])**0.5
-        yield theirs, GaussianAttribute(network, scale, output)
-
-
-def test_the_head_says_what_theirs_says(head):
-    theirs, attribute = head
-    c, y = theirs.config["prop_coefficient"], tf.constant(theirs["property"])
-    z = tf.constant(theirs["noise/posterior_start"])
-    assert_close(attribute.mean(z), theirs["property_head/prediction"])
-    _, gradient = value_and_gradient(
-        lambda z: -attribute.log_prob(y, z) / c, z)
-    assert_close(gradient, theirs["property_head/squared_error_grad"])
-    at = tf.constant(theirs["z_posterior"])
-    error = -attribute.log_prob(y, at)
-    # Up to the constant of a normal density.
-    least = -attribute.log_prob(attribute.mean(at), at)
-    assert_close(tf.reduce_mean(error - least), theirs["loss/property"])
-
-
-def test_their_chains_given_a_property_move_in_two_parts(head):
-    """They add the gradient of the property at where the noise led to; our
-    chains add it where the move began. Each part is theirs."""
-    theirs, attribute = head
-    name, y = "langevin_given_property", tf.constant(theirs["property"])
-    path, noise = theirs[f"{name}/trajectory"], theirs[f"{name}/noise"]
-    step = theirs.config["z_step_size"]
-    climb = Langevin(step, noise_scale=0.0)
-    moved = [path[k + 1] for k in range(len(path) - 1)]
-    for k, end in enumerate(moved):
-        # Undo their first part with the prior of this very program.
-        between = path[k] + noise[k] * step * theirs.config["noise_factor"]
-        start = tf.constant(between + 0.5 * step**2 * prior_gradient(
-            theirs, path[k]))
-        state = climb.step(lambda z: attribute.log_prob(y, z),
-                           climb.init(None, start), SEED)
-        assert_close(state.position, end)
-
-
-def prior_gradient(theirs, z):
-    """d/dz of f(z) - |z|^2 / (2 sigma^2), of their weights."""
-    with oracles.precision("float64"):
-        widths = theirs.config["prior_hidden_dim"]
-        energy = EnergyMLP(z.shape[1], (widths,) * 2)
-        for i, layer in enumerate((*energy.layers, energy.head)):
-            kernel, bias = theirs.weights("weights", f"prior_network.{2 * i}")
-            layer.kernel.assign(kernel)
-            layer.bias.assign(bias)
-        sigma = theirs.config["ref_sigma"]
-        return value_and_gradient(
-            lambda z: energy(z) - tf.reduce_sum(z**2, 1) / (2 * sigma**2),
-            tf.constant(z))[1].numpy()
+def test_every_key_is_read(request, model):
+    assert_read(request, model.theirs.name)

@@ -1,7 +1,7 @@
 """Encoder and decoder of sentences against the authors' program, both cells.
 
-Pang and Wu 2021, arXiv:2108.11556, text_generation.py. Their encoder reads
-padding, ours does not, so only sentences without any are compared there.
+Pang and Wu 2021, arXiv:2108.11556, text_generation.py. Their encoder reads the
+beginning, and padding to the end, which ours does if told so.
 """
 
 import types
@@ -12,8 +12,10 @@ import tensorflow as tf
 
 from lebm_tf.mcmc import value_and_gradient
 from lebm_tf.networks import RecurrentDecoder, RecurrentEncoder
+from lebm_tf.token_ids import BEGIN
 from tests import oracles
-from tests.golden.reference import Reference, assert_close, assert_gradients
+from tests.golden.reference import (
+    Reference, assert_close, assert_gradients, assert_read)
 
 
 def cell_weights(reference, cell, prefix, way=""):
@@ -46,14 +48,13 @@ def decoder_weights(reference, cell, prefix):
             *cell_weights(reference, cell, f"{prefix}/decoder.rnn")]
 
 
-def encoder_weights(reference, cell):
-    arrays = reference.arrays
-    heads = [reference.weights("weights", f"q_y_{name}")
+def encoder_weights(reference, cell, prefix="weights"):
+    """In the order of our variables, of a head that says log variances."""
+    heads = [reference.weights(prefix, f"q_y_{name}")
              for name in ("mean", "logvar")]
-    heads[1] = [0.5 * array for array in heads[1]]  # Log scale, not variance.
-    return [arrays["weights/embedding.weight"],
-            *cell_weights(reference, cell, "weights/x_encoder.rnn"),
-            *cell_weights(reference, cell, "weights/x_encoder.rnn",
+    return [reference.arrays[f"{prefix}/embedding.weight"],
+            *cell_weights(reference, cell, f"{prefix}/x_encoder.rnn"),
+            *cell_weights(reference, cell, f"{prefix}/x_encoder.rnn",
                           "_reverse"),
             *(np.concatenate(pair, -1) for pair in zip(*heads))]
 
@@ -69,7 +70,8 @@ def sentences(request):
         decoder.set_weights(decoder_weights(reference, cell, "weights"))
         encoder = RecurrentEncoder(
             c["vocab_size"], c["latent_size"], c["embed_size"],
-            c["enc_cell_size"], cell)
+            c["enc_cell_size"], cell, pad_to=reference["tokens"].shape[1],
+            reads_begin=True)
         encoder.set_weights(encoder_weights(reference, cell))
         yield types.SimpleNamespace(
             reference=reference, cell=cell, decoder=decoder, encoder=encoder,
@@ -135,10 +137,33 @@ def test_greedy_decoding_takes_their_tokens(sentences):
         np.minimum((~ended).sum(1) + 1, expected.shape[1]))
 
 
+def test_the_decoder_begins_as_theirs(sentences):
+    h0, c0 = (sentences.reference[f"decoder/{name}0"] for name in "hc")
+    _, *states = sentences.decoder.start(
+        sentences.z, sentences.tokens.shape[1])
+    # An LSTM has (c, h); their c of a GRU is 0 and not used.
+    assert_close(states[-1], h0)
+    if sentences.cell == "lstm":
+        assert_close(states[0], c0)
+    else:
+        assert not np.any(c0)
+
+
 def test_the_encoder_infers_what_theirs_infers(sentences):
-    whole = sentences.reference["lengths"] == sentences.tokens.shape[1]
-    assert whole.any()
-    mean, log_scale = sentences.encoder(sentences.tokens[whole])
-    assert_close(mean, sentences.reference["posterior/mean"][whole])
-    assert_close(2 * log_scale,
-                 sentences.reference["posterior/logvar"][whole])
+    """Of sentences without the beginning, which is part of their tokens."""
+    reference, x = sentences.reference, sentences.tokens[:, 1:]
+    assert (sentences.tokens[:, 0] == BEGIN).all()
+    np.testing.assert_array_equal(
+        reference["lengths"], (sentences.tokens != 0).sum(1))
+    mean, log_variance = sentences.encoder(x)
+    assert_close(mean, reference["posterior/mean"])
+    assert_close(log_variance, reference["posterior/logvar"])
+    states, width = sentences.encoder.states(x), reference.config[
+        "enc_cell_size"]
+    assert_close(states, reference["encoder/outputs"])
+    assert_close(tf.concat([states[:, -1, :width], states[:, 0, width:]], 1),
+                 reference["encoder/last"])
+
+
+def test_every_key_of_the_networks_is_read(request, sentences):
+    assert_read(request, sentences.reference.name)

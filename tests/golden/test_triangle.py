@@ -12,7 +12,7 @@ from lebm_tf.families import DataSpec, divergence_triangle
 from lebm_tf.mcmc import rng
 from lebm_tf.models import OptimizerConfig
 from tests import oracles
-from tests.golden.reference import Reference, assert_close
+from tests.golden.reference import Reference, assert_close, assert_read
 
 TRIANGLE = Reference("triangle")
 C, X = TRIANGLE.config, TRIANGLE["x"]
@@ -167,6 +167,13 @@ def test_the_last_turn_sees_the_other_two(play):
     draws = model.draw(BATCH, rng.make_seed(0))
     total, terms, gradients = turn(model, draws, "generator")
     assert_close(draws.positive.position, TRIANGLE["z_input_g"], 1e-9)
+    for encoded, name in (
+            (draws.positive.encoded, "true"),
+            (model.encoder.parameters(draws.negative.position), "gen")):
+        assert_close(encoded[0], TRIANGLE[f"mu_{name}_g"], 1e-9)
+        assert_close(2.0 * encoded[1], TRIANGLE[f"logvar_{name}_g"], 1e-9)
+    assert_close(model.likelihood.generator(
+        draws.positive.position, training=True), TRIANGLE["x_recon_g"], 1e-9)
     assert_close(terms["generator_error"], TRIANGLE["recon_g"], 1e-9)
     assert_close(terms["generator_energy"], TRIANGLE["e_fake_g"], 1e-9)
     assert_close(C["latent_weight"] * terms["generator_latent"],
@@ -202,3 +209,7 @@ def test_one_train_step_and_what_batch_norm_remembers(play):
                      TRIANGLE[f"bn_after/{name}.running_mean"], 1e-9)
         assert_close(norm.moving_variance,
                      TRIANGLE[f"bn_after/{name}.running_var"], 1e-9)
+
+
+def test_every_key_is_read(request):
+    assert_read(request, "triangle")

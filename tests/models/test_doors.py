@@ -34,6 +34,14 @@ def test_observations_of_another_shape_are_refused(
         getattr(model, method)(np.zeros(shape, np.float32))
 
 
+@pytest.mark.parametrize("method", ["decode", "energy"])
+@pytest.mark.parametrize("shape", [[2, 4], [3], [2, 3, 1]])
+def test_latents_of_another_width_are_refused(model, method, shape):
+    with pytest.raises(ValueError, match=r"^z must have shape \[batch, 3\], "
+                                         rf"got \{shape}\.$"):
+        getattr(model, method)(np.zeros(shape, np.float32))
+
+
 def test_a_condition_has_a_row_for_each_observation(model):
     with pytest.raises(ValueError, match="each of the 2 rows of x, got .3"):
         model._inputs(np.zeros([2, 8, 8, 1], np.float32), np.zeros([3, 4]))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lebm_tf.models import Adam, OptimizerConfig
+from lebm_tf.models import Adam, OptimizerConfig, optimization
 from tests import oracles
 
 GRADIENTS = np.random.default_rng(0).normal(size=[4, 3]) * np.array(
@@ -163,3 +163,19 @@ def test_a_moving_average_of_the_weights_follows_its_recursion(float64):
         average = 0.9 * average + 0.1 * position
     np.testing.assert_allclose(
         optimizer._model_variables_moving_average[0], average, rtol=1e-12)
+
+
+def test_parts_that_are_clipped_together_have_one_factor():
+    """Of gradients (3, 0) and a table with 4 twice in one row: norm 5 with
+    the row summed, and no part alone beyond it."""
+    rows = tf.IndexedSlices(tf.constant([[1.0], [3.0]]), tf.constant([2, 2]),
+                            tf.constant([4, 1]))
+    given = {"encoder": [tf.constant([3.0, 0.0]), None], "decoder": [rows]}
+    optimizers = {part: OptimizerConfig().make(1) for part in given}
+    found = optimization.clipped_together(1.0, optimizers, given)
+    np.testing.assert_allclose(found["encoder"][0], [0.6, 0.0], rtol=1e-5)
+    assert found["encoder"][1] is None
+    np.testing.assert_allclose(found["decoder"][0][:, 0], [0, 0, 0.8, 0],
+                               rtol=1e-5)
+    same = optimization.clipped_together(6.0, optimizers, given)
+    np.testing.assert_array_equal(same["encoder"][0], [3.0, 0.0])

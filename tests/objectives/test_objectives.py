@@ -13,9 +13,10 @@ from lebm_tf.mcmc import replicas, rng
 from lebm_tf.mcmc.kernel import initial_state
 from lebm_tf.networks import EnergyMLP
 from lebm_tf.objectives import (
-    EnergyContrast, ImportanceContrast, Objective, encoder_teaching,
-    energy_contrast, energy_magnitude, gaussian_kl, kl_to_prior,
-    negative_log_likelihood, once_fitted, prior_contrast, squared_error)
+    EnergyContrast, FreeBits, ImportanceContrast, MaskedKL, Objective,
+    encoder_teaching, energy_contrast, energy_magnitude, gaussian_kl,
+    kl_to_prior, negative_log_likelihood, once_fitted, prior_contrast,
+    squared_error)
 from lebm_tf.samplers import Draw, Draws, Encoded
 from tests import oracles
 
@@ -112,6 +113,17 @@ def test_the_gaussian_kl_is_that_of_tfp():
         gaussian_kl(model, DRAWS.with_states(positive=DRAWS.positive._replace(
             encoded=model.encoder.parameters(X)))), np.mean(expected),
         rtol=1e-5)
+
+
+def test_the_kl_to_a_wider_base_is_that_of_tfp():
+    mean, log_scale = (np.float32(rng.normal([4, 3], rng.make_seed(i)))
+                       for i in (3, 4))
+    draws = Draws({}, {"positive": Draw(
+        None, SimpleNamespace(position=None), (mean, log_scale))})
+    expected = tfp.distributions.Normal(mean, np.exp(log_scale)).kl_divergence(
+        tfp.distributions.Normal(0.0, 2.0)).numpy().sum(1).mean()
+    for term in (FreeBits(base_scale=2.0), MaskedKL(base_scale=2.0)):
+        np.testing.assert_allclose(term(None, draws), expected, rtol=1e-5)
 
 
 def test_the_sampled_kl_averages_to_the_closed_form():

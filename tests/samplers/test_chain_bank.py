@@ -136,3 +136,21 @@ def test_a_batch_larger_than_the_bank_is_refused():
     with oracles.raises(ValueError, "the bank must have at least as many "
                         "chains as a batch, 4, got size 3."):
         ChainBank(BASE, 3).start(4, Draws({}), SEED)
+
+
+def test_a_queue_fills_up_first_and_gives_up_what_is_oldest():
+    bank = ChainBank(BASE, 5, is_queue=True)
+    filled = positions(bank)
+    for k in range(3):
+        start = bank.start(2, Draws({}), SEED)
+        held = [np.flatnonzero((positions(bank) == z).all(1))
+                for z in np.asarray(start)]
+        # Full after the third batch: until then every start is a new draw.
+        assert not any(len(rows) for rows in held) and k * 2 < 5
+        bank.update(Draws({}), tf.fill([2, 2], k + 1.0), SEED)
+    np.testing.assert_array_equal(positions(bank)[:, 0], [3, 1, 2, 2, 3])
+    assert not np.any(positions(bank) == filled)
+    rows = set(map(tuple, np.asarray(bank.start(4, Draws({}), SEED))))
+    assert rows <= set(map(tuple, positions(bank)))
+    with pytest.raises(ValueError, match="is_queue must be off"):
+        ChainBank(BASE, 5, by_example=True, is_queue=True)
