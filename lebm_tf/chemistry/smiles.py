@@ -3,6 +3,9 @@
 import importlib
 from typing import Any, Iterable
 
+from absl import logging
+
+from lebm_tf.chemistry import bounded
 from lebm_tf.errors import InputError
 
 
@@ -22,32 +25,61 @@ def rdkit(name: str) -> Any:
             "lebm_tf[molecules].") from error
 
 
-def parse(smiles: Iterable[str]) -> list[Any]:
+def parse(smiles: Iterable[str], stopped: list[int] | None = None
+          ) -> list[Any]:
     """Molecules of strings, None for a string that is none.
 
     Nothing is corrected: a string is valid if RDKit parses and sanitises it
     as it is. Two strings that RDKit accepts are refused: the empty one, and
     one with a space, of which it reads only what is before. What RDKit says
     while it parses is not shown; thousands of samples may be invalid, and
-    validity counts them.
+    validity counts them. Long strings have a time limit, see
+    `chemistry.bounded`; one that exceeds it is not a molecule.
+
+    Args:
+        smiles: The strings.
+        stopped: Is extended by the indices of strings that exceed the limit;
+            None for a warning.
     """
     chem, base = rdkit("Chem"), rdkit("rdBase")
-    with base.BlockLogs():
-        return [chem.MolFromSmiles(text)
-                if text and not any(map(str.isspace, text)) else None
-                for text in smiles]
+    found, late = [], []
+    with base.BlockLogs(), bounded.BoundedParser(chem) as long:
+        for i, text in enumerate(smiles):
+            if not text or any(map(str.isspace, text)):
+                found.append(None)
+                continue
+            try:
+                found.append(chem.MolFromSmiles(text) if len(text) <= (
+                    bounded.LONGEST) else long.parse(text))
+            except TimeoutError:
+                found.append(None)
+                late.append(i)
+    if stopped is not None:
+        stopped.extend(late)
+    elif late:
+        logging.warning("%s; they count as no molecules.", told(
+            f"{len(late):,} strings"))
+    return found
 
 
-def sifted(lines: list[str], invalid: str) -> tuple[list[str], int]:
-    """(lines to keep, number of those that are no molecules).
+def told(what: str) -> str:
+    """The statement that RDKit exceeded its time limit on something."""
+    return f"RDKit was stopped after {bounded.TIME_LIMIT:g} s on {what}"
+
+
+def sifted(lines: list[str], invalid: str
+           ) -> tuple[list[str], int, list[int]]:
+    """(lines to keep, number of those that are no molecules, indices of those
+    among them that exceeded the time limit).
 
     Args:
         lines: SMILES.
         invalid: unchecked (looks at none and counts 0), keep or drop.
     """
     if invalid == "unchecked":
-        return lines, 0
-    good = [molecule is not None for molecule in parse(lines)]
+        return lines, 0, []
+    stopped: list[int] = []
+    good = [molecule is not None for molecule in parse(lines, stopped)]
     kept = lines if invalid == "keep" else [
         line for line, is_good in zip(lines, good) if is_good]
-    return kept, good.count(False)
+    return kept, good.count(False), stopped

@@ -12,8 +12,35 @@ from lebm_tf.datasets.images.data import ImageData, doubt_range
 from lebm_tf.datasets.tables.data import UnigramData, VectorData
 from lebm_tf.errors import InputError
 
+
+def _documents(name, x_train, x_test, **labels) -> UnigramData:
+    """Bags of words of counts [documents, num_words], integers >= 0; number 0
+    of `UnigramData` is no word, so word j has the number j + 1."""
+    parts = []
+    for x, what in ((x_train, "train"), (x_test, "held_out")):
+        counts = np.asarray(x)
+        if counts.ndim != 2 or counts.dtype.kind not in "iuf" or (
+                counts != np.abs(np.rint(counts))).any():
+            raise InputError(
+                f"{name}: {what} must be counts, integers >= 0 [documents, "
+                f"num_words], got {counts.dtype} {list(counts.shape)}.")
+        parts.append(counts.astype(np.int64))
+    if parts[0].shape[1] != parts[1].shape[1]:
+        raise InputError(f"{name}: both parts must count as many words, got "
+                         f"{parts[0].shape[1]} and {parts[1].shape[1]}.")
+    length = max(int(counts.sum(1).max()) for counts in parts)
+    numbers = [np.zeros([len(counts), max(length, 1)], np.int32)
+               for counts in parts]
+    for counts, rows in zip(parts, numbers):
+        for i, row in enumerate(counts):
+            held = np.repeat(np.arange(1, len(row) + 1), row)
+            rows[i, :len(held)] = held
+    words = ("", *(f"word {j}" for j in range(parts[0].shape[1])))
+    return UnigramData(name, *numbers, words=words, **labels)
+
+
 _MAKERS = {kinds.IMAGE: ImageData, kinds.VECTOR: VectorData,
-           kinds.COUNTS: UnigramData}
+           kinds.COUNTS: _documents}
 
 
 def in_memory(train: Any, held_out: Any, kind: str = kinds.IMAGE,
@@ -29,7 +56,8 @@ def in_memory(train: Any, held_out: Any, kind: str = kinds.IMAGE,
             a generator or any other iterable of single examples, or of pairs
             of an example and its class number. It must come to an end.
         held_out: Those to measure by, likewise.
-        kind: image, vector or counts, see `lebm_tf.kinds`.
+        kind: image, vector or counts, see `lebm_tf.kinds`; counts are how often
+            each word occurs, integers >= 0 [num_words].
         name: Of the data set; opens error messages.
 
     Raises:

@@ -11,10 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf import files
+from lebm_tf.errors import InputError
 from lebm_tf.kinds import IMAGE
 from lebm_tf.models import EnergyModel, averaging, learning_rate
 from lebm_tf.training import event_logs
 from lebm_tf.training.checkpoint import Checkpoints
+from lebm_tf.training.locking import LOCK
 
 
 class Progress(keras.callbacks.Callback):
@@ -36,6 +38,34 @@ class Progress(keras.callbacks.Callback):
                  if name.startswith("loss/") or name.endswith("/energy")]
         self.bar.stateful_metrics = {name for name, _ in shown}
         self.bar.update(done, shown, done == self.num_steps)
+
+
+class InPlace(keras.callbacks.Callback):
+    """Ends training if another directory takes the place of the work directory.
+
+    Nothing is then written to the other one, whatever it is or links to.
+
+    Args:
+        workdir: The locked work directory.
+
+    Raises:
+        InputError: If its lock file is another one, or is not there.
+    """
+
+    def __init__(self, workdir: str):
+        super().__init__()
+        self.workdir, self.lock = workdir, os.path.join(workdir, LOCK)
+        self.first = os.stat(self.lock)
+
+    def on_train_batch_end(self, batch, logs=None):
+        try:
+            same = os.path.samestat(os.stat(self.lock), self.first)
+        except OSError:
+            same = False
+        if not same:
+            raise InputError(
+                f"{self.workdir} must not be replaced while a run writes to "
+                "it, got another folder there.")
 
 
 class History(keras.callbacks.Callback):

@@ -177,7 +177,8 @@ def _train(model, data, run, folder, validation, verbose):
     """
     train_steps, workdir = run.train_steps, run.workdir
     history = callbacks.History(model, run.log_every, workdir)
-    chosen = [StopOnDivergence(run.divergence), history]
+    chosen = [callbacks.InPlace(workdir)] if workdir else []
+    chosen += [StopOnDivergence(run.divergence), history]
     checkpoints = rollbacks = None
     strategy = model.distribute_strategy
     limit = _limit(run)

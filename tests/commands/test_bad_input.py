@@ -14,7 +14,7 @@ import tensorflow as tf
 import lebm_tf
 from lebm_tf import evaluate, export, sample, train
 from lebm_tf.configuration import command
-from lebm_tf.training import checkpoint
+from lebm_tf.training import callbacks, checkpoint
 from tests.commands.conftest import call, fields_of
 
 SMOKE = "--flagfile=configs/smoke/image.cfg"
@@ -427,6 +427,37 @@ def test_a_folder_put_in_the_place_of_the_checkpoints_is_not_written_to(
     with pytest.raises(lebm_tf.InputError, match="own must not be replaced"):
         checkpoints.save()
     assert not os.listdir(elsewhere)
+
+
+@pytest.mark.parametrize("other", ["link", "folder", "nothing"])
+def test_a_folder_put_in_the_place_of_a_work_directory_is_not_written_to(
+        tmp_path, other, monkeypatch):
+    own, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    class Replaces(callbacks.InPlace):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                own.rename(tmp_path / "moved")
+                if other == "link":
+                    own.symlink_to(elsewhere)
+                elif other == "folder":
+                    elsewhere.rename(own)
+            super().on_train_batch_end(batch, logs)
+    monkeypatch.setattr(callbacks, "InPlace", Replaces)
+    data = lebm_tf.load_dataset("digits")
+    config = lebm_tf.ImageConfig(
+        latent_dim=2, generator=lebm_tf.GeneratorConfig(channels=(4,)),
+        energy=lebm_tf.EnergyConfig((4,)), prior=lebm_tf.ChainConfig(1),
+        posterior=lebm_tf.ChainConfig(1))
+    with pytest.raises(lebm_tf.InputError, match="own must not be replaced"):
+        lebm_tf.fit(lebm_tf.build("image", config, data, batch_size=20), data,
+                    lebm_tf.RunConfig(train_steps=4, checkpoint_every=1,
+                                      log_every=1, workdir=str(own)),
+                    verbose=False)
+    there = elsewhere if other == "link" else own
+    assert not there.exists() or not os.listdir(there)
+    assert "ckpt-1.index" in os.listdir(tmp_path / "moved" / "checkpoints")
 
 
 def test_a_state_file_that_names_another_checkpoint_is_not_looked_at(

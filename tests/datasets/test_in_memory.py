@@ -5,8 +5,10 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
+from lebm_tf.assembly.observations import DenseConfig
 from lebm_tf.datasets import in_memory
 from lebm_tf.errors import InputError
+from lebm_tf.families import symbol_vector
 
 X = np.random.default_rng(0).integers(0, 256, [12, 8, 8, 1]).astype(np.uint8)
 
@@ -36,7 +38,28 @@ def test_pairs_bring_class_numbers_and_all_is_trained_on(tmp_path):
     np.testing.assert_array_equal(again.sample(2).x, model.sample(2).x)
 
 
+def test_counts_are_bags_of_words_that_are_trained_on():
+    counts = np.random.default_rng(0).integers(0, 4, [10, 5])
+    data = in_memory([(row, i % 2) for i, row in enumerate(counts[:8])],
+                     [(row, 0) for row in counts[8:]], "counts")
+    assert data.kind == "counts" and data.shape == (6,)
+    np.testing.assert_array_equal(data.to_model(data.x_train)[:, 1:],
+                                  counts[:8])
+    np.testing.assert_allclose(
+        data.frequencies[1:], counts[:8].sum(0) / counts[:8].sum())
+    config = symbol_vector.SymbolVectorConfig(
+        latent_dim=2, num_symbols=2, prior=lebm_tf.ChainConfig(1, 0.1),
+        dense_generator=DenseConfig((4,)), dense_encoder=DenseConfig((4,)))
+    model = lebm_tf.build("symbol_vector", config, data, batch_size=4)
+    rows = lebm_tf.fit(model, data, lebm_tf.RunConfig(
+        train_steps=2, log_every=2), verbose=False)
+    assert np.isfinite(rows[-1]["loss/nll"])
+
+
 @pytest.mark.parametrize("train, kind, said", [
+    (-np.ones([3, 2], int), "counts", r"integers >= 0 .documents, num_words"),
+    (np.ones([3, 2]) / 2, "counts", r"got float64 \[3, 2\]"),
+    (np.ones([3, 2], int), "counts", "both parts must count as many words"),
     (tf.data.Dataset.from_tensor_slices(X).repeat(), "image",
      "mine: train must come to an end, got a tf.data.Dataset of infinitely"),
     ([], "image", "mine: train must hold at least one example, got none"),
@@ -47,5 +70,6 @@ def test_pairs_bring_class_numbers_and_all_is_trained_on(tmp_path):
     (X[:, 0, 0, 0], "image", "x_train"),
     ([(row, 0) for row in X], "image", "both parts must have class numbers")])
 def test_what_is_no_data_set_is_refused(train, kind, said):
+    held_out = np.ones([2, 3], int) if kind == "counts" else X
     with pytest.raises(InputError, match=said):
-        in_memory(train, X, kind, name="mine")
+        in_memory(train, held_out, kind, name="mine")

@@ -10,8 +10,9 @@ from PIL import Image
 import numpy as np
 import pytest
 
-from lebm_tf.chemistry import properties
+from lebm_tf.chemistry import bounded, properties
 from lebm_tf.chemistry.smiles import rdkit
+from lebm_tf.datasets import load_dataset
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.molecules import metrics, pictures
 from lebm_tf.evaluation.molecules.metrics import (
@@ -33,6 +34,25 @@ def test_strings_are_valid_as_they_are_or_not_at_all(capfd):
     assert None not in parse([ASPIRIN, CAFFEINE, "[Na+].[Cl-]", "C#C"])
     shown = capfd.readouterr()
     assert not shown.out and not shown.err
+
+
+def test_long_strings_have_a_time_limit(monkeypatch, caplog, tmp_path):
+    """A ring of 200,000 atoms takes RDKit more than 20 s; here the limit is
+    short. A long chain, and what follows either, is parsed."""
+    ring = "C1" + "C" * 200_000 + "1"
+    chain = "C" * 3000
+    monkeypatch.setattr(bounded.BoundedParser.__init__, "__defaults__", (1.5,))
+    stopped = []
+    found = parse([ASPIRIN, chain, ring, chain + "N", ETHANOL], stopped)
+    assert [molecule is None for molecule in found] == [
+        False, False, True, False, False] and stopped == [2]
+    assert found[1].GetNumAtoms() == 3000
+    path = tmp_path / "own.smi"
+    path.write_text("\n".join([ETHANOL, BENZENE, ring] + [ASPIRIN] * 30))
+    with caplog.at_level("WARNING"):
+        data = load_dataset(f"smiles:{path}", invalid_smiles="drop")
+    assert "on line 3; 1 in all" in caplog.text
+    assert len(data.x_train) + len(data.x_test) == 32
 
 
 def test_only_parsing_is_silent(capfd):

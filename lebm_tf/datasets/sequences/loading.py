@@ -2,6 +2,7 @@
 
 import os
 
+from absl import logging
 import tensorflow as tf
 
 from lebm_tf.chemistry import smiles
@@ -101,7 +102,12 @@ def _sifted(parts: dict[str, Lines], invalid_smiles: str, name: str
     """The lines with those that are no molecules counted, or left out."""
     found = {}
     for part, lines in parts.items():
-        kept, invalid = smiles.sifted(lines.texts, invalid_smiles)
+        kept, invalid, stopped = smiles.sifted(lines.texts, invalid_smiles)
+        if stopped:
+            numbers = ", ".join(str(lines.numbers[i]) for i in stopped[:5])
+            logging.warning(
+                "%s: %s; %d in all, which count as no molecules.", name,
+                smiles.told(f"line {numbers}"), len(stopped))
         found[part] = lines._replace(
             texts=kept, counts={**lines.counts, "no molecule": invalid})
     total = sum(len(lines.texts) for lines in parts.values())
