@@ -6,8 +6,16 @@ import re
 
 import pytest
 
+from lebm_tf import train
+from lebm_tf.configuration import command
+from lebm_tf.configuration.fields import fields as fields_of
+from lebm_tf.configuration.sample import SampleConfig
+from lebm_tf.configuration.shift import ShiftConfig
+from lebm_tf.long_chains import LongChainsConfig
+
 PAGES = ["README.md", "export/README.md", "benchmarks/RESULTS.md",
-         *sorted(glob.glob("docs/*.md"))]
+         *sorted(glob.glob("docs/*.md")),
+         *sorted(glob.glob("docs/systems/*.md"))]
 each_page = pytest.mark.parametrize("page", PAGES)
 
 
@@ -21,7 +29,7 @@ def test_the_readme_is_short_and_names_every_page():
     assert len(text.split()) <= 900
     linked = set(re.findall(r"\((docs/\w+\.md)\)", text))
     assert linked | {"docs/index.md", "docs/api.md", "docs/results.md"} >= {
-        page for page in PAGES if page.startswith("docs/")}
+        page for page in PAGES if os.path.dirname(page) == "docs"}
 
 
 def test_the_table_of_the_tutorial_is_the_one_that_was_measured():
@@ -50,6 +58,23 @@ def test_every_linked_or_named_file_exists(page):
     if page != "docs/extending.md":  # Its commands are run by another test.
         named += re.findall(r"--flagfile=(configs/[\w/.]+)", text)
     assert not [name for name in named if not os.path.exists(name)]
+
+
+@pytest.mark.parametrize("page", glob.glob("docs/systems/*.md"))
+def test_a_page_of_a_system_names_existing_flags_and_whole_commands(page):
+    """Its commands of training are resolved as `train` does."""
+    text = read(page)
+    assert page[len("docs/"):] in read("docs/systems.md")
+    known = {name for fields in (
+        [*train.all_fields(), command.PLUGINS], fields_of(SampleConfig),
+        fields_of(LongChainsConfig), fields_of(ShiftConfig)) for name in (
+            field.flag for field in fields)} | {"flagfile", "evaluators"}
+    ours = re.sub(r"python\s+-m\s+benchmarks[^`]*", "", text)
+    named = set(re.findall(r"--([a-z]\w*)", ours))
+    assert sorted(named - known) == []
+    for line in re.findall(r"^python -m lebm_tf.train (.+)$", text, re.M):
+        argv = command.expand(line.split())
+        train.resolve(command.parse(train.all_fields(), ["", *argv]))
 
 
 @each_page

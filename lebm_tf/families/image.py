@@ -58,9 +58,9 @@ class ImageConfig(FamilyConfig):
             posterior_num_steps. A bank holds chains of training data only, so
             chains on new data start from the base and may need more moves.
         energy: The energy network.
-        energy_bound: Bound on |E| in nats, so that regions that no chain visits
-            cannot hold much mass; 0 for no bound. Recommended with a fitted
-            base.
+        energy_bound: Largest absolute energy in nats, so that regions that no
+            chain visits cannot hold much mass; 0 for no bound. Recommended with
+            a fitted base.
         energy_dropout: Dropout rate of the energy in its loss; chains use the
             full network.
         energy_penalty: Weight of mean E(z+)^2 + mean E(z-)^2, which keeps

@@ -120,7 +120,7 @@ class NeuralTransportConfig(FamilyConfig):
             chains_num_steps.
         energy: The energy network of images; starts at 0, so p starts as q.
         dense_energy: The energy network of vectors; starts at 0 as well.
-        energy_bound: Bound on |E| in nats; 0 for no bound.
+        energy_bound: Largest absolute energy in nats; 0 for no bound.
         energy_penalty: Weight of mean E(z+)^2 + mean E(z-)^2; without it or a
             bound, energies are unconstrained.
         refit: Whether the flow is trained on samples of the model.

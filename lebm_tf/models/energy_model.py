@@ -50,8 +50,8 @@ class EnergyModel(LatentInference, keras.Model):
             "attribute" then also condition the posterior on it.
         updates: Part -> number of updates per step, if not 1. States drawn on
             the tape are redrawn for each update; others are kept.
-        turns: Groups of parts, or `Turn`s, that a step updates one after the
-            other, with losses of the weights that earlier turns left. By
+        turns: Groups of parts, or `Turn` objects, that a step updates one after
+            the other, with losses of the weights that earlier turns left. By
             default all parts are updated together.
         joint_clip_norm: Maximum norm of the gradients of all parts of a turn
             except energies, taken together; 0 for none.
