@@ -1,4 +1,4 @@
-"""Data sets, by name or from the user's files."""
+"""Data sets, by name or from a user's files or arrays."""
 
 from lebm_tf.datasets.batches import steps_per_epoch, train_batches
 from lebm_tf.datasets.contract import DataSet

@@ -1,4 +1,5 @@
-"""The stream of training batches: stateless, so it resumes at any step."""
+"""The stream of training batches: stateless, so training can resume at any
+step."""
 
 import numpy as np
 import tensorflow as tf
@@ -14,11 +15,11 @@ from lebm_tf.mcmc import rng
 
 def steps_per_epoch(data: DataSet, batch_size: int,
                     length_pool: int = 1) -> int:
-    """Number of batches in an epoch; the remainder of the rows is dropped.
+    """Number of batches per epoch; remaining rows are dropped.
 
     Raises:
-        InputError: If not 1 <= batch_size <= number of training examples, or
-            if there is a pool of what has no length.
+        InputError: Unless 1 <= batch_size <= number of training examples, or if
+            `length_pool` > 1 for data other than sequences.
     """
     _check_pool(data, length_pool)
     if data.kind == TRAJECTORY:
@@ -36,39 +37,37 @@ def train_batches(
         start_step: int = 0, context: tf.distribute.InputContext =
         tf.distribute.InputContext(), length_pool: int = 1
 ) -> tf.data.Dataset:
-    """Streams training batches without end.
+    """Returns an endless stream of training batches.
 
-    The order of the rows is a pure function of (seed, epoch), and batch number
-    n of the stream depends on n alone: a run that stopped after `start_step`
-    batches, also in the middle of an epoch, goes on from there at once. With
-    several replicas the batch is cut into equal pieces in their order, so all
-    workers together read what one would.
+    The order of rows is a pure function of (seed, epoch), and batch n depends
+    on n alone. A run that stopped after `start_step` batches, even within an
+    epoch, therefore resumes directly. With several replicas the batch is split
+    into equal consecutive pieces, so all workers together read the same batch
+    as one.
 
     Args:
-        data: Any data set; the batches of trajectories are those of
-            `group_batches`.
-        batch_size: Rows a batch, from 1 to the number of training examples.
+        data: Any data set; for trajectories, see `group_batches`.
+        batch_size: Rows per batch, from 1 to the number of training examples.
         seed: Any int64.
-        start_step: Number of batches to leave out, at least 0.
-        context: Which worker of how many this is, as a strategy's
-            `distribute_datasets_from_function` gives it.
-        length_pool: Batches >= 1 whose sequences are drawn together, and
-            sorted by length before they are cut into batches.
+        start_step: Number of batches to skip, at least 0.
+        context: Index of this worker, as passed by a strategy's
+            `distribute_datasets_from_function`.
+        length_pool: Number of batches >= 1 that are drawn together and sorted
+            by sequence length before they are split.
 
     Returns:
-        Endless data set of dicts: "x", float32 [rows, height, width,
-        channels] in [-1, 1] or int32 [rows, longest], cut where the longest
-        sequence of the whole batch ends; "index" int64 [rows], the rows in
-        `data.x_train`, each at most once an epoch; if there are labels, "y"
-        int64 [rows], or numbers, "attribute" float32 [rows]; if few labels are
-        known (`label_split`), none of that but "labelled_x" and "labelled_y"
-        of other rows; of two domains "x" is {"a": ..., "b": ...}. One element
-        for each replica of this worker in turn, of rows = batch_size /
-        replicas.
+        Endless tf.data.Dataset of dicts: "x", float32 [rows, height, width,
+        channels] in [-1, 1], or int32 [rows, longest], where longest is that of
+        the whole batch; "index", int64 [rows], the rows in `data.x_train`, each
+        at most once per epoch. With labels also "y", int64 [rows]; with numbers
+        "attribute", float32 [rows]; after `label_split` instead "labelled_x"
+        and "labelled_y" of other rows. For two domains "x" is {"a": ..., "b":
+        ...}. There is one element per replica of this worker in turn, with
+        batch_size / replicas rows.
 
     Raises:
-        InputError: If `batch_size` is out of its range, or no multiple of
-            the replicas, or there is a pool of what has no length.
+        InputError: If `batch_size` is out of range or not a multiple of the
+            replicas, or `length_pool` > 1 for data other than sequences.
         ValueError: If `start_step` is negative.
     """
     num_replicas = context.num_replicas_in_sync
@@ -77,8 +76,8 @@ def train_batches(
     _check_pool(data, length_pool)
     if data.kind == TRAJECTORY:
         if num_replicas > 1:
-            raise InputError("trajectories need one replica, as a batch of "
-                             f"groups is not cut, got {num_replicas}.")
+            raise InputError("trajectories need one replica, because a batch "
+                             f"of groups cannot be split, got {num_replicas}.")
         return group_batches(data, batch_size, seed, start_step)
     num_steps = steps_per_epoch(data, batch_size)
     if data.kind == PAIR:
@@ -89,7 +88,7 @@ def train_batches(
     num_rows = batch_size // num_replicas
     num_local = num_replicas // context.num_input_pipelines
     first_replica = context.input_pipeline_id * num_local
-    # Captured as inputs, not written into the graph as constants.
+    # Captured as inputs, so that the graph holds no constants.
     with tf.device("CPU"):
         examples = tf.convert_to_tensor(data.x_train)
         labels = data.y_train
@@ -117,9 +116,9 @@ def train_batches(
         whole = batch_rows(step % num_steps, step // num_steps)
         index = tf.ensure_shape(
             whole[replica * num_rows:][:num_rows], [num_rows])
-        # Gathered as uint8, normalised after: a quarter of the memory moved.
+        # Normalized after the gather: a quarter of the memory traffic.
         x = data.to_model(tf.gather(examples, index))
-        if lengths is not None:  # The same for all replicas, as noise has it.
+        if lengths is not None:  # Equal on all replicas, like the noise.
             x = x[:, :tf.reduce_max(tf.gather(lengths, whole))]
         columns = {"x": x, "index": index}
         if labels is not None:
@@ -137,14 +136,14 @@ def train_batches(
 
 def _check_pool(data, length_pool):
     if length_pool > 1 and data.kind != SEQUENCE:
-        raise InputError("length_pool must be 1 for data that are no "
-                         f"sequences, got {length_pool}.")
+        raise InputError("length_pool must be 1 for data other than sequences, "
+                         f"got {length_pool}.")
 
 
 def _labelled_rows(data, seed: int, num_replicas: int):
-    """(step, replica) -> "labelled_x" and "labelled_y" of that batch.
+    """Returns (step, replica) -> "labelled_x" and "labelled_y" of a batch.
 
-    The labelled examples come in epochs of their own.
+    Labelled examples have their own epochs.
     """
     size = data.labelled.batch_size
     if size % num_replicas:
@@ -168,20 +167,20 @@ def _labelled_rows(data, seed: int, num_replicas: int):
 def pooled_rows(step: tf.Tensor, num_steps: int, length_pool: int,
                 lengths: tf.Tensor, batch_size: int, seed: int,
                 epoch: tf.Tensor) -> tf.Tensor:
-    """Rows of a batch that are about as long, int64 [batch_size].
+    """Rows of a batch with similar lengths, int64 [batch_size].
 
-    Of `length_pool` batches at a time, the rows are sorted by length and cut
-    into batches, whose order is random again; an epoch has each row once, as
-    without. The last pool of an epoch has what is left.
+    The rows of `length_pool` batches are sorted by length and split into
+    batches, in random order. An epoch contains each row once, as without
+    pooling; its last pool may be smaller.
 
     Args:
-        step: Number of the batch in its epoch, int64 scalar.
-        num_steps: Batches of an epoch.
-        length_pool: Batches >= 1 of a pool.
-        lengths: Of all rows, [rows].
-        batch_size: Rows of a batch.
+        step: Index of the batch in its epoch, int64 scalar.
+        num_steps: Batches per epoch.
+        length_pool: Batches per pool, >= 1.
+        lengths: Lengths of all rows, [rows].
+        batch_size: Rows per batch.
         seed: Any int64.
-        epoch: Number of the epoch, int64 scalar.
+        epoch: Index of the epoch, int64 scalar.
     """
     first = step // length_pool * length_pool
     size = tf.minimum(num_steps - first, length_pool)
@@ -197,16 +196,16 @@ def pooled_rows(step: tf.Tensor, num_steps: int, length_pool: int,
 
 def permuted(positions: tf.Tensor, num_rows: int, seed: int,
              epoch: tf.Tensor) -> tf.Tensor:
-    """Rows that stand at `positions` in the order of an epoch.
+    """Rows at the given positions in the order of an epoch.
 
     Args:
         positions: int64 [batch], from 0 to num_rows - 1.
         num_rows: Length of the permutation.
         seed: Any int64.
-        epoch: Number of the epoch, int64 scalar.
+        epoch: Index of the epoch, int64 scalar.
 
     Returns:
-        int64 [batch], from 0 to num_rows - 1; a permutation of all rows when
+        int64 [batch], from 0 to num_rows - 1; a permutation of all rows if
         `positions` are all positions.
     """
     order = rng.fold_in(rng.stream(rng.make_seed(seed), "data"), epoch)

@@ -1,4 +1,4 @@
-"""What every data set owes: a training part, a held-out part, a kind."""
+"""The interface of data sets: a kind, a training part and a held-out part."""
 
 import abc
 import types
@@ -15,9 +15,9 @@ class Part(NamedTuple):
 
     Attributes:
         name: train, test or validation.
-        x: Its examples, [num, ...].
-        y: Their class numbers, int64 [num], or None.
-        attributes: A number of each, float32 [num], or None.
+        x: Examples, [num, ...].
+        y: Class numbers, int64 [num], or None.
+        attributes: A number per example, float32 [num], or None.
     """
     name: str
     x: np.ndarray
@@ -26,36 +26,35 @@ class Part(NamedTuple):
 
 
 class DataSet(abc.ABC):
-    """Examples in memory, some to train on and some held out.
+    """Examples in memory, split into a training and a held-out part.
 
-    A subclass is a frozen dataclass whose fields have these names, or sets
-    them in another way; whatever it leaves out has the default. A field
-    without a default of its own that has one here must be declared as
-    `dataclasses.field()`, or it takes that one.
+    A subclass is a frozen dataclass with fields of these names, or sets them in
+    another way; missing ones have the defaults. A field without a default in
+    the subclass, but with one here, must be declared as `dataclasses.field()`.
 
     Attributes:
-        kind: One of `lebm_tf.kinds.KINDS`. Owed.
-        name: What it is called; opens every error message. Owed.
-        shape: Of one example as models take it. Owed.
-        x_train: Examples to train on, an array [num_train, ...] that
-            `to_model` reads. Owed.
-        x_test: Those held out, [num_test, ...]. Owed.
-        x_validation: Those to choose by, or None.
-        y_train, y_test, y_validation: Their class numbers from 0, int64
-            [num], or None.
-        classes: What the class numbers stand for; () if nobody knows.
-        labelled: Training examples whose labels are known, where
-            `label_split` made some; `y_train` is None then.
-        attributes_train, attributes_test, attributes_validation: A number of
-            each example, as a property of a molecule, float32 [num], or None.
-        origin: How it was loaded, as fields of `RunConfig`; kept with a run,
-            so that it is measured on the same data.
-        vocabulary: What tokens stand for; of sequences.
-        num_tokens: Size of the vocabulary; 0 of other kinds.
-        words: What positions count; of counts.
-        past_length: Observed positions of trajectories; 0 of other kinds.
-        scale: Units of the model for one of positions.
-        unit: Of positions, "px" or "m".
+        kind: One of `lebm_tf.kinds.KINDS`. Required.
+        name: Name of the data, for messages. Required.
+        shape: Shape of one example for models. Required.
+        x_train: Training examples, an array [num_train, ...] for `to_model`.
+            Required.
+        x_test: Held-out examples, [num_test, ...]. Required.
+        x_validation: Validation examples, or None.
+        y_train, y_test, y_validation: Class numbers from 0, int64 [num], or
+            None.
+        classes: Names of the classes; () if unknown.
+        labelled: Training examples with known labels, after `label_split`;
+            `y_train` is then None.
+        attributes_train, attributes_test, attributes_validation: A number per
+            example, such as a property of a molecule, float32 [num], or None.
+        origin: How the data were loaded, as fields of `DataConfig`; saved with
+            a run, so that it is evaluated on the same data.
+        vocabulary: Vocabulary of sequences.
+        num_tokens: Size of the vocabulary; 0 for other kinds.
+        words: Words of word counts.
+        past_length: Observed positions of trajectories; 0 for other kinds.
+        scale: Model units per unit of position.
+        unit: Unit of positions, "px" or "m".
     """
     kind: str
     name: str
@@ -77,18 +76,20 @@ class DataSet(abc.ABC):
     @property
     @abc.abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """Shape of one example as models take it."""
+        """Shape of one example for models."""
 
     @abc.abstractmethod
     def to_model(self, x) -> tf.Tensor:
-        """Rows of `x_train` and so on as models take them, [rows, *shape]."""
+        """Converts rows of `x_train` and other parts for models, [rows,
+        *shape]."""
 
     @abc.abstractmethod
     def describe(self) -> str:
-        """What it holds and what was left out, in a few words."""
+        """Short description of the contents, and of what was left out."""
 
     def parts(self) -> list["Part"]:
-        """Training and held-out part, and that to choose by if there is."""
+        """The training and held-out parts, and the validation part if there is
+        one."""
         parts = [
             Part("train", self.x_train, self.y_train, self.attributes_train),
             Part("test", self.x_test, self.y_test, self.attributes_test)]
@@ -99,5 +100,5 @@ class DataSet(abc.ABC):
 
     @property
     def num_classes(self) -> int:
-        """One more than the largest label; 0 without labels."""
+        """The largest label plus one; 0 without labels."""
         return count_classes(self)

@@ -1,7 +1,7 @@
-"""Short records of what data hold, to tell when they have changed.
+"""Fingerprints of data sets, which detect changed contents.
 
-Integers and texts are told apart bit by bit; floats, which may be rounded in
-another way on another machine, by weighted sums.
+Integers and texts are compared bit by bit; floats, which may be rounded
+differently on another machine, by weighted sums.
 """
 
 import hashlib
@@ -14,18 +14,18 @@ from lebm_tf.datasets.contract import DataSet
 from lebm_tf.kinds import PAIR
 
 _NUM_SUMS = 4
-_TOLERANCE = 1e-5  # Of a sum, in units of the norm of the array.
+_TOLERANCE = 1e-5  # For a sum, in units of the norm of the array.
 _CHUNK = 2**22
 
 
 def fingerprint(data: DataSet) -> dict[str, Any]:
-    """Name of an array, or of a list of texts -> a record of its content, of
+    """Returns name of an array or list of texts -> record of its contents, as
     JSON types."""
     content = {}
     for part in data.parts():
         content |= {f"x_{part.name}": part.x, f"y_{part.name}": part.y,
                     f"attributes_{part.name}": part.attributes}
-    # What else it holds, as the pasts of trajectories.
+    # Other arrays, such as the pasts of trajectories.
     content |= {name: value for name, value in vars(data).items()
                 if isinstance(value, np.ndarray)}
     if data.labelled is not None:
@@ -45,7 +45,7 @@ def fingerprint(data: DataSet) -> dict[str, Any]:
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Names of what two records of `fingerprint` do not agree in."""
+    """Returns the sorted names in which two results of `fingerprint` differ."""
     return sorted(name for name in {*old, *new}
                   if not _alike(old.get(name), new.get(name)))
 

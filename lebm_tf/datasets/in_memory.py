@@ -1,4 +1,4 @@
-"""Examples that a program has or makes, as a data set."""
+"""Data sets from arrays and iterables."""
 
 from typing import Any, Iterable
 
@@ -45,24 +45,24 @@ _MAKERS = {kinds.IMAGE: ImageData, kinds.VECTOR: VectorData,
 
 def in_memory(train: Any, held_out: Any, kind: str = kinds.IMAGE,
               name: str = "in_memory") -> DataSet:
-    """A data set of examples, read once and kept in memory.
+    """Builds a data set from examples, which are read once and kept in memory.
 
-    The order of training is a function of seed and epoch, and a run that was
-    stopped goes on within an epoch; so examples are read before, not again in
-    every epoch, and what makes them should make the same ones each time.
+    The order of training is a function of seed and epoch, and an interrupted
+    run resumes within an epoch. Examples are therefore read in advance and not
+    again in every epoch; an iterable should give the same examples each time.
 
     Args:
-        train: Examples to learn from: an array [num, ...], a tf.data.Dataset,
-            a generator or any other iterable of single examples, or of pairs
-            of an example and its class number. It must come to an end.
-        held_out: Those to measure by, likewise.
-        kind: image, vector or counts, see `lebm_tf.kinds`; counts are how often
-            each word occurs, integers >= 0 [num_words].
-        name: Of the data set; opens error messages.
+        train: Training examples: an array [num, ...], or a tf.data.Dataset,
+            generator or other finite iterable of single examples, or of pairs
+            (example, class number).
+        held_out: Held-out examples, likewise.
+        kind: image, vector or counts, see `lebm_tf.kinds`; counts are the
+            numbers of occurrences of words, integers >= 0 [num_words].
+        name: Name of the data set, for messages.
 
     Raises:
-        InputError: If there is no example, a tf.data.Dataset has no end,
-            examples differ in shape, or are not of that kind.
+        InputError: If there are no examples, a tf.data.Dataset is infinite,
+            examples differ in shape, or they do not fit the kind.
     """
     if kind not in _MAKERS:
         raise InputError(f"kind must be one of {', '.join(_MAKERS)}, got "
@@ -71,8 +71,8 @@ def in_memory(train: Any, held_out: Any, kind: str = kinds.IMAGE,
         _arrays(part, f"{name}: {what}")
         for part, what in ((train, "train"), (held_out, "held_out")))
     if (y_train is None) != (y_test is None):
-        raise InputError(f"{name}: both parts must have class numbers, or "
-                         "none, got one that has.")
+        raise InputError(f"{name}: both parts or none must have class numbers, "
+                         "got them for one.")
     labels, classes = class_numbers(
         name, {"y_train": y_train, "y_test": y_test})
     data = _MAKERS[kind](name, x_train, x_test, **labels, classes=classes)
@@ -88,9 +88,8 @@ def _arrays(examples: Any, what: str
         return np.asarray(examples), None
     if isinstance(examples, tf.data.Dataset):
         if examples.cardinality() == tf.data.INFINITE_CARDINALITY:
-            raise InputError(f"{what} must come to an end, got a "
-                             "tf.data.Dataset of infinitely many examples; "
-                             "take(n) bounds it.")
+            raise InputError(f"{what} must be finite, got an infinite "
+                             "tf.data.Dataset; limit it with take(n).")
         examples = examples.as_numpy_iterator()
     if not isinstance(examples, Iterable):
         raise InputError(
@@ -101,13 +100,13 @@ def _arrays(examples: Any, what: str
         raise InputError(f"{what} must hold at least one example, got none.")
     pairs = [isinstance(example, tuple) for example in found]
     if any(pairs) != all(pairs):
-        raise InputError(f"{what} must be of examples, or of pairs of an "
-                         "example and a class number, got both.")
+        raise InputError(f"{what} must hold examples, or pairs (example, class "
+                         "number), got both.")
     x = [np.asarray(example[0] if pairs[0] else example) for example in found]
     shapes = {row.shape for row in x}
     if len(shapes) > 1:
         raise InputError(
-            f"{what} must be of examples of one shape, got "
+            f"{what} must hold examples of one shape, got "
             f"{' and '.join(map(str, sorted(shapes)[:2]))}.")
     y = np.asarray([example[1] for example in found]) if pairs[0] else None
     return np.stack(x), y

@@ -1,7 +1,7 @@
-"""Few labels beside many examples without.
+"""Semi-supervised splits: few labelled examples among many unlabelled ones.
 
-What is not chosen here loses its label before training sees it: the labels of
-the training part are taken out of the data altogether.
+The labels of all other training examples are removed from the data before
+training.
 """
 
 import dataclasses
@@ -16,14 +16,13 @@ from lebm_tf.mcmc import rng
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Labelled:
-    """The training examples whose labels are known.
+    """Training examples with known labels.
 
     Attributes:
-        x: As `x_train` of the data, [num_labels, ...].
+        x: Examples, as in `x_train`, [num_labels, ...].
         y: Class numbers, int64 [num_labels].
         index: Their rows in `x_train`, int64 [num_labels].
-        batch_size: How many of them come with every batch, from 1 to
-            num_labels.
+        batch_size: Labelled examples per batch, from 1 to num_labels.
     """
     x: np.ndarray
     y: np.ndarray
@@ -32,7 +31,7 @@ class Labelled:
 
 
 def count_classes(data: Any) -> int:
-    """One more than the largest label; 0 if there are no labels."""
+    """The largest label plus one; 0 without labels."""
     labels = [data.y_train, data.y_test]
     if data.labelled is not None:
         labels.append(data.labelled.y)
@@ -41,18 +40,19 @@ def count_classes(data: Any) -> int:
 
 def label_split(data: Any, num_labels: int, *, seed: int = 0,
                 stratified: bool = True, batch_size: int = 100) -> Any:
-    """Keeps the labels of some training examples and forgets the others.
+    """Keeps the labels of some training examples and removes the others.
 
-    All examples stay in `x_train`, those with a label too. The labels of
-    validation and test parts stay: nothing is learned from them.
+    All examples stay in `x_train`. The labels of validation and test parts are
+    kept, since they are not trained on.
 
     Args:
         data: A data set with training labels.
-        num_labels: How many, from 1 to the number of training examples.
-        seed: Any int; another one is another draw of the labels.
-        stratified: Equally many of every class (one more of the first where
-            it does not come out even); else any rows.
-        batch_size: Labelled rows of a training batch, cut to num_labels.
+        num_labels: Number of labels to keep, from 1 to the number of training
+            examples.
+        seed: Any int; selects the examples.
+        stratified: Whether to select equally many of every class (one more of
+            the first classes if they cannot be equal).
+        batch_size: Labelled rows per batch, limited to num_labels.
 
     Returns:
         The data with `labelled`, and without `y_train`.
@@ -62,15 +62,14 @@ def label_split(data: Any, num_labels: int, *, seed: int = 0,
     """
     y = data.y_train
     if y is None:
-        raise InputError(f"num_labels needs training labels, {data.name} has "
-                         "none.")
+        raise InputError("num_labels needs training labels, got none in "
+                         f"{data.name}.")
     if not 1 <= num_labels <= len(y):
         raise InputError(f"num_labels must be from 1 to {len(y)}, the number "
                          f"of training examples of {data.name}, got "
                          f"{num_labels}.")
     if batch_size < 1:
-        raise InputError("the number of labelled examples of a batch must be "
-                         f">= 1, got {batch_size}.")
+        raise InputError(f"labelled_batch_size must be >= 1, got {batch_size}.")
     order = rng.permutation(
         tf.range(len(y), dtype=tf.int64),
         rng.stream(rng.make_seed(seed), "labels"), len(y)).numpy()

@@ -1,4 +1,4 @@
-"""Data sets by name, all in memory."""
+"""Data sets by name."""
 
 import dataclasses
 import difflib
@@ -29,47 +29,46 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
                  label_column: str = "", smiles_column: str = "",
                  pair: PairOptions = PairOptions()
                  ) -> DataSet:
-    """Loads a data set: pictures, or two domains of them; or sequences, counts
-    of words, vectors or paths of agents, as of `load_pair`, `load_sequences`,
-    `load_unigrams`, `load_vectors` and `load_trajectories`.
+    """Loads a data set into memory.
 
-    csv:FILE is one of trajectories if its first line names the columns frame
-    and agent, or `trajectories` says something; and one of vectors if not.
+    Sequences, word counts, vectors, trajectories and image pairs are loaded as
+    by `load_sequences`, `load_unigrams`, `load_vectors`, `load_trajectories`
+    and `load_pair`. csv:FILE holds trajectories if its first line names the
+    columns frame and agent, or if `trajectories` is given; otherwise vectors.
 
-    `digits` comes with scikit-learn; `usps` lies in <data_dir>. `mnist`,
+    `digits` comes with scikit-learn; `usps` is read from <data_dir>. `mnist`,
     `fashion_mnist`, `svhn_cropped`, `cifar10` and `celeb_a` are read from the
-    first of these that is there: <data_dir>/<name>/<name>.npz, in the form of
-    `npz:`; for cifar10 and celeb_a a pack of JPEG files
-    (`images.files.PACKS`), which is lossy and not comparable with published
-    numbers; tensorflow-datasets. celeb_a has no labels, and needs `image_size`
-    or `crop` unless there are 21 GB for it.
+    first of these that exists: <data_dir>/<name>/<name>.npz, in the format of
+    `npz:`; for cifar10 and celeb_a a pack of JPEG files (`images.files.PACKS`),
+    which is lossy and not comparable with published figures;
+    tensorflow-datasets. celeb_a has no labels, and needs `image_size` or `crop`
+    unless 21 GB of memory are available.
 
     Args:
-        name: One of `SEQUENCES`, `UNIGRAMS`, `VECTORS` or `DATASETS`: a name,
-            or "npz:" or "folder:" with the path of an .npz file
-            (`images.files.load_npz` says which arrays) or of a folder of
-            pictures (`images.folder.load_folder`).
+        name: One of `SEQUENCES`, `UNIGRAMS`, `VECTORS`, `TRAJECTORIES` or
+            `DATASETS`: a name, or a prefix such as "npz:" or "folder:" with the
+            path of an .npz file (see `images.files.load_npz`) or of an image
+            folder (see `images.folder.load_folder`).
         data_dir: Folder of the data; "" for that of tensorflow-datasets,
             $TFDS_DATA_DIR or ~/tensorflow_datasets.
-        image_size: Side of the square that pictures are resized to, in
-            pixels; 0 keeps the size (in a folder: 64). Pictures that are not
-            square are cut to their centre square first.
-        crop: "top,left,height,width" in pixels, cut out before the resize
-            (CelebA is often used at "45,25,128,128"); "" for no crop.
-        max_length, vocabulary_size, invalid_smiles, smiles_column: Of
-            sequences, see `load_sequences`; the second also of counts of
-            words.
-        trajectories: Of trajectories, see `load_trajectories`.
-        label_column: Of csv:FILE, see `load_vectors`.
-        pair: Of pair:A,B, see `load_pair`.
+        image_size: Side in pixels of the square to which images are resized; 0
+            keeps their size (for a folder: 64). Other images are first cropped
+            to their centre square.
+        crop: "top,left,height,width" in pixels, cropped before resizing (for
+            CelebA often "45,25,128,128"); "" for no crop.
+        max_length, vocabulary_size, invalid_smiles, smiles_column: For
+            sequences, see `load_sequences`; the second also for word counts.
+        trajectories: For trajectories, see `load_trajectories`.
+        label_column: For csv:FILE, see `load_vectors`.
+        pair: For pair:A,B, see `load_pair`.
 
     Returns:
         `ImageData`, `PairData`, `SequenceData`, `UnigramData`, `VectorData` or
         `TrajectoryData`.
 
     Raises:
-        InputError: If the name is unknown, the data is missing or not as it
-            must be, or `image_size` or `crop` is.
+        InputError: If the name is unknown, the data are missing or invalid, or
+            a setting is invalid.
     """
     try:
         config = DataConfig(
@@ -83,22 +82,23 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
 
 
 class Loader(NamedTuple):
-    """What loads a data set.
+    """A loader of data sets.
 
     Attributes:
-        kind: Of the data, of `lebm_tf.kinds`; settings of other kinds are
+        kind: Kind of the data, of `lebm_tf.kinds`; settings for other kinds are
             refused.
-        load: (`DataConfig`) -> the data.
+        load: `DataConfig` -> data set.
     """
     kind: str
     load: Callable[[DataConfig], DataSet]
 
 
 def load(config: DataConfig) -> DataSet:
-    """The data set of a configuration, as of `load_dataset`.
+    """Loads the data set of a configuration, as `load_dataset`.
 
     Raises:
-        InputError: Besides, if a setting is of another kind of data.
+        InputError: As `load_dataset`, or if a setting belongs to another kind
+            of data.
     """
     loader = _loader(config)
     refuse_others(config, loader.kind, config.dataset)
@@ -106,11 +106,11 @@ def load(config: DataConfig) -> DataSet:
 
 
 def kind_of(config: DataConfig) -> str:
-    """The kind of the data of a configuration, of `lebm_tf.kinds`, known
-    before they are loaded.
+    """The kind of the data of a configuration, of `lebm_tf.kinds`, without
+    loading them.
 
     Raises:
-        InputError: If there is no such data set.
+        InputError: If the name is unknown.
     """
     return _loader(config).kind
 
@@ -184,11 +184,11 @@ def _trajectories(config):
 
 
 def _beginnings(names) -> list[str]:
-    """Of names, up to the colon where a path follows."""
+    """Names up to the colon that precedes a path."""
     return ["".join(name.partition(":")[:2]) for name in names]
 
 
-# Name, or its beginning up to the colon -> loader. A plugin adds its own.
+# Name, or its prefix with the colon -> loader. Plugins may add entries.
 LOADERS: dict[str, Loader] = {
     **dict.fromkeys(_beginnings(TRAJECTORIES),
                     Loader(kinds.TRAJECTORY, _trajectories)),
@@ -202,7 +202,7 @@ LOADERS: dict[str, Loader] = {
 
 
 def _unknown(name: str) -> str:
-    """The message for a name that is none of `DATASETS`."""
+    """The message for an unknown data set."""
     known = (*DATASETS, "pair:A,B", *SEQUENCES, *UNIGRAMS, *VECTORS, *(
         key for key in TRAJECTORIES if key not in VECTORS))
     known += tuple(key for key in LOADERS if key not in _beginnings(known))

@@ -1,4 +1,4 @@
-"""What reading any files needs: where they lie, what is held out, counts."""
+"""Helpers for reading data files: paths, held-out rows and counts."""
 
 import os
 from typing import Mapping
@@ -9,19 +9,19 @@ import tensorflow as tf
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 
-_HELD_OUT = 10  # One row in so many of a user's file.
+_HELD_OUT = 10  # One row in 10 of a user's file is held out.
 
 
 def find(name: str, data_dir: str, *files: str) -> str:
-    """Path of the first of some files that is there, gzipped or not.
+    """Path of the first existing file, gzipped or not.
 
     Args:
-        name: Of the data set, and of its folder in `data_dir`.
+        name: Name of the data set, and of its folder in `data_dir`.
         data_dir: Folder of the data.
-        *files: Names, at least one; the first is that of the whole.
+        *files: File names, at least one; the first is named in messages.
 
     Raises:
-        InputError: If none is there.
+        InputError: If no file exists.
     """
     for file in files:
         for ending in ("", ".gz"):
@@ -29,14 +29,13 @@ def find(name: str, data_dir: str, *files: str) -> str:
             if os.path.isfile(path):
                 return path
     raise InputError(
-        f"{name} must lie in --data_dir or $LEBM_DATA_DIR as {name}/"
-        f"{files[0]} or {name}/{files[0]}.gz, got neither in "
-        f"{data_dir or 'no folder'}.")
+        f"{name} must be in --data_dir or $LEBM_DATA_DIR as {name}/{files[0]} "
+        f"or {name}/{files[0]}.gz, got neither in {data_dir or 'no folder'}.")
 
 
 def held_out(num_rows: int) -> np.ndarray:
-    """One row in ten, and at least one, of an order that depends on their
-    number alone: bool [num_rows], at least 2."""
+    """Mask of held-out rows, bool [num_rows]: one in ten and at least one, in
+    an order that depends on their number alone; needs 2 rows."""
     order = rng.permutation(
         tf.range(num_rows, dtype=tf.int64),
         rng.stream(rng.make_seed(0), "test"), num_rows).numpy()
@@ -46,18 +45,18 @@ def held_out(num_rows: int) -> np.ndarray:
 
 
 def met(counts: Mapping[str, int]) -> str:
-    """What was met while reading, in brackets; "" for nothing."""
+    """Counts of the reading, in brackets; "" if all are 0."""
     text = ", ".join(f"{name} {count:,}"
                      for name, count in counts.items() if count)
-    return f" (met: {text})" if text else ""
+    return f" (found: {text})" if text else ""
 
 
 def check_finite(values: np.ndarray, what: str) -> None:
-    """Raises InputError, with the first place, unless all are finite.
+    """Raises InputError unless all values are finite; names the first position.
 
     Args:
         values: Floats of any shape.
-        what: Their name, which opens the message.
+        what: Name of the values, which starts the message.
     """
     finite = np.isfinite(values)
     if not finite.all():

@@ -1,4 +1,4 @@
-"""Rows of tables in text files, whatever stands between their values."""
+"""Rows of tables in text files, with any delimiter."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from lebm_tf.text_files import named, read_text
 
 _DELIMITERS = ",;\t"
 
-# How people, spreadsheets and other programs write that a value is missing.
+# Common notations for missing values.
 MISSING = frozenset((
     "", "?", ".", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "null",
     "none"))
@@ -19,32 +19,32 @@ class Row(NamedTuple):
     """One row.
 
     Attributes:
-        line: Of the file, from 1; where the row ends, if a quoted value
-            holds line ends.
-        values: Without white space around them.
+        line: Line number in the file, from 1; that of the row's end, if a
+            quoted value contains line breaks.
+        values: Values without surrounding white space.
     """
     line: int
     values: list[str]
 
 
 def read_rows(path: str, name: str, delimiter: str = "") -> list[Row]:
-    """All rows of a table, without blank lines.
+    """Reads all rows of a table, without blank lines.
 
     Args:
-        path: The file, as of `lebm_tf.text_files`.
-        name: Of the data; opens every error message.
-        delimiter: What stands between values; "" for a comma, semicolon or
-            tab, whichever the first row has most of.
+        path: The file, see `lebm_tf.text_files`.
+        name: Name of the data, for messages.
+        delimiter: Delimiter of values; "" for the most frequent of comma,
+            semicolon and tab in the first row.
 
     Raises:
-        InputError: If it can't be read.
+        InputError: If the file cannot be read.
     """
     return rows_of(read_text(path, named(name, path)), named(name, path),
                    delimiter)
 
 
 def rows_of(text: str, what: str, delimiter: str = "") -> list[Row]:
-    """All rows of a text without blank lines; `what` opens messages."""
+    """All rows of a text, without blank lines; `what` starts error messages."""
     first = text[:text.find("\n")]
     reader = csv.reader(
         io.StringIO(text, newline=""), strict=True, skipinitialspace=True,
@@ -62,7 +62,7 @@ def rows_of(text: str, what: str, delimiter: str = "") -> list[Row]:
 
 
 def is_missing(value: str) -> bool:
-    """Whether a value of a table stands for none."""
+    """Whether a value of a table means a missing value."""
     return value.strip().casefold() in MISSING
 
 

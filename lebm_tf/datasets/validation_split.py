@@ -1,6 +1,6 @@
-"""A part of the training data to choose by: checkpoints, when to stop.
+"""Validation splits, for selecting checkpoints and early stopping.
 
-Choosing on the test data would make the final figures optimistic.
+Selection on the test data would make the final figures optimistic.
 """
 
 import dataclasses
@@ -17,22 +17,22 @@ from lebm_tf.mcmc import rng
 
 
 def validation_split(data: DataSet, fraction: float) -> DataSet:
-    """Takes a part of the training examples out of training.
+    """Moves a part of the training examples to a validation part.
 
-    Which rows depends on their number alone, so that runs with other seeds
-    compare. The test part stays as it is.
+    The selected rows depend on their number alone, so runs with different seeds
+    are comparable. The test part is unchanged.
 
     Args:
-        data: Any data set; of trajectories whole scenes or stretches of time
-            are taken out, as `trajectory_split` does.
+        data: Any data set; for trajectories whole scenes or stretches of time
+            are moved, see `trajectory_split`.
         fraction: In (0, 1); rounded to whole examples.
 
     Returns:
-        The same with fewer training examples, and with `x_validation` and,
-        if there are labels, `y_validation`.
+        The data with fewer training examples, with `x_validation` and, if there
+        are labels, `y_validation`.
 
     Raises:
-        InputError: If nothing would be left on one of the sides.
+        InputError: If either part would be empty.
     """
     if data.kind == TRAJECTORY:
         by = data.origin["trajectories"].validation_by
@@ -46,8 +46,8 @@ def validation_split(data: DataSet, fraction: float) -> DataSet:
     size = round(fraction * num_rows)
     if not 0 < size < num_rows:
         raise InputError(
-            f"validation_fraction must leave pictures on both sides of the "
-            f"{num_rows} training pictures of {data.name}, got {fraction}.")
+            "validation_fraction must leave examples in both parts of the "
+            f"{num_rows} training examples of {data.name}, got {fraction}.")
     seed = rng.stream(rng.make_seed(0), "validation")
     order = rng.permutation(tf.range(num_rows, dtype=tf.int64), seed, num_rows)
     chosen = np.zeros(num_rows, bool)
@@ -64,7 +64,7 @@ def validation_view(data: DataSet) -> DataSet:
     """The data with the validation part in place of the test part.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there is no validation part.
     """
     if data.kind == TRAJECTORY:
         return trajectory_validation_view(data)
@@ -74,9 +74,9 @@ def validation_view(data: DataSet) -> DataSet:
             is_paired=False)
     if data.x_validation is None:
         raise InputError(
-            f"{data.name}: evaluate_every must be 0 without a "
-            "validation_fraction > 0, as there is no validation part; "
-            "validation_split takes one, before the model is built.")
+            f"{data.name}: evaluate_every must be 0 without a validation part; "
+            "set validation_fraction > 0, or call validation_split before the "
+            "model is built.")
     values = {} if data.attributes_test is None else {
         "attributes_test": data.attributes_validation,
         "attributes_validation": None}

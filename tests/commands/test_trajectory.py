@@ -194,7 +194,7 @@ def ask(served, request):
 
 @pytest.mark.parametrize("given, needed", [
     (["--batch_size=1"], "batch_size must be from 7, the largest group"),
-    (["--trajectories_unit="], "unit must be px or m, got none"),
+    (["--trajectories_unit="], "unit must be px or m, the unit of the"),
     (["--trajectories_stride=0"], "stride must be >= 1, got 0"),
     (["--trajectories_past_length=40"], "without a gap"),
     (["--plan_steps=2,4"], "plan_steps must end with 5"),
@@ -207,7 +207,7 @@ def ask(served, request):
     (["--num_pools=-1"], "num_pools must be >= 0, got -1"),
     (["--forecast_decoder_units=8,0"], "decoder_units must all be >= 1"),
     (["--image_size=8"], "image_size must be left out for csv:"),
-    (["--evaluate_every=1"], "must be 0 without a validation_fraction"),
+    (["--evaluate_every=1"], "must be 0 without a validation part"),
     (["--evaluators=frechet"], "trajector"),
     (["--dataset=digits"], "family trajectory needs trajectories, got images"),
     (["--dataset=csv:nowhere.csv"], "got no file at nowhere.csv"),

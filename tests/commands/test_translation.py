@@ -168,7 +168,7 @@ def test_a_checkpoint_goes_on_as_if_it_had_not_stopped(
 @pytest.mark.parametrize("flags, message", [
     ("--direction=ac", "--direction must be one of ab, ba, got 'ac'"),
     ("--input={tmp}/in", "4.png must be 8x8 pixels as in training, got 9x8."),
-    ("--input={tmp}/none", "none must be a folder with pictures"),
+    ("--input={tmp}/none", "none must be a folder with images"),
     ("--output={tmp}/x.txt", "--output must end with .png or .npz for pairs "
      "of domains of images, got"),
     ("--output=", "--output must name a file or folder, got none.")])
@@ -181,7 +181,7 @@ def test_what_can_not_be_translated_is_refused(
 
 
 @pytest.mark.parametrize("flags, message", [
-    (("--pair_made=", "--pair_same=false"), "got digits twice; --pair_same"),
+    (("--pair_made=", "--pair_same=false"), "digits twice; use --pair_same"),
     (("--image_size=10",), "halves its maps to 1/"),
     (("--family=image",), "the family image needs images, got pairs of "),
     (("--dataset=digits", "--pair_made="), "needs pairs of domains of images,"

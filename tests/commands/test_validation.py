@@ -148,9 +148,9 @@ def test_averages_are_what_is_used_and_weights_are_what_is_trained(tmp_path):
 
 @pytest.mark.parametrize("flags, needed", [
     (["--evaluate_every=-1"], "--evaluate_every must be >= 0, got -1"),
-    (["--evaluate_every=5"], "must be 0 without a validation_fraction"),
+    (["--evaluate_every=5"], "must be 0 without a validation part"),
     (["--validation_fraction=1"], "must lie in [0, 1), got 1"),
-    (["--validation_fraction=1e-9"], "must leave pictures on both sides"),
+    (["--validation_fraction=1e-9"], "must leave examples in both parts"),
     (["--early_stop=reconstruction/mse"], "left out without evaluate_every"),
     (["--patience=2"], "left out without early_stop"),
     (["--patience=-2"], "--patience must be >= 0"),

@@ -41,7 +41,7 @@ def test_shape_and_number_of_classes_come_from_the_arrays():
      "x_train must be uint8 or float, got int32"),
     (dict(x_test=PICTURES[0, 0]), r"\[N, H, W\] or .*, got \[5, 1\]"),
     (dict(x_test=PICTURES.reshape(3, 1, 4, 5)), r"C = 1 or 3, got \[3, 1, 4"),
-    (dict(x_test=PICTURES[:0]), r"at least one picture, got shape \[0, 4, 5"),
+    (dict(x_test=PICTURES[:0]), r"at least one image, got shape \[0, 4, 5"),
     (dict(x_test=PICTURES[:, 1:]),
      r"x_train and x_test must .* got \[4, 5, 1\] uint8 and \[3, 5, 1\]"),
     (dict(x_test=PICTURES.astype(np.float32)), "uint8 and .* float32"),

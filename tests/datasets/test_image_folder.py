@@ -76,7 +76,7 @@ def test_orientation_is_applied_and_modes_become_rgb(tmp_path):
 def test_a_folder_that_is_missing_or_empty_is_named(tmp_path):
     with pytest.raises(InputError, match="got no folder at .*nowhere"):
         load_dataset(f"folder:{tmp_path / 'nowhere'}")
-    with pytest.raises(InputError, match=r"at least 2 pictures \(.png, .jpg, "
+    with pytest.raises(InputError, match=r"at least 2 images \(.png, .jpg, "
                                          ".*, got 0 in"):
         load_dataset(f"folder:{tmp_path}")
 
@@ -86,15 +86,15 @@ def test_an_unreadable_picture_is_named(folder, content):
     whole = (folder / "part1" / "05.png").read_bytes()
     bad = folder / "part1" / "07.png"
     bad.write_bytes(whole[:60] if content is None else content)
-    with pytest.raises(InputError, match="07.png cannot be read as a picture"):
+    with pytest.raises(InputError, match="07.png cannot be read as an image"):
         load_dataset(f"folder:{folder}", image_size=8)
 
 
 def test_pictures_of_16_bits_are_refused_not_clipped(folder):
     deep = np.full([9, 9], 40_000, np.uint16)
     Image.fromarray(deep).save(folder / "deep.png")
-    with pytest.raises(InputError, match="deep.png must have 8 bits a channel"
-                                         ", got Pillow mode I;16"):
+    with pytest.raises(InputError, match="deep.png must have 8 bits per "
+                                         "channel, got Pillow mode I;16"):
         load_dataset(f"folder:{folder}", image_size=8)
 
 
@@ -115,7 +115,7 @@ def test_leftovers_and_other_formats_are_left_out_and_counted(
     data = load_dataset(f"folder:{folder}", image_size=8)
     np.testing.assert_array_equal(data.x_train, before.x_train)
     assert data.counts == {
-        "leftovers of macOS": 2, "links that lead out of the folder": 1,
+        "macOS metadata": 2, "links out of the folder": 1,
         ".heic not read, save as .png or .jpg": 2,
         ".tif not read, save as .png or .jpg": 1}
     assert ".heic not read, save as .png or .jpg 2" in data.describe()
@@ -137,5 +137,5 @@ def test_a_picture_of_a_huge_size_is_refused(folder):
     (folder / "bomb.png").write_bytes(
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size * 2 + b"\x08\0\0\0\0")
         + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b""))
-    with pytest.raises(InputError, match="bomb.png cannot be read as a pict"):
+    with pytest.raises(InputError, match="bomb.png cannot be read as an image"):
         load_dataset(f"folder:{folder}")

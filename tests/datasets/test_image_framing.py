@@ -48,8 +48,8 @@ def test_a_malformed_crop_is_quoted(crop):
 
 def test_a_crop_outside_the_picture_is_refused_with_both_sizes():
     with pytest.raises(InputError, match=r"crop \(25, 0, 10, 10\).* lie "
-                                         "inside the picture, got 30x41 "
-                                         "pictures in toy"):
+                                         "inside the image, got 30x41 "
+                                         "images in toy"):
         parse_framing("25,0,10,10", 8)(PICTURES, "toy")
 
 

@@ -61,14 +61,14 @@ def test_counts_are_bags_of_words_that_are_trained_on():
     (np.ones([3, 2]) / 2, "counts", r"got float64 \[3, 2\]"),
     (np.ones([3, 2], int), "counts", "both parts must count as many words"),
     (tf.data.Dataset.from_tensor_slices(X).repeat(), "image",
-     "mine: train must come to an end, got a tf.data.Dataset of infinitely"),
+     "mine: train must be finite, got an infinite tf.data.Dataset"),
     ([], "image", "mine: train must hold at least one example, got none"),
     ([X[0], X[0, :4]], "image", r"of one shape, got \(4, 8, 1\) and \(8, 8,"),
     ([(X[0], 1), X[0]], "image", "got both"),
     (3, "image", "must be an array, a tf.data.Dataset or an iterable"),
     (X, "sequence", "kind must be one of image, vector, counts, got 'seq"),
     (X[:, 0, 0, 0], "image", "x_train"),
-    ([(row, 0) for row in X], "image", "both parts must have class numbers")])
+    ([(row, 0) for row in X], "image", "both parts or none must have")])
 def test_what_is_no_data_set_is_refused(train, kind, said):
     held_out = np.ones([2, 3], int) if kind == "counts" else X
     with pytest.raises(InputError, match=said):

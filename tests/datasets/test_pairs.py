@@ -113,8 +113,8 @@ def test_colours_are_turned_and_edges_found():
     x[:, :, 2:] = 255
     edges = made(x, "edges", "it")
     assert edges[0, 2, 0, 0] == 0 and edges[0, 2, 2, 0] > 100
-    with pytest.raises(InputError, match="turned needs colours, got pictures "
-                                         "with 1 channel"):
+    with pytest.raises(InputError, match="turned needs color images, got "
+                                         "images with 1 channel"):
         made(x[..., :1], "turned", "it")
 
 
@@ -128,22 +128,22 @@ def test_files_that_repeat_are_left_out():
 
 def test_a_batch_is_no_larger_than_a_domain_that_is_drawn_alone():
     with pytest.raises(InputError, match="batch_size must be at most 7, the "
-                                         "training pictures of domain b"):
+                                         "number of training images in domain"):
         pair_rows(pair(), 8, 0)
     pair_rows(pair(draws="serial"), 8, 0)
 
 
 @pytest.mark.parametrize("name, options, message", [
-    ("pair:digits", {}, "must be pair:A,B, two data sets of pictures"),
-    ("pair:digits,", {}, "must be pair:A,B, two data sets of pictures"),
+    ("pair:digits", {}, "must be pair:A,B with two image data sets"),
+    ("pair:digits,", {}, "must be pair:A,B with two image data sets"),
     ("pair:digits,digits", {}, "needs two different domains, got digits twice"
-     "; --pair_same insists"),
+     "; use --pair_same"),
     ("pair:npz:{tmp}/x.npz,npz:{tmp}/../{last}/x.npz", {},
      "needs two different domains"),
     ("pair:digits,npz:{tmp}/x.npz", {}, "needs two domains of one shape, got "
      "8x8x1 in digits and 4x4x3 in npz:"),
     ("pair:digits,npz:{tmp}/empty.npz", {}, "x_train must hold at least one"),
-    ("pair:digits,folder:{tmp}", {}, "needs at least 2 pictures"),
+    ("pair:digits,folder:{tmp}", {}, "needs at least 2 images"),
     ("pair:digits,folder:{tmp}/none", {}, "needs a folder, got no folder"),
     ("pair:digits,ptb", {}, "needs two data sets of images, got ptb"),
     ("pair:digits,npz:{tmp}/x.npz", {"made": "edges"},

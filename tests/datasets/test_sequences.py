@@ -122,11 +122,11 @@ def test_gzipped_files_are_read(text, tmp_path):
 @pytest.mark.parametrize("name, settings, message", [
     ("text:", {}, "data set must be text:FILE, got 'text:'."),
     ("text:{tmp}/none", {}, "must be there, got no such file."),
-    ("text:{tmp}/empty", {}, "must hold at least 2 lines .* got 0"),
+    ("text:{tmp}/empty", {}, "must have at least 2 non-empty lines, got 0"),
     ("text:{tmp}/own", {"max_length": 2}, "at most 2 tokens, got none"),
     ("text:{tmp}/own", {"image_size": 8}, "image_size must be left out for"),
     ("digits", {"max_length": 8}, "max_length must be left out for digits"),
-    ("ptb", {}, "ptb must lie in --data_dir .* ptb/ptb.train.txt"),
+    ("ptb", {}, "ptb must be in --data_dir .* ptb/ptb.train.txt"),
     ("ptb2", {}, "unknown data set 'ptb2'. Did you mean ptb?")])
 def test_what_can_not_be_read_is_said(name, settings, message, tmp_path):
     (tmp_path / "empty").write_text("\n\n")
@@ -141,11 +141,11 @@ def test_arrays_that_are_no_sequences_are_refused():
     with raises(InputError, "own: x_test must have the length of x_train, 3, "
                 "got 2."):
         SequenceData("own", good, good[:, :2], vocabulary)
-    with raises(InputError, "own: x_train must hold numbers of 5 tokens, got 0 "
+    with raises(InputError, "own: x_train must hold ids of 5 tokens, got 0 "
                 "to 5."):
         SequenceData("own", good + (good == 4), good, vocabulary)
-    with raises(InputError, "own: x_train must hold one end, behind the last "
-                "token, in every row, got row 0 without."):
+    with raises(InputError, "own: x_train must hold one end token in every "
+                "row, after the last token, got row 0 without."):
         SequenceData("own", np.array([[4, 4, 0]], np.int32), good, vocabulary)
 
 

@@ -90,7 +90,7 @@ def test_scenes_without_a_window_are_named(load, caplog):
     data = load("frame,agent,x,y,scene\n" + rows(
         1, range(20), ",inn") + rows(1, [0, 1], ",out") + "0,1,0,0,one\n")
     assert set(data.scene_train) == {"inn"}
-    assert "2 of 3 scenes hold no agent" in caplog.text
+    assert "2 of 3 scenes have no agent" in caplog.text
     assert "'out', 'one'" in caplog.text
 
 
@@ -126,7 +126,7 @@ GOOD = rows(1, range(12))
     (HEADER, "needs rows under its first line, got none"),
     (HEADER + "\n\n", "needs rows under its first line, got none"),
     ("frame,agent,x\n" + "1,2,3\n", "columns frame, .* got frame, agent, x in"),
-    ("frame;ped;x;y\n1;2;3;4\n", "got frame, ped, x, y in .*; rename"),
+    ("frame;ped;x;y\n1;2;3;4\n", "got frame, ped, x, y in the first line"),
     (HEADER + GOOD + "12,1,oak,0\n", "line 14: x must be a number, got 'oak'"),
     (HEADER + "0,1,0,nan\n" + GOOD, "line 2: y must be finite, got nan"),
     (HEADER + "0,1,-inf,0\n" + GOOD, "line 2: x must be finite, got -inf"),
@@ -134,12 +134,12 @@ GOOD = rows(1, range(12))
     (HEADER + "1e300,1,0,0\n", "frame must be a whole number, got 1e300"),
     (HEADER + "0, ,0,0\n", "agent must be a number or a name, got nothing"),
     (HEADER + "0,1,0\n", "line 2 must have 4 values .* got 3"),
-    (HEADER + GOOD + "3,1,0,0\n", "one row a frame, got agent '1' at frame 3 "
+    (HEADER + GOOD + "3,1,0,0\n", "one row per frame, got agent '1' at frame 3 "
      "in the lines 5 and 14"),
     ("frame,agent,x,y,scene\n" + rows("ped_8", [0, 1, 1], ",inn"),
      "got agent 'ped_8' of the scene 'inn' at frame 1 in the lines 3 and 4"),
     (HEADER + rows(1, range(0, 200, 10)) + rows(2, range(0, 48, 4)),
-     "one rate, got one every 4 frames .* every 10 of most"),
+     "one rate, got one every 4 frames .* every 10 frames for most"),
     (HEADER + "0,1,0,0\n", "no agent has two rows"),
     (HEADER + rows(1, range(4)), "train must have an agent with 5 positions"),
     (HEADER + rows(1, range(0, 8)), "must have an agent with 5 positions"),
@@ -156,7 +156,7 @@ def test_a_wrong_table_gives_one_line(load, text, message):
 
 
 def test_other_bad_input_is_named(load, tmp_path):
-    with pytest.raises(InputError, match="unit must be px or m, got none"):
+    with pytest.raises(InputError, match="unit must be px or m, .* got none"):
         load(HEADER + GOOD, TrajectoryOptions())
     with pytest.raises(InputError, match="got no file at .*none.csv"):
         load_trajectories(f"csv:{tmp_path / 'none.csv'}", options=OPTIONS)

@@ -43,7 +43,7 @@ def test_lengths_and_distance_are_options(tmp_path):
     with pytest.raises(InputError, match="at most 20, .* got 21"):
         load_trajectories("sdd", str(tmp_path),
                           TrajectoryOptions(past_length=9))
-    with pytest.raises(InputError, match="ready windows, got 2 and 1"):
+    with pytest.raises(InputError, match="finished windows, got 2 and 1"):
         load_trajectories("sdd", str(tmp_path), TrajectoryOptions(stride=2))
 
 

@@ -80,7 +80,7 @@ def test_the_validation_part_takes_the_place_of_the_test_part():
     (dict(fraction=0.0), r"must be in \(0, 1\), got 0.0"),
     (dict(fraction=np.nan), r"must be in \(0, 1\), got nan"),
     (dict(by="row"), "by must be scene or time, got 'row'"),
-    (dict(fraction=0.01, by="time"), "windows on both sides of the 100"),
+    (dict(fraction=0.01, by="time"), "windows in both parts of the 100"),
 ])
 def test_wrong_splits_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
@@ -88,7 +88,7 @@ def test_wrong_splits_are_refused(arguments, message):
 
 
 def test_one_scene_or_a_second_split_is_refused():
-    with pytest.raises(InputError, match="two scenes or more .* got 1"):
+    with pytest.raises(InputError, match="at least two scenes .* got 1"):
         trajectory_split(data({"a": 9}), 0.3, seed=0)
     with pytest.raises(InputError, match="toy has a validation part already"):
         trajectory_split(data(validation=tracks(2, "v")), 0.3, seed=0)

@@ -51,17 +51,17 @@ def test_rows_with_missing_numbers_are_counted(tmp_path):
 
 
 @pytest.mark.parametrize("lines, message", [
-    (["a,y", "1,p", "x,q"], "row 3 .*must hold numbers"),
+    (["a,y", "1,p", "x,q"], "row 3 .*must have numbers"),
     (["a,y", "1,p", "1,2,q"], "row 3 .*must have 2 columns"),
     (["a,y", *(f"{i},{i}" for i in range(200))], "2 to 100 classes, got 200"),
     (["a,y", "1,p", "2,p"], "2 to 100 classes, got 1"),
     (["a,y"], "a header and rows, got 1"),
     (["a,y", ",p"], "without missing"),
-    (["a,y", "1,p", "1,q", "1,p"], "a feature must vary"),
-    (["y", "p", "q"], "a label and at least one number"),
+    (["a,y", "1,p", "1,q", "1,p"], "one feature must vary"),
+    (["y", "p", "q"], "a label column and at least one"),
     (["0.5,1.5,p", "2,3,q", "2,4,p"], "number 0.5; is there no header"),
     (["a;y", *(f"{i};{i}" for i in range(200))],
-     "column .the last one. must .*without labels needs one.* frame, agent"),
+     "column .the last one. must .*add labels to a table.* frame, agent"),
     (["a,y", "1,p", "2x,q"], "row 3 .*got '2x' in the column 'a'")])
 def test_tables_that_are_none_are_refused(tmp_path, lines, message):
     path = write(tmp_path / "t.csv", lines)

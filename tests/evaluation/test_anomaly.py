@@ -51,7 +51,7 @@ def test_data_without_labels_or_with_one_class_have_no_split(digits):
         anomaly_split(bare, 1)
     same = ImageData("same", digits.x_test, digits.x_test,
                      np.ones(100, int), np.ones(100, int))
-    with pytest.raises(InputError, match="at least 2 pictures of other"):
+    with pytest.raises(InputError, match="at least 2 images of classes"):
         anomaly_split(same, 1)
 
 

@@ -107,7 +107,7 @@ def test_lines_of_which_none_is_a_molecule_are_refused_before_training(
 def test_data_of_another_kind_are_refused(folder, tmp_path, refused):  # noqa: F811,E501
     path = tmp_path / "own.txt"
     path.write_text("a b\nb a\nb b\n" * 5)
-    with pytest.raises(InputError, match="no SMILES, got 'drop' for text:"):
+    with pytest.raises(InputError, match="than SMILES, got 'drop' for text:"):
         load_dataset(f"text:{path}", invalid_smiles="drop")
     assert "invalid_smiles must be left out for digits" in refused(
         train, "--dataset=digits", "--invalid_smiles=keep",

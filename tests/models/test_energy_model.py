@@ -269,6 +269,6 @@ def test_pieces_that_do_not_fit_are_refused(changes, message):
 
 def test_every_part_needs_an_optimizer_and_no_other():
     model = make_model()
-    with oracles.raises(ValueError, "optimizers must be given for energy, "
-                        "generator, got energy."):
+    with oracles.raises(ValueError, "optimizers must be given for the parts "
+                        "energy, generator, got energy."):
         model.compile({"energy": keras.optimizers.SGD()})

@@ -1,1 +1,1 @@
-"""Pictures, by name or from the user's files."""
+"""Images, by name or from a user's files."""

@@ -1,4 +1,4 @@
-"""Data with one class kept out of training."""
+"""Anomaly splits: data with one class excluded from training."""
 
 import numpy as np
 
@@ -12,30 +12,30 @@ _TRAIN_FRACTION = 0.8
 
 
 def anomaly_split(data: ImageData, label: int) -> ImageData:
-    """Splits data anew, so that training never sees one class.
+    """Splits data again so that one class is excluded from training.
 
-    The split of all published numbers: training and held-out pictures are
-    pooled, the anomaly class is taken out, the rest is shuffled with seed 42
-    of NumPy, and the first 80% are for training. The held-out part is the
-    other 20% with the whole anomaly class after them. As in the code of Yu et
-    al. 2023, arXiv:2310.03218.
+    This is the split of all published figures: training and held-out images are
+    pooled, the anomaly class is removed, the rest is shuffled with NumPy's seed
+    42, and the first 80% are for training. The held-out part consists of the
+    other 20%, followed by the whole anomaly class. As in the code of Yu et al.
+    2023, arXiv:2310.03218.
 
     Args:
-        data: Pictures with labels in both parts.
-        label: The class that is the anomaly.
+        data: Images with labels in both parts.
+        label: The anomaly class.
 
     Returns:
-        The same pictures, with their labels.
+        The same images, with their labels.
 
     Raises:
-        InputError: If they are no pictures, labels are missing, there is none
-            such, or no other.
+        InputError: If the data are not images or have no labels, or there are
+            no images of that class or of others.
     """
     if data.kind != IMAGE:
         raise InputError(f"an anomaly split needs images, got {data.name}.")
     if data.y_train is None or data.y_test is None:
         raise InputError(
-            f"an anomaly split needs labels, {data.name} has none.")
+            f"an anomaly split needs labels, got none in {data.name}.")
     x = np.concatenate([data.x_train, data.x_test])
     y = np.concatenate([data.y_train, data.y_test])
     number = number_of(data.classes, label)
@@ -46,9 +46,9 @@ def anomaly_split(data: ImageData, label: int) -> ImageData:
     normal, strange = np.flatnonzero(y != number), np.flatnonzero(y == number)
     if len(normal) < 2:
         raise InputError(
-            f"{data.name}: an anomaly split needs at least 2 pictures of other "
-            f"classes than {label}, got {len(normal)}.")
-    # Not rng: the published split is that of this generator.
+            f"{data.name}: an anomaly split needs at least 2 images of classes "
+            f"other than {label}, got {len(normal)}.")
+    # Not rng: the published split uses this generator.
     normal = np.random.RandomState(_SHUFFLE_SEED).permutation(normal)
     size = int(_TRAIN_FRACTION * len(normal))
     test = np.concatenate([normal[size:], strange])

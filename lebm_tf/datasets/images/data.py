@@ -1,4 +1,4 @@
-"""Pictures held in memory, and the map between pixels and model units."""
+"""Images in memory, and the conversion between pixels and model units."""
 
 import dataclasses
 from typing import Any, Mapping
@@ -19,13 +19,13 @@ _RANGE_TOLERANCE = 1e-6
 
 
 def to_model(x) -> tf.Tensor:
-    """Maps pixels to the units of the models: x / 127.5 - 1.
+    """Converts pixels to model units: x / 127.5 - 1.
 
     Args:
         x: Pixels, uint8 0..255, any shape; or float32 already in [-1, 1].
 
     Returns:
-        float32 in [-1, 1], same shape. Float input is returned as it is.
+        float32 in [-1, 1], same shape; floats are returned unchanged.
     """
     x = tf.convert_to_tensor(x)
     if x.dtype.is_floating:
@@ -34,11 +34,11 @@ def to_model(x) -> tf.Tensor:
 
 
 def to_uint8(x) -> tf.Tensor:
-    """Maps model units to pixels: the inverse of `to_model`.
+    """Converts model units to pixels; the inverse of `to_model`.
 
     Args:
         x: Finite floats, any shape; values outside [-1, 1] are clipped. uint8
-            is returned as it is.
+            is returned unchanged.
 
     Returns:
         uint8 0..255, same shape, rounded to the nearest level.
@@ -52,27 +52,28 @@ def to_uint8(x) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageData(DataSet):
-    """A data set of pictures of one size, with a held-out part.
+    """A data set of images of one size, with a held-out part.
 
     Attributes:
-        name: As given to `load_dataset`; opens every error message.
+        name: Name as given to `load_dataset`; starts error messages.
         x_train: [num_train, height, width, channels], uint8 0..255 or float32
             in [-1, 1]; channels is 1 or 3.
-        x_test: [num_test, height, width, channels], the same dtype.
+        x_test: [num_test, height, width, channels], same dtype.
         y_train: Class numbers from 0, int64 [num_train], or None.
         y_test: Class numbers from 0, int64 [num_test], or None.
-        classes: What the numbers stand for; () where for themselves.
-        counts: What was met while reading -> number of files.
-        origin: How it was loaded: data_dir, image_size, crop, anomaly_label;
-            kept with a run, so that it is measured on the same data.
-        x_validation: Pictures taken out of the training data, to choose by;
-            None where `validation_split` took none.
+        classes: Names of the classes; () if they are numbers.
+        counts: Observation during reading -> number of files.
+        origin: How the data were loaded: data_dir, image_size, crop,
+            anomaly_label; saved with a run, so that it is evaluated on the same
+            data.
+        x_validation: Validation images, after `validation_split`, or None.
         y_validation: Their class numbers, or None.
-        labelled: Pictures whose labels are known, where `label_split` made
-            some; `y_train` is None then.
+        labelled: Images with known labels, after `label_split`; `y_train` is
+            then None.
 
     Raises:
-        InputError: If an array is none of this, or has NaN or infinity.
+        InputError: If an array has another shape, dtype or range, or is not
+            finite.
     """
     name: str
     x_train: np.ndarray
@@ -87,7 +88,7 @@ class ImageData(DataSet):
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     kind = kinds.IMAGE
-    # For callers that hold a data set and need not know this module.
+    # For callers that have a data set but do not import this module.
     to_model = staticmethod(to_model)
     to_uint8 = staticmethod(to_uint8)
 
@@ -99,7 +100,7 @@ class ImageData(DataSet):
         train, test = self.x_train, self.x_test
         if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
             raise InputError(
-                f"{self.name}: x_train and x_test must hold pictures of one "
+                f"{self.name}: x_train and x_test must hold images of one "
                 f"shape and dtype, got {_describe(train)} and "
                 f"{_describe(test)}.")
 
@@ -109,14 +110,14 @@ class ImageData(DataSet):
         return tuple(self.x_train.shape[1:])
 
     def describe(self) -> str:
-        """What it holds, in a few words."""
+        """Short description of the contents."""
         shape = "x".join(map(str, self.shape))
         return (f"{len(self.x_train):,} images of {shape}, "
                 f"{len(self.x_test):,} held out{met(self.counts)}")
 
 
 def check_images(images: np.ndarray, what: str) -> None:
-    """Raises InputError unless `images` are as `ImageData` holds them."""
+    """Raises InputError unless `images` are valid for `ImageData`."""
     if images.dtype not in (np.uint8, np.float32):
         raise InputError(f"{what} must be uint8 or float, got {images.dtype}.")
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
@@ -125,21 +126,21 @@ def check_images(images: np.ndarray, what: str) -> None:
             f"3, got {list(images.shape)}.")
     if not images.size:
         raise InputError(
-            f"{what} must hold at least one picture, got shape "
+            f"{what} must hold at least one image, got shape "
             f"{list(images.shape)}.")
     if images.dtype == np.float32:
         _check_values(images, what)
 
 
 def check_labels(labels: np.ndarray, num_images: int, what: str) -> None:
-    """Raises InputError unless `labels` are class numbers, one a picture."""
+    """Raises InputError unless `labels` are class numbers, one per image."""
     if not np.issubdtype(labels.dtype, np.integer):
         raise InputError(
             f"{what} must hold integer class numbers, got {labels.dtype}.")
     if labels.shape != (num_images,):
         raise InputError(
-            f"{what} must have shape [{num_images}], one label a picture, "
-            f"got {list(labels.shape)}.")
+            f"{what} must have shape [{num_images}], one label per image, got "
+            f"{list(labels.shape)}.")
     if labels.min() < 0 or labels.max() >= MOST_CLASSES:
         raise InputError(
             f"{what} must hold class numbers from 0 to {MOST_CLASSES - 1}, got "
@@ -147,20 +148,21 @@ def check_labels(labels: np.ndarray, num_images: int, what: str) -> None:
 
 
 def doubt_range(images: np.ndarray, what: str) -> None:
-    """Warns of pixels that look as if they were of another range.
+    """Warns of pixels that seem to have another range.
 
     Args:
-        images: As `ImageData` holds them.
-        what: Their name, which opens the warning.
+        images: Images, as in `ImageData`.
+        what: Name of the images, which starts the warning.
     """
     if images.dtype == np.float32 and images.min() >= 0.0:
         logging.warning(
-            "%s: no pixel of x_train is below 0. Floats are read as [-1, 1]; "
-            "if they are in [0, 1], store 2 x - 1.", what)
+            "%s: no pixel of x_train is negative. Floats must be in [-1, 1]; "
+            "if yours are in [0, 1], store 2 x - 1.", what)
     elif images.dtype == np.uint8 and images.max() < 16:
         logging.warning(
-            "%s: no pixel of x_train is above %d. uint8 is read as 0..255, so "
-            "all is almost black; if they are in [0, %d], store x * %d.", what,
+            "%s: no pixel of x_train is above %d. uint8 must be in 0..255, so "
+            "these images are almost black; if yours are in [0, %d], store x * "
+            "%d.", what,
             images.max(), images.max(), 255 // max(1, images.max()))
 
 
@@ -170,8 +172,8 @@ def _check_values(images: np.ndarray, what: str) -> None:
     low, high = images.min(), images.max()
     if max(-low, high) > 1.0 + _RANGE_TOLERANCE:
         raise InputError(
-            f"{what} is float and must be in [-1, 1], got values from "
-            f"{low:g} to {high:g}; store uint8 0..255, or rescale.")
+            f"{what} is float and must be in [-1, 1], got values from {low:g} "
+            f"to {high:g}; store uint8 0..255, or rescale.")
 
 
 def _describe(images: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Pictures from .npz files: plain arrays, or packs of JPEG files."""
+"""Images from .npz files: plain arrays, or packs of JPEG files."""
 
 import dataclasses
 import os
@@ -15,7 +15,7 @@ from lebm_tf.datasets.images.framing import Framing
 from lebm_tf.errors import InputError
 from lebm_tf.text_files import check_unpacked
 
-# Packs of re-encoded pictures, train and, where there is one, test.
+# Packs of re-encoded images: train and, if it exists, test.
 PACKS = {
     "cifar10": ("cifar10/cifar10_train_jpeg.npz",
                 "cifar10/cifar10_test_jpeg.npz"),
@@ -24,20 +24,20 @@ PACKS = {
 
 
 def load_npz(name: str, path: str, framing: Framing) -> ImageData:
-    """Reads pictures from one .npz file.
+    """Reads images from one .npz file.
 
     Args:
-        name: Opens every error message.
-        path: File with arrays `x_train` and `x_test`, [N, H, W] or
-            [N, H, W, C] with C = 1 or 3; uint8 0..255, or float in [-1, 1]
-            (floats in any other range are refused, not rescaled); and, where
-            there are labels, `y_train` and `y_test`, integers [N] or [N, 1]
-            from 0: the classes are those that occur.
-        framing: Crop and resize, for every picture.
+        name: Name of the data, for messages.
+        path: File with arrays `x_train` and `x_test`, [N, H, W] or [N, H, W, C]
+            with C = 1 or 3; uint8 0..255, or float in [-1, 1] (other ranges are
+            refused, not rescaled); and optionally labels `y_train` and
+            `y_test`, non-negative integers [N] or [N, 1]; the classes are the
+            values that occur.
+        framing: Crop and resize, for every image.
 
     Raises:
-        InputError: If the file or an array is not as said. Arrays of Python
-            objects are refused: reading them can run any code.
+        InputError: If the file or an array is invalid. Arrays of Python objects
+            are refused, because reading them can run arbitrary code.
     """
     arrays = read_npz(name, path, ("x_train", "x_test"),
                       ("y_train", "y_test"))
@@ -51,24 +51,24 @@ def load_npz(name: str, path: str, framing: Framing) -> ImageData:
 
 
 def load_packs(name: str, paths: list[str], framing: Framing) -> ImageData:
-    """Reads pictures from packs of JPEG files.
+    """Reads images from packs of JPEG files.
 
-    A pack is an .npz file with `jpeg`, uint8, the files one after the other;
-    `offsets`, int64 [N + 1], where each begins; and, where there are labels,
-    `labels`, integers [N].
+    A pack is an .npz file with `jpeg`, uint8, the concatenated files;
+    `offsets`, int64 [N + 1], where each file starts; and optionally `labels`,
+    integers [N].
 
     Args:
-        name: Opens every error message.
-        paths: The train and the test pack; of a train pack alone the last 10%
-            are held out.
-        framing: Crop and resize, for every picture.
+        name: Name of the data, for messages.
+        paths: The train and the test pack; of a single pack, the last 10% are
+            held out.
+        framing: Crop and resize, for every image.
 
     Raises:
-        InputError: If a file is not as said.
+        InputError: If a file is invalid.
     """
     logging.warning(
-        "%s: read from %s, a lossy JPEG copy. Not comparable with published "
-        "FID or bits per dimension.", name, " and ".join(paths))
+        "%s: read from %s, a lossy JPEG copy. Results are not comparable with "
+        "published FID or bits per dimension.", name, " and ".join(paths))
     packs = [_read_pack(name, path, framing) for path in paths]
     if len(packs) == 1:
         images, labels = packs[0]
@@ -83,19 +83,19 @@ def load_packs(name: str, paths: list[str], framing: Framing) -> ImageData:
 
 def read_npz(name: str, path: str, required: tuple[str, ...],
              optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
-    """Reads arrays from an .npz file; Python objects are never unpickled.
+    """Reads arrays from an .npz file; never unpickles Python objects.
 
     Args:
-        name: Opens every error message.
+        name: Name of the data, for messages.
         path: The file.
-        required: Names of arrays that must be there.
-        optional: Names of arrays that are read if they are there.
+        required: Names of required arrays.
+        optional: Names of arrays to read if they exist.
 
     Returns:
-        The arrays by name.
+        Name -> array.
 
     Raises:
-        InputError: If the file or an array is missing or cannot be read.
+        InputError: If the file or a required array is missing or unreadable.
     """
     if not os.path.isfile(path):
         raise InputError(f"{name}: needs an .npz file, got no file at {path}.")
@@ -133,26 +133,26 @@ def read_npz(name: str, path: str, required: tuple[str, ...],
 
 
 def _as_images(array: np.ndarray) -> np.ndarray:
-    """Adds the channel axis; makes floats float32."""
+    """Adds the channel axis, and converts floats to float32."""
     if np.issubdtype(array.dtype, np.floating):
-        with np.errstate(over="ignore"):  # Infinity is reported later.
+        with np.errstate(over="ignore"):  # Infinity is refused later.
             array = array.astype(np.float32, copy=False)
     return array[..., None] if array.ndim == 3 else array
 
 
 def _read_pack(name: str, path: str, framing: Framing):
-    """Decodes a pack: pictures uint8 [N, h, w, 3], labels [N] or None."""
+    """Decodes a pack: images uint8 [N, h, w, 3], labels [N] or None."""
     arrays = read_npz(name, path, ("jpeg", "offsets"), ("labels",))
     raw, offsets = arrays["jpeg"].tobytes(), arrays["offsets"]
     images = []
     for number, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:])):
         try:
-            # The method with the same result in every build of libjpeg.
+            # This method gives equal results in every build of libjpeg.
             image = tf.io.decode_jpeg(raw[start:stop], channels=3,
                                       dct_method="INTEGER_ACCURATE").numpy()
         except tf.errors.InvalidArgumentError as error:
             raise InputError(
-                f"{name}: picture {number} of {path} must be a JPEG file, "
-                "got bytes that cannot be decoded.") from error
+                f"{name}: image {number} of {path} must be a JPEG file, got "
+                "bytes that cannot be decoded.") from error
         images.append(image)
     return framing(np.stack(images), path), arrays.get("labels")

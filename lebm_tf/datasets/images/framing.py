@@ -1,4 +1,4 @@
-"""Cropping and resizing whole data sets to one picture size."""
+"""Cropping and resizing of data sets to one image size."""
 
 import dataclasses
 
@@ -7,21 +7,21 @@ import tensorflow as tf
 
 from lebm_tf.errors import InputError
 
-# Pictures resized at a time: bounds the float32 copy (64x64 RGB: 50 MB).
+# Images resized at a time, to bound the float32 copy (64x64 RGB: 50 MB).
 _CHUNK = 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class Framing:
-    """Which part of a picture is kept, and at what size.
+    """Crop and size of images.
 
     First `crop` is cut out. If `image_size` is positive, the centre square of
-    what is left is then resized to image_size x image_size, bilinear with
-    antialiasing (as Pillow's BILINEAR; no value leaves the input's range).
+    the rest is then resized to image_size x image_size, bilinear with
+    antialiasing (as Pillow's BILINEAR; the range of values is kept).
 
     Attributes:
-        crop: (top, left, height, width) in pixels, or None to keep all.
-        image_size: Side of the result in pixels; 0 leaves the size as it is.
+        crop: (top, left, height, width) in pixels, or None for no crop.
+        image_size: Side of the result in pixels; 0 keeps the size.
 
     Raises:
         InputError: If `image_size` is negative.
@@ -35,17 +35,17 @@ class Framing:
                 f"image_size must be >= 0, got {self.image_size}.")
 
     def __call__(self, images: np.ndarray, name: str) -> np.ndarray:
-        """Frames pictures.
+        """Crops and resizes images.
 
         Args:
             images: [N, H, W, C], uint8 or float32 in [-1, 1].
-            name: What the pictures are, for the error message.
+            name: Name of the images, for messages.
 
         Returns:
             [N, h, w, C], same dtype.
 
         Raises:
-            InputError: If the crop reaches outside the pictures.
+            InputError: If the crop exceeds the images.
         """
         top, left, height, width = self._window(*images.shape[1:3], name)
         images = images[:, top:top + height, left:left + width]
@@ -60,13 +60,13 @@ class Framing:
         return framed
 
     def _window(self, height: int, width: int, name: str):
-        """The kept part of a height x width picture, as `crop`."""
+        """The part to keep of a height x width image, as `crop`."""
         top, left, inner_height, inner_width = (
             self.crop or (0, 0, height, width))
         if top + inner_height > height or left + inner_width > width:
             raise InputError(
                 f"crop {self.crop} (top, left, height, width) must lie inside "
-                f"the picture, got {height}x{width} pictures in {name}.")
+                f"the image, got {height}x{width} images in {name}.")
         if self.image_size:
             side = min(inner_height, inner_width)
             top += (inner_height - side) // 2
@@ -76,7 +76,7 @@ class Framing:
 
 
 def parse_framing(crop: str, image_size: int) -> Framing:
-    """Reads the flags --crop and --image_size.
+    """Parses the flags --crop and --image_size.
 
     Args:
         crop: "top,left,height,width" in pixels, or "" for no crop.
@@ -97,7 +97,7 @@ def parse_framing(crop: str, image_size: int) -> Framing:
 
 
 def _resize(images: np.ndarray, size: int) -> np.ndarray:
-    """Resizes square pictures, [N, H, H, C], on the CPU: one result on all
+    """Resizes square images, [N, H, H, C], on the CPU for equal results on all
     machines."""
     with tf.device("CPU"):
         resized = tf.image.resize(images, [size, size], antialias=True).numpy()

@@ -1,4 +1,4 @@
-"""Pictures by name, all in memory: `ImageData`."""
+"""Image data sets by name."""
 
 import os
 
@@ -15,7 +15,7 @@ DIGITS_SPLIT_SEED = 0
 
 
 def _digits(name: str, path: str, framing: Framing) -> ImageData:
-    """8x8 digits of scikit-learn: 1347 to train on, 450 held out.
+    """8x8 digits of scikit-learn: 1347 for training, 450 held out.
 
     The split is train_test_split(test_size=0.25, stratify=labels,
     random_state=0). Values 0..16 become 0..255, rounded half to even.
@@ -33,7 +33,8 @@ def _digits(name: str, path: str, framing: Framing) -> ImageData:
 
 
 def _named(name: str, data_dir: str, framing: Framing) -> ImageData:
-    """A public data set: from a ready file in `data_dir`, else tfds."""
+    """A public data set, from a file in `data_dir` or else tensorflow-datasets.
+    """
     if data_dir:
         ready = os.path.join(data_dir, name, f"{name}.npz")
         if os.path.exists(ready):
@@ -45,10 +46,10 @@ def _named(name: str, data_dir: str, framing: Framing) -> ImageData:
 
 
 def _usps(name: str, data_dir: str, framing: Framing) -> ImageData:
-    """16x16 digits of envelopes, from <data_dir>/usps/usps.npz.
+    """16x16 digits from envelopes, from <data_dir>/usps/usps.npz.
 
-    `x_train` and `x_test` are integers 0..2000, whole thousandths of the
-    original values in [-1, 1] and 1 more; or as of `load_npz`.
+    `x_train` and `x_test` are int16 numbers 0..2000, thousandths of the
+    original values in [-1, 1] plus 1; or as in `load_npz`.
     """
     path = os.path.join(data_dir, name, f"{name}.npz")
     arrays = read_npz(name, path, ("x_train", "x_test", "y_train", "y_test"))

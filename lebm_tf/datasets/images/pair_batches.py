@@ -1,4 +1,4 @@
-"""Batches of two domains: independent draws, crops and flips."""
+"""Batches of two image domains: sampling, crops and flips."""
 
 import tensorflow as tf
 
@@ -9,23 +9,23 @@ from lebm_tf.mcmc import rng
 
 
 def pair_rows(data: PairData, batch_size: int, seed: int):
-    """Which pictures a step has.
+    """Selects the images of each step.
 
-    With independent draws every domain has an order and epochs of its own, and
-    the larger one the epochs of the data; with serial ones, as the authors
-    pair them, one permutation serves both, modulo their sizes.
+    With independent draws each domain has its own order and epochs, and the
+    larger domain defines those of the data. With serial draws one permutation
+    serves both domains, modulo their sizes, as the authors pair images.
 
     Args:
         data: The domains.
-        batch_size: Pictures of each in a step.
+        batch_size: Images of each domain per step.
         seed: Any int64.
 
     Returns:
-        (step, int64 []) -> ("index", int64 [batch_size], and domain -> numbers
-        of training pictures, int64 [batch_size]).
+        (step, int64 []) -> (index, int64 [batch_size]; domain -> indices of
+        training images, int64 [batch_size]).
 
     Raises:
-        InputError: If a domain has less than a batch to be drawn from.
+        InputError: If a domain is smaller than a batch.
     """
     counts = {name: len(domain.x_train)
               for name, domain in data.domains.items()}
@@ -33,9 +33,9 @@ def pair_rows(data: PairData, batch_size: int, seed: int):
     for name, count in counts.items():
         if independent and count < batch_size:
             raise InputError(
-                f"batch_size must be at most {count}, the training pictures "
-                f"of domain {name} of {data.name}, got {batch_size}; or "
-                "pair_draws=serial.")
+                f"batch_size must be at most {count}, the number of training "
+                f"images in domain {name} of {data.name}, got {batch_size}; or "
+                "use pair_draws=serial.")
     base = rng.stream(rng.make_seed(seed), "data")
     largest = max(counts.values())
 
@@ -63,7 +63,7 @@ def pair_rows(data: PairData, batch_size: int, seed: int):
 
 def pair_batches(data: PairData, batch_size: int, seed: int, start_step: int,
                  context: tf.distribute.InputContext) -> tf.data.Dataset:
-    """As of `train_batches`; "x" is {"a": ..., "b": ...}."""
+    """As `train_batches`, with {"a": ..., "b": ...} as "x"."""
     num_replicas = context.num_replicas_in_sync
     if batch_size % num_replicas:
         raise InputError(f"batch_size must be a multiple of the {num_replicas}"
@@ -99,12 +99,12 @@ def pair_batches(data: PairData, batch_size: int, seed: int, start_step: int,
 
 
 def augmented(x: tf.Tensor, options, drawn: tf.Tensor) -> tf.Tensor:
-    """Training pictures, cropped and flipped at random.
+    """Random crops and flips of training images.
 
-    They are resized to sides longer by the margin, bicubic, and a window of
-    their own size is cut out; flipped from left to right with probability 1/2.
-    As data/unaligned_data.py of zilongzheng/CycleCoopNets (256 pixels, margin
-    30).
+    Images are resized (bicubic) to sides longer by the margin, and a random
+    window of the original size is cropped; they are flipped left to right with
+    probability 1/2. As data/unaligned_data.py of zilongzheng/CycleCoopNets (256
+    pixels, margin 30).
 
     Args:
         x: [batch, height, width, channels] in [-1, 1].

@@ -1,4 +1,4 @@
-"""Pairs of domains by name."""
+"""Pairs of image domains by name."""
 
 import dataclasses
 import os
@@ -22,17 +22,17 @@ UNPAIRED = {
 
 def load_pair(config: DataConfig,
               load_images: Callable[[DataConfig], ImageData]) -> PairData:
-    """Two domains of pictures.
+    """Loads two image domains.
 
     Args:
-        config: Of which `dataset` is pair:A,B, each the name of a data set of
-            pictures, npz:FILE or folder:DIR (no commas in a path); or
+        config: Configuration whose `dataset` is pair:A,B, each the name of an
+            image data set, npz:FILE or folder:DIR (without commas in paths); or
             pair:horse2zebra or pair:summer2winter.
-        load_images: Loads one data set of pictures.
+        load_images: Loads one image data set.
 
     Raises:
-        InputError: If it is not so, a domain is empty, the shapes differ, or
-            both are the same and nothing tells that this is meant.
+        InputError: If the name is invalid, a domain is empty, the shapes
+            differ, or both domains are equal and no option allows it.
     """
     names = [name.strip() for name in
              config.dataset.partition(":")[2].split(",")]
@@ -45,15 +45,15 @@ def load_pair(config: DataConfig,
         a, b = _unpaired(names[0], config)
     elif len(names) != 2 or not all(names):
         raise InputError(
-            "data set must be pair:A,B, two data sets of pictures, or "
+            "data set must be pair:A,B with two image data sets, or "
             f"pair:{' or pair:'.join(UNPAIRED)}, got {config.dataset!r}.")
     else:
         if _place(names[0]) == _place(names[1]) and not (
                 config.pair.same or config.pair.made):
             raise InputError(
                 f"{config.dataset}: needs two different domains, got "
-                f"{names[0]} twice; --pair_same insists, --pair_made makes "
-                "the second one.")
+                f"{names[0]} twice; use --pair_same to allow it, or "
+                "--pair_made to create the second one.")
         a, b = (load_images(dataclasses.replace(config, dataset=name))
                 for name in names)
         if config.pair.made and _place(names[0]) != _place(names[1]):
@@ -63,14 +63,14 @@ def load_pair(config: DataConfig,
 
 
 def _place(name):
-    """A name, or what its path stands for."""
+    """A name, with its path resolved."""
     kind, colon, path = name.partition(":")
     return kind + colon + (os.path.realpath(os.path.expanduser(path))
                            if colon else "")
 
 
 def _unpaired(name, config):
-    """Both domains, without pictures that repeat."""
+    """Both domains, without repeated images."""
     path = os.path.join(os.path.expanduser(config.data_dir), UNPAIRED[name])
     parts = [part + domain for domain in "AB" for part in ("train", "test")]
     arrays = read_npz(name, path, tuple(
@@ -84,16 +84,16 @@ def _unpaired(name, config):
     images = {part: _decoded(kept[part], framing, path) for part in parts}
     return tuple(ImageData(
         f"{name} {domain}", images[f"train{domain}"], images[f"test{domain}"],
-        counts={"repeated pictures": sum(
+        counts={"repeated images": sum(
             len(files[part]) - len(kept[part]) for part in parts
             if part.endswith(domain))}) for domain in "AB")
 
 
 def without_repeats(files: dict[str, list[bytes]]) -> dict[str, list[bytes]]:
-    """Files of trainA, testA, trainB and testB that tell something.
+    """Removes repeated files from trainA, testA, trainB and testB.
 
-    What is in both training parts belongs to no domain; what is held out is
-    new; and nothing is twice in a part.
+    It drops files that occur in both training parts, held-out files that occur
+    in training or in both test parts, and repetitions within a part.
     """
     both = set(files["trainA"]) & set(files["trainB"])
     train = set(files["trainA"]) | set(files["trainB"])
@@ -106,7 +106,7 @@ def without_repeats(files: dict[str, list[bytes]]) -> dict[str, list[bytes]]:
 def _decoded(files: list[bytes], framing: Framing, path: str) -> np.ndarray:
     """uint8 [N, h, w, 3]."""
     try:
-        # The method with the same result in every build of libjpeg.
+        # This method gives equal results in every build of libjpeg.
         images = [tf.io.decode_jpeg(
             file, channels=3, dct_method="INTEGER_ACCURATE").numpy()
             for file in files]

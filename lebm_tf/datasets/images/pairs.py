@@ -1,4 +1,4 @@
-"""Two unpaired domains of pictures."""
+"""Data sets of two unpaired image domains."""
 
 import dataclasses
 import functools
@@ -18,24 +18,23 @@ DOMAINS = ("a", "b")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PairData(DataSet):
-    """Pictures of two domains, of one shape; which belongs to which nobody
-    knows.
+    """Images of two domains with one shape and unknown correspondence.
 
-    A row of `x_train` is two numbers of pictures, int64 [num_train, 2], and
-    `to_model` gives the pictures of both domains by name, "a" and "b". There
-    are as many rows as the larger domain has pictures: those of the smaller
-    one repeat.
+    A row of `x_train` holds two image indices, int64 [num_train, 2], and
+    `to_model` returns the images of both domains by name, "a" and "b". There
+    are as many rows as images in the larger domain; those of the smaller one
+    repeat.
 
     Attributes:
-        name: As given to `load_dataset`; opens every error message.
+        name: Name as given to `load_dataset`; starts error messages.
         a, b: The domains, each with its held-out part.
-        options: How they are drawn.
-        is_paired: Whether held-out pictures are known to belong together, row
-            by row, as those of `pair_made` do. Nothing is learned from it.
-        origin: How it was loaded, as fields of `DataConfig`.
+        options: How training images are sampled.
+        is_paired: Whether held-out images correspond row by row, as those of
+            `pair_made` do; not used in training.
+        origin: How the data were loaded, as fields of `DataConfig`.
 
     Raises:
-        InputError: If the domains have other shapes.
+        InputError: If the domains have different shapes.
     """
     name: str
     a: ImageData
@@ -52,10 +51,10 @@ class PairData(DataSet):
             raise InputError(
                 f"{self.name}: needs two domains of one shape, got "
                 f"{_size(self.a)} in {self.a.name} and {_size(self.b)} in "
-                f"{self.b.name}; image_size makes squares of one size.")
+                f"{self.b.name}; set image_size to resize both to squares.")
         if self.options.margin and self.shape[0] != self.shape[1]:
-            raise InputError(f"{self.name}: pair_margin needs squares, got "
-                             f"{_size(self.a)}.")
+            raise InputError(f"{self.name}: pair_margin needs square images, "
+                             f"got {_size(self.a)}.")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -69,17 +68,17 @@ class PairData(DataSet):
 
     @functools.cached_property
     def x_train(self) -> np.ndarray:
-        """Numbers of training pictures, int64 [num_train, 2]."""
+        """Indices of training images, int64 [num_train, 2]."""
         return self._rows("train")
 
     @functools.cached_property
     def x_test(self) -> np.ndarray:
-        """Numbers of held-out pictures, int64 [num_test, 2]."""
+        """Indices of held-out images, int64 [num_test, 2]."""
         return self._rows("test")
 
     @functools.cached_property
     def x_validation(self) -> np.ndarray | None:
-        """Numbers of pictures to choose by, if any."""
+        """Indices of validation images, if any."""
         return None if self.a.x_validation is None else self._rows(
             "validation")
 
@@ -96,7 +95,7 @@ class PairData(DataSet):
                         1).astype(np.int64)
 
     def to_model(self, x) -> dict[str, tf.Tensor]:
-        """The pictures of rows of numbers, float32 in [-1, 1]."""
+        """The images of rows of indices, float32 in [-1, 1]."""
         return {name: to_model(tf.gather(self._pictures[name], x[:, i]))
                 for i, name in enumerate(DOMAINS)}
 
@@ -106,32 +105,32 @@ class PairData(DataSet):
                 for name, data in self.domains.items()}
 
     def describe(self) -> str:
-        """What the domains hold."""
+        """Short description of the domains."""
         return "; ".join(f"{name}: {data.describe()}"
                          for name, data in self.domains.items())
 
 
 def _in_order(data):
-    """Parts as their pictures are numbered: the validation part has the same
-    numbers where it stands in for the test part."""
+    """Parts in the order of their image indices: the validation part keeps its
+    indices when it replaces the test part."""
     train, *others = data.parts()
     return [train, *reversed(others)]
 
 
 def paired(name: str, a: ImageData, b: ImageData, options: PairOptions,
            origin: Mapping[str, Any]) -> PairData:
-    """Two domains, of which b is made if the options say so.
+    """Builds a pair of domains; creates b from a if the options say so.
 
-    Then no training picture is in both: a has those of even numbers, b those
-    of odd numbers.
+    In that case no training image is in both domains: a has those of even
+    index, b those of odd index.
 
     Raises:
-        InputError: If they have other shapes, or b can't be made.
+        InputError: If the shapes differ, or b cannot be created.
     """
     if not options.made:
         return PairData(name, a, b, options, origin=origin)
     if len(a.x_train) < 2:
-        raise InputError(f"{name}: needs at least 2 training pictures, one for "
+        raise InputError(f"{name}: needs at least 2 training images, one for "
                          f"each domain, got {len(a.x_train)}.")
 
     def part(data, first, make):
@@ -145,24 +144,24 @@ def paired(name: str, a: ImageData, b: ImageData, options: PairOptions,
 
 
 def made(images: np.ndarray, how: str, name: str) -> np.ndarray:
-    """Pictures of a domain with a known truth.
+    """Creates the images of a domain with known correspondence.
 
     Args:
         images: [N, H, W, C], uint8, or float32 in [-1, 1].
-        how: inverted; turned: red becomes green, green blue and blue red; or
-            edges: the length of the Sobel gradient of the mean channel.
-        name: Opens the error message.
+        how: inverted; turned (red becomes green, green blue and blue red); or
+            edges (length of the Sobel gradient of the mean channel).
+        name: Name of the data, for messages.
 
     Returns:
-        The same shape and dtype.
+        Images of the same shape and dtype.
 
     Raises:
-        InputError: If grey pictures shall be turned.
+        InputError: If grey images are to be turned.
     """
     if how == "turned":
         if images.shape[-1] != 3:
-            raise InputError(f"{name}: pair_made=turned needs colours, got "
-                             f"pictures with {images.shape[-1]} channel.")
+            raise InputError(f"{name}: pair_made=turned needs color images, "
+                             f"got images with {images.shape[-1]} channel.")
         return np.roll(images, 1, -1)
     x = to_model(images)
     if how == "inverted":

@@ -1,4 +1,4 @@
-"""Pictures through tensorflow-datasets, with a quick answer when offline."""
+"""Images from tensorflow-datasets, with a quick error when offline."""
 
 import http.client
 import threading
@@ -18,17 +18,17 @@ _BATCH = 512
 def load_tfds(name: str, data_dir: str, framing: Framing) -> ImageData:
     """Reads the splits `train` and `test` of a tensorflow-datasets set.
 
-    Prepared data is read without network. Otherwise it is prepared from raw
-    files, which are looked for in <data_dir>/downloads/manual under their
-    plain names and in <data_dir>/downloads under those of tensorflow-datasets;
-    what is missing is downloaded. tensorflow-datasets itself gives up on a
-    dead connection after minutes; here the host is asked first.
+    Prepared data are read without network. Otherwise they are prepared from raw
+    files, which are searched in <data_dir>/downloads/manual under their plain
+    names and in <data_dir>/downloads under those of tensorflow-datasets;
+    missing files are downloaded. Hosts are probed first, because
+    tensorflow-datasets itself takes minutes to give up on a dead connection.
 
     Args:
-        name: Name of the set: features `image` and, perhaps, `label`.
+        name: Name of the set, with features `image` and optionally `label`.
         data_dir: Folder of tensorflow-datasets; "" for its default,
             $TFDS_DATA_DIR or ~/tensorflow_datasets.
-        framing: Crop and resize, for every picture.
+        framing: Crop and resize, for every image.
 
     Raises:
         InputError: If the set is not prepared and cannot be.
@@ -79,8 +79,7 @@ def _prepare(builder) -> None:
 
 
 def _missing_files(builder) -> dict[str, str]:
-    """Raw files that are on this machine under no name known to
-    tensorflow-datasets: plain name -> URL."""
+    """Raw files that are not on this machine: plain name -> URL."""
     from tensorflow_datasets.core.download import resource
 
     downloads = builder.data_dir_root / "downloads"
@@ -96,9 +95,9 @@ def _missing_files(builder) -> dict[str, str]:
 
 
 def _answers(url: str, seconds: float = 3.0) -> bool:
-    """Whether the host of `url` answers a HEAD request, also by a proxy.
+    """Whether the host of `url` answers a HEAD request, also through a proxy.
 
-    In a thread, because no timeout covers the look-up of the host's name.
+    It runs in a thread, because timeouts do not cover the name look-up.
     """
     answers = []
 
@@ -108,8 +107,8 @@ def _answers(url: str, seconds: float = 3.0) -> bool:
             with urllib.request.urlopen(request, timeout=seconds):
                 answers.append(True)
         except urllib.error.HTTPError as error:
-            # Some hosts refuse HEAD, so 4xx is an answer; a gateway's 5xx is
-            # what the download would retry for minutes.
+            # Some hosts refuse HEAD, so 4xx counts as an answer; on a 5xx the
+            # download would retry for minutes.
             answers.append(error.code < 500)
         except (OSError, http.client.HTTPException):
             answers.append(False)
@@ -121,13 +120,13 @@ def _answers(url: str, seconds: float = 3.0) -> bool:
 
 
 def _read_split(builder, split: str, framing: Framing):
-    """Pictures uint8 [N, h, w, C] and labels, int64 [N] or None."""
+    """Images uint8 [N, h, w, C] and labels, int64 [N] or None."""
     features = ["image"] + ["label"] * ("label" in builder.info.features)
     examples = builder.as_dataset(split=split, shuffle_files=False)
     examples = examples.map(lambda example: {f: example[f] for f in features})
     images, labels = [], []
     for batch in examples.batch(_BATCH).as_numpy_iterator():
-        # Framed batch by batch: CelebA at full size takes 21 GB.
+        # Resized batch by batch: CelebA at full size takes 21 GB.
         images.append(framing(batch["image"], builder.name))
         labels.append(batch.get("label"))
     return (np.concatenate(images),

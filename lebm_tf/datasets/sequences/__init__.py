@@ -1,1 +1,1 @@
-"""Text and molecules, by name or from the user's files."""
+"""Text and molecules, by name or from a user's files."""

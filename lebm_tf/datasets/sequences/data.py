@@ -1,4 +1,4 @@
-"""Sequences of tokens held in memory."""
+"""Token sequences in memory."""
 
 import dataclasses
 from typing import Any, Mapping
@@ -17,26 +17,24 @@ from lebm_tf.token_ids import END, PAD
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SequenceData(DataSet):
-    """A data set of sequences, with a held-out part.
+    """A data set of token sequences, with a held-out part.
 
     Attributes:
-        name: As given to `load_dataset`; opens every error message.
-        x_train: int32 [num_train, length]: numbers of tokens, the end, then
-            padding.
+        name: Name as given to `load_dataset`; starts error messages.
+        x_train: int32 [num_train, length]: token ids, the end, then padding.
         x_test: int32 [num_test, length].
-        vocabulary: What the numbers stand for; built from training lines.
-        counts: What was met while reading: "train/empty" and the like ->
-            number of lines or tokens.
-        origin: How it was loaded; kept with a run.
-        x_validation: Sequences to choose by, or None.
+        vocabulary: Vocabulary, built from the training lines.
+        counts: Observation during reading, such as "train/empty" -> number of
+            lines or tokens.
+        origin: How the data were loaded; saved with a run.
+        x_validation: Validation sequences, or None.
         y_train, y_test, y_validation: Labels, int64 [num], or None.
-        attributes_train, attributes_test, attributes_validation: A number of
-            each row, as a property of a molecule, float32 [num], or None.
-        labelled: Sequences whose labels are known, where `label_split` made
-            some.
+        attributes_train, attributes_test, attributes_validation: A number per
+            row, such as a property of a molecule, float32 [num], or None.
+        labelled: Sequences with known labels, after `label_split`.
 
     Raises:
-        InputError: If an array is none of this.
+        InputError: If an array has another shape, dtype or range.
     """
     name: str
     x_train: np.ndarray
@@ -76,15 +74,15 @@ class SequenceData(DataSet):
                              f"{self.shape[0]}, got {x.shape[1]}.")
         if x.min() < 0 or x.max() >= len(self.vocabulary):
             raise InputError(
-                f"{what} must hold numbers of {len(self.vocabulary)} tokens, "
-                f"got {x.min()} to {x.max()}.")
+                f"{what} must hold ids of {len(self.vocabulary)} tokens, got "
+                f"{x.min()} to {x.max()}.")
         ended = (x == END).sum(1) == 1
         lengths = (x != PAD).sum(1)
         last = x[np.arange(len(x)), np.maximum(lengths - 1, 0)] == END
         if not (ended & last).all():
             row = int(np.argmin(ended & last))
-            raise InputError(f"{what} must hold one end, behind the last "
-                             f"token, in every row, got row {row} without.")
+            raise InputError(f"{what} must hold one end token in every row, "
+                             f"after the last token, got row {row} without.")
 
     @property
     def shape(self) -> tuple[int]:
@@ -98,11 +96,11 @@ class SequenceData(DataSet):
 
     @staticmethod
     def to_model(x) -> tf.Tensor:
-        """Sequences as models take them: as they are, int32."""
+        """Sequences for models: int32, unchanged."""
         return tf.cast(x, tf.int32)
 
     def describe(self) -> str:
-        """What it holds and what was left out, in a few words."""
+        """Short description of the contents, and of what was left out."""
         return (f"{len(self.x_train):,} sequences of up to {self.shape[0]} "
                 f"tokens, vocabulary {self.num_tokens:,}, "
                 f"{len(self.x_test):,} held out{met(self.counts)}")

@@ -1,10 +1,10 @@
-"""Lines of text files, and the names of public sets of them."""
+"""Lines of text files, and the public sets of them."""
 
 from typing import Iterable, NamedTuple
 
 from lebm_tf.text_files import named, read_utf8
 
-# Name -> (tokenizer, files of training, validation, test).
+# Name -> (tokenizer, files of training, validation and test).
 PUBLIC = {
     "ptb": ("words", ("ptb.train.txt", "ptb.valid.txt", "ptb.test.txt")),
     "snli": ("words", ("snli.train.txt", "snli.val.txt", "snli.test.txt")),
@@ -15,38 +15,38 @@ PUBLIC = {
 
 
 class Lines(NamedTuple):
-    """Lines that are not empty.
+    """Non-empty lines.
 
     Attributes:
-        texts: Without white space around them.
-        numbers: Of the lines in their file, from 1.
-        counts: What was met while reading -> number of lines.
+        texts: Texts without surrounding white space.
+        numbers: Line numbers in the file, from 1.
+        counts: Observation during reading -> number of lines.
     """
     texts: list[str]
     numbers: list[int]
     counts: dict[str, int]
 
     def take(self, chosen: Iterable[bool]) -> "Lines":
-        """Those of a mask."""
+        """The lines of a mask."""
         rows = [i for i, taken in enumerate(chosen) if taken]
         return Lines([self.texts[i] for i in rows],
                      [self.numbers[i] for i in rows], self.counts)
 
 
 def read_lines(path: str, name: str) -> Lines:
-    """The lines of a text file, gzipped or not.
+    """Reads the non-empty lines of a text file, gzipped or not.
 
     Raises:
-        InputError: If it can't be read.
+        InputError: If it cannot be read.
     """
     return cleaned(raw_lines(path, name))
 
 
 def raw_lines(path: str, name: str) -> list[bytes]:
-    """The lines of a text file, gzipped or not, as they are.
+    """Reads the raw lines of a text file, gzipped or not.
 
     Raises:
-        InputError: If it can't be read.
+        InputError: If it cannot be read.
     """
     raw = read_utf8(path, named(name, path))
     lines = raw.split(b"\n")
@@ -54,8 +54,7 @@ def raw_lines(path: str, name: str) -> list[bytes]:
 
 
 def cleaned(raw: list[bytes]) -> Lines:
-    """Lines without white space around them; empty ones, and those that are no
-    UTF-8, are left out and counted."""
+    """Strips lines; skips and counts those that are empty or not UTF-8."""
     found = Lines([], [], {"lines": len(raw), "empty": 0, "no UTF-8": 0})
     for number, line in enumerate(raw, 1):
         try:

@@ -1,4 +1,4 @@
-"""Text and molecules by name or from the user's own files."""
+"""Sequence data sets by name or from a user's files."""
 
 import os
 
@@ -26,32 +26,32 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
                    ) -> SequenceData:
     """Loads a data set of sequences.
 
-    Lines that are empty, no UTF-8, or too long are left out; they, and tokens
-    outside the vocabulary, are counted in `SequenceData.counts`. Of the names
-    of tokens that no word stands for, <unk> alone may be a word of a text: it
-    is an unknown one.
+    Lines that are empty, not UTF-8 or too long are left out. They, and tokens
+    outside the vocabulary, are counted in `SequenceData.counts`. Of the special
+    tokens, only <unk> may occur as a word of a text; it means an unknown word.
 
     Args:
-        name: One of `SEQUENCES`: `ptb`, `snli`, `yahoo` (words between white
+        name: One of `SEQUENCES`. `ptb`, `snli`, `yahoo` (words between white
             space) and `zinc` (SMILES) are plain or gzipped text files, one
-            sequence a line, in a folder of that name in `data_dir`; "text:"
-            and "smiles:" take the path of one such file, of which every
-            tenth line, in an order that depends on their number alone, is
-            held out. "tfds:" takes the words of a set of tensorflow-datasets,
-            see `sequences.tfds`, or of one of the four public ones through it.
-        data_dir: Folder of the public ones.
-        max_length: Most tokens of a sequence with its end; 0 keeps all.
-        vocabulary_size: Most tokens of the vocabulary, which is built from
-            the training lines; 0 keeps all.
-        invalid_smiles: What becomes of lines of SMILES that are no molecules:
-            unchecked, or, counted with RDKit, keep or drop. Unchecked, a line
-            of other signs than those of SMILES is refused.
-        smiles_column: Column of "smiles:FILE" that holds the molecules, see
-            `molecules.read_smiles`; "" finds it.
+            sequence per line, in a folder of that name in `data_dir`. "text:"
+            and "smiles:" take the path of one such file, of which every tenth
+            line, in an order that depends on their number alone, is held out.
+            "tfds:" takes the words of a set of tensorflow-datasets, see
+            `sequences.tfds`, or one of the four public sets through it.
+        data_dir: Folder of the public sets.
+        max_length: Maximum number of tokens of a sequence, including its end; 0
+            keeps all.
+        vocabulary_size: Maximum size of the vocabulary, which is built from the
+            training lines; 0 keeps all tokens.
+        invalid_smiles: What to do with lines that are not valid SMILES:
+            unchecked; or check and count them with RDKit, and keep or drop
+            them. Unchecked lines with characters outside SMILES are an error.
+        smiles_column: Column of "smiles:FILE" with the molecules, see
+            `molecules.read_smiles`; "" detects it.
 
     Raises:
-        InputError: If the name is unknown, a file is missing or can't be
-            read, nothing is left of it, or RDKit is needed and missing.
+        InputError: If the name is unknown, a file is missing or unreadable, no
+            line is left, or RDKit is needed and missing.
     """
     kind, colon, path = name.partition(":")
     if colon and kind in OWN:
@@ -74,10 +74,10 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
         raise InputError(f"data set must be one of {', '.join(SEQUENCES)}, "
                          f"got {name!r}.")
     if tokenizer != "smiles" and invalid_smiles != "unchecked":
-        raise InputError("invalid_smiles must be left out for data that are "
-                         f"no SMILES, got {invalid_smiles!r} for {name}.")
+        raise InputError("invalid_smiles must be left out for data other than "
+                         f"SMILES, got {invalid_smiles!r} for {name}.")
     if kind + colon != "smiles:" and smiles_column:
-        raise InputError("smiles_column must be left out for data that are no "
+        raise InputError("smiles_column must be left out for data other than "
                          f"smiles:FILE, got {smiles_column!r} for {name}.")
     for lines in parts.values():
         if tokenizer == "words":
@@ -99,7 +99,7 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
 
 def _sifted(parts: dict[str, Lines], invalid_smiles: str, name: str
             ) -> dict[str, Lines]:
-    """The lines with those that are no molecules counted, or left out."""
+    """The lines, with invalid molecules counted or left out."""
     found = {}
     for part, lines in parts.items():
         kept, invalid, stopped = smiles.sifted(lines.texts, invalid_smiles)
@@ -112,7 +112,7 @@ def _sifted(parts: dict[str, Lines], invalid_smiles: str, name: str
             texts=kept, counts={**lines.counts, "no molecule": invalid})
     total = sum(len(lines.texts) for lines in parts.values())
     if total and not any(lines.texts for lines in found.values()):
-        raise InputError(f"{name}: the lines must be molecules, got 0 of "
+        raise InputError(f"{name}: lines must be valid molecules, got 0 of "
                          f"{total:,} lines that are.")
     return found
 
@@ -121,7 +121,7 @@ def _made(name, tokenizer, parts, counts, max_length, vocabulary_size,
           origin):
     for part, lines in parts.items():
         if not lines:
-            raise InputError(f"{name}: the part {part} must hold at least one "
+            raise InputError(f"{name}: the part {part} must have at least one "
                              "line that is not left out, got none.")
     vocabulary = Vocabulary.of(
         cut(parts["train"], tokenizer), tokenizer, vocabulary_size)
@@ -138,7 +138,7 @@ def _made(name, tokenizer, parts, counts, max_length, vocabulary_size,
             encoded.flat_values == UNKNOWN, tf.int64)))
         if not encoded.nrows():
             raise InputError(
-                f"{name}: the part {part} must hold a line of at most "
+                f"{name}: the part {part} must have a line of at most "
                 f"{max_length} tokens, got none.")
         numbers[part] = encoded
     longest = max(int(part.row_lengths().numpy().max())
@@ -157,10 +157,11 @@ def _files(name, data_dir):
 
 
 def _hold_out(lines: Lines, name: str) -> dict[str, Lines]:
-    """Every tenth line of an order that depends on their number alone."""
+    """Holds out every tenth line, in an order that depends on their number
+    alone."""
     if len(lines.texts) < 2:
-        raise InputError(f"{name}: the file must hold at least 2 lines that "
-                         f"are not empty, got {len(lines.texts)}.")
+        raise InputError(f"{name}: the file must have at least 2 non-empty "
+                         f"lines, got {len(lines.texts)}.")
     test = held_out(len(lines.texts))
     return {"train": lines.take(~test),
             "test": lines.take(test)._replace(counts={})}

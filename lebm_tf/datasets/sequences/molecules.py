@@ -1,4 +1,4 @@
-"""Files of SMILES: one a line, the .smi form, or a column of a table."""
+"""Files of SMILES: one per line, the .smi format, or a column of a table."""
 
 import re
 
@@ -7,11 +7,11 @@ from lebm_tf.datasets.sequences.lines import Lines
 from lebm_tf.errors import InputError
 from lebm_tf.text_files import named, read_text
 
-# Names of the column, in lower case without what is no letter.
+# Names of the column, in lower case and without other characters.
 _NAMES = {"smiles", "smile", "smi", "smilesstring", "canonicalsmiles",
           "cansmiles", "isomericsmiles", "isosmiles"}
 _SMILES = re.compile(r"""(?:
-    \[\d*(?:[A-Z][a-z]?|[a-z]{1,2}|\*)  # An atom in brackets, its isotope,
+    \[\d*(?:[A-Z][a-z]?|[a-z]{1,2}|\*)  # An atom in brackets, isotope,
     (?:@{1,2}(?:[A-Z]{2}\d+)?)?(?:H\d*)?  # what is its hand, its hydrogens,
     (?:[+-]+\d*)?(?::\d+)?\]  # its charge and its class.
     | Br | Cl | [BCNOPSFIbcnops*]
@@ -20,24 +20,24 @@ _SMILES = re.compile(r"""(?:
 
 
 def is_smiles(text: str) -> bool:
-    """Whether a text is of the signs of SMILES; it need be no molecule."""
+    """Whether a text has only characters of SMILES; it may still be invalid."""
     return _SMILES.fullmatch(text) is not None
 
 
 def read_smiles(path: str, name: str, column: str = "") -> Lines:
-    """The SMILES of a file.
+    """Reads the SMILES of a file.
 
-    Either the first of some columns between white space, as in .smi files
-    with a name behind each molecule; or, where the first line has a comma or
-    a header, the column that the header calls SMILES.
+    It reads the first of several columns between white space, as in .smi files
+    with a name after each molecule; or, if the first line has a comma or a
+    header, the column that the header calls SMILES.
 
     Args:
-        path: The file, as of `lebm_tf.text_files`.
-        name: Of the data; opens every error message.
-        column: Name of the column, of a file with a header; "" finds it.
+        path: The file, see `lebm_tf.text_files`.
+        name: Name of the data, for messages.
+        column: Name of the column, for a file with a header; "" detects it.
 
     Raises:
-        InputError: If it can't be read, or the column is not there.
+        InputError: If the file cannot be read, or lacks the column.
     """
     what = named(name, path)
     text = read_text(path, what)
@@ -63,18 +63,17 @@ def read_smiles(path: str, name: str, column: str = "") -> Lines:
 
 
 def check_smiles(lines: Lines, name: str) -> None:
-    """Raises InputError, with the first line, if one is no SMILES by its
-    signs."""
+    """Raises InputError at the first line with characters outside SMILES."""
     for text, number in zip(lines.texts, lines.numbers):
         if not is_smiles(text):
             raise InputError(
-                f"{name}: line {number} must be SMILES, got {text[:60]!r}; of "
-                "a table, --smiles_column names the column, and "
-                "--invalid_smiles=drop leaves out what is no molecule.")
+                f"{name}: line {number} must be SMILES, got {text[:60]!r}; for "
+                "a table, set --smiles_column; to skip invalid lines, set "
+                "--invalid_smiles=drop.")
 
 
 def _column(first, what, column) -> tuple[int, bool]:
-    """(index of the column, whether the first row names the columns)."""
+    """(index of the column, whether the first row is a header)."""
     if column:
         if column not in first:
             raise InputError(

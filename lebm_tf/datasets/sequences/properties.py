@@ -1,4 +1,4 @@
-"""Numbers that belong to the rows of a data set: properties of molecules."""
+"""Properties of molecules as numbers of the rows of a data set."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from lebm_tf.kinds import SEQUENCE
 
 
 def check(name: str, flag: str = "property") -> None:
-    """Raises InputError unless there is a property of that name."""
+    """Raises InputError if the property is unknown."""
     if name not in PROPERTIES:
         raise InputError(
             f"--{flag} must be one of {', '.join(PROPERTIES)}, got {name!r}"
@@ -20,12 +20,12 @@ def check(name: str, flag: str = "property") -> None:
 
 
 def compute(texts: list[str], name: str) -> np.ndarray:
-    """A property of every text, float32 [num], NaN of what is no molecule, or
-    has no QED (`chemistry.properties.qed`).
+    """A property of every text, float32 [num]; NaN for an invalid molecule, or
+    one without QED (`chemistry.properties.qed`).
 
     Args:
         texts: SMILES.
-        name: Of `chemistry.properties.PROPERTIES`.
+        name: Key of `chemistry.properties.PROPERTIES`.
     """
     function = PROPERTIES[name]
     return np.array([np.nan if molecule is None else function(molecule)
@@ -33,11 +33,11 @@ def compute(texts: list[str], name: str) -> np.ndarray:
 
 
 def with_property(data: DataSet, name: str) -> DataSet:
-    """The data with a property of every row as `attributes_train` and so on.
+    """Adds a property of every row, as `attributes_train` and so on.
 
     Raises:
-        InputError: If there is no such property, or the data are no SMILES or
-            hold what is no molecule.
+        InputError: If the property is unknown, or the data are not SMILES or
+            contain invalid molecules.
     """
     check(name)
     vocabulary = data.vocabulary
@@ -48,9 +48,9 @@ def with_property(data: DataSet, name: str) -> DataSet:
         values = compute(vocabulary.texts(rows), name)
         if np.isnan(values).any():
             raise InputError(
-                f"{data.name}: --property needs molecules, got "
+                f"{data.name}: --property needs valid molecules, got "
                 f"{int(np.isnan(values).sum())} lines of x_{part} that are "
-                f"none or have no {name}; --invalid_smiles=drop leaves out "
-                "the former.")
+                f"invalid or have no {name}; --invalid_smiles=drop skips "
+                "invalid lines.")
         found[f"attributes_{part}"] = values
     return dataclasses.replace(data, **found)

@@ -1,8 +1,8 @@
-"""Lines of text through tensorflow-datasets.
+"""Lines of text from tensorflow-datasets.
 
-A builder of our own prepares the plain files of a public data set, whose
-licence or size keeps them out of tensorflow-datasets, so that pipelines made
-for it find them; any other of its sets with texts is read as it is.
+A builder in this file prepares the public text files, whose license or size
+keeps them out of tensorflow-datasets, for pipelines that use it. Other text
+sets of tensorflow-datasets are read directly.
 """
 
 import functools
@@ -20,21 +20,21 @@ def lines_of(name: str, data_dir: str,
     """Lines of every split of a set, in order.
 
     Args:
-        name: NAME, of `files`; or of tensorflow-datasets, then perhaps
-            :FEATURE, the feature of the text, or several joined by a comma,
-            of which each gives a line of its own (snli:premise,hypothesis);
-            the only text if not given.
+        name: NAME, a key of `files` or a set of tensorflow-datasets. The latter
+            may be followed by :FEATURE, the text feature, or several joined by
+            commas, each of which gives separate lines
+            (snli:premise,hypothesis); default: the only text feature.
         data_dir: Folder of tensorflow-datasets; "" for its default.
-        files: Name -> {split: path} of plain or gzipped text files; empty
-            for a set that is not ours.
+        files: Name -> {split: path} of plain or gzipped text files; empty for
+            other sets.
 
     Returns:
-        Split ("train", "validation", "test", as far as there are any) -> raw
-        lines, which may be empty or no UTF-8.
+        Split ("train", "validation", "test", if they exist) -> raw lines, which
+        may be empty or not UTF-8.
 
     Raises:
-        InputError: If the set is unknown, can't be prepared, or has no such
-            text.
+        InputError: If the set is unknown, cannot be prepared, or has no such
+            text feature.
     """
     try:
         import tensorflow_datasets as tfds  # Optional, and slow to import.
@@ -59,8 +59,9 @@ def lines_of(name: str, data_dir: str,
                     f"\"import tensorflow_datasets as tfds; "
                     f"tfds.load('{name}')\".")
     except tfds.core.registered.DatasetNotFoundError as error:
-        raise InputError("data set must be tfds: and a set of tensorflow-"
-                         f"datasets or of ours, got {name!r}.") from error
+        raise InputError("data set must be tfds:NAME with a set of "
+                         f"tensorflow-datasets or {', '.join(lines.PUBLIC)}, "
+                         f"got {name!r}.") from error
     except OSError as error:
         raise InputError(f"tfds:{name}: needs a folder to prepare it in, got "
                          f"{error}.") from error
@@ -75,7 +76,7 @@ def _text_features(tfds, made, name, features) -> list[str]:
     """The features to read.
 
     Raises:
-        InputError: If they are no texts, or must be named.
+        InputError: If they are not texts, or must be given.
     """
     texts = [feature for feature, kind in made.info.features.items()
              if isinstance(kind, tfds.features.Text)]
@@ -88,13 +89,13 @@ def _text_features(tfds, made, name, features) -> list[str]:
     return chosen
 
 
-@functools.cache  # A builder can be registered once only.
+@functools.cache  # A builder can be registered only once.
 def _own_builder():
-    """The builder of plain text files, one sequence a line."""
+    """The builder of plain text files, one sequence per line."""
     import tensorflow_datasets as tfds
 
     class TextLines(tfds.core.GeneratorBasedBuilder):
-        """One sequence a line, as in the files."""
+        """One sequence per line, as in the files."""
 
         name = "text_lines"
         VERSION = tfds.core.Version("1.0.0")
@@ -103,7 +104,7 @@ def _own_builder():
 
         def __init__(self, paths=None, **kwargs):
             super().__init__(**kwargs)
-            self.paths = paths or {}  # Prepared data need none.
+            self.paths = paths or {}  # Not needed for prepared data.
 
         def _info(self):
             return tfds.core.DatasetInfo(

@@ -1,4 +1,4 @@
-"""Text and tokens: graphs that a served model carries, too."""
+"""Vocabularies and tokenizers, as graphs that exported models include."""
 
 import dataclasses
 
@@ -21,38 +21,38 @@ def _characters(lines):
 
 
 def _smiles(lines):
-    # Two letters make one atom in Cl and Br; all else is one character.
+    # Cl and Br are single tokens; everything else is one character.
     return tf.strings.split(tf.strings.regex_replace(
         lines, r"(Cl|Br|\S)", r"\1 "))
 
 
-# Name -> (lines, string [batch] -> ragged tokens, what joins tokens again).
+# Name -> (lines, string [batch] -> ragged tokens; separator for joining).
 TOKENIZERS = {"words": (_words, " "), "characters": (_characters, ""),
               "smiles": (_smiles, "")}
 
 
 def cut(lines, tokenizer: str) -> tf.RaggedTensor:
-    """Tokens of lines, string [batch] -> string [batch, None].
+    """Splits lines into tokens, string [batch] -> string [batch, None].
 
     Args:
-        lines: Texts without line ends.
-        tokenizer: A name of `TOKENIZERS`.
+        lines: Texts without line breaks.
+        tokenizer: Key of `TOKENIZERS`.
     """
     return TOKENIZERS[tokenizer][0](tf.convert_to_tensor(lines, tf.string))
 
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """The tokens that a model knows, in order of their numbers.
+    """The tokens of a model, in the order of their ids.
 
     Attributes:
         tokens: Texts of the tokens; the first four are `SPECIAL`.
-        tokenizer: words (between white space), characters or smiles (atoms
-            and signs), how a line is cut.
+        tokenizer: How lines are split: words (between white space), characters
+            or smiles (atoms and signs).
 
     Raises:
-        ValueError: If the tokens are not distinct or do not begin with
-            `SPECIAL`, or there is no such tokenizer.
+        ValueError: If tokens are not distinct or do not begin with `SPECIAL`,
+            or the tokenizer is unknown.
     """
     tokens: tuple[str, ...]
     tokenizer: str = "words"
@@ -71,12 +71,12 @@ class Vocabulary:
     @classmethod
     def of(cls, ragged: tf.RaggedTensor, tokenizer: str, size: int = 0
            ) -> "Vocabulary":
-        """The most frequent tokens of training lines.
+        """Builds the vocabulary of the most frequent tokens of training lines.
 
         Args:
             ragged: Tokens, string [lines, None].
-            tokenizer: What cut them.
-            size: Most tokens besides `SPECIAL`; 0 for all.
+            tokenizer: Name of their tokenizer.
+            size: Maximum number of tokens besides `SPECIAL`; 0 for all.
         """
         tokens, _, counts = tf.unique_with_counts(ragged.flat_values)
         counts = {token.decode(): -count for token, count in zip(
@@ -90,12 +90,12 @@ class Vocabulary:
 
     def encode(self, lines, table: tf.lookup.StaticHashTable | None = None
                ) -> tf.RaggedTensor:
-        """Numbers of lines, string [batch] -> int32 [batch, None], the end
-        among them; `UNKNOWN` for what is not in the vocabulary.
+        """Converts lines to token ids, string [batch] -> int32 [batch, None],
+        including the end; unknown tokens become `UNKNOWN`.
 
         Args:
             lines: Texts.
-            table: What `table` made, where a graph shall keep it.
+            table: Result of `table`, if the graph must own it.
         """
         numbers = tf.ragged.map_flat_values(
             (table or self.table()).lookup, cut(lines, self.tokenizer))
@@ -103,21 +103,21 @@ class Vocabulary:
         return tf.concat([numbers, end], 1)
 
     def numbers(self, tokens: tf.Tensor) -> tf.Tensor:
-        """Numbers of tokens, string -> int32 of the same shape."""
+        """Ids of tokens, string -> int32 of the same shape."""
         return self.table().lookup(tokens)
 
     def table(self) -> tf.lookup.StaticHashTable:
-        """Token -> its number."""
+        """The lookup table token -> id."""
         return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(
             list(self.tokens), tf.range(len(self), dtype=tf.int32)), UNKNOWN)
 
     def join(self, tokens) -> str:
-        """The text of tokens."""
+        """Joins tokens to a text."""
         return TOKENIZERS[self.tokenizer][1].join(tokens)
 
     def decode(self, numbers) -> tf.Tensor:
-        """Lines of numbers up to the end, int32 [batch, length] -> string
-        [batch]."""
+        """Converts token ids up to the end to lines, int32 [batch, length] ->
+        string [batch]."""
         numbers = tf.cast(numbers, tf.int32)
         over = tf.cumsum(tf.cast(numbers == END, tf.int32), axis=1) > 0
         texts = tf.gather(tf.constant(list(self.tokens)), numbers)
@@ -130,29 +130,28 @@ class Vocabulary:
         return [line.decode() for line in self.decode(numbers).numpy()]
 
     def to_dict(self) -> dict:
-        """As JSON types."""
+        """Converts the vocabulary to JSON types."""
         return {"tokenizer": self.tokenizer, "tokens": list(self.tokens)}
 
     @classmethod
     def from_dict(cls, values: dict) -> "Vocabulary":
-        """What `to_dict` wrote."""
+        """Inverse of `to_dict`."""
         return cls(tuple(values["tokens"]), values["tokenizer"])
 
 
 def check_words(lines: Lines, name: str) -> None:
-    """Raises InputError if a line holds a word that names a special token;
-    `<unk>` is let pass, as it is an unknown word in public texts."""
+    """Raises InputError if a line contains a special token other than `<unk>`,
+    which is an unknown word in public texts."""
     reserved = set(SPECIAL) - {SPECIAL[UNKNOWN]}
     for text, number in zip(lines.texts, lines.numbers):
         found = "<" in text and reserved & set(text.split())
         if found:
             word = sorted(found)[0]
             raise InputError(
-                f"{name}: line {number} must hold words of a text, got "
-                f"{word!r}, which names a token that ends, begins or fills up "
-                "every sequence; take it out, or write it in another way.")
+                f"{name}: line {number} must contain words only, got the "
+                f"special token {word!r}; remove or rewrite it.")
 
 
 def padded(ragged: tf.RaggedTensor, length: int) -> np.ndarray:
-    """int32 [rows, length], 0 behind every row."""
+    """int32 [rows, length], padded with 0."""
     return ragged.to_tensor(PAD, shape=[None, length]).numpy().astype(np.int32)

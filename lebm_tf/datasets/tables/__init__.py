@@ -1,1 +1,1 @@
-"""Vectors and counts of words, by name or from the user's files."""
+"""Vectors and word counts, by name or from a user's files."""

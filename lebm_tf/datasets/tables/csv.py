@@ -1,4 +1,4 @@
-"""A user's own table of numbers with a label."""
+"""A user's table of numbers with a label."""
 
 import re
 
@@ -9,33 +9,33 @@ from lebm_tf.errors import InputError
 from lebm_tf.text_files import named
 
 MOST_CLASSES = 100
-_LARGEST = 1e30  # Squares of larger numbers are not finite in float32 sums.
-_DROWNED = 1e-6  # Spread of a column but for its largest value.
-_UNNAMED = re.compile(r"Unnamed: \d+")  # As pandas reads a column without.
+_LARGEST = 1e30  # Squares of larger numbers overflow in float32 sums.
+_DROWNED = 1e-6  # Relative spread of a column without its largest value.
+_UNNAMED = re.compile(r"Unnamed: \d+")  # Names that pandas invents.
 
 
 def read_table(name: str, path: str, label_column: str = ""
                ) -> tuple[np.ndarray, list[str], dict[str, int]]:
-    """Features [rows, width], labels as text, and what was met.
+    """Reads features [rows, width], labels as text, and counts.
 
-    The first line names the columns. Columns without a name, as of an index
-    that was saved beside the data, are left out and counted; so are rows with
-    a value that is missing (`rows.MISSING`) or not finite.
+    The first line names the columns. Columns without a name, such as a saved
+    index, are left out and counted; so are rows with a missing (`rows.MISSING`)
+    or non-finite value.
 
     Args:
-        name: Of the data; opens every error message.
-        path: The file, as of `lebm_tf.text_files`.
-        label_column: Name of the column of labels; "" for the last one.
+        name: Name of the data, for messages.
+        path: The file, see `lebm_tf.text_files`.
+        label_column: Name of the label column; "" for the last one.
 
     Raises:
-        InputError: If the file is not as said, or a value is so large that
-            nothing would be left of the others.
+        InputError: If the file is invalid, or one value is so large that the
+            others of its column vanish beside it.
     """
     what = named(name, path)
     rows = read_rows(path, name)
     if len(rows) < 2:
-        raise InputError(f"{what} must hold a header and rows, got "
-                         f"{len(rows)} lines.")
+        raise InputError(f"{what} must have a header and rows, got {len(rows)} "
+                         "lines.")
     header = rows[0].values
     _check_header(header, what)
     kept = [i for i, column in enumerate(header)
@@ -46,8 +46,8 @@ def read_table(name: str, path: str, label_column: str = ""
                          f"{', '.join(names)}, got {label_column!r}.")
     if len(names) < 2:
         raise InputError(
-            f"{what} must have a label and at least one number a row, got the "
-            f"header {', '.join(header)!r}.")
+            f"{what} must have a label column and at least one number column, "
+            f"got the header {', '.join(header)!r}.")
     label = header.index(label_column) if label_column else kept[-1]
     features = [i for i in kept if i != label]
     x, labels, lines = [], [], []
@@ -59,7 +59,7 @@ def read_table(name: str, path: str, label_column: str = ""
         labels.append(row.values[label])
         lines.append(row.line)
     if not x:
-        raise InputError(f"{what} must hold a row without missing values, got "
+        raise InputError(f"{what} must have a row without missing values, got "
                          "none.")
     x = np.array(x)
     _check_sizes(x, [header[i] for i in features], lines, what)
@@ -71,31 +71,32 @@ def read_table(name: str, path: str, label_column: str = ""
 
 def numbered(name: str, labels: list[str], column: str = ""
              ) -> tuple[tuple[str, ...], np.ndarray]:
-    """The different labels, in order, and their numbers, int64 [rows].
+    """Returns the sorted different labels, and their class numbers, int64
+    [rows].
 
     Args:
-        name: Of the data; opens every error message.
-        labels: As text, [rows].
+        name: Name of the data, for messages.
+        labels: Labels as text, [rows].
         column: Name of their column; "" for the last one.
 
     Raises:
-        InputError: If they are too many to be classes, or one.
+        InputError: If there are too many different labels, or only one.
     """
     classes, y = np.unique(np.array(labels), return_inverse=True)
     if not 2 <= len(classes) <= MOST_CLASSES:
         which = repr(column) if column else "(the last one)"
         raise InputError(
-            f"{name}: the label column {which} must hold 2 to {MOST_CLASSES} "
-            f"classes, got {len(classes)} in {len(labels)} rows; "
-            "--label_column names another, and a table without labels needs "
-            "one. Of a table of paths, the first line must name the columns "
+            f"{name}: the label column {which} must have 2 to {MOST_CLASSES} "
+            f"classes, got {len(classes)} in {len(labels)} rows; set "
+            "--label_column to another one, and add labels to a table without "
+            "any. For trajectories, the first line must name the columns "
             "frame, agent, x and y.")
     return tuple(map(str, classes)), y.astype(np.int64)
 
 
 def _check_header(header, what):
-    """Refuses numbers in place of names, but for 0, 1, 2, ..., by which
-    programs name columns that have no name."""
+    """Refuses numbers as column names, except 0, 1, 2, ..., which programs use
+    for unnamed columns."""
     numbers = [value for value in header if is_number(value)]
     counted = [str(start + i) for start in (0, 1)
                for i in range(len(numbers))]
@@ -107,10 +108,10 @@ def _check_header(header, what):
 
 
 def _numbers(row: Row, header, features, what) -> list[float]:
-    """The features of a row; NaN for what is missing."""
+    """The features of a row; NaN for missing values."""
     if len(row.values) != len(header):
         raise InputError(
-            f"{what}: row {row.line} must have {len(header)} columns as the "
+            f"{what}: row {row.line} must have {len(header)} columns, like the "
             f"header, got {len(row.values)}.")
     numbers = []
     for i in features:
@@ -121,13 +122,14 @@ def _numbers(row: Row, header, features, what) -> list[float]:
             numbers.append(float(value))
         else:
             raise InputError(
-                f"{what}: row {row.line} must hold numbers beside the label, "
-                f"got {value[:60]!r} in the column {header[i]!r}.")
+                f"{what}: row {row.line} must have numbers in all columns but "
+                f"the label, got {value[:60]!r} in the column {header[i]!r}.")
     return numbers
 
 
 def _check_sizes(x, names, lines, what):
-    """Refuses a value beside which all others of its column are alike."""
+    """Refuses a value that is so large that all others of its column become
+    equal."""
     for column, values in zip(names, x.T):
         row = int(np.argmax(np.abs(values)))
         largest = abs(values[row])
@@ -136,6 +138,5 @@ def _check_sizes(x, names, lines, what):
         if largest > _LARGEST or 0 < spread < _DROWNED and (
                 np.abs(rest).max() < _DROWNED):
             raise InputError(
-                f"{what}: row {lines[row]} must hold a number that the others "
-                f"of the column {column!r} can stand beside, got "
-                f"{values[row]:g}.")
+                f"{what}: row {lines[row]} must have a value of similar size "
+                f"to the others in the column {column!r}, got {values[row]:g}.")

@@ -1,4 +1,4 @@
-"""Vectors and bags of words held in memory."""
+"""Vectors and bags of words in memory."""
 
 import abc
 import dataclasses
@@ -17,7 +17,7 @@ from lebm_tf.errors import InputError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Table(DataSet):
-    """Rows of two dimensions, with labels or without; checks its arrays."""
+    """Rows with two dimensions and optional labels; checks its arrays."""
     name: str
     x_train: np.ndarray
     x_test: np.ndarray
@@ -35,7 +35,7 @@ class _Table(DataSet):
 
     @abc.abstractmethod
     def _check_values(self, x: np.ndarray, what: str) -> None:
-        """Raises InputError if a value is none that rows may hold."""
+        """Raises InputError if a value is invalid."""
 
     def __post_init__(self):
         for part, x, y, _ in self.parts():
@@ -53,19 +53,19 @@ class VectorData(_Table):
     """A table of numbers, with a held-out part.
 
     Attributes:
-        name: As given to `load_dataset`; opens every error message.
-        x_train: float32 [num_train, width], each column of mean 0 and
+        name: Name as given to `load_dataset`; starts error messages.
+        x_train: float32 [num_train, width], each column with mean 0 and
             variance 1 over these rows.
         x_test: float32 [num_test, width], scaled likewise.
         y_train, y_test, y_validation: Class numbers, int64 [num], or None.
-        classes: What the numbers stand for.
-        counts: What was met while reading -> number of rows.
-        origin: How it was loaded; kept with a run.
-        x_validation: Rows to choose by, or None.
-        labelled: Rows whose labels are known, where `label_split` made some.
+        classes: Names of the classes.
+        counts: Observation during reading -> number of rows.
+        origin: How the data were loaded; saved with a run.
+        x_validation: Validation rows, or None.
+        labelled: Rows with known labels, after `label_split`.
 
     Raises:
-        InputError: If an array is none of this.
+        InputError: If an array has another shape or dtype, or is not finite.
     """
     kind = kinds.VECTOR
     _dtype = np.float32
@@ -82,11 +82,11 @@ class VectorData(_Table):
 
     @staticmethod
     def to_model(x) -> tf.Tensor:
-        """Vectors as models take them: as they are, float32."""
+        """Vectors for models: float32, unchanged."""
         return tf.cast(x, tf.float32)
 
     def describe(self) -> str:
-        """What it holds and what was left out, in a few words."""
+        """Short description of the contents, and of what was left out."""
         return (f"{len(self.x_train):,} vectors of {self.shape[0]} numbers, "
                 f"{len(self.x_test):,} held out{met(self.counts)}")
 
@@ -96,17 +96,17 @@ class UnigramData(_Table):
     """Documents as bags of words, with a held-out part.
 
     Attributes:
-        name: As given to `load_dataset`; opens every error message.
-        x_train: int32 [num_train, length]: the numbers of the words that a
-            document holds, as often as it holds them; 0 for none.
+        name: Name as given to `load_dataset`; starts error messages.
+        x_train: int32 [num_train, length]: ids of the words of a document, with
+            repetitions; 0 for padding.
         x_test: int32 [num_test, length].
-        words: The vocabulary; number 0 is none. From the training part alone.
+        words: The vocabulary, from the training part alone; id 0 means no word.
         y_train, y_test, y_validation: Class numbers, int64 [num], or None.
-        classes: What those numbers stand for.
-        counts, origin, x_validation, labelled: As of `VectorData`.
+        classes: Names of the classes.
+        counts, origin, x_validation, labelled: As in `VectorData`.
 
     Raises:
-        InputError: If an array is none of this.
+        InputError: If an array has another shape, dtype or range.
     """
     words: tuple[str, ...] = dataclasses.field(kw_only=True)
 
@@ -116,7 +116,7 @@ class UnigramData(_Table):
 
     def _check_values(self, x, what):
         if x.min() < 0 or x.max() >= len(self.words):
-            raise InputError(f"{what} must hold numbers of {len(self.words)} "
+            raise InputError(f"{what} must hold ids of {len(self.words)} "
                              f"words, got {x.min()} to {x.max()}.")
 
     @property
@@ -126,15 +126,15 @@ class UnigramData(_Table):
 
     @property
     def frequencies(self) -> np.ndarray:
-        """How large a part of all training words each is, [num_words]; 0 of
-        number 0, which is none."""
+        """Relative frequencies of words in the training part, [num_words]; 0
+        for id 0."""
         counts = np.bincount(self.x_train.ravel(), minlength=self.shape[0])
         counts[0] = 0
         return counts / counts.sum()
 
     def to_model(self, x) -> tf.Tensor:
-        """Counts as models take them, float32 [documents, num_words]."""
-        # Not tf.math.bincount: it takes a hundred times as long.
+        """Word counts for models, float32 [documents, num_words]."""
+        # tf.math.bincount is a hundred times slower.
         x = tf.cast(x, tf.int32)
         where = tf.where(x > 0)
         words = tf.cast(tf.gather_nd(x, where), tf.int64)
@@ -145,13 +145,13 @@ class UnigramData(_Table):
             [x.shape[0], self.shape[0]])
 
     def describe(self) -> str:
-        """What it holds and what was left out, in a few words."""
+        """Short description of the contents, and of what was left out."""
         return (f"{len(self.x_train):,} documents over {self.shape[0]:,} "
                 f"words, {len(self.x_test):,} held out{met(self.counts)}")
 
 
 def check_labels(y: np.ndarray | None, num_rows: int, what: str) -> None:
-    """Raises InputError unless `y` is None or class numbers, one a row."""
+    """Raises InputError unless `y` is None or class numbers, one per row."""
     if y is None:
         return
     if y.dtype != np.int64 or y.shape != (num_rows,) or (

@@ -1,4 +1,4 @@
-"""Tables of numbers with a label, by name or from the user's own file."""
+"""Tables of numbers with a label, by name or from a user's file."""
 
 import os
 
@@ -16,23 +16,23 @@ _NUM_BINS = 10  # Classes of protein.
 
 def load_vectors(name: str, *, data_dir: str = "", label_column: str = ""
                  ) -> VectorData:
-    """Loads a table; columns are scaled by the training rows alone.
+    """Loads a table; columns are standardized on the training rows.
 
     - "csv:FILE": a header, then rows of numbers, see `csv.read_table`;
-      `label_column` names the column of labels, the last if empty. A tenth of
-      the rows, in an order that depends on their number alone, is held out.
+      `label_column` names the label column; default: the last. A tenth of the
+      rows, in an order that depends on their number alone, is held out.
     - protein: <data_dir>/protein/CASP.csv as published by UCI, or
       uci/uci_protein.npz. Its first column, RMSD, is cut at the deciles of
       the training rows into 10 classes.
-    - hepmass: <data_dir>/hepmass/1000_train.csv and 1000_test.csv, their
-      label in the first column. Of the test file the last column, which its
-      header does not name, is left out.
+    - hepmass: <data_dir>/hepmass/1000_train.csv and 1000_test.csv, with the
+      label in the first column. The last column of the test file, which has no
+      name in its header, is left out.
     - miniboone: <data_dir>/miniboone/MiniBooNE_PID.txt: the numbers of signal
-      and background rows, then the rows. Rows with -999, which stands for a
-      missing number, are left out and counted; a tenth is held out.
+      and background rows, then the rows. Rows with -999, which means a missing
+      number, are left out and counted; a tenth is held out.
 
-    Files may be gzipped. Features that take fewer than 2 values in training
-    are left out and counted.
+    Files may be gzipped. Features that are constant in training are left out
+    and counted.
 
     Raises:
         InputError: If a file is missing or not as said.
@@ -124,11 +124,11 @@ def _miniboone(name, data_dir, origin):
 def _made(name, x, y, test, classes, counts, origin):
     train = x[~test]
     if len(train) < 2 or not test.any():
-        raise InputError(f"{name}: there must be rows to train on and to hold "
-                         f"out, got {len(x)} in all.")
+        raise InputError(f"{name}: there must be rows for training and to hold "
+                         f"out, got {len(x)} in total.")
     varies = train.min(0) < train.max(0)
     if not varies.any():
-        raise InputError(f"{name}: a feature must vary, got none that does.")
+        raise InputError(f"{name}: at least one feature must vary, got none.")
     mean, scale = train.mean(0), train.std(0)
     scaled = ((x[:, varies] - mean[varies]) / scale[varies]
               ).astype(np.float32)
@@ -138,20 +138,20 @@ def _made(name, x, y, test, classes, counts, origin):
 
 
 def _held_out(name, num_rows):
-    """Which rows are held out."""
+    """Mask of the held-out rows."""
     if num_rows < 2:
-        raise InputError(f"{name}: the file must hold at least 2 rows, got "
+        raise InputError(f"{name}: the file must have at least 2 rows, got "
                          f"{num_rows}.")
     return held_out(num_rows)
 
 
 def _numbers(name, path, lines, separator=","):
-    """The rows that are finite numbers, and how many are not finite."""
+    """The finite rows, and the number of others."""
     try:
         rows = np.loadtxt(lines, np.float64, delimiter=separator, ndmin=2)
     except ValueError as error:
-        raise InputError(f"{name}: {path} must hold rows of as many numbers "
-                         f"each, got {error}.") from error
+        raise InputError(f"{name}: {path} must have equally many numbers in "
+                         f"each row, got {error}.") from error
     whole = np.isfinite(rows).all(axis=1)
     return rows[whole], int((~whole).sum())
 
@@ -160,6 +160,6 @@ def _lines(name, path):
     """The lines of a text file, gzipped or not."""
     lines = read_text(path, named(name, path)).splitlines()
     if len(lines) < 2:
-        raise InputError(f"{name}: {path} must hold a header and rows, got "
+        raise InputError(f"{name}: {path} must have a header and rows, got "
                          f"{len(lines)} lines.")
     return lines

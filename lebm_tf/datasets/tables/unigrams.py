@@ -11,13 +11,13 @@ from lebm_tf.datasets.sequences.lines import read_lines
 from lebm_tf.datasets.tables.data import UnigramData
 from lebm_tf.errors import InputError
 
-# Name -> classes, and the first files that there are of each part.
+# Name -> classes, and candidate files for each part.
 UNIGRAMS = {"agnews": (("World", "Sports", "Business", "Sci/Tech"), {
     "train": ("agnews_train.jsonl", "agnews_train_subset.jsonl"),
     "validation": ("agnews_dev.jsonl",),
     "test": ("agnews_test.jsonl",)})}
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]{3,30}(?![^\W_])")
-_FEWEST = 4  # Words of a document, or training leaves it out.
+_FEWEST = 4  # Minimum number of words of a training document.
 NONE = "<none>"
 
 
@@ -25,22 +25,22 @@ def load_unigrams(name: str, *, data_dir: str = "", vocabulary_size: int = 0
                   ) -> UnigramData:
     """Loads a data set of labelled documents.
 
-    Words are runs of 3 to 30 letters in lower case that are no English stop
-    words, as in the preprocessing of Gururangan et al. 2019,
-    arXiv:1906.02242; there the vocabulary is also of the validation part,
-    here of the training part alone. Training documents of 3 words or fewer
-    are left out, held-out ones never; both are counted.
+    Words are runs of 3 to 30 letters in lower case, without English stop words,
+    as in the preprocessing of Gururangan et al. 2019, arXiv:1906.02242. There
+    the vocabulary includes the validation part, here the training part alone.
+    Training documents with 3 words or fewer are left out, held-out ones never;
+    both are counted.
 
     Args:
-        name: A key of `UNIGRAMS`. `agnews` lies in a folder of that name in
+        name: Key of `UNIGRAMS`. `agnews` is in a folder of that name in
             `data_dir`: lines of JSON, gzipped or not, with `label` (a class
-            number from 0) and `text`; a `title` is not read. Of the training
-            part either the whole or a subset.
+            number from 0) and `text`; a `title` is ignored. The training part
+            is complete or a subset.
         data_dir: Folder of the data.
-        vocabulary_size: Most frequent words that are known; 0 for all.
+        vocabulary_size: Number of most frequent words to keep; 0 for all.
 
     Raises:
-        InputError: If a file is missing or not as it must be.
+        InputError: If a file is missing or invalid.
     """
     classes, files = UNIGRAMS[name]
     if vocabulary_size < 0:
@@ -65,8 +65,8 @@ def load_unigrams(name: str, *, data_dir: str = "", vocabulary_size: int = 0
                      if not is_short]
     labels["train"] = labels["train"][~np.array(short, bool)]
     if not bags["train"]:
-        raise InputError(f"{name}: the training part must hold documents of "
-                         f"at least {_FEWEST} words, got none.")
+        raise InputError(f"{name}: the training part must have documents of at "
+                         f"least {_FEWEST} words, got none.")
     longest = max(len(bag) for part in bags.values() for bag in part)
     return UnigramData(
         name, x_train=_padded(bags["train"], longest),
@@ -78,7 +78,7 @@ def load_unigrams(name: str, *, data_dir: str = "", vocabulary_size: int = 0
 
 
 def words(text: str) -> list[str]:
-    """The words of a text that count, in their order."""
+    """The words of a text that count, in order."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
     return [word for word in _WORD.findall(text.lower())
             if word not in ENGLISH_STOP_WORDS]
@@ -101,12 +101,13 @@ def _read(name, path, num_classes):
         texts.append(words(str(text)))
         labels.append(label)
     if not texts:
-        raise InputError(f"{name}: {path} must hold a document, got none.")
+        raise InputError(f"{name}: {path} must have at least one document, got "
+                         "none.")
     return texts, np.array(labels, np.int64)
 
 
 def _vocabulary(texts, size):
-    """The most frequent words, ties in the order of the alphabet."""
+    """The most frequent words; ties in alphabetical order."""
     counted = collections.Counter(word for line in texts for word in line)
     order = sorted(counted, key=lambda word: (-counted[word], word))
     return (NONE, *(order[:size] if size else order))

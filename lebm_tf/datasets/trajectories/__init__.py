@@ -1,1 +1,1 @@
-"""Paths of agents, by name or from the user's files."""
+"""Paths of agents, by name or from a user's files."""

@@ -1,4 +1,4 @@
-"""Training batches of whole groups of agents, filled up and never cut."""
+"""Training batches of whole groups of agents, padded and never split."""
 
 import dataclasses
 import heapq
@@ -16,20 +16,20 @@ from lebm_tf.mcmc import rng
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Packing:
-    """Where groups of each size stand in the batches of an epoch.
+    """Places of groups in the batches of an epoch.
 
-    Which sizes share a batch is the same in every epoch; which group of a
-    size takes which of its places changes. So the number of batches does not
-    depend on the epoch, and any batch is made without the others.
+    Which sizes share a batch is the same in every epoch; which group takes
+    which place of its size changes. The number of batches therefore does not
+    depend on the epoch, and any batch can be built alone.
 
     Attributes:
-        place: int64 [num_batches, batch_size]: number of the place that a row
-            belongs to, by falling size; -1 where the batch is filled up.
-        member: int64, same shape: which agent of the group the row is.
-        first: First place of those as large, int64 [places].
-        count: How many are as large, int64 [places].
-        rows: Rows of the data by falling size of their group, int64 [N].
-        start: Where a group, counted as places are, begins in `rows`, int64
+        place: int64 [num_batches, batch_size]: index of the place of each row,
+            by decreasing size; -1 for padding.
+        member: int64, same shape: index of the agent within its group.
+        first: First place of the same size, int64 [places].
+        count: Number of places of the same size, int64 [places].
+        rows: Rows of the data by decreasing group size, int64 [N].
+        start: Where each group, in the order of places, starts in `rows`, int64
             [places].
     """
     place: np.ndarray
@@ -41,19 +41,19 @@ class Packing:
 
     @property
     def num_batches(self) -> int:
-        """Batches of an epoch."""
+        """Batches per epoch."""
         return len(self.place)
 
 
 def pack(group: np.ndarray, batch_size: int) -> Packing:
-    """Spreads groups over as few batches as hold them, evenly.
+    """Distributes groups evenly over as few batches as possible.
 
-    The largest first, each into the batch with most room; if one does not
-    fit, a batch is added.
+    Groups are placed by decreasing size, each into the batch with most room; if
+    one does not fit, a batch is added.
 
     Args:
-        group: Number of each agent's group, int64 [N].
-        batch_size: Rows of a batch, at least those of the largest group.
+        group: Group index of each agent, int64 [N].
+        batch_size: Rows per batch, at least the size of the largest group.
     """
     _, number, sizes = np.unique(
         group, return_inverse=True, return_counts=True)
@@ -97,28 +97,27 @@ def packing_of(data: TrajectoryData, batch_size: int) -> Packing:
 
 def group_batches(data: TrajectoryData, batch_size: int, seed: int,
                   start_step: int = 0) -> tf.data.Dataset:
-    """Streams training batches of whole groups without end.
+    """Returns an endless stream of training batches of whole groups.
 
     Every path is in one batch of an epoch. Batch n depends on the seed and n
-    alone, so that a run goes on at any step.
+    alone, so training can resume at any step.
 
     Args:
-        data: Trajectories; `time_reversed` and `rotated` say what is done to
-            them besides.
-        batch_size: Rows of a batch, from the largest group on.
+        data: Trajectories; `time_reversed` and `rotated` add augmentation.
+        batch_size: Rows per batch, at least the size of the largest group.
         seed: Any int64.
-        start_step: Number of batches to leave out, at least 0.
+        start_step: Number of batches to skip, at least 0.
 
     Returns:
-        Endless data set of dicts: "x", futures, float32 [batch_size,
+        Endless tf.data.Dataset of dicts: "x", futures, float32 [batch_size,
         future_length, 2], and "given": "past", float32 [batch_size,
-        past_length, 2], both relative to the last observed position in units
-        of the model, and "group", int64 [batch_size], -1 in rows that fill a
-        batch up; "mask", float32 [batch_size], 0 in those and else 1; "index",
-        int64 [batch_size], rows of the data, reversed ones behind all others.
+        past_length, 2], both relative to the last observed position in model
+        units, and "group", int64 [batch_size], -1 in padding rows; "mask",
+        float32 [batch_size], 0 in padding rows and else 1; "index", int64
+        [batch_size], rows of the data, with reversed paths after all others.
 
     Raises:
-        InputError: If `batch_size` is out of its range.
+        InputError: If `batch_size` is out of range.
     """
     packing = packing_of(data, batch_size)
     tracks = data.part("train")
@@ -126,7 +125,7 @@ def group_batches(data: TrajectoryData, batch_size: int, seed: int,
         past, future = reversed_in_time(tracks.past, tracks.future)
         tracks = concatenate([
             tracks, tracks._replace(past=past, future=future)])
-    # Captured as inputs, not written into the graph as constants.
+    # Captured as inputs, so that the graph holds no constants.
     with tf.device("CPU"):
         table = Packing(*map(tf.constant, dataclasses.astuple(packing)))
         columns = _columns(tracks, data.scale)
@@ -164,20 +163,20 @@ def group_batches(data: TrajectoryData, batch_size: int, seed: int,
 
 
 def _columns(tracks: Tracks, scale: float) -> list[tf.Tensor]:
-    """Pasts and futures as a model sees them."""
+    """Pasts and futures in model units."""
     return [tf.constant(normalised(positions, tracks.past, scale), tf.float32)
             for positions in (tracks.past, tracks.future)]
 
 
 def _turned(positions, angle):
-    """Positions [rows, length, 2] turned by an angle [rows] in radians."""
+    """Positions [rows, length, 2] rotated by angles [rows] in radians."""
     cosine, sine = tf.cos(angle)[:, None], tf.sin(angle)[:, None]
     x, y = positions[..., 0], positions[..., 1]
     return tf.stack([cosine * x - sine * y, sine * x + cosine * y], -1)
 
 
 def _spread(sizes, num_batches, batch_size):
-    """(batch, first row in it) of each group, or None if they do not fit."""
+    """(batch, first row) of each group, or None if they do not fit."""
     room = [(0, batch) for batch in range(num_batches)]
     batches, begins = [], []
     for size in sizes.tolist():

@@ -1,4 +1,4 @@
-"""A user's own trajectories from a table of text."""
+"""A user's trajectories from a table."""
 
 import math
 import os
@@ -22,8 +22,7 @@ OPTIONAL = ("scene", "part")
 
 def is_trajectory_table(path: str) -> bool:
     """Whether the first line of a file names the columns frame and agent, or
-    has four numbers as the files of ETH/UCY. What can't be read is none;
-    loading it says why."""
+    has four numbers, as the files of ETH/UCY; False if it cannot be read."""
     try:
         text = read_text(path, path)
         columns = (_rows(text[:text.find("\n")], path) or [Row(1, [])])[0]
@@ -37,28 +36,28 @@ def load_csv(name: str, path: str, options: TrajectoryOptions
              ) -> TrajectoryData:
     """Reads a table of positions.
 
-    The first line names the columns, in any order: frame, a whole number;
-    agent, a number or a name; x and y, positions in `options.unit`; and, if
-    wanted, scene, a name, where one file holds several recordings, and part,
-    "train", "validation" or "test". Others are ignored. A file of four numbers
-    a line, without names, holds frame, agent, x and y, as those of ETH/UCY are
-    published. Values stand between commas, semicolons, tabs or spaces. Agents
-    that are all numbers are compared as numbers. Without part, the
-    last `options.test_fraction` of the time of every scene is the test part:
-    no window reaches over that border.
+    The first line names the columns, in any order: frame, an integer; agent, a
+    number or a name; x and y, positions in `options.unit`; and optionally
+    scene, a name, for several recordings, and part, "train", "validation" or
+    "test". Other columns are ignored. A file with four numbers per line and no
+    header holds frame, agent, x and y, as published for ETH/UCY. Values are
+    separated by commas, semicolons, tabs or spaces. Agents that are all numbers
+    are compared as numbers. Without the column part, the last
+    `options.test_fraction` of the time of every scene is the test part, and no
+    window crosses that border.
 
     Args:
-        name: Opens every error message.
+        name: Name of the data, for messages.
         path: The file, UTF-8.
-        options: How windows are cut; `unit` must be given.
+        options: How windows are cut; `unit` is required.
 
     Raises:
-        InputError: If the file or a value in it is not as said, or no agent
-            has enough positions in a row.
+        InputError: If the file or a value is invalid, or no agent has enough
+            consecutive positions.
     """
     if not options.unit:
-        raise InputError(f"{name}: unit must be px or m, got none; say in "
-                         "which the positions of the file are.")
+        raise InputError(f"{name}: unit must be px or m, the unit of the "
+                         "positions in the file, got none.")
     scenes = _read(name, path)
     frame_step = options.frame_step
     try:
@@ -85,7 +84,7 @@ def load_csv(name: str, path: str, options: TrajectoryOptions
 
 
 def _read(name, path) -> list[tuple[Recording, np.ndarray]]:
-    """(recording, part of every row or "") of every scene in their order."""
+    """(recording, part of every row or "") of every scene, in order."""
     if not os.path.isfile(path):
         raise InputError(
             f"{name}: needs a table in a text file, got no file at {path}.")
@@ -97,8 +96,7 @@ def _read(name, path) -> list[tuple[Recording, np.ndarray]]:
     if missing:
         raise InputError(
             f"{name}: needs the columns {', '.join(REQUIRED)}, got "
-            f"{', '.join(header) or 'none'} in the first line of {path}; "
-            "rename its columns.")
+            f"{', '.join(header) or 'none'} in the first line of {path}.")
     where = {column: header.index(column) for column in (*REQUIRED, *OPTIONAL)
              if column in header}
     rows = [_row(f"{name}: line {line}", words, where, len(header))
@@ -121,7 +119,8 @@ def _read(name, path) -> list[tuple[Recording, np.ndarray]]:
 
 
 def _rows(text, what) -> list[Row]:
-    """The rows of a table; between spaces, where there is nothing else."""
+    """The rows of a table; separated by spaces if there are no other
+    delimiters."""
     first = text[:text.find("\n")]
     if any(delimiter in first for delimiter in ",;\t"):
         return rows_of(text, what)
@@ -131,7 +130,7 @@ def _rows(text, what) -> list[Row]:
 
 
 def _is_published(values) -> bool:
-    """Whether a first line is one of the public files: numbers, no names."""
+    """Whether a first line is that of the public files: numbers, no names."""
     return len(values) == len(REQUIRED) and all(map(is_number, values))
 
 
@@ -144,28 +143,28 @@ def _check_once(name, keys, lines):
             agent = f"{agent:g}" if isinstance(agent, float) else agent
             where = f" of the scene {scene!r}" if scene else ""
             raise InputError(
-                f"{name}: an agent must have one row a frame, got agent "
+                f"{name}: an agent must have one row per frame, got agent "
                 f"{agent!r}{where} at frame {frame} in the lines {seen[key]} "
                 f"and {line}.")
         seen[key] = line
 
 
 def _name_empty(name, scenes, tracks):
-    """Logs the scenes of which no window could be made."""
+    """Logs the scenes without any window."""
     used = {scene for part in tracks.values() for scene in part.scene}
     empty = [scene.name for scene, _ in scenes if scene.name not in used]
     if empty:
         logging.warning(
-            "%s: %d of %d scenes hold no agent with enough positions in a row "
-            "and are left out: %s.", name, len(empty), len(scenes),
+            "%s: %d of %d scenes have no agent with enough consecutive "
+            "positions and are left out: %s.", name, len(empty), len(scenes),
             ", ".join(map(repr, empty)))
 
 
 def _row(what, words, where, num_columns):
     """(frame, agent, x, y, scene, part) of one line."""
     if len(words) != num_columns:
-        raise InputError(f"{what} must have {num_columns} values as the first "
-                         f"line, got {len(words)}.")
+        raise InputError(f"{what} must have {num_columns} values, like the "
+                         f"first line, got {len(words)}.")
     words = {column: words[index] for column, index in where.items()}
     numbers = {}
     for column in ("frame", "x", "y"):
@@ -193,7 +192,7 @@ def _row(what, words, where, num_columns):
 
 
 def _parts(scenes, options) -> dict[str, list[Recording]]:
-    """The recordings of every part; validation only where the file has it."""
+    """The recordings of every part; validation only if the file has it."""
     given = {part for _, parts in scenes for part in parts}
     parts = {part: [] for part in PARTS
              if part in given or part != "validation"}

@@ -1,4 +1,4 @@
-"""Paths of agents held in memory, cut into a past and a future."""
+"""Paths of agents in memory, split into a past and a future."""
 
 import dataclasses
 from typing import Any, Mapping, NamedTuple
@@ -16,13 +16,13 @@ PARTS = ("train", "validation", "test")
 
 
 class Tracks(NamedTuple):
-    """Windows of agents, one a row, those of a group in any order.
+    """Windows of agents, one per row; rows of a group may be in any order.
 
     Attributes:
         past: Observed positions, float64 [N, past_length, 2].
         future: Positions to predict, float64 [N, future_length, 2].
-        group: Numbers from 0, int64 [N]; rows with one number see each other
-            in social pooling.
+        group: Group index from 0, int64 [N]; rows of one group interact in
+            social pooling.
         scene: Name of the recording, str [N].
         start: Frame number of the first observed position, int64 [N].
     """
@@ -42,28 +42,27 @@ class TrajectoryData(DataSet):
     """A data set of paths of one length, with a held-out part.
 
     Attributes:
-        name: As given to `load_trajectories`; opens every error message.
-        past_train, future_train, group_train, scene_train, start_train: What
-            to train on, as the columns of `Tracks`.
-        past_test, future_test, group_test, scene_test, start_test: Held out.
-        unit: Of all positions, "px" or "m".
-        frame_interval: Seconds from one position to the next, above 0.
-        frame_step: Frame numbers from one position to the next, at least 1.
-        origin: How it was loaded; kept with a run, so that it is measured on
-            the same data.
-        num_gaps: Holes in the recorded paths, which no window spans.
-        data_scale: Units of the model for one of positions; 0 takes that of
+        name: Name as given to `load_trajectories`; starts error messages.
+        past_train, future_train, group_train, scene_train, start_train:
+            Training part, as the columns of `Tracks`.
+        past_test, future_test, group_test, scene_test, start_test: Held-out
+            part.
+        unit: Unit of all positions, "px" or "m".
+        frame_interval: Seconds between consecutive positions, above 0.
+        frame_step: Frame numbers between consecutive positions, at least 1.
+        origin: How the data were loaded; saved with a run, so that it is
+            evaluated on the same data.
+        num_gaps: Number of gaps in the recorded paths, which no window spans.
+        data_scale: Model units per unit of position; 0 takes that of
             `DATA_SCALES`.
-        time_reversed: Whether every training path is also walked backwards.
-        rotated: Whether training groups are turned by random angles.
-        final: The true test part, where the validation part stands in its
-            place.
-        past_validation, future_validation, group_validation,
-            scene_validation, start_validation: Taken out of the training
-            data, to choose by; all None where there are none.
+        time_reversed: Whether every training path is added in reverse.
+        rotated: Whether training groups are rotated by random angles.
+        final: The true test part, if the validation part replaces it.
+        past_validation, future_validation, group_validation, scene_validation,
+            start_validation: Validation part; all None if there is none.
 
     Raises:
-        InputError: If an array is none of this, or has NaN or infinity.
+        InputError: If an array has another shape or dtype, or is not finite.
     """
     name: str
     past_train: np.ndarray
@@ -111,17 +110,17 @@ class TrajectoryData(DataSet):
 
     @property
     def past_length(self) -> int:
-        """Observed positions of an agent."""
+        """Observed positions per agent."""
         return self.past_train.shape[1]
 
     @property
     def future_length(self) -> int:
-        """Positions to predict of an agent."""
+        """Positions to predict per agent."""
         return self.future_train.shape[1]
 
     @property
     def scale(self) -> float:
-        """Units of the model for one of positions."""
+        """Model units per unit of position."""
         return self.data_scale or DATA_SCALES[self.unit]
 
     @property
@@ -131,27 +130,27 @@ class TrajectoryData(DataSet):
 
     @property
     def x_train(self) -> np.ndarray:
-        """Futures to learn, as a model sees them, [N, future_length, 2]."""
+        """Training futures in model units, [N, future_length, 2]."""
         return normalised(self.future_train, self.past_train, self.scale)
 
     @property
     def x_test(self) -> np.ndarray:
-        """Those held out."""
+        """Held-out futures in model units."""
         return normalised(self.future_test, self.past_test, self.scale)
 
     @property
     def x_validation(self) -> np.ndarray | None:
-        """Those to choose by, or None."""
+        """Validation futures in model units, or None."""
         return None if self.past_validation is None else normalised(
             self.future_validation, self.past_validation, self.scale)
 
     @staticmethod
     def to_model(x) -> np.ndarray:
-        """Futures as models take them, float32."""
+        """Futures for models, float32."""
         return np.asarray(x, np.float32)
 
     def describe(self) -> str:
-        """What it holds, in a few words."""
+        """Short description of the contents."""
         kept = "" if self.past_validation is None else (
             f", {len(self.past_validation):,} to validate")
         return (
@@ -165,7 +164,7 @@ class TrajectoryData(DataSet):
         """The columns of "train", "validation" or "test"; None if absent.
 
         Raises:
-            InputError: If it is none of these, or some columns are None.
+            InputError: If the name is unknown, or only some columns are None.
         """
         if name not in PARTS:
             raise InputError(f"{self.name}: part must be one of "
@@ -184,26 +183,27 @@ class TrajectoryData(DataSet):
 
 def from_tracks(name: str, train: Tracks, test: Tracks,
                 validation: Tracks | None = None, **fields) -> TrajectoryData:
-    """A data set of its parts; `fields` are the others of TrajectoryData."""
+    """Builds a data set from its parts; `fields` are the other fields of
+    `TrajectoryData`."""
     parts = {"train": train, "test": test, "validation": validation}
     return TrajectoryData(name, **fields, **columns_of(parts))
 
 
 def replace_tracks(data: TrajectoryData, *, origin: Mapping[str, Any],
                    **parts: Tracks | None) -> TrajectoryData:
-    """The same data set with other parts, as train=..., and origin."""
+    """Returns the data set with other parts (train=..., ...) and origin."""
     return dataclasses.replace(data, origin=origin, **columns_of(parts))
 
 
 def columns_of(parts: Mapping[str, Tracks | None]) -> dict[str, Any]:
-    """{"past_train": ..., ...} of {"train": Tracks}."""
+    """Converts {"train": Tracks} to {"past_train": ..., ...}."""
     nothing = Tracks(*[None] * len(Tracks._fields))
     return {f"{column}_{part}": values for part, tracks in parts.items()
             for column, values in (tracks or nothing)._asdict().items()}
 
 
 def concatenate(parts: list[Tracks]) -> Tracks:
-    """Rows of several parts in order; their groups stay apart."""
+    """Concatenates parts; their groups stay separate."""
     groups, first = [], 0
     for part in parts:
         groups.append(part.group + first)
@@ -213,7 +213,7 @@ def concatenate(parts: list[Tracks]) -> Tracks:
 
 
 def _check_tracks(tracks: Tracks, name: str, part: str) -> None:
-    """Raises InputError unless the columns are as `Tracks` says."""
+    """Raises InputError unless the columns fit `Tracks`."""
     num_rows = len(tracks.past)
     for column, values in (("past", tracks.past), ("future", tracks.future)):
         what = f"{name}: {column}_{part}"
@@ -229,7 +229,7 @@ def _check_tracks(tracks: Tracks, name: str, part: str) -> None:
         if len(values) != num_rows or column not in ("past", "future") and (
                 values.ndim != 1):
             raise InputError(
-                f"{name}: {column}_{part} must have {num_rows} rows, one an "
+                f"{name}: {column}_{part} must have {num_rows} rows, one per "
                 f"agent, got shape {list(values.shape)}.")
     for column, values in (("group", tracks.group), ("start", tracks.start)):
         if values.dtype != np.int64:

@@ -14,10 +14,10 @@ from lebm_tf.errors import InputError
 from lebm_tf.files import read_json
 
 SDD_FILE = "sdd/sdd_trajnet.npz"
-SDD_STEP = 12  # Frames of 30 a second.
+SDD_STEP = 12  # Frames, at 30 per second.
 ETH_FILES = ("eth_ucy/eth_ucy_raw.npz", "eth_ucy/splits.json")
-ETH_STEP = 10  # Frame numbers of the text files, whatever the camera.
-_INTERVAL = 0.4  # Seconds; both are given at 2.5 positions a second.
+ETH_STEP = 10  # Frame numbers in the text files, for every camera.
+_INTERVAL = 0.4  # Seconds; both have 2.5 positions per second.
 _COLUMNS = ("xy_px", "scene", "start_frame")
 
 
@@ -25,25 +25,25 @@ def load_sdd(name: str, data_dir: str, options: TrajectoryOptions
              ) -> TrajectoryData:
     """Stanford Drone, the TrajNet split, in pixels of the videos.
 
-    8494 windows of 20 positions to train on in 30 videos, 2829 to test in 17
-    others. There is no validation part: take one with `trajectory_split`.
+    It has 8494 training windows of 20 positions in 30 videos, and 2829 test
+    windows in 17 others. There is no validation part; `trajectory_split` makes
+    one.
 
     Args:
-        name: Opens every error message.
-        data_dir: Folder with sdd/sdd_trajnet.npz: for train_ and test_ the
-            arrays xy_px, float [N, 20, 2]; scene, str [N]; start_frame,
-            integers [N].
-        options: `stride` must be 1, as the file holds ready windows. A
+        name: Name of the data, for messages.
+        data_dir: Folder with sdd/sdd_trajnet.npz, which has for train_ and
+            test_ the arrays xy_px, float [N, 20, 2]; scene, str [N];
+            start_frame, integers [N].
+        options: `stride` must be 1, since the file holds finished windows. A
             shorter past_length + future_length takes their beginning.
 
     Raises:
-        InputError: If the file is not as said, or its windows are shorter
-            than asked for.
+        InputError: If the file is invalid, or its windows are too short.
     """
     path = os.path.join(data_dir, SDD_FILE)
     if options.stride != 1 or options.min_agents != 1:
-        raise InputError(f"{name}: stride and min_agents must be 1, as "
-                         f"{SDD_FILE} holds ready windows, got "
+        raise InputError(f"{name}: stride and min_agents must be 1, because "
+                         f"{SDD_FILE} holds finished windows, got "
                          f"{options.stride} and {options.min_agents}.")
     arrays = read_npz(name, path, tuple(
         f"{part}_{column}" for part in ("train", "test")
@@ -59,23 +59,23 @@ def load_sdd(name: str, data_dir: str, options: TrajectoryOptions
 
 def load_eth_ucy(name: str, data_dir: str, options: TrajectoryOptions
                  ) -> TrajectoryData:
-    """ETH/UCY, leave one scene out, in metres.
+    """ETH/UCY, leave-one-scene-out, in metres.
 
     Args:
-        name: The scene to test on: "eth", "hotel", "univ", "zara1" or
-            "zara2". The others are trained on, but for the last part of each
-            recording, which is the validation part: the division of the text
-            files that this field shares, of Social-GAN (arXiv:1803.10892).
-        data_dir: Folder with eth_ucy/eth_ucy_raw.npz, for every recording an
-            array [rows, 4] of frame, pedestrian, x, y; and
-            eth_ucy/splits.json, {name: {"train": [keys], "val": [keys],
-            "test": [keys]}}.
+        name: The test scene: "eth", "hotel", "univ", "zara1" or "zara2". The
+            others are for training, except the last part of each recording,
+            which is the validation part: the common split of Social-GAN
+            (arXiv:1803.10892).
+        data_dir: Folder with eth_ucy/eth_ucy_raw.npz, which has for every
+            recording an array [rows, 4] of frame, pedestrian, x, y; and
+            eth_ucy/splits.json, {name: {"train": [keys], "val": [keys], "test":
+            [keys]}}.
         options: How windows are cut and grouped. LB-EBM counts every window,
-            loaders that follow Social-GAN those of two agents and more
-            (`min_agents=2`): figures of the two do not compare.
+            loaders that follow Social-GAN those of two agents or more
+            (`min_agents=2`); their figures are not comparable.
 
     Raises:
-        InputError: If a file is not as said.
+        InputError: If a file is invalid.
     """
     raw, splits = (os.path.join(data_dir, file) for file in ETH_FILES)
     if not os.path.isfile(splits):
@@ -103,7 +103,7 @@ def load_eth_ucy(name: str, data_dir: str, options: TrajectoryOptions
 
 def cut_recording(recording: Recording, frame_step: int,
                   options: TrajectoryOptions) -> Cut:
-    """`cut_windows` by options, with their groups."""
+    """`cut_windows` with options, including groups."""
     cut = cut_windows(
         recording, options.past_length, options.future_length, frame_step,
         stride=options.stride, min_agents=options.min_agents)
@@ -117,7 +117,7 @@ def joined(cuts: list[Cut], what: str, options: TrajectoryOptions) -> Tracks:
     """The windows of several recordings.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there are none.
     """
     if not any(len(cut.agent) for cut in cuts):
         raise InputError(
@@ -131,7 +131,7 @@ def joined(cuts: list[Cut], what: str, options: TrajectoryOptions) -> Tracks:
 
 
 def _sdd_part(name, part, arrays, options, distance) -> Tracks:
-    """The first positions of the ready windows, with groups."""
+    """The first positions of the finished windows, with groups."""
     xy, scene, start = (arrays[f"{part}_{column}"] for column in _COLUMNS)
     if xy.ndim != 3 or xy.shape[-1] != 2:
         raise InputError(f"{name}: {part}_xy_px must have shape "
@@ -141,7 +141,7 @@ def _sdd_part(name, part, arrays, options, distance) -> Tracks:
     if xy.shape[1] < length:
         raise InputError(
             f"{name}: past_length + future_length must be at most "
-            f"{xy.shape[1]}, the length of the ready windows, got {length}.")
+            f"{xy.shape[1]}, the length of the windows, got {length}.")
     xy = xy.astype(np.float64)
     tracks = Tracks(
         xy[:, :past], xy[:, past:length], np.zeros(len(xy), np.int64),
@@ -151,10 +151,10 @@ def _sdd_part(name, part, arrays, options, distance) -> Tracks:
 
 
 def _recording(name: str, key: str, rows: np.ndarray) -> Recording:
-    """Rows of frame, pedestrian, x, y.
+    """A recording from rows of frame, pedestrian, x, y.
 
     Raises:
-        InputError: If they are none, or not finite.
+        InputError: If the rows are invalid or not finite.
     """
     if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
         raise InputError(f"{name}: {key} must have shape [rows, 4], got "

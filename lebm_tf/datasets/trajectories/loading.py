@@ -1,4 +1,4 @@
-"""Trajectory data sets by name, all in one form, `TrajectoryData`."""
+"""Trajectory data sets by name."""
 
 import dataclasses
 import difflib
@@ -17,18 +17,17 @@ def load_trajectories(name: str, data_dir: str = "", options:
     """Loads a trajectory data set.
 
     Args:
-        name: One of `TRAJECTORIES`: `sdd` (`trajectory_files.load_sdd`), a
-            test scene of ETH/UCY (`load_eth_ucy`), or "csv:" with the path of
-            a table (`trajectories.csv.load_csv`).
-        data_dir: Folder of the public data; of no use to "csv:".
+        name: One of `TRAJECTORIES`: `sdd` (`files.load_sdd`), a test scene of
+            ETH/UCY (`files.load_eth_ucy`), or "csv:" with the path of a table
+            (`csv.load_csv`).
+        data_dir: Folder of the public data; not used by "csv:".
         options: How recordings become windows.
 
     Returns:
         Windows of past and future positions.
 
     Raises:
-        InputError: If the name is unknown, the data is missing or not as it
-            must be.
+        InputError: If the name is unknown, or the data are missing or invalid.
     """
     kind, colon, path = name.partition(":")
     known = {key.partition(":")[:2]: key for key in TRAJECTORIES}

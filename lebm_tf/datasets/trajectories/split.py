@@ -1,8 +1,8 @@
-"""A part of the training trajectories to choose by, apart in place or time.
+"""Validation splits of trajectories, separated in place or time.
 
-Windows of a recording overlap, so rows drawn at random would have their
-neighbours in training. What is taken out is whole scenes, or a stretch of the
-time of every scene. The test part is never touched.
+Windows of a recording overlap, so random rows would have near copies in
+training. Therefore whole scenes, or a stretch of the time of every scene, are
+taken out. The test part is unchanged.
 """
 
 import dataclasses
@@ -21,22 +21,22 @@ KINDS = ("scene", "time")
 
 def trajectory_split(data: TrajectoryData, fraction: float, seed: int,
                      by: str = "scene") -> TrajectoryData:
-    """Takes a part of the training windows out of training.
+    """Moves a part of the training windows to a validation part.
 
     Args:
         data: Trajectories without a validation part.
-        fraction: Share of the training windows, or time, in (0, 1).
-        seed: Which scenes or times; equal seeds give equal parts.
-        by: "scene" takes whole scenes, in a random order, as many as come
-            nearest to `fraction`. "time" takes one stretch of every scene;
-            windows that reach over its borders are dropped.
+        fraction: Fraction of the training windows, or time, in (0, 1).
+        seed: Seed that selects scenes or times.
+        by: "scene" takes whole scenes in random order, as many as come closest
+            to `fraction`. "time" takes one stretch of every scene; windows that
+            cross its borders are dropped.
 
     Returns:
-        The same with fewer training windows, and a validation part.
+        The data with fewer training windows, and a validation part.
 
     Raises:
-        InputError: If there is a validation part already, `by` or `fraction`
-            is not as said, or one of the sides would be empty.
+        InputError: If there is a validation part already, an argument is
+            invalid, or a part would be empty.
     """
     train = data.part("train")
     if data.part("validation") is not None:
@@ -56,7 +56,7 @@ def trajectory_split(data: TrajectoryData, fraction: float, seed: int,
         chosen, kept = _stretches(train, span, fraction, seed_of_split)
     if not chosen.any() or not kept.any():
         raise InputError(
-            f"validation_fraction must leave windows on both sides of the "
+            "validation_fraction must leave windows in both parts of the "
             f"{len(chosen)} training windows of {data.name}, got {fraction}.")
     logging.info("%s: %d windows to train on, %d to validate, %d dropped",
                  data.name, kept.sum(), chosen.sum(),
@@ -71,24 +71,24 @@ def trajectory_validation_view(data: TrajectoryData) -> TrajectoryData:
     """The data with the validation part in place of the test part.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there is no validation part.
     """
     validation = data.part("validation")
     if validation is None:
         raise InputError(
-            f"{data.name}: evaluate_every must be 0 without a "
-            "validation_fraction > 0, as there is no validation part.")
+            f"{data.name}: evaluate_every must be 0 without a validation part; "
+            "set validation_fraction > 0.")
     view = replace_tracks(data, test=validation, validation=None,
                           origin=data.origin)
     return dataclasses.replace(view, final=data.part("test"))
 
 
 def _whole_scenes(name, train, fraction, seed) -> np.ndarray:
-    """Rows of the scenes that are taken out, bool [N]."""
+    """Mask of the rows of the selected scenes, bool [N]."""
     scenes, index = np.unique(train.scene, return_inverse=True)
     if len(scenes) < 2:
         raise InputError(
-            f"{name} must have two scenes or more to take whole ones out, got "
+            f"{name} must have at least two scenes for a split by scene, got "
             f"{len(scenes)}; split it by time.")
     order = rng.permutation(tf.range(len(scenes), dtype=tf.int64), seed,
                             len(scenes)).numpy()
@@ -99,12 +99,12 @@ def _whole_scenes(name, train, fraction, seed) -> np.ndarray:
 
 def _stretches(train: Tracks, span: int, fraction: float, seed
                ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows inside and rows outside of a stretch of each scene, bool [N].
+    """Masks of the rows inside and outside a stretch of each scene, bool [N].
 
     Args:
         train: The windows.
         span: Frames from the first to the last position of a window.
-        fraction: Share of the time of a scene.
+        fraction: Fraction of the time of a scene.
         seed: int32 [2].
     """
     scenes, index = np.unique(train.scene, return_inverse=True)
@@ -122,6 +122,6 @@ def _stretches(train: Tracks, span: int, fraction: float, seed
 
 
 def _renumbered(tracks: Tracks) -> Tracks:
-    """The same groups, with numbers from 0 without holes."""
+    """The same groups, numbered from 0 without gaps."""
     _, group = np.unique(tracks.group, return_inverse=True)
     return tracks._replace(group=group.astype(np.int64))

@@ -1,7 +1,7 @@
-"""What is done to positions before a model sees them, and undone after.
+"""Transformations of positions to model units and back.
 
-As LB-EBM does (arXiv:2104.03086; bpucla/lbebm, lbebm_sdd.py, lbebm_eth.py).
-`normalised` and `in_scene` take arrays and tensors alike.
+As in LB-EBM (arXiv:2104.03086; bpucla/lbebm, lbebm_sdd.py, lbebm_eth.py).
+`normalised` and `in_scene` accept arrays and tensors.
 """
 
 import math
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-# Units of the model for one px of Stanford Drone, and one m of ETH/UCY.
+# Model units per px of Stanford Drone, and per m of ETH/UCY.
 DATA_SCALES = {"px": 1.86, "m": 60.0}
 
 # The plan: the future at every third of its twelve positions.
@@ -17,29 +17,29 @@ PLAN_STEPS = (2, 5, 8, 11)
 
 
 def normalised(positions, past, scale: float):
-    """Positions from the last observed one, in units of the model.
+    """Positions relative to the last observed one, in model units.
 
     Args:
-        positions: float [N, ..., length, 2], as `past` itself or a future.
+        positions: float [N, ..., length, 2], such as `past` itself or a future.
         past: float [N, past_length, 2].
-        scale: Units of the model for one of the positions.
+        scale: Model units per unit of position.
 
     Returns:
-        (positions - past[:, -1]) * scale, shaped like `positions`.
+        (positions - past[:, -1]) * scale, with the shape of `positions`.
     """
     return (positions - _origin(positions, past)) * scale
 
 
 def in_scene(positions, past, scale: float):
-    """The inverse of `normalised`: back to the unit of the data."""
+    """The inverse of `normalised`: positions in the unit of the data."""
     return positions / scale + _origin(positions, past)
 
 
 def reversed_in_time(past: np.ndarray, future: np.ndarray
                      ) -> tuple[np.ndarray, np.ndarray]:
-    """The paths walked backwards, cut at the same length.
+    """The reversed paths, split at the same length.
 
-    LB-EBM trains on Stanford Drone on every path and its reverse.
+    LB-EBM trains on every path of Stanford Drone and its reverse.
 
     Args:
         past: [N, past_length, 2].
@@ -53,26 +53,25 @@ def reversed_in_time(past: np.ndarray, future: np.ndarray
 
 
 def rotated(positions: np.ndarray, angle: float) -> np.ndarray:
-    """Positions turned about the origin by `angle` radians.
+    """Positions rotated about the origin by `angle` radians.
 
     From the first axis to the second: anticlockwise in metres; clockwise on a
-    screen, where pixels count downwards. The loader of LB-EBM has this as an
-    option, at 45 and 90 degrees to both sides, and no published setting uses
-    it.
+    screen, where y points down. The loader of LB-EBM has this as an option, at
+    45 and 90 degrees in both directions; no published setting uses it.
     """
     cosine, sine = math.cos(angle), math.sin(angle)
     return positions @ np.array([[cosine, sine], [-sine, cosine]])
 
 
 def plan(future: Any, steps: tuple[int, ...] = PLAN_STEPS):
-    """The way-points of a future: an array [..., len(steps), 2].
+    """The way-points of a future, [..., len(steps), 2].
 
     Args:
         future: Array [..., future_length, 2].
         steps: Positions counted from 0; the last is the end of the plan.
 
     Raises:
-        ValueError: If a step is none of the future's.
+        ValueError: If a step is not in the future.
     """
     length = future.shape[-2]
     if not steps or not all(0 <= step < length for step in steps):
@@ -82,11 +81,11 @@ def plan(future: Any, steps: tuple[int, ...] = PLAN_STEPS):
 
 
 def social_mask(group: np.ndarray) -> np.ndarray:
-    """1 where two agents are of one group, else 0: float64 [N, N]."""
+    """1 if two agents are in one group, else 0: float64 [N, N]."""
     return (group[:, None] == group[None]).astype(np.float64)
 
 
 def _origin(positions, past):
-    """The last observed positions, shaped to broadcast: [N, 1, ..., 2]."""
+    """The last observed positions, shaped for broadcasting: [N, 1, ..., 2]."""
     last = past[:, -1]
     return last[(slice(None), *[None] * (len(positions.shape) - 2))]

@@ -1,4 +1,4 @@
-"""Windows out of recordings, and which agents of them see each other."""
+"""Windows of recordings, and groups of neighbouring agents."""
 
 from typing import NamedTuple
 
@@ -7,15 +7,15 @@ import numpy as np
 from lebm_tf.datasets.trajectories.data import Tracks
 from lebm_tf.errors import InputError
 
-# Of LB-EBM's and PECNet's Stanford Drone batches, in pixels.
+# For the Stanford Drone batches of LB-EBM and PECNet, in pixels.
 NEIGHBOUR_DISTANCE = 100.0
 
 
 class Recording(NamedTuple):
-    """Positions of agents in one scene, a row each, in any order.
+    """Positions of agents in one scene, one per row, in any order.
 
     Attributes:
-        name: Of the scene.
+        name: Name of the scene.
         frame: int64 [rows].
         agent: int64 [rows].
         position: float64 [rows, 2].
@@ -27,13 +27,14 @@ class Recording(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """What `cut_windows` returns.
+    """Result of `cut_windows`.
 
     Attributes:
-        tracks: The windows, ordered by start and agent; agents of one start
-            are a group.
-        agent: Whose each is, int64 [N].
-        num_gaps: Places where an agent's next row is not `frame_step` on.
+        tracks: The windows, ordered by start and agent; agents with one start
+            form a group.
+        agent: Agent of each window, int64 [N].
+        num_gaps: Number of places where an agent's next row is not `frame_step`
+            later.
     """
     tracks: Tracks
     agent: np.ndarray
@@ -41,7 +42,7 @@ class Cut(NamedTuple):
 
 
 def most_common_step(recordings: list[Recording]) -> int:
-    """The commonest distance of an agent's neighbouring frames.
+    """The most frequent distance between consecutive frames of an agent.
 
     Raises:
         InputError: If no agent has two rows.
@@ -64,25 +65,25 @@ def cut_windows(recording: Recording, past_length: int, future_length: int,
                 ) -> Cut:
     """All windows in which an agent has a row at every `frame_step`.
 
-    A window never spans a gap: where a row is missing, a path ends and
-    another begins. (The loader of LB-EBM takes neighbouring rows whatever
-    their frames are, and so joins the ends of a gap.)
+    A window never spans a gap: at a missing row, one path ends and another
+    starts. (The loader of LB-EBM takes neighbouring rows regardless of their
+    frames, and so joins the ends of a gap.)
 
     Args:
-        recording: Frames of an agent may be closer than `frame_step`; then
-            only those a multiple of it from the first frame are used.
+        recording: Frames of an agent may be closer than `frame_step`; then only
+            multiples of it from the first frame are used.
         past_length: Observed positions, at least 1.
         future_length: Positions to predict, at least 1.
-        frame_step: Frame numbers between two positions.
-        stride: Positions between the starts of two windows; they are counted
+        frame_step: Frame numbers between consecutive positions.
+        stride: Positions between the starts of consecutive windows, counted
             from the first frame of the scene, so that agents stay together.
-        min_agents: Windows with fewer agents at one time are left out. 1
-            keeps all, as LB-EBM does; the loaders that follow Social-GAN
-            (arXiv:1803.10892) keep 2 and more.
+        min_agents: Windows with fewer simultaneous agents are left out. 1 keeps
+            all, as LB-EBM does; loaders that follow Social-GAN
+            (arXiv:1803.10892) require 2.
 
     Raises:
-        InputError: If an agent has two rows in one frame, or the frames can
-            not be thinned to `frame_step`.
+        InputError: If an agent has two rows in one frame, or the frames cannot
+            be thinned to `frame_step`.
     """
     for name, value in (("past_length", past_length), ("stride", stride),
                         ("future_length", future_length),
@@ -95,7 +96,7 @@ def cut_windows(recording: Recording, past_length: int, future_length: int,
     _, frame, agent, position = recording
     linked = (np.diff(agent) == 0) & (np.diff(frame) == frame_step)
     num_gaps = int(np.sum((np.diff(agent) == 0) & ~linked))
-    # Links from the first row on; a window is whole if it holds them all.
+    # Cumulative links; a window is complete if it has all of its links.
     links = np.concatenate([[0], np.cumsum(linked)])
     length = past_length + future_length
     first = np.arange(max(0, len(frame) - length + 1))
@@ -117,27 +118,27 @@ def cut_windows(recording: Recording, past_length: int, future_length: int,
 
 def neighbour_groups(past: np.ndarray, start: np.ndarray, frame_step: int,
                      distance: float) -> np.ndarray:
-    """Groups of agents near to each other in time and space.
+    """Groups of agents that are close in time and space.
 
-    Greedily, in the order of the rows: the first agent without a group opens
-    one, and every later agent without one joins if
+    Greedily, in the order of rows: the first agent without a group starts one,
+    and every later agent without one joins if
 
     - it or the first starts on a frame in which the other is observed, and
     - some observed position of it is within `distance` of some observed
-      position of the first, at whatever times.
+      position of the first, at any times.
 
     The rule of PECNet (HarshayuGirase/Human-Path-Prediction,
     utils/social_utils.py, time threshold 0), whose batches LB-EBM
-    (arXiv:2104.03086) reads.
+    (arXiv:2104.03086) uses.
 
     Args:
         past: Observed positions in one scene, float [N, past_length, 2].
         start: Frame of the first of them, int64 [N].
-        frame_step: Frame numbers between two positions.
+        frame_step: Frame numbers between consecutive positions.
         distance: At least 0, in the unit of `past`.
 
     Returns:
-        Numbers from 0 in order of the groups' first agents, int64 [N].
+        Group indices from 0 in the order of their first agents, int64 [N].
     """
     group = np.full(len(past), -1, np.int64)
     for first in range(len(past)):
@@ -145,8 +146,8 @@ def neighbour_groups(past: np.ndarray, start: np.ndarray, frame_step: int,
             continue
         rest = np.flatnonzero(group < 0)
         late = start[rest] - start[first]
-        # One starts on a frame of the other if they start a whole number of
-        # positions apart, and fewer than there are.
+        # One starts on a frame of the other if their starts differ by a whole
+        # number of positions that is less than past_length.
         near = (late % frame_step == 0) & (
             np.abs(late) < frame_step * past.shape[1])
         rest = rest[near]
@@ -158,15 +159,15 @@ def neighbour_groups(past: np.ndarray, start: np.ndarray, frame_step: int,
 
 def regrouped(tracks: Tracks, key: np.ndarray, frame_step: int,
               distance: float) -> Tracks:
-    """The tracks with `neighbour_groups` as their groups.
+    """The tracks with groups from `neighbour_groups`.
 
     Args:
         tracks: Windows.
-        key: int [N]; only rows of one key can be neighbours. The scene, or,
-            where windows of an agent overlap, the scene and the start: else
-            agents would be neighbours of themselves.
-        frame_step: Frame numbers between two positions.
-        distance: As of `neighbour_groups`.
+        key: int [N]; only rows with equal keys can be neighbours. This is the
+            scene or, if windows of an agent overlap, the scene and the start;
+            otherwise agents would be neighbours of themselves.
+        frame_step: Frame numbers between consecutive positions.
+        distance: As in `neighbour_groups`.
     """
     group, first = np.empty(len(key), np.int64), 0
     order = np.argsort(key, kind="stable")
@@ -179,7 +180,7 @@ def regrouped(tracks: Tracks, key: np.ndarray, frame_step: int,
 
 
 def _ordered(recording: Recording) -> Recording:
-    """Rows by agent, then frame.
+    """Rows sorted by agent, then frame.
 
     Raises:
         InputError: If an agent has two rows in one frame.
@@ -191,18 +192,18 @@ def _ordered(recording: Recording) -> Recording:
     if twice.any():
         row = np.argmax(twice)
         raise InputError(
-            f"an agent must have one row a frame, got {np.sum(twice)} rows "
-            f"too many, the first at frame {frame[row]} of agent "
-            f"{agent[row]} in {name}.")
+            f"an agent must have one row per frame, got {np.sum(twice)} rows "
+            f"too many, the first at frame {frame[row]} of agent {agent[row]} "
+            f"in {name}.")
     return Recording(name, frame, agent, position[order])
 
 
 def _thinned(recording: Recording, first_frame: int, frame_step: int
              ) -> Recording:
-    """Every `frame_step`th frame of a recording that has more.
+    """Every `frame_step`-th frame of a recording that has more.
 
     Raises:
-        InputError: If `frame_step` falls between the frames.
+        InputError: If `frame_step` is not a multiple of the distance of frames.
     """
     name, frame, agent, position = recording
     steps = np.diff(frame)[np.diff(agent) == 0]
