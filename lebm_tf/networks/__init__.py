@@ -1,4 +1,4 @@
-"""Keras layers: tensors to tensors, no densities."""
+"""Keras layers that map tensors to tensors, without densities."""
 
 from lebm_tf.networks.context_energy import ContextEnergy
 from lebm_tf.networks.conv_energy import ConvEnergy

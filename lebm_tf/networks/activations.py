@@ -1,8 +1,8 @@
-"""Activations that are exact in float64 too.
+"""Activation functions that are exact in float64 as well.
 
-`tf.nn.leaky_relu` and `tf.nn.gelu` keep their constants as float32 whatever
-the input: an error of 1e-8 that hides behind the reference numbers. They are
-the fastest in every other precision, so only float64 goes another way.
+`tf.nn.leaky_relu` and `tf.nn.gelu` keep their constants as float32 for every
+input, an error of 1e-8 that would mask differences from reference numbers. They
+are the fastest in every other precision, so only float64 uses other code.
 """
 
 import math
@@ -11,14 +11,14 @@ import tensorflow as tf
 
 
 def leaky_relu(x: tf.Tensor) -> tf.Tensor:
-    """max(x, 0.2 x), the slope of every network of the field's authors."""
+    """max(x, 0.2 x), the slope that the authors' networks use."""
     if x.dtype == tf.float64:
         return tf.where(x > 0, x, 0.2 * x)
     return tf.nn.leaky_relu(x, 0.2)
 
 
 def gentle_leaky_relu(x: tf.Tensor) -> tf.Tensor:
-    """max(x, 0.01 x), PyTorch's slope where none is given."""
+    """max(x, 0.01 x), PyTorch's default slope."""
     if x.dtype == tf.float64:
         return tf.where(x > 0, x, 0.01 * x)
     return tf.nn.leaky_relu(x, 0.01)
@@ -37,10 +37,10 @@ ACTIVATIONS = {"gelu": gelu, "leaky_relu": leaky_relu, "relu": tf.nn.relu,
 
 
 def get(name: str):
-    """The activation of that name.
+    """Returns the activation of that name.
 
     Raises:
-        ValueError: If there is none; lists those there are.
+        ValueError: If the name is unknown.
     """
     if name not in ACTIVATIONS:
         raise ValueError(

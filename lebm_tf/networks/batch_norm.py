@@ -1,4 +1,4 @@
-"""Normalization over a batch, with a memory for single examples."""
+"""Batch normalization with moving statistics."""
 
 import keras
 import tensorflow as tf
@@ -10,19 +10,20 @@ _MOMENTUM = 0.1
 class BatchNorm(keras.layers.Layer):
     """(x - mean) / sqrt(variance + 1e-5) * scale + offset of every channel.
 
-    Ioffe and Szegedy 2015, arXiv:1502.03167, as PyTorch has it: in training
-    mean and variance are those of the batch (of all replicas), and a memory of
-    them, with the unbiased variance, moves by a tenth; else they are those of
-    the memory. Computed in float32 under mixed precision.
+    Ioffe and Szegedy 2015, arXiv:1502.03167, as in PyTorch: in training mean
+    and variance are those of the batch (over all replicas), and the moving
+    statistics, with the unbiased variance, are updated with momentum 0.1;
+    otherwise the moving statistics are used. Computed in float32 under mixed
+    precision.
 
     Args:
         channels: Number of channels.
-        seed: Of the first scales, N(1, 0.02^2).
+        seed: Seed of the initial scales, N(1, 0.02^2).
 
     Call arguments:
         x: float [batch, ..., channels].
-        training: Whether to look at the batch.
-        remember: Whether to move the memory, too.
+        training: Whether to use the statistics of the batch.
+        remember: Whether to update the moving statistics as well.
     """
 
     def __init__(self, channels: int, seed: int = 0, **kwargs):
@@ -60,7 +61,7 @@ class BatchNorm(keras.layers.Layer):
 
 
 def _moments(x):
-    """Mean and variance of channels over all replicas, and of how many."""
+    """Mean and variance of channels over all replicas, and the count."""
     axes = list(range(x.shape.rank - 1))
     count = tf.cast(tf.reduce_prod(tf.shape(x)[:-1]), x.dtype)
     sums = [tf.reduce_sum(x, axes), count]

@@ -1,4 +1,4 @@
-"""An energy of pictures."""
+"""A convolutional energy of images."""
 
 import keras
 import tensorflow as tf
@@ -9,19 +9,19 @@ from lebm_tf.networks.convolutional import ConvEncoder
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class ConvEnergy(keras.layers.Layer):
-    """Energy of a picture: convolutions, a hidden layer, one number.
+    """Energy of an image: convolutions, a hidden layer and a scalar output.
 
     Args:
         image_shape: (height, width, channels).
-        channels: Widths of the maps; each after the first halves the side.
+        channels: Channels of the feature maps; each map after the first halves
+            the side.
         hidden_units: Width of the hidden layer.
         activation: One of `activations.ACTIVATIONS`.
-        bound: Energies stay within (-bound, bound), by a hyperbolic tangent; 0
-            leaves them as they are.
-        seed: Of initial weights; the last layer starts at 0, and E with it.
+        bound: Bound on |E|, by a hyperbolic tangent; 0 for no bound.
+        seed: Seed of initial weights; the last layer, and so E, starts at 0.
 
     Call arguments:
-        x: Pictures, float [batch, height, width, channels].
+        x: Images, float [batch, height, width, channels].
 
     Returns:
         Energies in nats, float32 [batch].

@@ -1,4 +1,4 @@
-"""Convolutional networks: latent vectors to images and back."""
+"""Convolutional generator and encoder of images."""
 
 import keras
 import tensorflow as tf
@@ -10,7 +10,7 @@ from lebm_tf.networks.deconvolution import Deconv
 class LatentToMap(keras.layers.Layer):
     """A k x k transposed convolution of a 1 x 1 map, as one matrix product.
 
-    Equal to stride 1 without padding: [batch, in] -> [batch, k, k, out].
+    Equivalent to stride 1 without padding: [batch, in] -> [batch, k, k, out].
     """
 
     def __init__(self, size: int, channels: int, seed: int, **kwargs):
@@ -39,18 +39,19 @@ class LatentToMap(keras.layers.Layer):
 class DeconvGenerator(keras.layers.Layer):
     """Mean image of a latent vector, by transposed convolutions.
 
-    A map of base_size x base_size, then a doubling k4 layer for each further
-    entry of `channels`, then the image layer (k4 stride 2, or k3 stride 1),
-    leaky ReLU between and tanh at the end, no normalization. All generators
-    of Pang et al. 2020, arXiv:2006.08205, are of this form.
+    A map of base_size x base_size, a k4 layer that doubles the side for each
+    further entry of `channels`, and the image layer (k4 stride 2, or k3 stride
+    1), with leaky ReLU in between, tanh at the end and no normalization. All
+    generators of Pang et al. 2020, arXiv:2006.08205, have this form.
 
     Args:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         image_shape: (height, width, channels) of the images.
         base_size: Side of the first map.
-        channels: Widths of the maps, first to last.
-        final_stride: 2 (doubles once more) or 1.
-        activation: Between the layers, one of `activations.ACTIVATIONS`.
+        channels: Channels of the feature maps, first to last.
+        final_stride: Stride of the image layer, 2 (doubles the side) or 1.
+        activation: Activation of the hidden layers, one of
+            `activations.ACTIVATIONS`.
         seed: Seed of the initial weights.
 
     Call arguments:
@@ -60,7 +61,7 @@ class DeconvGenerator(keras.layers.Layer):
         Mean images in [-1, 1], float32 [batch, height, width, channels].
 
     Raises:
-        ValueError: If it can't make `image_shape`; says what it can make.
+        ValueError: If it cannot make `image_shape`.
     """
 
     def __init__(self, latent_dim: int, image_shape: tuple, base_size: int,
@@ -123,22 +124,22 @@ class DeconvGenerator(keras.layers.Layer):
 class ConvEncoder(keras.layers.Layer):
     """Mean and log standard deviation of a latent vector, from an image.
 
-    A k3 layer, a halving k4 layer for each further entry of `channels`, leaky
-    ReLU after each, and a dense layer to both outputs.
+    A k3 layer, a k4 layer that halves the side for each further entry of
+    `channels`, leaky ReLU after each, and a dense layer for both outputs.
 
     Args:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         image_shape: (height, width, channels) of the images.
-        channels: Widths of the maps, first to last.
+        channels: Channels of the feature maps, first to last.
         activation: One of `activations.ACTIVATIONS`.
         seed: Seed of the initial weights.
-        has_scale: Whether it gives a standard deviation, or a mean only.
+        has_scale: Whether it returns a standard deviation as well.
 
     Call arguments:
         x: Images in [-1, 1], float [batch, height, width, channels].
 
     Returns:
-        (mean, log_scale), each float32 [batch, latent_dim]; the mean alone
+        (mean, log_scale), each float32 [batch, latent_dim]; only the mean
         without `has_scale`.
     """
 
@@ -195,7 +196,7 @@ def check_image_shape(image_shape: tuple, base_size: int, channels: tuple,
     """Checks that a `DeconvGenerator` makes images of this shape.
 
     Raises:
-        ValueError: If not; says which sizes it can make.
+        ValueError: If it does not; lists the sizes that are possible.
     """
     height, width = image_shape[0], image_shape[1]
     factor = 2**(len(channels) - 1) * final_stride

@@ -1,4 +1,4 @@
-"""Invertible networks made of affine couplings."""
+"""Invertible networks of affine coupling layers."""
 
 import keras
 import tensorflow as tf
@@ -12,17 +12,17 @@ class AffineCouplings(keras.layers.Layer):
     """An invertible map of vectors: RealNVP, Dinh et al. 2017,
     arXiv:1605.08803.
 
-    Each coupling keeps one half of the numbers and makes of it a shift and a
-    log scale, bounded by `bound`, of the other half; in between the halves are
-    interleaved. The last layers of the networks start at 0, so that the map
-    starts as a reordering of the numbers.
+    Each coupling keeps one half of the vector, from which it computes a shift
+    and a log scale, bounded by `bound`, for the other half; the halves are then
+    interleaved. The last layers of the networks start at 0, so the map starts
+    as a permutation.
 
     Args:
-        dim: Width of the vectors, even, at least 2.
-        num_couplings: How many, at least 1.
+        dim: Dimension of the vectors, even, at least 2.
+        num_couplings: Number of couplings, at least 1.
         hidden_units: Widths of the hidden layers of each network.
-        bound: Largest log scale of one coupling, > 0.
-        seed: Of initial weights.
+        bound: Maximum log scale of one coupling, > 0.
+        seed: Seed of initial weights.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -31,11 +31,11 @@ class AffineCouplings(keras.layers.Layer):
     def __init__(self, dim: int, num_couplings: int = 6,
                  hidden_units: tuple = (64, 64), bound: float = 1.0,
                  seed: int = 0, **kwargs):
-        # What is invertible is so in float32 only; networks within cast.
+        # The map is invertible in float32 only; inner networks cast.
         super().__init__(autocast=False, **kwargs)
         if dim < 2 or dim % 2:
-            raise ValueError("a flow of couplings needs an even width of at "
-                             f"least 2, got {dim}.")
+            raise ValueError("a flow of coupling layers needs an even "
+                             f"dimension of at least 2, got {dim}.")
         if num_couplings < 1:
             raise ValueError(
                 f"num_couplings must be >= 1, got {num_couplings}.")
@@ -79,8 +79,8 @@ class AffineCouplings(keras.layers.Layer):
         return shift, self.bound * tf.tanh(log_scale / self.bound)
 
     def _mixed(self, moved, kept):
-        """The numbers of both halves in turns: every second pair of
-        couplings so joins other numbers."""
+        """Interleaves both halves, so that later couplings combine other
+        numbers."""
         return tf.reshape(tf.stack([moved, kept], -1), [-1, self.dim])
 
     def _parted(self, x):

@@ -1,13 +1,14 @@
-"""Transposed convolutions, fast where TensorFlow's own are slow on a CPU.
+"""Transposed convolutions that are faster than TensorFlow's on a CPU.
 
-Times of benchmarks/speed.py say what pays; a GPU gets TensorFlow's own.
+The choices follow measurements of benchmarks/speed.py; on a GPU, TensorFlow's
+own are used.
 """
 
 import keras
 import tensorflow as tf
 
-_FEW = 4  # Channels of a picture.
-_LARGE = 1 << 15  # Entries of one tap of a kernel.
+_FEW = 4  # Maximum number of channels of an image.
+_LARGE = 1 << 15  # Entries per tap of a large kernel.
 _OUTSIDE = 16
 
 
@@ -30,8 +31,8 @@ _TAPS = _taps_of_phases()
 class Deconv(keras.layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose` with padding "same".
 
-    Same weights, same numbers up to rounding: kernel 4 with stride 2, or
-    kernel 3 with stride 1.
+    It has the same weights and equal outputs up to rounding, for kernel 4 with
+    stride 2 or kernel 3 with stride 1.
     """
 
     def call(self, inputs):
@@ -86,9 +87,11 @@ def _forward(x, kernel, stride):
 
 
 def _of_all_phases(kernel):
-    """[3, 3, 4 channels_out, channels_in], stride 1: pixel 2 i + p of a line
-    is sum_d x[i - d] kernel[p + 1 + 2 d], so one transposed convolution makes
-    the 2 x 2 pixels of a place as its channels."""
+    """Kernel [3, 3, 4 channels_out, channels_in] for stride 1.
+
+    Pixel 2 i + p of a line is sum_d x[i - d] kernel[p + 1 + 2 d], so one
+    transposed convolution gives the 2 x 2 pixels of a place as channels.
+    """
     units, fan_in = kernel.shape[2:]
     taps = tf.concat([tf.reshape(kernel, [16, units, fan_in]),
                       tf.zeros([1, units, fan_in], kernel.dtype)], 0)
@@ -96,7 +99,7 @@ def _of_all_phases(kernel):
 
 
 def _sum_of_taps(x, kernel):
-    """Kernel 3, stride 1: one product for all taps, shifted and added."""
+    """Kernel 3, stride 1: one product for all taps, shifted and summed."""
     batch, height, width, _ = _shape(x)
     fan_in, units = kernel.shape[3], kernel.shape[2]
     products = tf.matmul(tf.reshape(x, [-1, fan_in]), tf.reshape(
@@ -114,7 +117,7 @@ def _kernel_gradient(upstream, x, shape, stride):
         return tf.raw_ops.Conv2DBackpropFilter(
             input=upstream, filter_sizes=shape, out_backprop=x,
             strides=[1, stride, stride, 1], padding="SAME")
-    # A product for each tap; several times faster in bfloat16.
+    # One product per tap; several times faster in bfloat16.
     blocks = tf.pad(upstream, [[0, 0], [1, 1], [1, 1], [0, 0]])
     blocks = tf.reshape(
         blocks, [-1, height + 1, 2, width + 1, 2, units])
@@ -127,7 +130,7 @@ def _kernel_gradient(upstream, x, shape, stride):
 
 
 def _shape(x):
-    """[batch, height, width, channels], numbers where they are known."""
+    """[batch, height, width, channels], static where known."""
     dynamic = tf.shape(x)
     return [dynamic[i] if size is None else size
             for i, size in enumerate(x.shape)]

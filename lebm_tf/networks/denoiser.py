@@ -1,6 +1,6 @@
-"""Networks of a diffusion of latent vectors: what tells noise, given x or not.
+"""Networks of a diffusion model of latent vectors.
 
-All as in diffusion_net.py of the public code of Yu et al. 2023,
+They follow diffusion_net.py of the public code of Yu et al. 2023,
 arXiv:2310.03218.
 """
 
@@ -11,7 +11,7 @@ from lebm_tf.networks import activations, initializers
 from lebm_tf.networks.normalization import InstanceNorm
 from lebm_tf.networks.time_embedding import sinusoidal_embedding
 
-_TIMES = 1000.0  # In units of which a time in (0, 1) is embedded.
+_TIMES = 1000.0  # Factor on a time in (0, 1) before its embedding.
 
 
 class GatedDense(keras.layers.Layer):
@@ -20,7 +20,7 @@ class GatedDense(keras.layers.Layer):
     Args:
         fan_in, context_dim: Widths of x and of the context.
         units: Width of y.
-        seed: Of initial weights.
+        seed: Seed of initial weights.
     """
 
     def __init__(self, fan_in: int, context_dim: int, units: int, seed: int,
@@ -41,19 +41,19 @@ class GatedDense(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class LatentDenoiser(keras.layers.Layer):
-    """The noise in a noised latent vector, at a time, in a context.
+    """Predicts the noise in a noised latent vector, given time and context.
 
-    Gated dense layers down and up again, with skips, over [sin(2 pi z B),
-    cos(2 pi z B), z], where B is learned. Computed in float32 under mixed
+    Gated dense layers down and up again, with skip connections, on [sin(2 pi z
+    B), cos(2 pi z B), z], where B is learned. Computed in float32 under mixed
     precision.
 
     Args:
-        latent_dim: Width of z, at least 2.
+        latent_dim: Dimension of z, at least 2.
         context_dim: Width of the context, at least 1.
-        time_dim: Width of the embedding of times, even, at least 4.
-        widths: Of the outer and of the inner layers, two numbers >= 1.
-        residual: Whether the noise is z plus what the layers make.
-        seed: Of initial weights.
+        time_dim: Width of the time embedding, even, at least 4.
+        widths: Widths of the outer and of the inner layers, two numbers >= 1.
+        residual: Whether the noise is z plus the output of the layers.
+        seed: Seed of initial weights.
 
     Call arguments:
         z: float [batch, latent_dim].
@@ -120,13 +120,13 @@ class LatentDenoiser(keras.layers.Layer):
         return z + x if self.residual else x
 
     def features(self, z):
-        """[sin, cos, z], what the first layer sees."""
+        """[sin, cos, z], the input of the first layer."""
         angles = 2.0 * tf.constant(3.141592653589793, z.dtype) * tf.matmul(
             z, self.waves)
         return tf.concat([tf.sin(angles), tf.cos(angles), z], -1)
 
     def embedded_time(self, time):
-        """float [batch, time_dim]."""
+        """Time embedding, float [batch, time_dim]."""
         first, second = self.time_layers
         return second(tf.nn.silu(first(sinusoidal_embedding(
             _TIMES * time, self.time_dim))))
@@ -140,12 +140,12 @@ class LatentDenoiser(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class NoiseContext(keras.layers.Layer):
-    """The context of no x, made of noise; float32 under mixed precision.
+    """The context without x, from noise; float32 under mixed precision.
 
     Args:
         noise_dim, context_dim: Widths of noise and context, at least 1.
         hidden_units: Width of the hidden layer.
-        seed: Of initial weights.
+        seed: Seed of initial weights.
     """
 
     def __init__(self, noise_dim: int, context_dim: int,
@@ -169,26 +169,26 @@ class NoiseContext(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class ContextEncoder(keras.layers.Layer):
-    """The context of a picture: convolutions with instance norm.
+    """The context of an image: convolutions with instance norm.
 
-    A k3 layer, a halving k4 layer for each further entry of `channels`, with
-    instance norm and leaky ReLU after each, then a layer that sees all of what
-    is left.
+    A k3 layer, a k4 layer that halves the side for each further entry of
+    `channels`, with instance norm and leaky ReLU after each, then a dense
+    layer.
 
     Args:
-        image_shape: (height, width, channels) of the pictures.
+        image_shape: (height, width, channels) of the images.
         context_dim: Width of the context, at least 1.
-        channels: Widths of the maps, first to last.
-        seed: Of initial weights.
+        channels: Channels of the feature maps, first to last.
+        seed: Seed of initial weights.
 
     Call arguments:
-        x: Pictures in [-1, 1], float [batch, height, width, channels].
+        x: Images in [-1, 1], float [batch, height, width, channels].
 
     Returns:
         float32 [batch, context_dim].
 
     Raises:
-        ValueError: If widths are below 1, or nothing is left of the pictures.
+        ValueError: If widths are below 1, or the last map is smaller than 2x2.
     """
 
     def __init__(self, image_shape: tuple, context_dim: int = 1024,
@@ -209,15 +209,16 @@ class ContextEncoder(keras.layers.Layer):
             self.norms.append(InstanceNorm(
                 units, epsilon=1e-5, name=f"norm_{i}",
                 dtype=self.dtype_policy))
-            self.norms[-1].scale.assign(tf.ones([units]))  # As PyTorch's.
+            self.norms[-1].scale.assign(tf.ones([units]))  # As in PyTorch.
             fan_in = units
             if i:
                 height, width = height // 2, width // 2
         if min(height, width) < 2:
             raise ValueError(
-                f"channels must leave a map of 2x2 or more, got {height}x"
-                f"{width} of pictures of {image_shape[0]}x{image_shape[1]} "
-                f"after {len(channels)} layers.")
+                "channels must leave a map of at least 2x2, got "
+                f"{height}x{width} for images of "
+                f"{image_shape[0]}x{image_shape[1]} after {len(channels)} "
+                "layers.")
         self.flat = height * width * fan_in
         self.head = initializers.dense(
             context_dim, self.flat, seed, "head", dtype=self.variable_dtype)

@@ -1,4 +1,4 @@
-"""A GRU over all steps of a sequence, with a gradient of its own."""
+"""A GRU over all steps of a sequence, with a custom gradient."""
 
 import tensorflow as tf
 
@@ -6,15 +6,15 @@ import tensorflow as tf
 def fused_gru(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
               first: tf.Tensor, constant: tf.Tensor | None = None
               ) -> tf.Tensor:
-    """One GRU layer, whose reset gate comes behind the product.
+    """One GRU layer with the reset gate applied after the product.
 
-    h_t = (1 - u) tanh(a + r b) + u h_{t-1} with r, u = sigmoid; a of the
-    inputs and b of h_{t-1}, each with a bias: the form of cuDNN, PyTorch and
-    Keras, of the gates of Cho et al. 2014, arXiv:1406.1078.
+    h_t = (1 - u) tanh(a + r b) + u h_{t-1} with r, u = sigmoid; a is a function
+    of the inputs and b of h_{t-1}, each with a bias: the variant of cuDNN,
+    PyTorch and Keras, with the gates of Cho et al. 2014, arXiv:1406.1078.
 
-    Products with inputs are made for all steps at once, that with a constant
-    once; the loops there and back keep the product with the states alone, and
-    the gradient makes the gates anew, for all steps at once.
+    Products with inputs are computed for all steps at once, that with a
+    constant once. The forward and backward loops contain only the product with
+    the states, and the gradient recomputes the gates for all steps at once.
 
     Args:
         x: float [length, batch, width].
@@ -22,7 +22,7 @@ def fused_gru(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
             states; gates in the order r, u, candidate.
         bias: [4 hidden]: r, u, that of a, that of b.
         first: h before the first step, [batch, hidden].
-        constant: What every step reads besides, [batch, width].
+        constant: Additional input of every step, [batch, width].
 
     Returns:
         States h, [length, batch, hidden].
@@ -35,7 +35,8 @@ def fused_gru(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
 
 def gru_step(of_inputs: tf.Tensor, h: tf.Tensor, of_states: tf.Tensor,
              bias: tf.Tensor) -> tf.Tensor:
-    """The next state, of products with what is read and all biases but b's."""
+    """The next state, from products with inputs that include all biases except
+    that of b."""
     r, u, candidate, _ = _gates(of_inputs, tf.matmul(h, of_states), bias)
     return candidate + u * (h - candidate)
 
@@ -67,7 +68,7 @@ def _gru(x, constant, kernel, bias, first):
             gates = known * tf.concat([state] * 3, -1)
             return (state * kept + tf.matmul(gates, of_states,
                                              transpose_b=True), state, gates)
-        # A sum, as there may be no step at all.
+        # A sum, because there may be zero steps.
         none = tf.zeros_like(first)
         carried, state, gates = tf.scan(
             step, (upstream, known, u), (none, none, tf.concat([none] * 3, -1)),

@@ -1,4 +1,4 @@
-"""An LSTM over all steps of a sequence, with a gradient of its own."""
+"""An LSTM over all steps of a sequence, with a custom gradient."""
 
 import tensorflow as tf
 
@@ -8,27 +8,27 @@ def fused_lstm(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
                constant: tf.Tensor | None = None) -> tf.Tensor:
     """One LSTM layer.
 
-    c_t = f c_{t-1} + i g,  h_t = o tanh(c_t), with i, f, o = sigmoid and
-    g = tanh of [x_t, constant, h_{t-1}] kernel + bias; Hochreiter and
-    Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+    c_t = f c_{t-1} + i g,  h_t = o tanh(c_t), with i, f, o = sigmoid and g =
+    tanh of [x_t, constant, h_{t-1}] kernel + bias; Hochreiter and Schmidhuber
+    1997, with the forget gate of Gers et al. 2000.
 
-    All steps are one operation of TensorFlow, `BlockLSTM`, which runs on CPU
-    and GPU, not under XLA. The gradient is our own and keeps only what is
-    recurrent in its loop; the operation's sums that of the kernel step by
-    step. There and back took 245 ms with that and takes 50 with this (32 rows
-    of 20 steps, width 512, one core). In a graph, parts of the gradient that
-    nobody asks for, as those of kernel and x in a chain that moves
-    `constant` and `first`, are not computed. The gradient of `BlockLSTMV2` is
-    wrong on a CPU (TensorFlow 2.21).
+    All steps are one TensorFlow operation, `BlockLSTM`, which runs on CPU and
+    GPU but not under XLA. The custom gradient has only the recurrent part in
+    its loop, whereas the gradient of the operation sums that of the kernel step
+    by step. Forward and backward pass took 245 ms with that and take 50 ms with
+    this (32 rows of 20 steps, width 512, one core). In a graph, unused parts of
+    the gradient are not computed, such as those of kernel and x in a chain that
+    moves `constant` and `first`. The gradient of `BlockLSTMV2` is wrong on a
+    CPU (TensorFlow 2.21).
 
     Args:
         x: float32 [length, batch, width].
-        kernel: float32 [width + constant width + hidden, 4 hidden], for
-            inputs, then states; gates in the order i, g, f, o.
+        kernel: float32 [width + constant width + hidden, 4 hidden], for inputs,
+            then states; gates in the order i, g, f, o.
         bias: float32 [4 hidden].
         first: (c, h) before the first step, float32 [batch, hidden] each;
-            zeros if not given.
-        constant: What every step reads besides, float32 [batch, width].
+            default: zeros.
+        constant: Additional input of every step, float32 [batch, width].
 
     Returns:
         States h, float32 [length, batch, hidden].
@@ -55,7 +55,7 @@ def _lstm(x, constant, kernel, bias, first_c, first_h):
         b=bias, forget_bias=0.0, cell_clip=-1.0, use_peephole=False)
 
     def gradient(upstream):
-        # Once, as a product with a transposed matrix packs it anew each time.
+        # Transposed once, since each product would repack the matrix.
         of_states = tf.transpose(kernel[-hidden:])
         gates, c = _gate_gradients(run, of_states, first_c, upstream)
         inputs = tf.concat([x, _previous(run.h, first_h)], axis=-1)
@@ -69,12 +69,12 @@ def _lstm(x, constant, kernel, bias, first_c, first_h):
 
 
 def _gate_gradients(run, of_states, first, upstream):
-    """Gradients before the activations, [length, batch, 4 hidden], and those
-    of c_{t-1}, [length, batch, hidden].
+    """Gradients before the activations, [length, batch, 4 hidden], and those of
+    c_{t-1}, [length, batch, hidden].
 
-    Those of i, g, f are dc times something known, that of o is dh times
-    something known, with dh_t = upstream_t + gates_{t+1} of_states and
-    dc_t = dh_t o (1 - tanh(c_t)^2) + dc_{t+1} f_{t+1}.
+    Those of i, g, f are dc times a known factor, that of o is dh times a known
+    factor, with dh_t = upstream_t + gates_{t+1} of_states and dc_t = dh_t o (1
+    - tanh(c_t)^2) + dc_{t+1} f_{t+1}.
     """
     candidate, cell = run.ci, run.co
     known = tf.concat([
@@ -91,12 +91,12 @@ def _gate_gradients(run, of_states, first, upstream):
         gates = known * tf.concat([inside, inside, inside, state], axis=-1)
         return gates, inside * forget
 
-    # Sums, as there may be no step at all.
+    # Sums, because there may be zero steps.
     none = [tf.zeros_like(tf.reduce_sum(a[:1], 0)) for a in (known, to_cell)]
     return tf.scan(step, (upstream, known, to_cell, run.f), tuple(none),
                    reverse=True)
 
 
 def _previous(states, first):
-    """States one step before."""
+    """States of the previous step."""
     return tf.concat([first[None], states], 0)[:-1]

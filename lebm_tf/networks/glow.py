@@ -1,4 +1,4 @@
-"""An invertible network with learned rotations between its couplings."""
+"""A flow over vectors with learned rotations between its couplings."""
 
 import keras
 import tensorflow as tf
@@ -6,13 +6,13 @@ import tensorflow as tf
 from lebm_tf.networks import initializers
 
 COUPLINGS = ("affine", "additive")
-LOG_FACTOR = 3.0  # Log scales are learned in units of a third.
-OFFSET = 2.0  # The scale of a new coupling is sigmoid(2) = 0.88.
+LOG_FACTOR = 3.0  # Factor on all learned log scales.
+OFFSET = 2.0  # The initial scale of a coupling is sigmoid(2) = 0.88.
 _SMALLEST = 1e-6
 
 
 class ActNorm(keras.layers.Layer):
-    """y = (x + b) exp(3 l), number by number; x [batch, dim]."""
+    """y = (x + b) exp(3 l), elementwise; x is [batch, dim]."""
 
     def __init__(self, dim: int, **kwargs):
         super().__init__(**kwargs)
@@ -32,7 +32,8 @@ class ActNorm(keras.layers.Layer):
         return LOG_FACTOR * tf.reduce_sum(self.log_scale)
 
     def initialize(self, x):
-        """Makes y of mean 0 and variance 1 of these x; returns y."""
+        """Sets b and l so that y has mean 0 and variance 1 for these x; returns
+        y."""
         bias = -tf.reduce_mean(x, 0)
         root = tf.sqrt(tf.reduce_mean(tf.square(x + bias), 0))
         self.bias.assign(bias)
@@ -41,8 +42,8 @@ class ActNorm(keras.layers.Layer):
 
 
 class _CouplingNetwork(keras.layers.Layer):
-    """Two hidden layers with an actnorm in place of a bias, then ReLU; the
-    last layer starts at 0 and is times exp(3 l)."""
+    """Two hidden layers with actnorm in place of a bias, then ReLU; the last
+    layer starts at 0 and is multiplied by exp(3 l)."""
 
     def __init__(self, fan_in, units, outputs, seed, **kwargs):
         super().__init__(**kwargs)
@@ -77,20 +78,20 @@ class _CouplingNetwork(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class LatentGlow(keras.layers.Layer):
-    """An invertible map of vectors: actnorm, rotation and coupling, in turns.
+    """An invertible map of vectors: actnorm, rotation and coupling, repeated.
 
     Kingma and Dhariwal 2018, arXiv:1807.03039, for vectors: model.py of Xie et
-    al. 2023, arXiv:2301.09300, whose direction z -> e is `inverse` here. A
-    step is (z + b) exp(3 l), then z W with W from a random rotation, then
-    z2 <- (z2 + shift(z1)) sigmoid(s(z1) + 2) of the second half. All is
-    computed in float32 under mixed precision.
+    al. 2023, arXiv:2301.09300, whose direction z -> e is `inverse` here. A step
+    is (z + b) exp(3 l), then z W with W initialized as a random rotation, then
+    z2 <- (z2 + shift(z1)) sigmoid(s(z1) + 2) for the second half. Computed in
+    float32 under mixed precision.
 
     Args:
-        dim: Width of the vectors, even, at least 2.
-        num_steps: How many steps, at least 1.
-        hidden_units: Width of the two hidden layers of a coupling's network.
-        coupling: affine, or additive for one without scale.
-        seed: Of initial weights.
+        dim: Dimension of the vectors, even, at least 2.
+        num_steps: Number of steps, at least 1.
+        hidden_units: Width of the two hidden layers of each coupling network.
+        coupling: affine, or additive (without a scale).
+        seed: Seed of initial weights.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -101,8 +102,8 @@ class LatentGlow(keras.layers.Layer):
         kwargs.setdefault("dtype", keras.config.floatx())
         super().__init__(**kwargs)
         if dim < 2 or dim % 2:
-            raise ValueError("a flow of couplings needs an even width of at "
-                             f"least 2, got {dim}.")
+            raise ValueError("a flow of coupling layers needs an even "
+                             f"dimension of at least 2, got {dim}.")
         if num_steps < 1 or hidden_units < 1:
             raise ValueError("num_steps and hidden_units must be >= 1, got "
                              f"{num_steps} and {hidden_units}.")
@@ -151,8 +152,8 @@ class LatentGlow(keras.layers.Layer):
         return u, growth
 
     def initialize(self, x: tf.Tensor) -> None:
-        """Sets all actnorms so that what they make of x, [batch, dim], has
-        mean 0 and variance 1: the data-dependent start of Glow."""
+        """Sets all actnorms so that their outputs for x, [batch, dim], have
+        mean 0 and variance 1: the data-dependent initialization of Glow."""
         for norm, rotation, network in self._steps():
             x = tf.matmul(norm.initialize(x), rotation)
             kept, moved = tf.split(x, 2, -1)
@@ -164,7 +165,7 @@ class LatentGlow(keras.layers.Layer):
                    self.networks)
 
     def _moments(self, values):
-        """Shift, scale and log scale of the half that moves."""
+        """Shift, scale and log scale of the second half."""
         if self.coupling == "additive":
             return values, 1.0, tf.zeros_like(values)
         logits = values[:, 1::2] + OFFSET
@@ -179,7 +180,7 @@ class LatentGlow(keras.layers.Layer):
 
 @tf.custom_gradient
 def log_determinant(matrix):
-    """log |det| and its gradient, by what XLA knows too."""
+    """log |det| and its gradient, by operations that XLA supports."""
     def gradient(upstream):
         return upstream * tf.transpose(tf.linalg.inv(matrix))
     diagonal = tf.linalg.diag_part(tf.linalg.qr(matrix).r)

@@ -1,22 +1,21 @@
-"""Groups of latents, each drawn given all above it: the contract, and what
-is made of it in the coordinates of their noise.
+"""Hierarchies of latent groups, and layers in the coordinates of their noise.
 
 A hierarchy is a Keras layer, of this library or not, with
 
-    group_shapes: shape of a row of every group, the first to be drawn first;
-    walk(choose, num_rows) -> mean picture [num_rows, ...], in which
+    group_shapes: shape of a row of every group, in the order of drawing;
+    walk(choose, num_rows) -> mean image [num_rows, ...], in which
         choose(i, mean, scale, state) -> z of group i, [num_rows, *shape], is
-        called once for every group i in turn: N(mean, scale^2) is p(z | those
-        before), and state what the decoder knows by then, float [...];
+        called once for every group i in order: N(mean, scale^2) is p(z |
+        earlier groups), and state that of the decoder, float [...];
 
-and, if it shall encode,
+and, for encoding,
 
     features(x) -> features of every group;
     posterior(i, features, state) -> (m, h), each [num_rows, *shape]: the noise
-        e of z = mean + scale e is N(m, exp(h)^2), given x and those before.
+        e of z = mean + scale e is N(m, exp(h)^2), given x and earlier groups.
 
-The noise of all groups is a nest as latents of layers are everywhere: (e1,
-..., eL), e1 of the group that is drawn last, next to the data.
+The noise of all groups is a nest (e1, ..., eL), with e1 of the group that is
+drawn last, next to the data.
 """
 
 from typing import Any
@@ -28,26 +27,26 @@ _NEEDED = ("group_shapes", "walk")
 
 
 def check_hierarchy(network: Any) -> None:
-    """Raises ValueError unless a network has the contract of a hierarchy, and
-    says what it lacks."""
+    """Raises ValueError if a network lacks a part of the interface of a
+    hierarchy."""
     lacking = [name for name in _NEEDED if not hasattr(network, name)]
     if lacking:
         raise ValueError(
             f"a hierarchy needs {' and '.join(lacking)}, got a "
-            f"{type(network).__name__} without.")
+            f"{type(network).__name__} without them.")
 
 
 def decoded(hierarchy: Any, noise: tuple, temperature: float = 1.0
             ) -> tuple[tuple, tuple, tf.Tensor]:
-    """What noise stands for.
+    """Decodes noise.
 
     Args:
-        hierarchy: Of the contract.
+        hierarchy: A hierarchy.
         noise: (e1, ..., eL), each [batch, *shape].
         temperature: Factor > 0 on all scales.
 
     Returns:
-        (z1, ..., zL), their scales, and the mean picture.
+        (z1, ..., zL), their scales, and the mean image.
     """
     z, scales, count = [], [], len(noise)
 
@@ -62,7 +61,7 @@ def decoded(hierarchy: Any, noise: tuple, temperature: float = 1.0
 
 
 class _OnHierarchy(keras.layers.Layer):
-    """A layer made of a hierarchy and a temperature."""
+    """A layer with a hierarchy and a temperature."""
 
     def __init__(self, hierarchy, temperature: float = 1.0, **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
@@ -89,10 +88,10 @@ class _OnHierarchy(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class NoiseDecoder(_OnHierarchy):
-    """Noise of all groups -> mean picture, float [batch, ...].
+    """Noise of all groups -> mean image, float [batch, ...].
 
     Args:
-        hierarchy: Of the contract of this module.
+        hierarchy: A hierarchy with the interface of this module.
         temperature: Factor > 0 on all scales.
     """
 
@@ -104,18 +103,19 @@ class NoiseDecoder(_OnHierarchy):
 class NoiseEnergy(_OnHierarchy):
     """Energy of noise, relative to N(0, I): sum_i E_i(z_i(e)).
 
-    z is a smooth function of e with the Jacobian prod_i scale_i, so that
-    exp(-sum_i E_i(z_i)) p(z) has in e the density exp(-E(e)) N(e; 0, I). The
-    two-stage program of Cui et al. 2023, arXiv:2306.06323, climbs log p(z)
-    without the Jacobian: E(e) is then sum_i E_i(z_i) + log scale_i, summed
-    over elements, and narrow scales count as improbable.
+    z is a smooth function of e with the Jacobian prod_i scale_i, so exp(-sum_i
+    E_i(z_i)) p(z) has in e the density exp(-E(e)) N(e; 0, I). The two-stage
+    program of Cui et al. 2023, arXiv:2306.06323, has the target log p(z)
+    without the Jacobian: E(e) is then sum_i E_i(z_i) + log scale_i, summed over
+    elements, which makes narrow scales improbable.
 
     Args:
-        hierarchy: Of the contract of this module; does not learn here.
-        energies: Layers z_i -> [batch], that of the group next to the data
-            first.
+        hierarchy: A hierarchy with the interface of this module; not trained
+            here.
+        energies: Layers z_i -> [batch], with the group next to the data first.
         temperature: Factor > 0 on all scales.
-        exact: Whether the Jacobian counts; False as in the authors' program.
+        exact: Whether to include the Jacobian; False as in the authors'
+            program.
 
     Call arguments:
         noise: (e1, ..., eL).
@@ -134,8 +134,8 @@ class NoiseEnergy(_OnHierarchy):
         terms = [energy(group) for energy, group in zip(
             self.energies, z, strict=True)]
         if not self.exact:
-            # A scale may be one number for all: of the shape of z it counts
-            # once for every element.
+            # Broadcast to the shape of z, since a scale may be one number for
+            # all elements.
             terms += [tf.reduce_sum(
                 tf.math.log(scale + tf.zeros_like(group)),
                 list(range(1, group.shape.rank)))

@@ -1,9 +1,9 @@
-"""Initial weights as the authors' PyTorch programs draw them.
+"""Initial weights as in the authors' PyTorch programs.
 
 Dense layers: U(-b, b) with b = 1 / sqrt(fan_in), for kernels and biases.
-Convolutions: Xavier normal kernels, std sqrt(2 / ((in + out) k k)), and
-biases U(-b, b), where PyTorch's fan_in of a transposed convolution is
-out * k * k. Keras defaults (Glorot uniform, zero biases) differ.
+Convolutions: Xavier normal kernels, std sqrt(2 / ((in + out) k k)), and biases
+U(-b, b), where PyTorch's fan_in of a transposed convolution is out * k * k.
+Keras defaults (Glorot uniform, zero biases) differ.
 """
 
 import math
@@ -13,7 +13,7 @@ import keras
 
 
 def derive_seed(seed: int, name: str) -> int:
-    """An own seed for every named layer of a network."""
+    """A separate seed for every named layer of a network."""
     return (seed * 1_000_003 + zlib.crc32(name.encode())) % (2**31)
 
 
@@ -30,7 +30,7 @@ def xavier_normal(seed: int) -> keras.initializers.Initializer:
 
 
 def set_to_zero(layer: keras.layers.Layer) -> None:
-    """Gives a layer weights of 0, so that what it makes begins at 0."""
+    """Sets the weights of a layer to 0, so that its output starts at 0."""
     layer.set_weights([0.0 * weight for weight in layer.get_weights()])
 
 
@@ -41,9 +41,9 @@ def dense(units: int, fan_in: int, seed: int, name: str,
     Args:
         units: Width of the output.
         fan_in: Width of the input.
-        seed: Seed of the whole network.
+        seed: Seed of the network.
         name: Name of the layer, unique within the network.
-        **kwargs: Of `keras.layers.Dense`.
+        **kwargs: Arguments of `keras.layers.Dense`.
     """
     return keras.layers.Dense(
         units, name=name,

@@ -1,7 +1,7 @@
-"""Generator and encoder whose maps each have a layer of latents of their own.
+"""Generator and encoder with a feature map for every layer of latents.
 
-Cui, Wu and Han 2023, arXiv:2310.09604, after the variational ladder
-autoencoder of Zhao et al. 2017, arXiv:1702.08396.
+Cui, Wu and Han 2023, arXiv:2310.09604, after the variational ladder autoencoder
+of Zhao et al. 2017, arXiv:1702.08396.
 """
 
 import keras
@@ -14,7 +14,7 @@ MERGES = ("concatenate", "add")
 
 
 class _Ladder(keras.layers.Layer):
-    """What both have: dense layers and convolutions with seeds by name."""
+    """Shared parts: dense layers and convolutions with seeds by name."""
 
     def __init__(self, seed: int, activation: str, **kwargs):
         super().__init__(**kwargs)
@@ -28,7 +28,7 @@ class _Ladder(keras.layers.Layer):
         return layer
 
     def _conv(self, kind, name, shape, units, size, stride, **kwargs):
-        """A convolution that is built, and the shape of what it makes."""
+        """Builds a convolution, and returns it with its output shape."""
         derive = initializers.derive_seed
         layer = kind(
             units, size, strides=stride, padding="same", name=name,
@@ -43,22 +43,22 @@ class _Ladder(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class LadderGenerator(_Ladder):
-    """Mean image of latents of several layers, each at a map of its own.
+    """Mean image of latents of several layers, each at its own feature map.
 
-    The top layer makes a first map by dense layers; every other one makes a
-    map of the size that is reached, which is merged with what comes from
-    above; then the side doubles. With `concatenate` (train_fid.py of the
-    authors) a level is k3, k4 stride 2, k3 transposed convolutions, and the
-    first map has a side of `base_size`. With `add` (train_hs.py) it is k4
-    stride 2, k3, and the second layer from the top is merged with a vector,
-    of which a dense layer makes the map of `base_size`. No biases but those
-    of dense layers; leaky ReLU between, tanh at the end.
+    Dense layers turn the top layer into the first map. Every other layer gives
+    a map of the current size, which is merged with that from above; then the
+    side doubles. With `concatenate` (train_fid.py of the authors) a level
+    consists of k3, k4 stride 2, k3 transposed convolutions, and the first map
+    has side `base_size`. With `add` (train_hs.py) it is k4 stride 2, k3, and
+    the second layer from the top is merged with a vector, from which a dense
+    layer makes the map of side `base_size`. Only dense layers have biases;
+    leaky ReLU in between, tanh at the end.
 
     Args:
         latent_dims: Width of every layer, next to the image first.
-        image_shape: (height, width, channels), a side of base_size 2^(L - 1).
-        channels: Widths of the maps, next to the image first: one a layer
-            with `concatenate`, one fewer with `add`.
+        image_shape: (height, width, channels), with side base_size 2^(L - 1).
+        channels: Channels of the feature maps, next to the image first: one per
+            layer with `concatenate`, one fewer with `add`.
         hidden_units: Width of the two hidden layers of the top.
         base_size: Side of the smallest map.
         merge: One of `MERGES`.
@@ -72,7 +72,8 @@ class LadderGenerator(_Ladder):
         Mean images in [-1, 1], float32 [batch, height, width, channels].
 
     Raises:
-        ValueError: If it can't make `image_shape`, or has no such channels.
+        ValueError: If it cannot make `image_shape`, or `channels` has another
+            length.
     """
 
     def __init__(self, latent_dims, image_shape, channels,
@@ -132,13 +133,13 @@ class LadderGenerator(_Ladder):
         for layer in hidden:
             x = self.act(layer(x))
         x = last(x)
-        if self.concatenates:  # What is added is not activated before.
+        if self.concatenates:  # With `add`, there is no activation here.
             x = self.act(x)
         shapes = [tf.TensorShape([None, *s]) for s in self.map_shapes]
         x = _reshaped(x, shapes[-1])
         for i in reversed(range(len(self.levels))):
             added = self.maps[i](z[i])
-            # Maps of dense layers are in full precision, others may not be.
+            # Dense layers compute in full precision, others may not.
             if self.concatenates:
                 added = tf.cast(_reshaped(self.act(added), shapes[i]), x.dtype)
                 x = tf.concat([x, added], -1)
@@ -169,17 +170,17 @@ class LadderGenerator(_Ladder):
 class LadderEncoder(_Ladder):
     """Means and log standard deviations of every layer, from an image.
 
-    A trunk of pairs of convolutions (k4 stride 2, k3) and, before each pair, a
-    branch of another such pair and two dense layers for the layer there; the
-    top layer is made of the end of the trunk by two dense layers. The heads
-    give log variances. The convolutions of the release are not public: these
-    are the plain ones, leaky ReLU after each.
+    A trunk of pairs of convolutions (k4 stride 2, k3). Before each pair, a
+    branch of another such pair and two dense layers encode one layer; two dense
+    layers at the end of the trunk encode the top layer. The heads give log
+    variances. The convolutions of the authors' release are not public; plain
+    ones with leaky ReLU are used here.
 
     Args:
         latent_dims: Width of every layer, next to the image first.
         image_shape: (height, width, channels).
-        channels: Widths of the maps, next to the image first, one for each
-            layer but the top.
+        channels: Channels of the feature maps, next to the image first, one for
+            each layer except the top.
         hidden_units: Width of the dense layers of the top.
         activation: One of `activations.ACTIVATIONS`.
         seed: Seed of the initial weights.
@@ -188,10 +189,10 @@ class LadderEncoder(_Ladder):
         x: Images in [-1, 1], float [batch, height, width, channels].
 
     Returns:
-        (means, log_scales), tuples of float32 [batch, width] of the layers.
+        (means, log_scales), tuples of float32 [batch, width] for each layer.
 
     Raises:
-        ValueError: If there is not a width for each layer but the top.
+        ValueError: If `channels` has another length.
     """
 
     def __init__(self, latent_dims, image_shape, channels,
@@ -202,8 +203,8 @@ class LadderEncoder(_Ladder):
         self.image_shape, self.hidden_units = tuple(image_shape), hidden_units
         if len(self.channels) != len(self.latent_dims) - 1:
             raise ValueError(
-                "channels must hold one width for each layer but the top, "
-                f"got {len(self.channels)} for {len(self.latent_dims)}.")
+                "channels must have one number for each layer except the top, "
+                f"got {len(self.channels)} for {len(self.latent_dims)} layers.")
         self.branches, self.trunk, flat = [], [], []
         shape = (None, *image_shape)
         for i, units in enumerate(self.channels):
@@ -257,7 +258,7 @@ def check_ladder(latent_dims: tuple, image_shape: tuple, channels: tuple,
     """Checks that a `LadderGenerator` makes images of this shape.
 
     Raises:
-        ValueError: If not; says what it makes.
+        ValueError: If it does not; names the size that it makes.
     """
     if merge not in MERGES:
         raise ValueError(f"merge must be one of {', '.join(MERGES)}, got "
@@ -265,8 +266,8 @@ def check_ladder(latent_dims: tuple, image_shape: tuple, channels: tuple,
     wanted = len(latent_dims) - (merge == "add")
     if len(channels) != wanted:
         raise ValueError(
-            f"channels must hold {wanted} widths for {len(latent_dims)} layers "
-            f"that {merge} their maps, got {len(channels)}.")
+            f"channels must have {wanted} numbers for {len(latent_dims)} "
+            f"layers with merge={merge}, got {len(channels)}.")
     side = base_size * 2**(len(latent_dims) - 1)
     if tuple(image_shape[:2]) != (side, side):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The hierarchy of a ladder variational autoencoder, small."""
+"""The network of a small ladder variational autoencoder."""
 
 import keras
 import tensorflow as tf
@@ -11,22 +11,22 @@ _FLOOR = 0.01
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class LadderNetwork(keras.layers.Layer):
-    """Groups of maps drawn from coarse to fine, and what encodes them.
+    """Groups of feature maps, drawn from coarse to fine, and their encoder.
 
-    The decoder goes down from a learned map; at every group a Gaussian is read
-    off its state, z is drawn and merged, and a residual cell follows. The
-    encoder goes up to features of every size and meets the same state on the
-    way down: Sonderby et al. 2016, arXiv:1602.02282, with the heads and clamps
-    of Vahdat and Kautz 2020, arXiv:2007.03898, and none of its depth. Has the
-    contract of `networks.hierarchy`.
+    The decoder starts from a learned map. At every group a head predicts a
+    Gaussian from its state, z is drawn and merged, and a residual cell follows.
+    The encoder computes features of every size bottom-up and combines them with
+    the same state top-down: Sonderby et al. 2016, arXiv:1602.02282, with the
+    heads and clamps of Vahdat and Kautz 2020, arXiv:2007.03898, but shallow. It
+    has the interface of `networks.hierarchy`.
 
     Args:
         image_shape: (height, width, channels) of square images.
         group_sides: Side of the maps of every group, next to the image first:
-            each as large as the next or twice that, and the image 1, 2, 4, ...
+            each equal to the next or twice as large, and the image 1, 2, 4, ...
             times the first.
         group_channels: Channels of the maps of every group.
-        channels: Width of all other maps.
+        channels: Channels of all other maps.
         seed: Seed of the initial weights.
 
     Raises:
@@ -113,7 +113,7 @@ class LadderNetwork(keras.layers.Layer):
         return layer
 
     def _head(self, name, fan_in, units):
-        """In full precision: what it makes is a density or a picture."""
+        """A convolution in full precision, for densities and images."""
         return self._conv(name, fan_in, units, dtype=self.variable_dtype)
 
     def _cell(self, name):
@@ -121,7 +121,7 @@ class LadderNetwork(keras.layers.Layer):
                 for k in range(2)]
 
     def walk(self, choose, num_rows) -> tf.Tensor:
-        """Down through all groups; see `networks.hierarchy`."""
+        """Top-down pass through all groups; see `networks.hierarchy`."""
         state = tf.cast(tf.repeat(
             tf.convert_to_tensor(self.first)[None], num_rows, 0),
             self.compute_dtype)
@@ -137,7 +137,7 @@ class LadderNetwork(keras.layers.Layer):
         return tf.tanh(self.image(self._full(tf.nn.elu(state))))
 
     def _prior(self, i, state, num_rows, shape):
-        """Mean and scale of group i; N(0, I) of the first."""
+        """Mean and scale of group i; N(0, I) for the first."""
         if not i:
             zeros = tf.zeros([num_rows, *shape], self.variable_dtype)
             return zeros, tf.ones_like(zeros)
@@ -146,7 +146,8 @@ class LadderNetwork(keras.layers.Layer):
         return _clamped(mean), tf.exp(_clamped(h)) + _FLOOR
 
     def features(self, x: tf.Tensor) -> list[tf.Tensor]:
-        """Maps of every group's side, in the order of drawing."""
+        """Feature maps with the side of every group, in the order of drawing.
+        """
         x = self.stem(x)
         found = {x.shape[1]: x}
         for down in self.downs:
@@ -171,7 +172,7 @@ class LadderNetwork(keras.layers.Layer):
 
 
 def _doubled(x):
-    """Every pixel twice in both directions."""
+    """Repeats every pixel twice in both directions."""
     return tf.repeat(tf.repeat(x, 2, 1), 2, 2)
 
 

@@ -1,4 +1,4 @@
-"""Energies of latents of several layers, made of those of vectors."""
+"""Energies of latents with several layers."""
 
 import keras
 import tensorflow as tf
@@ -6,13 +6,13 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class LayerEnergies(keras.layers.Layer):
-    """E(z) = sum_i E_i(zi), an energy for every layer.
+    """E(z) = sum_i E_i(zi), one energy per layer.
 
-    No term ties two layers: what ties them is the base. Cui et al. 2023,
+    No term couples two layers; only the base does. Cui et al. 2023,
     arXiv:2306.06323, whose f_i is -E_i.
 
     Args:
-        energies: Layers, zi -> energies [batch], from z1's upwards.
+        energies: Layers, zi -> energies [batch], from z1 upwards.
 
     Call arguments:
         z: Tuple of as many latents.
@@ -47,7 +47,7 @@ class LayerEnergies(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class JoinedEnergy(keras.layers.Layer):
-    """E(z) = E([z1; ...; zL]), one energy of all layers side by side.
+    """E(z) = E([z1; ...; zL]), one energy of all layers, concatenated.
 
     Cui, Wu and Han 2023, arXiv:2310.09604.
 
@@ -55,7 +55,7 @@ class JoinedEnergy(keras.layers.Layer):
         energy: Layer, float [batch, sum of all widths] -> [batch].
 
     Call arguments:
-        z: Tuple of latents, vectors.
+        z: Tuple of latent vectors.
 
     Returns:
         Energies in nats, float [batch].

@@ -1,4 +1,4 @@
-"""Logits of a latent vector at a level of noise."""
+"""Logits of a latent vector at a noise level."""
 
 import keras
 import tensorflow as tf
@@ -7,35 +7,35 @@ from lebm_tf.networks import activations, initializers
 from lebm_tf.networks.spectral_norm import SpectralLayer
 from lebm_tf.networks.time_embedding import sinusoidal_embedding
 
-_BIAS = 0.1  # Biases begin as U(-0.1, 0.1), as all weights of the authors.
+_BIAS = 0.1  # Initial biases are U(-0.1, 0.1), as in the authors' code.
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class LevelLogits(keras.layers.Layer):
     """F(z, t): logits of a vector z at level t, by residual layers.
 
-    h = W act([e_z(z), e_c(c), e_t(t)]), blocks h <- W act(h) + h, and logits
-    W act(h), act = max(x, 0.2 x), each e two dense layers, e_t of sines and
-    cosines of t. Every kernel is divided by its spectral norm. Yu et al. 2022,
-    arXiv:2206.05895, `LEBM` of modules/ldebm.py.
+    h = W act([e_z(z), e_c(c), e_t(t)]), blocks h <- W act(h) + h, and logits W
+    act(h), with act = max(x, 0.2 x); each e is two dense layers, e_t on sines
+    and cosines of t. Every kernel is divided by its spectral norm. Yu et al.
+    2022, arXiv:2206.05895, `LEBM` of modules/ldebm.py.
 
     Args:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         num_symbols: Number of logits.
-        num_levels: Levels 0 .. num_levels - 1.
+        num_levels: Number of levels, 0 .. num_levels - 1.
         hidden_dim: Width of h, even, at least 4.
-        num_blocks: Residual layers.
-        context_dim: Width of a context c, of ldebm_ctx.py; 0 for none.
+        num_blocks: Number of residual layers.
+        context_dim: Width of a context c, as in ldebm_ctx.py; 0 for none.
         seed: Seed of the initial weights.
 
     Call arguments:
         z: float [batch, latent_dim].
         level: int32 [batch].
-        context: float [batch, context_dim], where there is one.
+        context: float [batch, context_dim], if used.
 
     Returns:
-        float [batch, num_symbols], in nats; float32 under mixed precision, as
-        the network is small.
+        float [batch, num_symbols], in nats; float32 under mixed precision,
+        since the network is small.
 
     Raises:
         ValueError: If a number is out of range.
@@ -92,7 +92,7 @@ class LevelLogits(keras.layers.Layer):
         known = [embedded(z, self.of_z)]
         if self.context_dim:
             known.append(embedded(context, self.of_context))
-        # Of each level once, not of each row.
+        # Computed once per level, not per row.
         known.append(tf.gather(
             embedded(tf.constant(self.table), self.of_level), level))
         h = self.joined(act(tf.concat(known, -1)))

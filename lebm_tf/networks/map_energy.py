@@ -1,30 +1,30 @@
-"""Energies of maps of latents."""
+"""Energies of latent feature maps."""
 
 import keras
 import tensorflow as tf
 
 from lebm_tf.networks import activations, initializers
 
-_SMALLEST = 4  # Side at which convolutions end.
+_SMALLEST = 4  # Side at which the convolutions end.
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class MapEnergy(keras.layers.Layer):
-    """Energy of a map: halving convolutions, dense layers, one number.
+    """Energy of a feature map: strided convolutions, dense layers, one output.
 
-    k4 stride 2 convolutions down to a side of 4, as many dense layers, at
-    least one, and the last; leaky ReLU after each but that. `_netEzi` of
+    k4 stride 2 convolutions down to a side of 4, as many dense layers (at least
+    one), and the output layer; leaky ReLU after all but the last. `_netEzi` of
     ebms_utils.py of Cui et al. 2023, arXiv:2306.06323.
 
     Args:
         shape: (height, width, channels) of a map.
-        channels: Width of the convolutions, at least 1.
+        channels: Channels of the convolutions, at least 1.
         hidden_units: Width of the dense layers, at least 1.
         activation: One of `activations.ACTIVATIONS`.
         seed: Seed of the initial weights.
 
     Call arguments:
-        z: Maps, float [batch, height, width, channels].
+        z: Feature maps, float [batch, height, width, channels].
 
     Returns:
         Energies in nats, float32 [batch].

@@ -9,30 +9,27 @@ from lebm_tf.networks.spectral_norm import SpectralLayer
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class EnergyMLP(keras.layers.Layer):
-    """Energy of a latent vector: dense layers down to one number.
+    """Energy of a latent vector: dense layers with a scalar output.
 
     E(z) = W_n act(... act(W_1 z + b_1) ...) + b_n; Pang et al. 2020,
     arXiv:2006.08205, `_netE` of train_svhn.py (two hidden layers of 200).
 
     Args:
-        latent_dim: Width of z, at least 1.
+        latent_dim: Dimension of z, at least 1.
         hidden_units: Widths of the hidden layers, each at least 1.
         activation: One of `activations.ACTIVATIONS`.
         seed: Seed of the initial weights.
-        bound: Energies stay within (-bound, bound), by a hyperbolic tangent; 0
-            leaves them as they are.
+        bound: Bound on |E|, by a hyperbolic tangent; 0 for no bound.
         spectral_norm: Whether every kernel is divided by its largest singular
             value, see `SpectralLayer`.
 
     Call arguments:
         z: Latent vectors, float [batch, latent_dim].
-        drop: Function (values, name) -> values that leaves a part of the hidden
-            ones out; None for none.
+        drop: Dropout function (values, name) -> values; None for no dropout.
 
     Returns:
-        Energies in nats, float [batch]. All is computed in float32 under
-        mixed precision: the network is small, and half precision makes it
-        slower on a CPU.
+        Energies in nats, float [batch]. Computed in float32 under mixed
+        precision: the network is small, and half precision is slower on a CPU.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -91,27 +88,27 @@ class EnergyMLP(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class VectorMLP(keras.layers.Layer):
-    """One or more vectors made of a vector, by dense layers.
+    """Dense layers from a vector to one or more vectors.
 
-    With two outputs, the mean and log standard deviation of a Gaussian.
+    With two outputs, these are the mean and log standard deviation of a
+    Gaussian.
 
     Args:
         input_dim: Width of the input, at least 1.
         output_dim: Width of each output, at least 1.
         hidden_units: Widths of the hidden layers, each at least 1.
-        num_outputs: How many vectors, at least 1.
+        num_outputs: Number of output vectors, at least 1.
         activation: One of `activations.ACTIVATIONS`.
         seed: Seed of the initial weights.
-        dropout: Part of the hidden values that training leaves out, [0, 1).
+        dropout: Dropout rate of the hidden layers, in [0, 1).
 
     Call arguments:
         z: float [batch, input_dim].
-        drop: Function (values, name) -> values that leaves it out; None for
-            none.
+        drop: Dropout function (values, name) -> values; None for no dropout.
 
     Returns:
-        float [batch, output_dim], float32 under mixed precision; a tuple of
-        them if there are several.
+        float [batch, output_dim], float32 under mixed precision; a tuple if
+        there are several.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -166,13 +163,13 @@ class VectorMLP(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class FirstLayer(keras.layers.Layer):
-    """g(z1) of a latent vector with several layers: only z1 makes the data.
+    """g(z1) of latents with several layers: a generator that uses only z1.
 
     Args:
         generator: Layer, z1 -> x.
 
     Call arguments:
-        z: Tuple of latents, the one nearest to the data first.
+        z: Tuple of latents, the one next to the data first.
     """
 
     def __init__(self, generator: keras.layers.Layer, **kwargs):

@@ -1,4 +1,4 @@
-"""Normalization that looks at one example alone."""
+"""Instance normalization."""
 
 import keras
 import tensorflow as tf
@@ -6,19 +6,19 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class InstanceNorm(keras.layers.Layer):
-    """(x - mean) / sqrt(variance + epsilon) * scale + offset of every map.
+    """(x - mean) / sqrt(variance + epsilon) * scale + offset of every channel.
 
-    Ulyanov et al. 2016, arXiv:1607.08022: mean and biased variance are those
-    of one map of one example, so examples do not depend on one another. They
-    are computed in float32 whatever the networks compute in.
+    Ulyanov et al. 2016, arXiv:1607.08022: mean and biased variance are those of
+    one channel of one example, so examples are independent. Computed in float32
+    under mixed precision.
 
     Args:
-        channels: Number of maps.
-        seed: Seed of the first scales, N(1, 0.02^2) truncated.
+        channels: Number of channels.
+        seed: Seed of the initial scales, N(1, 0.02^2) truncated.
         epsilon: Added to the variance.
 
     Call arguments:
-        x: Maps, float [batch, height, width, channels].
+        x: Feature maps, float [batch, height, width, channels].
 
     Returns:
         The same shape and dtype.

@@ -1,4 +1,4 @@
-"""An invertible network of pictures, with convolutions inside."""
+"""A flow over images: Glow."""
 
 import keras
 import tensorflow as tf
@@ -8,16 +8,16 @@ from lebm_tf.networks.glow import log_determinant
 
 
 class ConvCoupling(keras.layers.Layer):
-    """Shift and bounded log scale of maps, made of other maps.
+    """Shift and bounded log scale of channels, computed from other channels.
 
-    Convolutions 3x3, 1x1 and 3x3, ReLU between; the last starts at 0.
+    Convolutions 3x3, 1x1 and 3x3, with ReLU in between; the last starts at 0.
 
     Args:
-        in_channels: Of the maps that are looked at.
-        out_channels: Of the maps that are moved.
-        channels: Width in between.
-        bound: Largest log scale, > 0.
-        seed: Of initial weights.
+        in_channels: Number of input channels.
+        out_channels: Number of transformed channels.
+        channels: Channels of the hidden layers.
+        bound: Maximum log scale, > 0.
+        seed: Seed of initial weights.
     """
 
     def __init__(self, in_channels: int, out_channels: int, channels: int,
@@ -50,12 +50,13 @@ class ConvCoupling(keras.layers.Layer):
 class GlowStep(keras.layers.Layer):
     """A coupling, a product of channels with a matrix, and an affine map.
 
-    In this order from z to x; Kingma and Dhariwal 2018, arXiv:1807.03039,
-    name it from x to z: actnorm, invertible 1x1 convolution, coupling.
+    They are in this order from z to x; Kingma and Dhariwal 2018,
+    arXiv:1807.03039, list them from x to z: actnorm, invertible 1x1
+    convolution, coupling.
 
     Args:
-        num_channels: Of the maps, even.
-        channels, bound, seed: As of `ConvCoupling`.
+        num_channels: Number of channels, even.
+        channels, bound, seed: As in `ConvCoupling`.
     """
 
     def __init__(self, num_channels: int, channels: int, bound: float,
@@ -93,7 +94,7 @@ class GlowStep(keras.layers.Layer):
         return h, -self._constant(h) - _sum(log_scale)
 
     def _constant(self, h):
-        """log |det| of what is the same for all pictures."""
+        """The part of log |det| that is equal for all images."""
         places = tf.cast(h.shape[1] * h.shape[2], h.dtype)
         log_det = log_determinant(tf.convert_to_tensor(self.matrix))
         return places * (log_det + tf.reduce_sum(self.log_scale))
@@ -101,21 +102,21 @@ class GlowStep(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class PictureGlow(keras.layers.Layer):
-    """An invertible map of vectors to pictures, both flat: Glow, Kingma and
-    Dhariwal 2018, arXiv:1807.03039.
+    """An invertible map from vectors to flat images: Glow, Kingma and Dhariwal
+    2018, arXiv:1807.03039.
 
-    At each level, from x to z, 2x2 pixels become channels, some steps follow,
-    and half of the channels leave as a part of z, standardized by a shift and
-    a scale made of the other half.
+    At each level, from x to z, 2x2 pixels become channels, steps follow, and
+    half of the channels are split off as a part of z, standardized by a shift
+    and a scale computed from the other half.
 
     Args:
-        shape: (height, width, channels) of the pictures; both sides can be
-            halved at every level.
-        num_levels: At least 1.
-        num_steps: Steps of each level, at least 1.
-        channels: Width of the convolutions.
-        bound: Largest log scale of one coupling, > 0.
-        seed: Of initial weights.
+        shape: (height, width, channels) of the images; both sides must be even
+            at every level.
+        num_levels: Number of levels, at least 1.
+        num_steps: Steps per level, at least 1.
+        channels: Channels of the convolutions.
+        bound: Maximum log scale of one coupling, > 0.
+        seed: Seed of initial weights.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -124,7 +125,7 @@ class PictureGlow(keras.layers.Layer):
     def __init__(self, shape: tuple, num_levels: int = 2, num_steps: int = 4,
                  channels: int = 64, bound: float = 2.0, seed: int = 0,
                  **kwargs):
-        # What is invertible is so in float32 only; networks within cast.
+        # The map is invertible in float32 only; inner networks cast.
         super().__init__(autocast=False, **kwargs)
         if min(num_levels, num_steps, channels) < 1 or not bound > 0:
             raise ValueError(
@@ -196,16 +197,15 @@ class PictureGlow(keras.layers.Layer):
 
 
 def check_halves(shape: tuple, num_levels: int) -> None:
-    """Raises ValueError unless pictures can be halved at every level."""
+    """Raises ValueError unless images can be halved at every level."""
     if len(shape) != 3:
-        raise ValueError("a flow of convolutions needs pictures, got shape "
+        raise ValueError("a convolutional flow needs images, got shape "
                          f"{tuple(shape)}.")
     height, width = shape[:2]
     if height % 2**num_levels or width % 2**num_levels:
         raise ValueError(
-            f"a flow of {num_levels} levels needs pictures whose sides are "
-            f"multiples of {2**num_levels}, as it halves them {num_levels} "
-            f"times, got {height}x{width}.")
+            f"a flow of {num_levels} levels needs image sides that are "
+            f"multiples of {2**num_levels}, got {height}x{width}.")
 
 
 def _sum(values):

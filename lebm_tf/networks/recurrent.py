@@ -1,4 +1,4 @@
-"""Recurrent networks: a latent vector to a sequence of tokens."""
+"""Recurrent decoders: a latent vector to a sequence of tokens."""
 
 from typing import Callable, Sequence
 
@@ -15,16 +15,17 @@ _UNIFORM = 0.1  # Initial weights are U(-0.1, 0.1), as in the public code.
 
 def run_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
              first: tuple, constant: tf.Tensor | None = None) -> tf.Tensor:
-    """Runs a cell along a sequence.
+    """Runs a recurrent cell along a sequence.
 
     Args:
-        cell: lstm, with the gates input, candidate, forget, output; or gru,
-            with reset, update, candidate, see `fused_gru`.
+        cell: lstm, with gates in the order input, candidate, forget, output; or
+            gru, with reset, update, candidate, see `fused_gru`.
         x: float [length, batch, in].
-        kernel: [in + constant's + width, gates * width].
-        bias: [4 width]; the last of a gru is that of the product with h.
+        kernel: [in + constant width + width, gates * width].
+        bias: [4 width]; the last quarter of a gru belongs to the product with
+            h.
         first: State before the first step: (c, h), or (h,); [batch, width].
-        constant: What every step reads behind x, [batch, any].
+        constant: Additional input of every step, after x, [batch, any].
 
     Returns:
         h of every step, float [length, batch, width].
@@ -42,7 +43,8 @@ def run_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
 
 def step_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
               state: tuple) -> tuple:
-    """One step of `run_cell`, x [batch, in]; h comes last in the state."""
+    """One step of `run_cell`, x [batch, in]; h is the last entry of the state.
+    """
     if cell == "lstm":
         c, h = state
         gates = tf.matmul(tf.concat([x, h], 1), kernel) + bias
@@ -56,25 +58,25 @@ def step_cell(cell: str, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor,
 
 
 def check_cell(cell: str, cells: Sequence[str] = CELLS) -> None:
-    """Raises ValueError if there is no such cell."""
+    """Raises ValueError if the cell is unknown."""
     if cell not in cells:
         raise ValueError(
             f"cell must be one of {', '.join(cells)}, got {cell!r}.")
 
 
 def num_gates(cell: str) -> int:
-    """Products of a cell with what it reads.
+    """Number of gates of a cell in its kernel.
 
     Raises:
-        ValueError: If there is no such cell.
+        ValueError: If the cell is unknown.
     """
     check_cell(cell)
     return 4 if cell == "lstm" else 3
 
 
 class Recurrent(keras.layers.Layer):
-    """What all networks of sequences need: weights of U(-0.1, 0.1), and
-    float32 along the sequence under any precision."""
+    """Base of sequence networks: weights of U(-0.1, 0.1), and float32 along the
+    sequence in any precision."""
 
     def __init__(self, **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
@@ -92,10 +94,10 @@ class Recurrent(keras.layers.Layer):
 
 def check_decoder(cell: str, embedding_dim: int, hidden_dim: int, tied: bool,
                   starts_cell: bool) -> None:
-    """Finds out whether `RecurrentDecoder` would refuse these together.
+    """Checks that `RecurrentDecoder` accepts these arguments together.
 
     Raises:
-        ValueError: If so; it begins with the argument to blame.
+        ValueError: If not; starts with the argument at fault.
     """
     if tied and cell == "transformer":
         raise ValueError("tied needs a recurrent cell, got transformer.")
@@ -108,35 +110,34 @@ def check_decoder(cell: str, embedding_dim: int, hidden_dim: int, tied: bool,
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class RecurrentDecoder(Recurrent):
-    """What a sequence is told by z: one layer of LSTM or GRU.
+    """A recurrent decoder with one layer of LSTM or GRU.
 
-    Every input is [embedding; z], the first state h is W z + b. Pang, Nijkamp,
-    Han et al. 2019, "Generative text modeling through short run inference",
-    public code sri_text; the generator for text and molecules of Pang et al.
-    2020, arXiv:2006.08205 and arXiv:2010.09351, is of this form.
+    Every input is [embedding; z], and the first state h is W z + b. Pang,
+    Nijkamp, Han et al. 2019, "Generative text modeling through short run
+    inference", public code sri_text; the generator for text and molecules of
+    Pang et al. 2020, arXiv:2006.08205 and arXiv:2010.09351, has this form.
 
     Args:
         num_tokens: Size of the vocabulary, at least 4.
-        latent_dim: Width of z.
-        embedding_dim: Width of an embedding.
+        latent_dim: Dimension of z.
+        embedding_dim: Width of the embeddings.
         hidden_dim: Width of the state.
         cell: One of `CELLS`.
-        dropout: Part of the elements of embeddings and outputs that is left
-            out in training, in [0, 1).
+        dropout: Dropout rate of embeddings and outputs, in [0, 1).
         seed: Seed of the initial weights.
-        tied: Whether logits are the products of the state with the
-            embeddings, without a bias.
-        starts_cell: Whether the first c of an LSTM depends on z like the
-            first h; else it is 0.
+        tied: Whether logits are products of the state with the embeddings,
+            without a bias.
+        starts_cell: Whether the first c of an LSTM depends on z like the first
+            h; otherwise it is 0.
 
     Call arguments:
-        tokens: What is read before each step, int32 [batch, length].
+        tokens: Previous token at each position, int32 [batch, length].
         z: float [batch, latent_dim].
-        drop: (values, name) -> values with some left out, a function that the
-            likelihood makes of a seed; None leaves nothing out.
+        drop: Dropout function (values, name) -> values, made by the likelihood
+            from a seed; None for no dropout.
 
     Returns:
-        float32 [batch, length, hidden_dim], from which `logits` are made.
+        float32 [batch, length, hidden_dim], the input of `logits`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -180,7 +181,8 @@ class RecurrentDecoder(Recurrent):
         return drop(tf.transpose(outputs, [1, 0, 2]), "output")
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
-        """[..., num_tokens] in float32, of what a call or step returned."""
+        """Logits [..., num_tokens] in float32, from the output of a call or
+        step."""
         dtype, tied = self.compute_dtype, self.tied
         kernel = self.embedding if tied else self.head_kernel
         product = tf.cast(tf.matmul(
@@ -189,14 +191,14 @@ class RecurrentDecoder(Recurrent):
         return product if tied else product + self.head_bias.value
 
     def start(self, z: tf.Tensor, max_length: int) -> tuple:
-        """State before the first token, a nest of [batch, ...]."""
+        """Initial state, a nest of [batch, ...]."""
         z = tf.cast(z, self.variable_dtype)
         return z, *self._first(z)
 
     def step(self, token: tf.Tensor, state: tuple, t: tf.Tensor
              ) -> tuple[tf.Tensor, tuple]:
-        """(what `logits` takes [batch, hidden_dim], next state) after reading
-        a token, int32 [batch], at position t."""
+        """(input of `logits`, [batch, hidden_dim]; next state) after reading a
+        token, int32 [batch], at position t."""
         z, *state = state
         x = tf.concat([self._embedded(token), z], 1)
         state = step_cell(self.cell, x, self.kernel.value, self.bias.value,
@@ -219,9 +221,9 @@ class RecurrentDecoder(Recurrent):
 
 
 def check_widths(num_tokens: int, *widths: int) -> None:
-    """Raises ValueError unless there can be such a vocabulary and widths."""
+    """Raises ValueError if the vocabulary or a width is too small."""
     if num_tokens < 4:
-        raise ValueError("num_tokens must be >= 4, for padding, unknown, "
-                         f"beginning and end, got {num_tokens}.")
+        raise ValueError("num_tokens must be >= 4, for the tokens padding, "
+                         f"unknown, begin and end, got {num_tokens}.")
     if min(widths) < 1:
         raise ValueError(f"all widths must be >= 1, got {widths}.")

@@ -1,4 +1,4 @@
-"""Recurrent networks: a sequence of tokens to a latent vector."""
+"""Recurrent encoders: a sequence of tokens to a latent vector."""
 
 import keras
 import tensorflow as tf
@@ -8,28 +8,29 @@ from lebm_tf.networks.recurrent import (
     Recurrent, check_widths, num_gates, run_cell)
 from lebm_tf.token_ids import BEGIN
 
-_SLOPE = 0.01  # Of PyTorch's LeakyReLU, where none is given.
+_SLOPE = 0.01  # The default of PyTorch's LeakyReLU.
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class RecurrentEncoder(Recurrent):
-    """Mean and log standard deviation of z, from both ends of a sequence.
+    """Mean and log standard deviation of z, from a bidirectional network.
 
-    The last states of two recurrent layers, one forwards and one backwards,
-    and a dense layer; Pang and Wu 2021, arXiv:2108.11556, public code ibebm.
+    It applies a dense layer to the last states of two recurrent layers, one
+    forwards and one backwards; Pang and Wu 2021, arXiv:2108.11556, public code
+    ibebm.
 
     Args:
         num_tokens: Size of the vocabulary, at least 4.
-        latent_dim: Width of z.
-        embedding_dim: Width of an embedding.
+        latent_dim: Dimension of z.
+        embedding_dim: Width of the embeddings.
         hidden_dim: Width of each state.
         cell: One of `CELLS`.
         seed: Seed of the initial weights.
-        pad_to: 0 reads no padding. Else all sequences are padded to that
-            length and read to the end, as the authors' programs do: what they
-            infer then depends on how far a batch is padded.
-        has_leaky_head: Whether max(h, 0.01 h) of the last states h is what the
-            dense layer sees, as in that of Yu et al. 2022, arXiv:2206.05895.
+        pad_to: 0 skips padding. Otherwise all sequences are padded to that
+            length and read to the end, as in the authors' programs, whose
+            results then depend on the padding of a batch.
+        has_leaky_head: Whether max(h, 0.01 h) is applied to the last states h
+            before the dense layer, as in Yu et al. 2022, arXiv:2206.05895.
         reads_begin: Whether the beginning (2) is read before the first token,
             as in the authors' programs; it counts for `pad_to`.
 
@@ -100,7 +101,7 @@ class RecurrentEncoder(Recurrent):
             yield run_cell(self.cell, inputs, kernel.value, bias.value, first)
 
     def _read(self, x):
-        """Tokens to read, and how many of each row, int32 [batch]."""
+        """Tokens to read, and their number in each row, int32 [batch]."""
         if self.reads_begin:
             x = tf.concat([tf.fill(tf.shape(x[:, :1]), BEGIN), x], 1)
         if self.pad_to:
@@ -110,7 +111,7 @@ class RecurrentEncoder(Recurrent):
             return x, tf.fill(tf.shape(x)[:1], tf.shape(x)[1])
         length = tf.reduce_sum(tf.cast(x != 0, tf.int32), 1)
         if not shapes.are_fixed():
-            # Nothing is computed for what is padding in all rows.
+            # Columns that are padding in all rows are skipped.
             x = x[:, :tf.maximum(tf.reduce_max(length), 1)]
         return x, length
 
@@ -118,7 +119,7 @@ class RecurrentEncoder(Recurrent):
         x = self._embedded(tokens)
         if not self.pad_to:
             return x
-        # Padding that is read keeps its first embedding, as theirs.
+        # The embedding of padding is not trained, as in the authors' code.
         return tf.where((tokens == 0)[..., None], tf.stop_gradient(x), x)
 
     def get_config(self):

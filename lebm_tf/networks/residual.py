@@ -1,11 +1,11 @@
-"""The wide residual network behind published accuracies of few labels."""
+"""The wide residual network of published results with few labels."""
 
 import keras
 import tensorflow as tf
 
 from lebm_tf.networks import initializers
 
-_WIDTHS = (16, 32, 64)  # Of the three groups, times `widen`.
+_WIDTHS = (16, 32, 64)  # Channels of the three groups, times `widen`.
 _SLOPE = 0.1
 
 
@@ -14,25 +14,24 @@ class WideResidualEncoder(keras.layers.Layer):
     """Mean and log standard deviation of a latent vector, from an image.
 
     WideResNet of Zagoruyko and Komodakis 2016, arXiv:1605.07146: a k3 layer,
-    three groups of (depth - 4) / 6 blocks of two k3 layers, the second and
-    third group halving the side, a mean over the map, and a dense layer. As
+    three groups of (depth - 4) / 6 blocks of two k3 layers, where the second
+    and third group halve the side, a mean over the map, and a dense layer. As
     in the public code of Pang and Wu 2021 (semi_sup_classification.py) with
-    depth 28, widen 3, dropout 0.3 between the layers of a block and leaky
-    ReLU of slope 0.1. There is no normalization: with that of a batch, z of
-    one image would depend on the others.
+    depth 28, widen 3, dropout 0.3 within blocks and leaky ReLU of slope 0.1.
+    There is no normalization: with batch norm, z of one image would depend on
+    the others.
 
     Args:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         image_shape: (height, width, channels), sides multiples of 4.
         depth: Number of layers, 6 n + 4 with n >= 1.
         widen: Factor >= 1 on the widths 16, 32, 64.
-        dropout: Part of a block's values left out in training, [0, 1).
+        dropout: Dropout rate within blocks, in [0, 1).
         seed: Seed of the initial weights.
 
     Call arguments:
         x: Images in [-1, 1], float [batch, height, width, channels].
-        drop: Function (values, name) -> values that leaves a part out; None
-            for none.
+        drop: Dropout function (values, name) -> values; None for no dropout.
 
     Returns:
         (mean, log_scale), each float32 [batch, latent_dim].
@@ -58,7 +57,7 @@ class WideResidualEncoder(keras.layers.Layer):
         self.latent_dim, self.image_shape = latent_dim, tuple(image_shape)
         self.depth, self.widen, self.dropout = depth, widen, dropout
         self.seed = seed
-        # One flat list, which checkpoints look into; blocks are views of it.
+        # One flat list, which checkpoints track; `blocks` groups it.
         self.convolutions = [
             self._conv("first", image_shape[-1], _WIDTHS[0], 3, 1)]
         fan_in = _WIDTHS[0]

@@ -1,4 +1,5 @@
-"""The residual network of recovery likelihood, of pictures and of vectors."""
+"""The residual energy network of recovery likelihood, for images and vectors.
+"""
 
 import keras
 import tensorflow as tf
@@ -12,33 +13,35 @@ _ALMOST_ZERO = 1e-10
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class ResidualEnergy(keras.layers.Layer):
-    """f(y, time), one number a row; high where y is probable.
+    """f(y, time), one number per row; high where y is probable.
 
-    A layer to the first width, blocks of two layers with a shortcut, and the
-    time added between the two; 2 x 2 means between widths; then the sum over
-    the map, times a vector made of the time. Of vectors all layers are dense,
-    nothing is averaged, and a plain dense layer ends it. Kernels have spectral
-    norm 1, but for the last two. Gao et al. 2021, arXiv:2012.08125, official
-    network.py (net_res_temb2) and nn.py; with `activates_time` and without
-    `starts_small` and `has_head_bias` it is that of Zhu et al. 2024,
-    arXiv:2309.05153, official models/ebm.py and toy_example.py.
+    An input layer, blocks of two layers with a shortcut, where the time
+    embedding is added between the two, and 2 x 2 mean pooling between
+    resolutions; then the sum over the map, times a vector computed from the
+    time. For vectors all layers are dense, there is no pooling, and the output
+    layer is dense. Kernels have spectral norm 1, except the last two. Gao et
+    al. 2021, arXiv:2012.08125, official network.py (net_res_temb2) and nn.py;
+    with `activates_time` and without `starts_small` and `has_head_bias` it is
+    the network of Zhu et al. 2024, arXiv:2309.05153, official models/ebm.py and
+    toy_example.py.
 
     Args:
-        shape: Of y: (height, width, channels), or (width,).
-        channels: Width to which `multipliers` refer.
-        multipliers: Width of the blocks of each level, as multiples.
-        num_blocks: Blocks of each level.
-        embedding_dim: Width of the embedded time, even, >= 4; that of the
-            network of the time is 4 times as much.
-        activation: Of `activations.ACTIVATIONS`, everywhere but at the end.
-        final_activation: The same, at the end.
+        shape: Shape of y: (height, width, channels), or (width,).
+        channels: Base width, which `multipliers` refer to.
+        multipliers: Relative width of the blocks at each resolution.
+        num_blocks: Residual blocks per resolution.
+        embedding_dim: Width of the time embedding, even, >= 4; its network is 4
+            times as wide.
+        activation: Activation of all layers but the last, of
+            `activations.ACTIVATIONS`.
+        final_activation: Activation of the last layer.
         spectral_norm: Whether kernels are normalized.
-        activates_time: Whether the time passes one more activation before it
-            is added.
-        starts_small: Whether the second layer of a block begins near 0, and
-            its norm may stay below 1.
-        has_head_bias: Whether the vector made of the time has a bias.
-        seed: Of the first weights.
+        activates_time: Whether the time embedding passes one more activation
+            before it is added.
+        starts_small: Whether the second layer of a block starts near 0, and its
+            norm may stay below 1.
+        has_head_bias: Whether the vector computed from the time has a bias.
+        seed: Seed of initial weights.
 
     Call arguments:
         y: float [batch, *shape].
@@ -48,7 +51,7 @@ class ResidualEnergy(keras.layers.Layer):
         float32 [batch], or the dtype of the weights.
 
     Raises:
-        ValueError: If sides can't be halved that often, or a number is out of
+        ValueError: If sides cannot be halved that often, or a number is out of
             range.
     """
 
@@ -58,11 +61,11 @@ class ResidualEnergy(keras.layers.Layer):
                  final_activation: str = "relu", spectral_norm: bool = True,
                  activates_time: bool = False, starts_small: bool = True,
                  has_head_bias: bool = True, seed: int = 0, **kwargs):
-        # Positions, times and energies stay as they come.
+        # Positions, times and energies keep their dtype.
         super().__init__(autocast=False, **kwargs)
         self.shape, self.multipliers = tuple(shape), tuple(multipliers)
         if len(self.shape) not in (1, 3):
-            raise ValueError("y must be pictures or vectors, got shape "
+            raise ValueError("y must be images or vectors, got shape "
                              f"{list(self.shape)}.")
         if num_blocks < 1 or channels < 1 or min(multipliers, default=0) < 1:
             raise ValueError(
@@ -71,8 +74,8 @@ class ResidualEnergy(keras.layers.Layer):
         self.halvings = len(self.multipliers) - 1 if self.is_picture else 0
         if any(side % 2**self.halvings for side in self.shape[:-1]):
             raise ValueError(
-                f"{len(self.multipliers)} multipliers need sides that are "
-                f"multiples of {2**self.halvings}, got pictures of "
+                f"{len(self.multipliers)} multipliers need image sides that "
+                f"are multiples of {2**self.halvings}, got "
                 f"{self.shape[0]}x{self.shape[1]}.")
         self.channels, self.num_blocks = channels, num_blocks
         self.embedding_dim = embedding_dim
@@ -87,7 +90,7 @@ class ResidualEnergy(keras.layers.Layer):
 
     @property
     def is_picture(self) -> bool:
-        """Whether y has a height and a width."""
+        """Whether y is an image."""
         return len(self.shape) == 3
 
     def _make_layers(self):
@@ -98,7 +101,7 @@ class ResidualEnergy(keras.layers.Layer):
             self._layer("time_1", wide, wide, **exact)]
         self.first = self._layer(
             "first", self.shape[-1], self.channels, size)
-        # One flat list, which checkpoints look into; blocks are parts of it.
+        # One flat list, which checkpoints track; blocks are slices of it.
         self.layers, self.ends, fan_in = [], [], self.channels
         for level, multiplier in enumerate(self.multipliers):
             units = self.channels * multiplier
@@ -134,8 +137,8 @@ class ResidualEnergy(keras.layers.Layer):
             **options)
 
     def embed(self, time: tf.Tensor) -> tf.Tensor:
-        """What blocks are told of a time, [batch, 4 embedding_dim]."""
-        # The sine of a time up to 1,000 is good to 1e-4 in float32.
+        """Time embedding for the blocks, [batch, 4 embedding_dim]."""
+        # In float32 the sine of a time up to 1,000 is accurate to 1e-4 only.
         waves = tf.cast(sinusoidal_embedding(
             tf.cast(time, tf.float64), self.embedding_dim),
             self.variable_dtype)
@@ -176,14 +179,15 @@ class ResidualEnergy(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class LevelEnergy(keras.layers.Layer):
-    """E(y, t) = -f(y, time_t), of level t of a ladder of noise.
+    """E(y, t) = -f(y, time_t) at noise level t.
 
-    Without a level: that of an observation x at level 0, whose y is a_1 x.
+    Without a level, it is the energy of an observation x at level 0, with y =
+    a_1 x.
 
     Args:
         network: Layer, (y, time) -> f [batch].
-        times: What the network is told of each level.
-        scale: a_1, y / x at level 0.
+        times: Time value of each level for the network.
+        scale: a_1, the ratio y / x at level 0.
 
     Call arguments:
         y: float [batch, ...].

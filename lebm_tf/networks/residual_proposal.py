@@ -1,4 +1,4 @@
-"""A network that guesses a less noisy observation from a noisier one."""
+"""A network that predicts a less noisy observation from a noisier one."""
 
 import math
 
@@ -15,23 +15,25 @@ _ALMOST_ZERO = 1e-10
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class ResidualProposal(keras.layers.Layer):
-    """p(x, time), of the shape of x: x itself and what is added to it.
+    """p(x, time), with the shape of x: x plus a predicted change.
 
-    Of vectors: a layer, residual blocks with normalized groups, whose scale
-    and shift the time sets, SiLU, and a layer back: Zhu et al. 2024,
-    arXiv:2309.05153, official toy_example.py. Of pictures the same blocks as
-    a U of as many halvings as there are multipliers, less one, as Ho et al.
-    2020, arXiv:2006.11239, have it, without attention; the authors' own U-Net
-    of pictures has some besides.
+    For vectors: an input layer, residual blocks with group normalization, whose
+    scale and shift depend on the time, SiLU, and an output layer: Zhu et al.
+    2024, arXiv:2309.05153, official toy_example.py. For images the same blocks
+    form a U-Net with one halving fewer than multipliers, as in Ho et al. 2020,
+    arXiv:2006.11239, without attention; the authors' own U-Net for images has
+    some.
 
     Args:
-        shape: Of x: (height, width, channels), or (width,).
-        channels: Width to which `multipliers` refer.
-        multipliers: Width of the blocks of each level of pictures; of vectors
-            all have the first.
-        num_blocks: Blocks of each level down; one more of each level up.
-        embedding_dim: Width of the embedded time, even, >= 4.
-        seed: Of the first weights. Of pictures nothing is added at first.
+        shape: Shape of x: (height, width, channels), or (width,).
+        channels: Base width, which `multipliers` refer to.
+        multipliers: Relative width of the blocks at each resolution of images;
+            for vectors all have the base width.
+        num_blocks: Blocks per resolution on the way down; on the way up, level
+            0 has one more.
+        embedding_dim: Width of the time embedding, even, >= 4.
+        seed: Seed of initial weights. For images the predicted change starts
+            near 0.
 
     Call arguments:
         x: float [batch, *shape].
@@ -41,14 +43,14 @@ class ResidualProposal(keras.layers.Layer):
         float [batch, *shape], of the dtype of the weights.
 
     Raises:
-        ValueError: If sides can't be halved that often, or a number is out of
+        ValueError: If sides cannot be halved that often, or a number is out of
             range.
     """
 
     def __init__(self, shape: tuple, channels: int = 64,
                  multipliers: tuple = (1, 2, 2, 2), num_blocks: int = 2,
                  embedding_dim: int = 64, seed: int = 0, **kwargs):
-        # Positions, times and energies stay as they come.
+        # Positions, times and energies keep their dtype.
         super().__init__(autocast=False, **kwargs)
         self.shape, self.multipliers = tuple(shape), tuple(multipliers)
         if min((channels, num_blocks, *multipliers), default=0) < 1 or (
@@ -60,8 +62,8 @@ class ResidualProposal(keras.layers.Layer):
         halved = 2**(len(self.multipliers) - 1)
         if self.is_picture and any(side % halved for side in self.shape[:2]):
             raise ValueError(
-                f"{len(self.multipliers)} multipliers need sides that are "
-                f"multiples of {halved}, got pictures of "
+                f"{len(self.multipliers)} multipliers need image sides that "
+                f"are multiples of {halved}, got "
                 f"{self.shape[0]}x{self.shape[1]}.")
         self.channels, self.num_blocks = channels, num_blocks
         self.embedding_dim, self.seed = embedding_dim, seed
@@ -138,7 +140,8 @@ class ResidualProposal(keras.layers.Layer):
 
 
 class _Block(keras.layers.Layer):
-    """Two layers with a shortcut; the time scales and shifts between them."""
+    """Two layers with a shortcut; the time sets scale and shift between them.
+    """
 
     def __init__(self, fan_in, units, time_dim, size, seed, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -176,7 +179,7 @@ class _Block(keras.layers.Layer):
 
 
 def _num_groups(width, size):
-    """32 if that divides; of vectors a group has two numbers or more, as one
-    alone is 0 when it is normalized."""
+    """Up to 32 groups that divide the width; for vectors a group has at least
+    two numbers, as a single one would be normalized to 0."""
     groups = math.gcd(_MOST_GROUPS, width)
     return groups if size or groups < width else max(1, groups // 2)

@@ -1,4 +1,4 @@
-"""Layers whose kernel is divided by its largest singular value."""
+"""Layers with spectral normalization."""
 
 import keras
 import numpy as np
@@ -7,20 +7,20 @@ import tensorflow as tf
 from lebm_tf.networks import initializers
 
 _FIRST_ITERATIONS = 30
-_MARGIN = 1e-6  # Keeps a kernel of zeros from a division by 0.
+_MARGIN = 1e-6  # Avoids a division by 0 for a kernel of zeros.
 
 
 def power_iteration(kernel: tf.Tensor, u: tf.Tensor
                     ) -> tuple[tf.Tensor, tf.Tensor]:
-    """A step towards the first singular vectors of a kernel.
+    """A step of power iteration for the largest singular value of a kernel.
 
     Args:
         kernel: [..., units], as the matrix [-1, units].
         u: [units]; need not have length 1.
 
     Returns:
-        v [-1] and the new u [units], both of length 1. v^T kernel u is the
-        largest singular value, from below.
+        v [-1] and the new u [units], both of length 1. v^T kernel u is a lower
+        bound of the largest singular value.
     """
     matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
     v = tf.math.l2_normalize(tf.linalg.matvec(matrix, u))
@@ -30,25 +30,25 @@ def power_iteration(kernel: tf.Tensor, u: tf.Tensor
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class SpectralLayer(keras.layers.Layer):
-    """A dense layer or a k x k convolution, its kernel over its norm.
+    """A dense layer or a k x k convolution with spectral normalization.
 
-    W / s(W), with s the largest singular value of W as a matrix [-1, units];
-    Miyato et al. 2018, arXiv:1802.05957. s is v^T W u after one power
-    iteration from the u that the layer keeps; no gradient goes through u and
-    v. Calls leave u as it is, so that all moves of a chain climb one function
-    and graphs can be compiled or saved; `EnergyModel` renews it once a step.
+    The kernel is W / s(W), with s the largest singular value of W as a matrix
+    [-1, units]; Miyato et al. 2018, arXiv:1802.05957. s is v^T W u after one
+    power iteration from the stored u; gradients do not flow through u and v.
+    Calls do not change u, so all moves of a chain have one target, and graphs
+    can be compiled or saved; `EnergyModel` updates it once per step.
 
     Args:
         fan_in: Channels of the input.
         units: Channels of the output.
-        size: k of a convolution, padded to keep height and width; 0 for a
-            dense layer.
-        normalize: Whether the kernel is divided at all.
-        keeps_small: Whether a norm below 1 stays: W / s min(s, 1). For
-            kernels that begin at 0, which could not stay near it otherwise.
-        use_bias: Whether it adds a bias.
-        first_scale: Of the first kernel, U(-b, b) with b = sqrt(3 first_scale
-            / mean of fan in and fan out), > 0.
+        size: Kernel size k of a convolution with padding "same"; 0 for a dense
+            layer.
+        normalize: Whether the kernel is normalized.
+        keeps_small: Whether a norm below 1 is kept: W / s min(s, 1). For
+            kernels that start at 0, which could not stay near it otherwise.
+        use_bias: Whether to add a bias.
+        first_scale: Scale of the initial kernel, U(-b, b) with b = sqrt(3
+            first_scale / mean of fan in and fan out), > 0.
         seed: Seed of the network; the name of the layer is folded in.
 
     Call arguments:
@@ -71,7 +71,7 @@ class SpectralLayer(keras.layers.Layer):
         self.use_bias, self.first_scale = use_bias, first_scale
         self.seed = seed
         derive = initializers.derive_seed
-        # Read as they are: norms need all digits in mixed precision too.
+        # Not cast: norms need full precision under mixed precision, too.
         self.kernel = self.add_weight(
             name="kernel", autocast=False,
             shape=(*(size, size)[:2 * bool(size)], fan_in, units),
@@ -87,7 +87,7 @@ class SpectralLayer(keras.layers.Layer):
         self.built = True
 
     def _first_u(self, shape, dtype=None):
-        """The first singular vector of the first kernel, nearly."""
+        """Approximately the first singular vector of the initial kernel."""
         matrix = np.asarray(self.kernel.numpy()).reshape(-1, self.units)
         u = np.asarray(keras.initializers.RandomNormal(
             seed=initializers.derive_seed(self.seed, self.name + "/u"))(shape))
@@ -96,7 +96,7 @@ class SpectralLayer(keras.layers.Layer):
         return tf.constant(u / np.linalg.norm(u), dtype)
 
     def renewals(self) -> list[tuple[keras.Variable, tf.Tensor]]:
-        """(u, what it is after one more power iteration), if there is one;
+        """[(u, u after one more power iteration)], or [] without normalization;
         `EnergyModel` assigns it after every step."""
         if not self.normalize:
             return []
@@ -105,7 +105,7 @@ class SpectralLayer(keras.layers.Layer):
         return [(self.u, u)]
 
     def normalized(self) -> tf.Tensor:
-        """The kernel that is applied, of the dtype of the weights."""
+        """The normalized kernel, in the dtype of the weights."""
         kernel = tf.convert_to_tensor(self.kernel)
         if not self.normalize:
             return kernel

@@ -1,4 +1,4 @@
-"""A time, or a level of noise, as sines and cosines."""
+"""Sinusoidal embedding of a time or noise level."""
 
 import math
 
@@ -9,14 +9,14 @@ def sinusoidal_embedding(times: tf.Tensor, width: int, base: float = 10_000.0,
                          *, in_turn: bool = False) -> tf.Tensor:
     """[sin(t w_k), cos(t w_k)] with w_k = base^(-k / (width / 2 - 1)).
 
-    The positions of Vaswani et al. 2017, arXiv:1706.03762, section 3.5, all
-    sines before all cosines, as networks of diffusion have them.
+    The positional encoding of Vaswani et al. 2017, arXiv:1706.03762, section
+    3.5, with all sines before all cosines, as in diffusion networks.
 
     Args:
         times: float [batch]; a time in [0, 1] is commonly multiplied by 1,000.
-        width: Numbers of one embedding, even, at least 4.
+        width: Width of the embedding, even, at least 4.
         base: Ratio > 1 of the longest to the shortest wave.
-        in_turn: Whether sines and cosines take turns, with w_k = base^(-k /
+        in_turn: Whether sines and cosines alternate, with w_k = base^(-k /
             (width / 2)), as in that paper.
 
     Returns:

@@ -1,7 +1,7 @@
 """Networks of LB-EBM: pasts, plans and futures of agents.
 
 Pang, Zhao, Xie and Wu 2021, arXiv:2104.03086; bpucla/lbebm, lbebm_sdd.py.
-Positions come relative to the last observed one, in units of the model.
+Positions are relative to the last observed one, in model units.
 """
 
 from typing import Mapping, NamedTuple
@@ -13,7 +13,7 @@ from lebm_tf.networks.mlp import VectorMLP
 
 
 class Forecast(NamedTuple):
-    """What a latent vector stands for.
+    """Output of `Forecaster.forecast`.
 
     Attributes:
         plan: Way-points, float [batch, plan_steps, 2].
@@ -25,31 +25,31 @@ class Forecast(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class SocialContext(keras.layers.Layer):
-    """Features of an agent's past, and of it among its companions.
+    """Features of an agent's past, before and after social pooling.
 
-    x <- x + A g(x), num_pools times with the same weights, where A_ij is the
+    x <- x + A g(x), num_pools times with shared weights, where A_ij is the
     softmax over the group of agent i of theta(x_i) . phi(x_j). The authors
-    take it over the whole batch and normalise what is left in the group: the
-    same, but for what underflows.
+    compute it over the whole batch and renormalize within the group, which is
+    the same up to underflow.
 
     Args:
         past_length: Observed positions, at least 1.
         feature_dim: Width of the features, at least 1.
-        hidden_units: Widths between past and features.
-        num_pools: How often companions are looked at; 0 for never.
+        hidden_units: Hidden widths from past to features.
+        num_pools: Number of pooling rounds; 0 for none.
         pooling_dim: Width of theta and phi.
-        pooling_units: Widths within theta, and within phi and g if those are
-            not given.
-        phi_units, value_units: Widths within phi and g; () for the same.
+        pooling_units: Hidden widths of theta, and of phi and g by default.
+        phi_units, value_units: Hidden widths of phi and g; () for
+            `pooling_units`.
         seed: Seed of the initial weights.
 
     Call arguments:
         given: "past", float [batch, past_length, 2], and "group", integers
-            [batch]; rows with one number see each other.
+            [batch]; rows of one group interact.
 
     Returns:
-        {"pooled": features after all pools, "plain": before them}, each
-        float [batch, feature_dim].
+        {"pooled": features after pooling, "plain": before it}, each float
+        [batch, feature_dim].
     """
 
     def __init__(self, past_length: int, feature_dim: int = 16,
@@ -107,17 +107,17 @@ class Forecaster(keras.layers.Layer):
     Args:
         latent_dim, feature_dim: Widths of z and of the context.
         future_length: Positions to predict, at least 1.
-        plan_steps: Those of them, counted from 0, that make the plan.
-        plan_units: Widths between a plan and its features.
-        decoder_units: Widths between z and a plan.
-        predictor_units: Widths between the features and the future.
-        predict_from: The features of the past that a call predicts from:
-            pooled as in training, or plain as the authors' `predict` does.
+        plan_steps: Positions of the plan, counted from 0.
+        plan_units: Hidden widths from a plan to its features.
+        decoder_units: Hidden widths from z to a plan.
+        predictor_units: Hidden widths from features to the future.
+        predict_from: Features of the past for predictions: pooled, as in
+            training, or plain, as in the authors' `predict`.
         seed: Seed of the initial weights.
 
     Call arguments:
         z: float [batch, latent_dim].
-        condition: As `SocialContext` returns it.
+        condition: Output of `SocialContext`.
 
     Returns:
         Positions, float [batch, future_length, 2].
@@ -161,12 +161,13 @@ class Forecaster(keras.layers.Layer):
         return tf.gather(future, self.plan_steps, axis=1)
 
     def plan_features(self, plan: tf.Tensor) -> tf.Tensor:
-        """Of way-points [batch, plan_steps, 2], [batch, feature_dim]."""
+        """Features of way-points [batch, plan_steps, 2], [batch, feature_dim].
+        """
         return self.plan_encoder(_flat(plan))
 
     def forecast(self, z: tf.Tensor, condition: Mapping[str, tf.Tensor],
                  predict_from: str = "pooled") -> Forecast:
-        """Plan and future; arguments as of a call."""
+        """Plan and future; arguments as in a call."""
         plan = tf.reshape(
             self.decoder(tf.concat([condition["pooled"], z], -1)),
             [-1, len(self.plan_steps), 2])
@@ -185,17 +186,17 @@ class Forecaster(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class PlanEncoder(keras.layers.Layer):
-    """q(z | future, context), which sees no more of a future than its plan.
+    """q(z | future, context), which uses only the plan of the future.
 
     Args:
-        forecaster: Whose plan features it shares.
+        forecaster: Forecaster whose plan features it shares.
         latent_dim, feature_dim: Widths of z and of the context.
-        hidden_units: Widths between the features and z.
+        hidden_units: Hidden widths from features to z.
         seed: Seed of the initial weights.
 
     Call arguments:
         x: Futures, float [batch, future_length, 2].
-        condition: As `SocialContext` returns it.
+        condition: Output of `SocialContext`.
 
     Returns:
         (mean, log_scale), each float [batch, latent_dim].

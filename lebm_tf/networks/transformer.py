@@ -1,4 +1,4 @@
-"""A causal Transformer: a latent vector to a sequence of tokens."""
+"""A causal Transformer decoder: a latent vector to a sequence of tokens."""
 
 import math
 from typing import Callable
@@ -14,35 +14,34 @@ _LONGEST_WAVE = 10_000.0
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class TransformerDecoder(keras.layers.Layer):
-    """What a sequence is told by z, through attention.
+    """A causal Transformer decoder that attends to z.
 
-    Layers of causal attention to the tokens before, of attention to z, and of
-    a perceptron, each added to its input and with a normalization in front.
-    Vaswani et al. 2017, arXiv:1706.03762, with their positions. z comes in as
-    num_slots vectors, affine functions of it, as keys and values of the
-    second attention; Kong et al. 2024, the Latent Prompt Transformer, have
-    such a decoder of molecules.
+    Layers of causal self-attention, attention to z and a perceptron, each
+    residual and with layer normalization in front. Vaswani et al. 2017,
+    arXiv:1706.03762, with their positions. z enters as num_slots vectors,
+    affine functions of it, as keys and values of the second attention; the
+    Latent Prompt Transformer of Kong et al. 2024 has such a decoder for
+    molecules.
 
     Args:
         num_tokens: Size of the vocabulary, at least 4.
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         embedding_dim: Width of all layers, an even multiple of num_heads.
         hidden_dim: Width inside the perceptrons.
         num_layers: Number of layers, at least 1.
-        num_heads: Heads of each attention.
-        num_slots: Vectors that stand for z.
-        dropout: Part of the elements of embeddings, of what a layer adds, and
-            of outputs that is left out in training, in [0, 1).
+        num_heads: Number of attention heads.
+        num_slots: Number of vectors that represent z.
+        dropout: Dropout rate of embeddings, residual branches and outputs, in
+            [0, 1).
         seed: Seed of the initial weights.
 
     Call arguments:
-        tokens: What is read before each step, int32 [batch, length].
+        tokens: Previous token at each position, int32 [batch, length].
         z: float [batch, latent_dim].
-        drop: (values, name) -> values with some left out; None leaves nothing
-            out.
+        drop: Dropout function (values, name) -> values; None for no dropout.
 
     Returns:
-        float32 [batch, length, embedding_dim], from which `logits` are made.
+        float32 [batch, length, embedding_dim], the input of `logits`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -98,15 +97,16 @@ class TransformerDecoder(keras.layers.Layer):
         return drop(self._normed(x, "head"), "output")
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
-        """[..., num_tokens] in float32, of what a call or step returned."""
+        """Logits [..., num_tokens] in float32, from the output of a call or
+        step."""
         dtype = self.compute_dtype
         product = tf.matmul(tf.cast(hidden, dtype),
                             tf.cast(self._of("head"), dtype))
         return tf.cast(product, hidden.dtype) + self._of("head_bias")
 
     def start(self, z: tf.Tensor, max_length: int) -> tuple:
-        """State before the first token: what z says to each layer, and room
-        for keys and values of max_length tokens; a nest of [batch, ...]."""
+        """Initial state: keys and values of z for each layer, and empty keys
+        and values of max_length tokens; a nest of [batch, ...]."""
         slots = self._memory(z)
         empty = tf.zeros([*_rows(z), max_length, self.embedding_dim],
                          self.variable_dtype)
@@ -114,8 +114,8 @@ class TransformerDecoder(keras.layers.Layer):
 
     def step(self, token: tf.Tensor, state: tuple, t: tf.Tensor
              ) -> tuple[tf.Tensor, tuple]:
-        """(what `logits` takes [batch, embedding_dim], next state) after
-        reading a token, int32 [batch], at position t."""
+        """(input of `logits`, [batch, embedding_dim]; next state) after reading
+        a token, int32 [batch], at position t."""
         slots, past = state
         kept, known = [], tf.range(past[0][0].shape[1])
         x = self._read(token[:, None], tf.reshape(t, [1]))
@@ -130,7 +130,7 @@ class TransformerDecoder(keras.layers.Layer):
         return self._normed(x, "head")[:, 0], (slots, tuple(kept))
 
     def _read(self, tokens, positions):
-        """Embeddings with waves that tell the position, as in the paper."""
+        """Embeddings plus positional encodings, as in the paper."""
         x = tf.gather(self._of("embedding"), tokens)
         half = self.embedding_dim // 2
         rates = tf.exp(-math.log(_LONGEST_WAVE) / half
@@ -148,7 +148,7 @@ class TransformerDecoder(keras.layers.Layer):
                      for i in range(self.num_layers))
 
     def _layer(self, i, x, extend, mask, slots, drop):
-        """One layer; `extend` adds keys and values to those before."""
+        """One layer; `extend` appends keys and values to previous ones."""
         query, *new = tf.split(self._affine(
             self._normed(x, f"self_{i}"), f"self_{i}"), 3, -1)
         told = self._attend(query, *extend(*new), mask)
@@ -189,7 +189,8 @@ class TransformerDecoder(keras.layers.Layer):
         return self._weights[name].value
 
     def _add(self, name, *shape):
-        """Kernels of N(0, 2 / (in + out)), embeddings of N(0, 1 / width)."""
+        """Adds a weight: kernels N(0, 2 / (in + out)), embeddings N(0, 1 /
+        width)."""
         seed = initializers.derive_seed(self.seed, name)
         start = "zeros" if len(shape) == 1 else (
             initializers.xavier_normal(seed))
@@ -213,5 +214,5 @@ class TransformerDecoder(keras.layers.Layer):
 
 
 def _rows(x):
-    """[batch], static where it is known."""
+    """[batch], static where known."""
     return [tf.shape(x)[0] if x.shape[0] is None else x.shape[0]]

@@ -1,4 +1,4 @@
-"""Networks of pictures to pictures, and of pictures to an energy."""
+"""Networks from images to images, and from images to an energy."""
 
 import keras
 import tensorflow as tf
@@ -9,31 +9,31 @@ from lebm_tf.networks.normalization import InstanceNorm
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class PictureEnergy(keras.layers.Layer):
-    """E(x) = -sum_k f_k(x) of a picture, by convolutions.
+    """E(x) = -sum_k f_k(x) of an image, by convolutions.
 
-    Leaky ReLU after every layer; then one convolution as large as the map,
-    which is a matrix product, gives the outputs f. `ConvEBM` of
-    zilongzheng/CycleCoopNets; chains climb the sum of the outputs.
+    Leaky ReLU after every layer; then a convolution as large as the map,
+    computed as a matrix product, gives the outputs f. `ConvEBM` of
+    zilongzheng/CycleCoopNets; chains use the sum of the outputs.
 
     Args:
-        image_shape: (height, width, channels) of the pictures.
-        channels: Widths of the maps, first to last.
-        kernel_sizes: Sides of the kernels, one for each width.
-        strides: 1 or 2, one for each width; 2 halves the sides.
+        image_shape: (height, width, channels) of the images.
+        channels: Channels of the feature maps, first to last.
+        kernel_sizes: Kernel size of each layer.
+        strides: Stride of each layer, 1 or 2; 2 halves the sides.
         num_outputs: Number of outputs f, at least 1.
-        weight_scale: Standard deviation of the first kernels.
+        weight_scale: Standard deviation of the initial kernels.
         seed: Seed of the initial weights.
 
     Call arguments:
-        x: Pictures in [-1, 1], float [batch, height, width, channels].
-        condition: Where the chains of x started; not looked at.
+        x: Images in [-1, 1], float [batch, height, width, channels].
+        condition: Ignored.
 
     Returns:
         Energies in nats, float32 [batch].
 
     Raises:
-        ValueError: If there is not one kernel and one stride for each width,
-            or a stride can't halve a side.
+        ValueError: If the numbers of channels, kernels and strides differ, or a
+            side is not divisible by the strides.
     """
 
     def __init__(self, image_shape: tuple, channels: tuple, kernel_sizes: tuple,
@@ -42,8 +42,8 @@ class PictureEnergy(keras.layers.Layer):
         super().__init__(**kwargs)
         if not len(channels) == len(kernel_sizes) == len(strides):
             raise ValueError(
-                "channels, kernel_sizes and strides must be equally many, got "
-                f"{len(channels)}, {len(kernel_sizes)} and {len(strides)}.")
+                "channels, kernel_sizes and strides must have equal lengths, "
+                f"got {len(channels)}, {len(kernel_sizes)} and {len(strides)}.")
         factor = 1
         for stride in strides:
             factor *= stride
@@ -70,7 +70,7 @@ class PictureEnergy(keras.layers.Layer):
         self.built = True
 
     def outputs(self, x: tf.Tensor) -> tf.Tensor:
-        """f(x), float32 [batch, num_outputs]: high is probable."""
+        """f(x), float32 [batch, num_outputs]; high means probable."""
         for layer in self.layers:
             x = self.act(layer(x))
         return self.head(tf.reshape(x, [-1, self.flat]))
@@ -87,34 +87,34 @@ class PictureEnergy(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class ResidualTranslator(keras.layers.Layer):
-    """A picture of one domain as one of another, of the same size.
+    """Translates an image of one domain to another, with the same size.
 
-    A k7 layer, two halving k3 layers, residual blocks, two doubling transposed
-    k3 layers and a k7 layer with tanh; instance normalization and ReLU after
-    every layer but the last; borders of the k7 layers and of the blocks are
-    reflected. `ResnetGenerator` of zilongzheng/CycleCoopNets, after Zhu et al.
-    2017, arXiv:1703.10593.
+    A k7 layer, two k3 layers that halve the side, residual blocks, two
+    transposed k3 layers that double it, and a k7 layer with tanh; instance
+    normalization and ReLU after every layer except the last; the k7 layers and
+    the blocks have reflection padding. `ResnetGenerator` of
+    zilongzheng/CycleCoopNets, after Zhu et al. 2017, arXiv:1703.10593.
 
     Args:
         image_shape: (height, width, channels), sides multiples of 4 and at
             least 8.
-        width: Width of the first maps; the blocks have four times that.
-        num_blocks: Residual blocks, at least 0.
-        dropout: Part of a block's hidden values left out in training, [0, 1).
-        weight_scale: Standard deviation of the first kernels.
+        width: Channels of the first feature maps; blocks have four times as
+            many.
+        num_blocks: Number of residual blocks, at least 0.
+        dropout: Dropout rate within blocks, in [0, 1).
+        weight_scale: Standard deviation of the initial kernels.
         seed: Seed of the initial weights.
 
     Call arguments:
-        x: Pictures in [-1, 1], float [batch, height, width, channels].
-        drop: Function (values, name) -> values that leaves a part out; None
-            for none.
+        x: Images in [-1, 1], float [batch, height, width, channels].
+        drop: Dropout function (values, name) -> values; None for no dropout.
 
     Returns:
-        Pictures in [-1, 1], float32, of the same shape.
+        Images in [-1, 1], float32, of the same shape.
 
     Raises:
-        ValueError: If a side can't be halved twice, or is too small for a
-            reflected border.
+        ValueError: If a side is not a multiple of 4, or is too small for
+            reflection padding.
     """
 
     def __init__(self, image_shape: tuple, width: int = 64,
@@ -129,7 +129,7 @@ class ResidualTranslator(keras.layers.Layer):
         self.num_blocks, self.dropout = num_blocks, dropout
         self.weight_scale, self.seed = weight_scale, seed
         self.shape_now = (None, *image_shape)
-        # Flat lists, which checkpoints look into.
+        # Flat lists, which checkpoints track.
         self.convolutions, self.norms = [], []
         self._add("down_0", width, 7, 1, reflected=3)
         self._add("down_1", 2 * width, 3, 2)
@@ -144,7 +144,7 @@ class ResidualTranslator(keras.layers.Layer):
 
     def _add(self, name, units, size, stride, kind=keras.layers.Conv2D, *,
              reflected=0, is_last=False):
-        """One more layer, and its normalization."""
+        """Adds a layer and its normalization."""
         layer = kind(
             units, size, strides=stride, name=name,
             padding="valid" if reflected else "same",
@@ -191,8 +191,8 @@ def check_sides(image_shape: tuple, factor: int, what: str) -> None:
     height, width = image_shape[:2]
     if height % factor or width % factor:
         raise ValueError(
-            f"{what} halves its maps to 1/{factor} of the sides, which must be "
-            f"multiples of {factor}, got pictures of {height}x{width}.")
+            f"{what} needs sides that are multiples of {factor}, got images of "
+            f"{height}x{width}.")
 
 
 def _normal(scale, seed, name):

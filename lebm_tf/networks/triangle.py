@@ -1,7 +1,7 @@
-"""The networks of the divergence triangle.
+"""Networks of the divergence triangle.
 
-Han et al. 2019, arXiv:1812.10907: train_cifar10.py of the public code.
-Weights begin as N(0, 0.02^2).
+Han et al. 2019, arXiv:1812.10907: train_cifar10.py of the public code. Initial
+weights are N(0, 0.02^2).
 """
 
 import keras
@@ -17,25 +17,25 @@ from lebm_tf.networks.deconvolution import transposed_convolution
 class NormalizedGenerator(keras.layers.Layer):
     """Mean image of a latent vector: transposed convolutions, batch norm, ReLU.
 
-    A map of base_size x base_size, a doubling k4 layer for each further entry
-    of `channels`, without biases, and a k3 layer to the picture, with tanh.
+    A map of base_size x base_size, a k4 layer that doubles the side for each
+    further entry of `channels`, without biases, and a k3 image layer with tanh.
 
     Args:
-        latent_dim: Width of z.
+        latent_dim: Dimension of z.
         image_shape: (height, width, channels) of the images.
         base_size: Side of the first map.
-        channels: Widths of the maps, first to last.
-        seed: Of initial weights.
+        channels: Channels of the feature maps, first to last.
+        seed: Seed of initial weights.
 
     Call arguments:
         z: Latent vectors, float [batch, latent_dim].
-        training, remember: As of `BatchNorm`.
+        training, remember: As in `BatchNorm`.
 
     Returns:
         Mean images in [-1, 1], float32 [batch, height, width, channels].
 
     Raises:
-        ValueError: If it can't make `image_shape`; says what it can make.
+        ValueError: If it cannot make `image_shape`.
     """
 
     def __init__(self, latent_dim: int, image_shape: tuple,
@@ -81,23 +81,23 @@ class NormalizedGenerator(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class PlainEncoder(keras.layers.Layer):
-    """Vectors of a picture: convolutions without biases, leaky ReLU.
+    """Vectors of an image: convolutions without biases, leaky ReLU.
 
-    A k3 layer, a halving k4 layer for each further entry of `channels`, and a
-    layer that sees all of what is left, with a bias.
+    A k3 layer, a k4 layer that halves the side for each further entry of
+    `channels`, and dense output layers with a bias.
 
     Args:
         image_shape: (height, width, channels) of the images.
-        channels: Widths of the maps, first to last.
+        channels: Channels of the feature maps, first to last.
         units: Width of each vector.
-        num_outputs: How many vectors.
-        seed: Of initial weights.
+        num_outputs: Number of vectors.
+        seed: Seed of initial weights.
 
     Call arguments:
         x: Images in [-1, 1], float [batch, height, width, channels].
 
     Returns:
-        float32 [batch, units]; a tuple of them if there are several.
+        float32 [batch, units]; a tuple if there are several.
     """
 
     def __init__(self, image_shape: tuple, channels: tuple, units: int,
@@ -144,14 +144,14 @@ FORMS = {"identity": lambda o: o, "tanh": lambda o: tf.tanh(-o),
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class FormedEnergy(keras.layers.Layer):
-    """Energy of a picture, [batch]: a function of what a network says of it.
+    """Energy of an image, [batch]: a function of the output of a network.
 
     Args:
         network: Layer, x -> [batch, 1].
         form: One of `FORMS`.
 
     Raises:
-        ValueError: If there is no such form.
+        ValueError: If the form is unknown.
     """
 
     def __init__(self, network: keras.layers.Layer, form: str = "identity",
@@ -171,14 +171,14 @@ class FormedEnergy(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """The layer of a configuration, with its network."""
+        """Rebuilds the layer and its network from a configuration."""
         network = keras.saving.deserialize_keras_object(config.pop("network"))
         return cls(network, **config)
 
 
 @keras.saving.register_keras_serializable(package="lebm_tf")
 class HalvedLogVariance(keras.layers.Layer):
-    """(mean, log scale) of a network that gives (mean, log variance).
+    """Converts a network's (mean, log variance) to (mean, log scale).
 
     Args:
         network: Layer, x -> (mean, log variance).
@@ -198,7 +198,7 @@ class HalvedLogVariance(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """The layer of a configuration, with its network."""
+        """Rebuilds the layer and its network from a configuration."""
         network = keras.saving.deserialize_keras_object(config.pop("network"))
         return cls(network, **config)
 

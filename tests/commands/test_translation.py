@@ -182,7 +182,7 @@ def test_what_can_not_be_translated_is_refused(
 
 @pytest.mark.parametrize("flags, message", [
     (("--pair_made=", "--pair_same=false"), "digits twice; use --pair_same"),
-    (("--image_size=10",), "halves its maps to 1/"),
+    (("--image_size=10",), "needs sides that are multiples of"),
     (("--family=image",), "the family image needs images, got pairs of "),
     (("--dataset=digits", "--pair_made="), "needs pairs of domains of images,"
      " got images"),

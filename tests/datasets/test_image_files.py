@@ -82,7 +82,7 @@ def test_classes_are_the_labels_that_occur(save):
 
 def test_labels_that_are_no_classes_are_refused(save):
     x = np.zeros([1500, 2, 2], np.uint8)
-    with pytest.raises(InputError, match="at most 1,000 classes, got 1,500"):
+    with pytest.raises(InputError, match="at most 1,000 different .*got 1,500"):
         load_dataset(save(x_train=x, x_test=x, y_train=np.arange(1500)))
 
 
@@ -209,7 +209,7 @@ def test_a_pack_with_a_broken_picture_is_named(tmp_path):
     (tmp_path / "celeba").mkdir()
     np.savez(tmp_path / "celeba" / "celeba_10k_jpeg.npz",
              jpeg=np.zeros(9, np.uint8), offsets=np.array([0, 9]))
-    with pytest.raises(InputError, match="picture 0 of .* must be a JPEG"):
+    with pytest.raises(InputError, match="image 0 of .* must be a JPEG"):
         load_dataset("celeb_a", data_dir=str(tmp_path))
 
 

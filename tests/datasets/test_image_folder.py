@@ -99,7 +99,7 @@ def test_pictures_of_16_bits_are_refused_not_clipped(folder):
 
 
 def test_a_crop_outside_one_picture_names_that_picture(folder):
-    with pytest.raises(InputError, match="got 12x20 pictures in part0/00.png"):
+    with pytest.raises(InputError, match="got 12x20 images in part0/00.png"):
         load_dataset(f"folder:{folder}", crop="0,0,14,14")
 
 

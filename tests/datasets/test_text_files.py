@@ -83,7 +83,7 @@ def test_zero_bytes_are_no_text(tmp_path):
 def test_words_that_name_tokens_are_refused_with_their_line(tmp_path, word):
     path = tmp_path / "lines.txt"
     path.write_text(f"he ran\n\nshe {word} ran\n" * 4)
-    with pytest.raises(InputError, match=f"line 3 .*got '{word}', .*take it"):
+    with pytest.raises(InputError, match=f"line 3 .*special token '{word}'"):
         load_dataset(f"text:{path}")
 
 

@@ -133,7 +133,7 @@ GOOD = rows(1, range(12))
     (HEADER + "0.5,1,0,0\n", "frame must be a whole number, got 0.5"),
     (HEADER + "1e300,1,0,0\n", "frame must be a whole number, got 1e300"),
     (HEADER + "0, ,0,0\n", "agent must be a number or a name, got nothing"),
-    (HEADER + "0,1,0\n", "line 2 must have 4 values .* got 3"),
+    (HEADER + "0,1,0\n", "line 2 must have 4 values, .* got 3"),
     (HEADER + GOOD + "3,1,0,0\n", "one row per frame, got agent '1' at frame 3 "
      "in the lines 5 and 14"),
     ("frame,agent,x,y,scene\n" + rows("ped_8", [0, 1, 1], ",inn"),

@@ -183,14 +183,14 @@ def test_half_precision_leaves_a_flow_invertible():
 @pytest.mark.parametrize("shape", [(7, 8, 1), (4, 6, 1)])
 def test_pictures_that_cannot_be_halved_are_refused(shape):
     with oracles.raises(
-            ValueError, "a flow of 2 levels needs pictures whose sides are "
-            "multiples of 4, as it halves them 2 times, got "
+            ValueError, "a flow of 2 levels needs image sides that are "
+            "multiples of 4, got "
             f"{shape[0]}x{shape[1]}."):
         PictureGlow(shape, 2)
 
 
 @pytest.mark.parametrize("make,message", [
-    (lambda: PictureGlow((4,)), "a flow of convolutions needs pictures, got "
+    (lambda: PictureGlow((4,)), "a convolutional flow needs images, got "
      "shape (4,)."),
     (lambda: PictureGlow(PICTURES, 0), "num_levels, num_steps and channels "
      "must be >= 1 and bound > 0, got 0, 4, 64 and 2.0."),

@@ -47,7 +47,7 @@ def test_a_label_that_is_not_there_lists_those_that_are():
 def test_data_without_labels_or_with_one_class_have_no_split(digits):
     bare = ImageData("bare", digits.x_train, digits.x_test)
     with raises(InputError,
-                "an anomaly split needs labels, bare has none."):
+                "an anomaly split needs labels, got none in bare."):
         anomaly_split(bare, 1)
     same = ImageData("same", digits.x_test, digits.x_test,
                      np.ones(100, int), np.ones(100, int))

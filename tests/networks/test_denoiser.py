@@ -40,7 +40,7 @@ def test_so_have_the_networks_of_the_triangle():
     (lambda: LatentDenoiser(1),
      "latent_dim must be >= 2 and context_dim >= 1, got 1 and 1024."),
     (lambda: ContextEncoder((8, 8, 1), 6, (4, 4, 4, 4)),
-     "channels must leave a map of 2x2 or more, got 1x1 of pictures of 8x8 "
+     "channels must leave a map of at least 2x2, got 1x1 for images of 8x8 "
      "after 4 layers."),
     (lambda: FormedEnergy(None, "cube"),
      "form must be one of identity, tanh, sigmoid, softplus, got 'cube'.")])

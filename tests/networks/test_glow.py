@@ -56,7 +56,8 @@ def test_a_new_flow_is_a_rotation_and_a_shrinking():
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ((5,), "a flow of couplings needs an even width of at least 2, got 5."),
+    ((5,), "a flow of coupling layers needs an even dimension of at least 2, "
+     "got 5."),
     ((4, 0), "num_steps and hidden_units must be >= 1, got 0 and 64."),
     ((4, 1, 6, "linear"),
      "coupling must be one of affine, additive, got 'linear'.")])

@@ -61,10 +61,10 @@ def test_an_encoder_has_a_gaussian_for_every_layer():
      "merge must be one of concatenate, add, got 'sum'."),
     (lambda: generator("add", (16, 16, 3)), "the generator makes 8x8 images "
      "(base_size 2, 3 layers), got images of 16x16."),
-    (lambda: generator("concatenate", channels=(3, 4)), "channels must hold 3 "
-     "widths for 3 layers that concatenate their maps, got 2."),
-    (lambda: LadderEncoder((4, 3), (8, 8, 3), (3, 4)), "channels must hold one "
-     "width for each layer but the top, got 2 for 2.")])
+    (lambda: generator("concatenate", channels=(3, 4)), "channels must have 3 "
+     "numbers for 3 layers with merge=concatenate, got 2."),
+    (lambda: LadderEncoder((4, 3), (8, 8, 3), (3, 4)), "channels must have one "
+     "number for each layer except the top, got 2 for 2 layers.")])
 def test_what_does_not_fit_is_refused(make, message):
     with oracles.raises(ValueError, message):
         make()

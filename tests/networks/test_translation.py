@@ -90,15 +90,13 @@ def test_half_precision_ends_in_single():
 
 @pytest.mark.parametrize("make, message", [
     (lambda: PictureEnergy((12, 16, 1), *FOUR),
-     "the energy halves its maps to 1/8 of the sides, which must be multiples "
-     "of 8, got pictures of 12x16."),
+     "the energy needs sides that are multiples of 8, got images of 12x16."),
     (lambda: ResidualTranslator((16, 18, 1)),
-     "the translator halves its maps to 1/4 of the sides, which must be "
-     "multiples of 4, got pictures of 16x18."),
+     "the translator needs sides that are multiples of 4, got images of 16x18."),
     (lambda: ResidualTranslator((4, 8, 1)),
      "the translator needs sides of at least 8, got 4x8."),
     (lambda: PictureEnergy((8, 8, 1), (4, 5), (3,), (1, 2)),
-     "channels, kernel_sizes and strides must be equally many, got 2, 1 and "
+     "channels, kernel_sizes and strides must have equal lengths, got 2, 1 and "
      "2.")])
 def test_what_can_not_be_halved_is_refused(make, message):
     with oracles.raises(ValueError, message):

@@ -111,7 +111,7 @@ def test_codes_that_no_base_can_be_fitted_to_are_refused(codes, said):
     ({"stage": "prior", "generator": GeneratorConfig(), "p0": BaseConfig()},
      "stage=prior needs the generator of --backbone, got none"),
     ({"latent_dim": 3, "p0": BaseConfig("flow")},
-     "a flow of couplings needs an even width of at least 2, got 3")])
+     "a flow of coupling layers needs an even dimension")])
 def test_what_cannot_be_built_is_refused(changes, said):
     with pytest.raises(InputError, match=said):
         build("image", dataclasses.replace(JOINT, **changes), DATA)
