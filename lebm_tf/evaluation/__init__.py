@@ -1,4 +1,4 @@
-"""Measurements of a trained model, by name."""
+"""Metrics of a trained model, by name of the evaluator."""
 
 from lebm_tf.evaluation.anomaly import AnomalyEvaluator
 from lebm_tf.evaluation.evaluator import (

@@ -1,4 +1,4 @@
-"""Anomaly detection: pictures of a class that training never saw."""
+"""Anomaly detection: images of a class that was left out of training."""
 
 import dataclasses
 import math
@@ -19,11 +19,12 @@ SCORES = ("damc", "log_joint")
 
 @dataclasses.dataclass(frozen=True)
 class AnomalyEvaluator(Evaluator):
-    """How well the model tells a class that training left out.
+    """Detection of a class that was left out of training.
 
     Attributes:
-        score: damc (squared error + E + |z|^2 / 2, as published) or
-            log_joint (-log p(x, z), with the scale of the likelihood).
+        score: Anomaly score: damc (squared error + E + |z|^2 / 2, as published)
+            or log_joint (-log p(x, z), which includes the scale of the
+            likelihood).
     """
     score: Annotated[str, OneOf(SCORES)] = "damc"
 
@@ -33,46 +34,47 @@ class AnomalyEvaluator(Evaluator):
     metrics = {
         "anomaly/auprc": Better.HIGHER, "anomaly/auprc_*": Better.HIGHER,
         "anomaly/auroc": Better.HIGHER, "anomaly/mse_normal": Better.LOWER,
-        # Low for a good model of all, high for one of what is normal.
+        # Low for a good model of all classes, high for one of the normal ones.
         "anomaly/mse_anomaly": Better.NEITHER,
         "anomaly/prevalence": Better.NEITHER,
         "anomaly/label": Better.NEITHER, "anomaly/num_draws": Better.NEITHER}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises unless the data were split for the label."""
+        """As `Evaluator.check`; also raises unless the data are split for the
+        label."""
         super().check(context, model)
         if self.score == "damc" and not _has_distance(model):
             raise InputError(
                 "evaluator anomaly needs --evaluation_anomaly_score=log_joint "
-                "for a model without errors of pictures, got damc.")
+                "for a model whose likelihood has no squared error, got damc.")
         data, label = context.data, context.anomaly_label
         if label < 0:
             raise InputError("evaluator anomaly needs an anomaly label >= 0, "
                              f"got {label}.")
         if data.y_test is None:
-            raise InputError(f"evaluator anomaly needs labels, {data.name} "
-                             "has none.")
+            raise InputError("evaluator anomaly needs held-out labels, got "
+                             f"none in {data.name}.")
         number = number_of(data.classes, label)
         is_anomaly = data.y_test == number
         if not 0 < is_anomaly.sum() < len(is_anomaly):
             raise InputError(
-                f"{data.name}: held-out labels must hold class {label} and "
+                f"{data.name}: held-out labels must include class {label} and "
                 f"others, got {is_anomaly.sum()} of {len(is_anomaly)} in that "
                 "class.")
         if data.y_train is not None and (
                 data.y_train == number).any():
             raise InputError(
-                f"{data.name}: training pictures must not hold the anomaly "
+                f"{data.name}: training images must not include the anomaly "
                 f"class {label}; split them with anomaly_split.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Area under the precision-recall curve, anomaly positive.
+        """Area under the precision-recall curve, with anomalies as positives.
 
         Pang et al. 2020, arXiv:2006.08205, with the split of `anomaly_split`.
-        The score is averaged over `num_draws` posterior draws; ours carry the
-        noise of the sampler, those of the code of Yu et al. 2023,
-        arXiv:2310.03218, are one draw without. A score that knows nothing has
-        an area equal to the prevalence.
+        The score is averaged over `num_draws` posterior draws. These include
+        the sampler's noise; the code of Yu et al. 2023, arXiv:2310.03218, takes
+        one draw without noise. An uninformative score has an area equal to the
+        prevalence.
         """
         data, config = context.data, context.config
         is_anomaly = data.y_test == number_of(
@@ -97,26 +99,26 @@ class AnomalyEvaluator(Evaluator):
 
 def scores(model: Any, x: Any, num_draws: int, seed: int
            ) -> dict[str, np.ndarray]:
-    """How anomalous pictures are, in two ways: high is strange; and an error.
+    """Anomaly scores of images, high for anomalies, and the error.
 
-    damc: |x - g(z)|^2 + E(z) + |z|^2 / 2, the squared error with weight 1 as
-    in the code of Yu et al. 2023. log_joint: -log p(x, z) up to log Z, which
-    weighs it with 1 / (2 scale^2), the decision function of Pang et al. 2020.
-
-    Of a model with an encoder in place of chains, z are draws of q(z | x), and
-    E is 0 without an energy. Where p0 is not N(0, I) but layers of Gaussians
-    or a fitted density, damc takes -log p0(z) in place of |z|^2 / 2, up to the
-    same constant. error: the mean squared error of a pixel.
+    damc: |x - g(z)|^2 + E(z) + |z|^2 / 2, the squared error with weight 1 as in
+    the code of Yu et al. 2023. log_joint: -log p(x, z) up to log Z, where the
+    squared error has weight 1 / (2 scale^2): the decision function of Pang et
+    al. 2020. For a model with an encoder in place of chains, z are draws of q(z
+    | x); without an energy, E is 0. If p0 is not N(0, I) but layers of
+    Gaussians or a fitted density, damc uses -log p0(z) in place of |z|^2 / 2,
+    up to the same constant. error: the mean squared error per pixel and
+    channel.
 
     Args:
         model: An `EnergyModel`.
-        x: Pictures in [-1, 1], [batch, height, width, channels].
-        num_draws: Posterior draws averaged, >= 1.
+        x: Images in [-1, 1], [batch, height, width, channels].
+        num_draws: Number of posterior draws to average over, >= 1.
         seed: Any int.
 
     Returns:
-        Name of `SCORES`, or "error" -> float64 [batch]; log_joint alone of a
-        likelihood without a distance.
+        Dict of float64 [batch], by name of `SCORES` or "error"; for a
+        likelihood without a distance only log_joint.
     """
     parts = model.score(np.asarray(x), seed, num_draws=num_draws)
     log_joint = {"log_joint": -parts.log_joint.astype(np.float64)}
@@ -139,10 +141,10 @@ def _has_distance(model):
 
 def precision_recall_area(is_positive: np.ndarray, scores: np.ndarray
                           ) -> float:
-    """Area under the precision-recall curve by the trapezoid rule.
+    """Area under the precision-recall curve by the trapezoidal rule.
 
-    As in the code of Yu et al. 2023; a little more than the average
-    precision, which takes steps.
+    As in the code of Yu et al. 2023; slightly larger than the average
+    precision, which is a sum of steps.
 
     Args:
         is_positive: bool [num].

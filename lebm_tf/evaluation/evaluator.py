@@ -1,4 +1,4 @@
-"""What an evaluator owes: its settings, its needs, its metrics, its check."""
+"""Interface of evaluators: settings, requirements, metrics and check."""
 
 import abc
 import dataclasses
@@ -13,15 +13,15 @@ from lebm_tf.errors import InputError
 from lebm_tf.ranges import Checked, PositiveInt
 
 Metric = tuple[str, float | int | str]
-# Kinds of data whose models draw without being given anything.
+# Kinds of data whose models sample unconditionally.
 UNCONDITIONAL = (kinds.IMAGE, kinds.SEQUENCE, kinds.VECTOR, kinds.COUNTS)
 
 
 class Better(enum.Enum):
-    """Which way a metric is better.
+    """Direction in which a metric improves.
 
-    NEITHER is said of a metric that does not tell a good model from a bad
-    one: of what was measured, of how, or of a baseline.
+    NEITHER marks a metric that does not rank models: a setting, a count or a
+    baseline.
     """
     LOWER = "lower"
     HIGHER = "higher"
@@ -30,11 +30,11 @@ class Better(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationConfig(Checked):
-    """Settings that evaluators share.
+    """Settings that all evaluators share.
 
     Attributes:
-        seed: Of all draws made while evaluating, any int.
-        num_draws: Posterior draws averaged for each example.
+        seed: Seed of all draws during evaluation, any int.
+        num_draws: Number of posterior draws to average over for each example.
     """
     seed: int = 0
     num_draws: PositiveInt = 5
@@ -42,15 +42,15 @@ class EvaluationConfig(Checked):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Context:
-    """What an evaluator knows besides the model and its own settings.
+    """Inputs of an evaluator besides the model and its own settings.
 
     Attributes:
-        data: The data; everything is measured on its held-out part.
-        config: What evaluators share.
-        directory: Folder for pictures and texts; "" makes none.
+        data: The data; metrics are measured on its held-out part.
+        config: Settings that evaluators share.
+        directory: Folder for figures and texts; "" to write none.
         anomaly_label: Class held out by `anomaly_split`; -1 for none.
         classifier_path: File that keeps the feature classifier between
-            evaluations; "" trains it anew.
+            evaluations; "" to train it each time.
     """
     data: DataSet
     config: EvaluationConfig = EvaluationConfig()
@@ -63,26 +63,26 @@ class Context:
 class Evaluator(Checked, abc.ABC):
     """One kind of measurement: a frozen dataclass of its own settings.
 
-    A subclass declares its settings as fields with defaults, with ranges as of
+    A subclass declares its settings as fields with defaults, with ranges as in
     `lebm_tf.ranges`, and describes them under "Attributes:" in its docstring:
-    each is a flag `--evaluation_NAME_FIELD` and is kept with a run. It joins
-    the commands by an instance with the defaults, `EVALUATORS["NAME"] =
-    MyEvaluator()`.
+    each is a flag `--evaluation_NAME_FIELD` and is saved with a run. To
+    register it for the commands, add an instance with the defaults:
+    `EVALUATORS["NAME"] = MyEvaluator()`.
 
     Class attributes:
-        name: Its name; metrics begin with it by custom.
-        metrics: Every metric that it yields and that is a number -> which
-            way it is better. A name may be a pattern as of `fnmatch`; an
-            exact one goes before, then the first that matches. Any that is
-            better LOWER or HIGHER can stop a run early.
-        kinds: Kinds of data that it measures, of `lebm_tf.kinds`.
-        min_examples: Fewest held-out examples.
+        name: Its name; its metrics start with it by convention.
+        metrics: Direction of every numeric metric that it yields, by name. A
+            name may be an `fnmatch` pattern; an exact name takes precedence,
+            then the first pattern that matches. A metric that is better LOWER
+            or HIGHER can be used for early stopping.
+        kinds: Kinds of data that it supports, of `lebm_tf.kinds`.
+        min_examples: Smallest number of held-out examples.
         needs_energy: Whether the prior must have an energy.
-        needs_base: Whether the prior must have a base whose density is known,
-            so that its own can be told.
-        needs_one_layer: Whether latents must be of one layer.
+        needs_base: Whether the prior must have a base with a known density, so
+            that its own density can be estimated.
+        needs_one_layer: Whether the model must have one layer of latents.
         needs_inference: Whether the model must infer latents.
-        needs_directory: Whether it has nothing to do without a directory.
+        needs_directory: Whether it is useless without a directory.
     """
     name: ClassVar[str]
     metrics: ClassVar[Mapping[str, Better]]
@@ -96,21 +96,23 @@ class Evaluator(Checked, abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Yields flat names and values, as "frechet/samples", 29.4; writes
-        its pictures, if any, under `context.directory`.
+        """Yields flat names and values, as "frechet/samples", 29.4.
+
+        Figures, if any, are written to `context.directory`.
 
         Args:
-            model: An `EnergyModel` that `check` lets pass.
-            context: What else it may look at.
+            model: An `EnergyModel` that passes `check`.
+            context: Data and shared settings.
         """
 
     def check(self, context: Context, model: Any) -> None:
-        """Finds out before training what would stop it after.
+        """Checks before training that the evaluator can run after it.
 
-        A subclass that needs more than it can declare extends this.
+        A subclass with requirements beyond the class attributes extends this.
 
         Raises:
-            InputError: If model, data or settings lack what it needs.
+            InputError: If the model, data or settings do not meet the
+                requirements.
         """
         data = context.data
         if data.kind not in self.kinds:
@@ -120,8 +122,8 @@ class Evaluator(Checked, abc.ABC):
         if len(data.x_test) < self.min_examples:
             raise InputError(
                 f"evaluator {self.name} needs at least {self.min_examples} "
-                f"held-out {kinds.KINDS[data.kind]}, {data.name} has "
-                f"{len(data.x_test)}.")
+                f"held-out {kinds.KINDS[data.kind]}, got {len(data.x_test)} in "
+                f"{data.name}.")
         if self.needs_directory and not context.directory:
             raise InputError(f"evaluator {self.name} needs a directory to "
                              "write to, got none.")
@@ -129,18 +131,19 @@ class Evaluator(Checked, abc.ABC):
             raise InputError(f"evaluator {self.name} needs a prior with an "
                              f"energy, got {type(model.prior).__name__}.")
         if self.needs_inference and "inference" not in model.roles:
-            raise InputError(f"evaluator {self.name} needs a model that infers"
-                             " latents of observations, got one without.")
+            raise InputError(f"evaluator {self.name} needs a model that infers "
+                             "latents, got one without inference.")
         if self.needs_base and not has_base(model):
             raise InputError(
-                f"evaluator {self.name} needs a prior over a base whose "
-                f"density is known, got {type(model.prior).__name__}.")
+                f"evaluator {self.name} needs a prior over a base with a known "
+                f"density, got {type(model.prior).__name__}.")
         if self.needs_one_layer and model.num_layers > 1:
             raise InputError(f"evaluator {self.name} needs one layer of "
                              f"latents, got {model.num_layers}.")
 
     def better(self, metric: str) -> Better | None:
-        """Which way a metric is better; None if it yields none such."""
+        """Direction in which a metric improves; None if it does not yield it.
+        """
         if metric in self.metrics:
             return self.metrics[metric]
         return next((better for pattern, better in self.metrics.items()
@@ -148,7 +151,7 @@ class Evaluator(Checked, abc.ABC):
 
 
 def has_base(model: Any) -> bool:
-    """Whether an energy, if there is one, tilts a base whose density is known:
-    that of a ladder of energies tilts none."""
+    """Whether the prior has a base with a known density; an energy of noise
+    levels has none."""
     return not model.has_energy or isinstance(
         getattr(model.prior, "base", None), Base)

@@ -1,4 +1,4 @@
-"""Evaluators by name, and what runs them."""
+"""Evaluators by name, and functions that run them."""
 
 from typing import Any, Iterable
 
@@ -29,7 +29,7 @@ from lebm_tf.evaluation.text.reports import SentencesEvaluator
 from lebm_tf.evaluation.text.sequences import SequencesEvaluator
 from lebm_tf.evaluation.trajectories.forecasts import TrajectoriesEvaluator
 
-# Each with its default settings. A plugin adds its own.
+# Each with its default settings. Plugins add theirs.
 EVALUATORS: dict[str, Evaluator] = {
     "anomaly": AnomalyEvaluator(),
     "bits": BitsEvaluator(),
@@ -56,11 +56,11 @@ EVALUATORS: dict[str, Evaluator] = {
 
 def check(evaluators: Iterable[str | Evaluator], context: Context, model: Any
           ) -> None:
-    """Finds out before training what would stop `evaluate` after it.
+    """Checks before training that `evaluate` can run after it.
 
     Raises:
-        InputError: If a name is unknown, or the model, the data or the
-            settings lack what an evaluator needs.
+        InputError: If a name is unknown, or the model, data or settings do not
+            meet the requirements of an evaluator.
     """
     for evaluator in evaluators:
         named(evaluator).check(context, model)
@@ -69,20 +69,20 @@ def check(evaluators: Iterable[str | Evaluator], context: Context, model: Any
 def evaluate(model: Any, context: Context,
              evaluators: Iterable[str | Evaluator]
              ) -> dict[str, float | int | str]:
-    """Runs evaluators one after the other and joins what they yield.
+    """Runs evaluators in order and joins their metrics.
 
-    A value that is not finite, as of a chain that ran away, is a result: it
-    is returned as it is, with a warning in the log.
+    A value that is not finite, as of a diverging chain, is a result: it is
+    returned unchanged, and a warning is logged.
 
     Args:
         model: An `EnergyModel`.
         context: Data and shared settings.
-        evaluators: Evaluators with their settings, or keys of `EVALUATORS`
-            for those with the default ones.
+        evaluators: Evaluators with their settings, or keys of `EVALUATORS` for
+            those with the default settings.
 
     Raises:
-        InputError: If a name is unknown, or model or data lack what an
-            evaluator needs.
+        InputError: If a name is unknown, or the model or data do not meet the
+            requirements of an evaluator.
     """
     evaluators = [named(evaluator) for evaluator in evaluators]
     check(evaluators, context, model)
@@ -97,10 +97,11 @@ def evaluate(model: Any, context: Context,
 
 
 def named(evaluator: str | Evaluator) -> Evaluator:
-    """The evaluator of a name, with default settings; others as they are.
+    """The evaluator of that name, with default settings; an instance is
+    returned unchanged.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If the name is unknown.
     """
     if isinstance(evaluator, Evaluator):
         return evaluator
@@ -112,11 +113,13 @@ def named(evaluator: str | Evaluator) -> Evaluator:
 
 
 def find_metric(metric: str) -> tuple[str, Better]:
-    """The name of the evaluator that yields a metric, and which way it is
-    better, LOWER or HIGHER.
+    """Finds the evaluator that yields a metric, and its direction.
+
+    Returns:
+        The name of the evaluator, and LOWER or HIGHER.
 
     Raises:
-        InputError: If none yields it, or it is better neither way.
+        InputError: If no evaluator yields it, or it has no direction.
     """
     found = {name: evaluator.better(metric)
              for name, evaluator in EVALUATORS.items()}

@@ -1,4 +1,4 @@
-"""Grids of pictures, and files of them."""
+"""Grids of images, and PNG files."""
 
 import math
 from typing import Sequence
@@ -11,24 +11,24 @@ import numpy as np
 from lebm_tf.datasets import to_uint8
 from lebm_tf.files import atomic_path
 
-_MARGIN = 1  # Pixels between two pictures, before enlargement.
+_MARGIN = 1  # Pixels between two images, before enlargement.
 _DPI = 100
 _CAPTION_INCHES = 0.32
 
 
 def grid(images, columns: int) -> np.ndarray:
-    """Tiles pictures row by row, with a white line between them.
+    """Tiles images row by row, with a white line between them.
 
     Args:
-        images: [num_images, height, width, channels], uint8, or float in
-            [-1, 1]; channels is 1 or 3.
-        columns: Pictures in a row, at least 1; a last row is filled up white.
+        images: [num_images, height, width, channels], uint8, or float in [-1,
+            1]; channels is 1 or 3.
+        columns: Images per row, at least 1; the last row is padded with white.
 
     Returns:
-        uint8 [rows, columns, 3], a picture of pictures.
+        The grid, uint8 [height, width, 3].
 
     Raises:
-        ValueError: If there is no picture, or `columns` is below 1.
+        ValueError: If there is no image, or `columns` is below 1.
     """
     if columns < 1:
         raise ValueError(f"columns must be >= 1, got {columns}.")
@@ -49,28 +49,28 @@ def grid(images, columns: int) -> np.ndarray:
 
 
 def enlarge(picture: np.ndarray, smallest: int = 256) -> np.ndarray:
-    """Repeats pixels until the longer side is at least about `smallest`.
+    """Repeats pixels until the longer side has about `smallest` pixels or more.
 
     Args:
         picture: uint8 [height, width, channels].
-        smallest: In pixels; the factor is rounded to the nearest integer.
+        smallest: Side in pixels; the factor is rounded to the nearest integer.
     """
     factor = max(1, round(smallest / max(picture.shape[:2])))
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def save_png(path: str, picture: np.ndarray) -> None:
-    """Writes uint8 [height, width, 3] as a PNG file, whole or not at all."""
+    """Writes uint8 [height, width, 3] or [height, width] as a PNG file,
+    atomically."""
     with atomic_path(path) as temporary:
         Image.fromarray(picture).save(temporary, format="png")
 
 
 def save_figure(path: str, figure: Figure) -> None:
-    """Draws a figure into a PNG file, whole or not at all."""
+    """Draws a figure into a PNG file, atomically."""
     FigureCanvasAgg(figure)
     with atomic_path(path) as temporary:
-        # No version of the drawing program in the file: equal runs give
-        # equal bytes.
+        # Without the version of Matplotlib, equal runs give equal bytes.
         figure.savefig(temporary, format="png", dpi=_DPI,
                        metadata={"Software": None})
 
@@ -81,9 +81,10 @@ def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]],
 
     Args:
         path: File ending in .png.
-        panels: (caption, pictures as of `grid`), at least one.
-        columns: Pictures in a row of every grid.
-        smallest: Longer side of every grid in pixels, about, or more.
+        panels: (caption, images as for `grid`), at least one.
+        columns: Images per row of every grid.
+        smallest: Approximate minimum of the longer side of every grid, in
+            pixels.
     """
     grids = [enlarge(grid(images, columns), smallest) for _, images in panels]
     height = max(picture.shape[0] for picture in grids) / _DPI
@@ -103,5 +104,5 @@ def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]],
 
 
 def square_columns(num_images: int) -> int:
-    """Columns of a grid that is about square, at least 1."""
+    """Number of columns of an approximately square grid, at least 1."""
     return max(1, math.ceil(math.sqrt(num_images)))

@@ -8,23 +8,23 @@ import numpy as np
 
 from lebm_tf.evaluation import pictures
 
-# Without an accept step, and without a chain.
+# Values without an accept step, and without a chain.
 _IDLE = {"accept_prob": 1.0, "displacement": 0.0}
 _COLOURS = {"positive": "tab:blue", "negative": "tab:red"}
 
 
 class ChainFigure(NamedTuple):
-    """What a picture of chains shows.
+    """Contents of a figure of chains.
 
     Attributes:
-        images: Pictures along chains, [chains, columns, height, width,
-            channels], float in [-1, 1].
-        columns: Moves made at each column, int [columns].
-        steps: Moves made at each energy, int [records].
+        images: Images along chains, [chains, columns, height, width, channels],
+            float in [-1, 1].
+        columns: Steps made at each column, int [columns].
+        steps: Steps made at each energy, int [records].
         energy: float [records, chains], in nats.
-        trained_steps: Moves of the chains in training.
+        trained_steps: Steps of the chains in training.
         title: One line.
-        is_logarithmic: Whether steps are spread logarithmically.
+        is_logarithmic: Whether the axis of steps is logarithmic.
     """
     images: np.ndarray
     columns: np.ndarray
@@ -36,7 +36,7 @@ class ChainFigure(NamedTuple):
 
 
 def chains(path: str, shown: ChainFigure) -> None:
-    """Draws pictures along chains, and below them the energy of many."""
+    """Draws images along a few chains, and below them the energy of many."""
     num_rows, num_columns = shown.images.shape[:2]
     tiles = pictures.enlarge(pictures.grid(
         shown.images.reshape(-1, *shown.images.shape[2:]), num_columns), 1000)
@@ -62,7 +62,7 @@ def chains(path: str, shown: ChainFigure) -> None:
 def _energy(axes, shown):
     steps, energy = shown.steps, shown.energy.astype(np.float64)
     if shown.is_logarithmic:
-        # Evenly spread; all records would blacken the right end.
+        # Evenly spaced; all records would blacken the right end.
         records = np.unique(np.geomspace(1, len(steps) - 1, 150).round())
         steps, energy = (values[records.astype(int)] for values in
                          (steps, energy))
@@ -85,16 +85,16 @@ def _energy(axes, shown):
 
 
 def training_curves(path: str, history: Sequence[Mapping[str, float]]) -> None:
-    """Draws what `EnergyModel.train_step` logs, against the step.
+    """Draws the logs of `EnergyModel.train_step` against the step.
 
-    Losses each on its own axes; then energies, displacements (where one is
-    not 0) and acceptance (where it is not always 1) of positive and negative
-    chains together, and gradient norms.
+    Each loss has its own axes; then follow energies, displacements (unless all
+    are 0) and acceptance (unless always 1), with positive and negative chains
+    in one plot, and gradient norms.
 
     Args:
         path: File ending in .png.
-        history: Rows of logs, as {"step": 50, "loss/energy": -0.1, ...}.
-            Without "step" rows are counted. A name may be missing in a row.
+        history: Rows of logs, as {"step": 50, "loss/energy": -0.1, ...}. Rows
+            without "step" are numbered. A row may lack a name.
 
     Raises:
         ValueError: If there is no row, or nothing in it to draw.
@@ -158,17 +158,17 @@ def _curve(history, name):
 
 def layers_on_the_way(path: str, steps: np.ndarray, chains: list,
                       posterior: list) -> None:
-    """Draws every layer of prior chains on their way, over posterior draws.
+    """Draws every layer of prior chains at four steps, over posterior draws.
 
-    A row a layer, next to the data first, and a column for each of four times.
-    Layers of more than two numbers are seen along the two directions in which
-    posterior draws vary most.
+    One row per layer, starting next to the data, and one column per step.
+    Layers wider than two are projected onto the first two principal components
+    of the posterior draws.
 
     Args:
         path: File ending in .png.
-        steps: Moves made at each record, int [records].
-        chains: Of every layer, float [records, chains, width].
-        posterior: Of every layer, float [draws, width].
+        steps: Steps made at each record, int [records].
+        chains: One array per layer, float [records, chains, width].
+        posterior: One array per layer, float [draws, width].
     """
     chosen = sorted({0, len(steps) // 6, len(steps) // 2, len(steps) - 1})
     figure = Figure(figsize=(2.2 * len(chosen), 2.2 * len(chains)),
@@ -190,7 +190,7 @@ def layers_on_the_way(path: str, steps: np.ndarray, chains: list,
 
 
 def _seen(codes):
-    """A function of [num, width] to the two numbers of a row to draw."""
+    """A function that projects [num, width] to two coordinates per row."""
     if codes.shape[1] == 1:
         return lambda z: np.concatenate([z, 0 * z], 1)
     if codes.shape[1] == 2:

@@ -1,4 +1,4 @@
-"""Which measurements of a run were better than all before."""
+"""Measurements of a run that improved on all earlier ones."""
 
 import math
 
@@ -7,13 +7,13 @@ from lebm_tf.evaluation.evaluator import Better
 
 
 def improvements(rows: list[dict], name: str, better: Better) -> list[int]:
-    """Steps at which a metric was better than ever before, in order.
+    """Steps at which a metric reached a new best value, in order.
 
     Args:
-        rows: Measurements in order, each with "step" and the metric; one
+        rows: Measurements in order, each with "step" and the metric; a value
             that is not finite is never better.
-        name: The metric.
-        better: Which way, LOWER or HIGHER.
+        name: Name of the metric.
+        better: LOWER or HIGHER.
 
     Raises:
         InputError: If a row lacks the metric.

@@ -1,4 +1,4 @@
-"""How a run is measured: its settings as flags, and kept with it."""
+"""Settings of evaluation: flags, and JSON saved with a run."""
 
 import dataclasses
 from typing import Any, Iterable, Mapping
@@ -15,11 +15,11 @@ _PREFIX = "evaluation_"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a run is measured.
+    """Settings of evaluation.
 
     Attributes:
-        config: What evaluators share.
-        evaluators: Those whose settings are not those of `EVALUATORS`, in any
+        config: Settings that evaluators share.
+        evaluators: Evaluators whose settings differ from `EVALUATORS`, in any
             order, each at most once.
     """
     config: EvaluationConfig = EvaluationConfig()
@@ -29,15 +29,15 @@ class Settings:
         """Evaluators of these names, with the settings of the run.
 
         Raises:
-            InputError: If there is none of a name.
+            InputError: If a name is unknown.
         """
         own = {evaluator.name: evaluator for evaluator in self.evaluators}
         return tuple(own.get(name) or named(name) for name in names)
 
 
 def fields() -> list[configuration.Field]:
-    """One flag for each shared setting, as --evaluation_seed, and for each of
-    an evaluator, as --evaluation_frechet_num_samples."""
+    """Flags of shared settings, as --evaluation_seed, and of the settings of
+    evaluators, as --evaluation_frechet_num_samples."""
     found = configuration.fields(EvaluationConfig, _PREFIX)
     for name, evaluator in EVALUATORS.items():
         found += configuration.fields(
@@ -47,7 +47,7 @@ def fields() -> list[configuration.Field]:
 
 def from_flags(values: flags.FlagValues, base: Settings = Settings()
                ) -> Settings:
-    """The settings `base` with the flags given.
+    """The settings `base`, overridden by the flags given.
 
     Raises:
         InputError: If a value has the wrong type or is out of range.
@@ -61,7 +61,7 @@ def from_flags(values: flags.FlagValues, base: Settings = Settings()
 
 
 def to_dict(settings: Settings) -> dict[str, Any]:
-    """The settings, of every evaluator, as JSON types."""
+    """The settings of all evaluators, as JSON types."""
     return {"config": configuration.to_dict(settings.config),
             "evaluators": {
                 evaluator.name: configuration.to_dict(evaluator)
@@ -69,11 +69,12 @@ def to_dict(settings: Settings) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> Settings:
-    """The settings that `to_dict` wrote; missing ones keep defaults.
+    """Settings from the dict that `to_dict` returns; missing ones take
+    defaults.
 
     Raises:
-        InputError: If an evaluator or a setting is unknown, or a value is out
-            of range.
+        InputError: If an evaluator or setting is unknown, or a value is out of
+            range.
     """
     for name in values["evaluators"]:
         if name not in EVALUATORS:

@@ -1,6 +1,6 @@
-"""Files that keep the weights of networks that measure, for the next time.
+"""Files that cache the weights of networks used for measuring.
 
-A file says what its weights depend on, and is used for nothing else.
+A file records what its weights depend on, and is ignored if that differs.
 """
 
 import os
@@ -15,12 +15,12 @@ from lebm_tf.files import atomic_path
 
 def read(path: str, key: str, shapes: Sequence[Sequence[int]]
          ) -> list[np.ndarray] | None:
-    """The weights of a file; None if it is not there, or not of this key.
+    """Reads weights; None if the file is missing or has another key.
 
     Args:
         path: An .npz file.
-        key: What the weights depend on, as text.
-        shapes: Of the weights, in their order.
+        key: Text that identifies what the weights depend on.
+        shapes: Shapes of the weights, in order.
     """
     if not os.path.exists(path):
         return None
@@ -30,7 +30,7 @@ def read(path: str, key: str, shapes: Sequence[Sequence[int]]
                 return None
             weights = [file[f"weight_{i}"] for i in range(len(shapes))]
         if [list(w.shape) for w in weights] != [list(s) for s in shapes]:
-            raise ValueError("other shapes than those of the network")
+            raise ValueError("shapes differ from those of the network")
     except (OSError, EOFError, KeyError, ValueError,
             zipfile.BadZipFile) as error:
         logging.warning("%s is unreadable, training anew: %s", path, error)
@@ -39,7 +39,7 @@ def read(path: str, key: str, shapes: Sequence[Sequence[int]]
 
 
 def write(path: str, key: str, weights: Sequence[np.ndarray]) -> None:
-    """Writes what `read` reads, whole or not at all."""
+    """Writes a file for `read`, atomically."""
     with atomic_path(path) as temporary:
         with open(temporary, "wb") as file:
             np.savez(file, key=np.array(key), **{

@@ -1,10 +1,10 @@
-"""Computing a call in blocks of few sizes, so that rows do not depend on it.
+"""Computation in blocks of a few fixed sizes, so that rows do not depend on the
+batch.
 
-Matrix kernels take the last rows of some sizes on another path, which rounds
-otherwise: on a CPU with AVX2 a row of a batch of 31 differs from the same row
-of a batch of 256 in the last bit, and a chain carries that on. So the only
-sizes that a kernel ever sees are those of `choose`, in which every place was
-found to give the same bits.
+For some sizes, matrix kernels compute the last rows on another code path, with
+other rounding: on a CPU with AVX2 a row of a batch of 31 differs from the same
+row of a batch of 256 in the last bit, and chains amplify that. So kernels only
+ever see the sizes found by `choose`, where every position gives the same bits.
 """
 
 import time
@@ -17,25 +17,26 @@ from lebm_tf import shapes
 
 UNCHECKED = (16,)
 CANDIDATES = (16, 32, 48, 64, 96, 128)
-# Larger blocks: networks so small that the calls of their operations cost
-# more than their arithmetic gain by them.
+# Larger blocks, for networks so small that the overhead of operations
+# exceeds their arithmetic.
 LARGER = (48, 64, 256)
-# Of every signature that are tried at every place. Another path rounds a
-# sixth to a third of all rows otherwise, as measured, and so 32 rows find it.
+# Rows of every signature that are tried at every position. As measured, another
+# path changes a sixth to a third of all rows, so 32 rows suffice to find it.
 NUM_ROWS = 32
-_MOST_SECONDS = 60.0  # For all rows in blocks of one size; then no more rows.
+_MOST_SECONDS = 60.0  # Time limit for blocks of one size.
 _LEAST_ROWS = 8
-_WORTH = 0.8  # Part of the seconds of small blocks that a large one may take.
-_ALONE = 1.1  # The same of rows one by one, which serve a single row best.
-_SLOW_SECONDS = 2.0  # Blocks that take so long are of no such network.
+_WORTH = 0.8  # Largest time per row of a large block, relative to small ones.
+_ALONE = 1.1  # The same of single rows, which have the lowest latency.
+_SLOW_SECONDS = 2.0  # Above this, larger blocks are not tried.
 
 
 class Choice(NamedTuple):
-    """What `choose` found.
+    """Result of `choose`.
 
     Attributes:
-        sizes: Sizes of the blocks, the smallest first.
-        refused: Size -> signature in which a place or size made a difference.
+        sizes: Sizes of the blocks, in ascending order.
+        refused: Rejected sizes -> signature in which position or size made a
+            difference.
     """
     sizes: tuple[int, ...]
     refused: dict[int, str]
@@ -45,14 +46,14 @@ def in_blocks(compute: Callable, values: Mapping[str, tf.Tensor],
               neutral: Mapping[str, Any],
               outputs: Mapping[str, tf.TensorSpec], sizes: tf.Tensor
               ) -> dict[str, tf.Tensor]:
-    """Computes rows in blocks, the last one filled up with neutral rows.
+    """Computes rows in blocks; the last one is padded with neutral rows.
 
     Args:
-        compute: (name=[rows, ...]) -> {name: [rows, ...]}.
+        compute: Function (name=[rows, ...]) -> {name: [rows, ...]}.
         values: Input name -> [rows, ...], any number of rows.
-        neutral: Input name -> value of the rows that fill a block up.
+        neutral: Input name -> value of the padding rows.
         outputs: Output name -> [None, ...].
-        sizes: Numbers of rows of a block, int64 [sizes], the smallest first.
+        sizes: Numbers of rows of a block, int64 [sizes], in ascending order.
 
     Returns:
         Output name -> [rows, ...].
@@ -72,7 +73,7 @@ def in_blocks(compute: Callable, values: Mapping[str, tf.Tensor],
             name: array.write(block, found[name])
             for name, array in arrays.items()}
 
-    # One block at least: of no row a shape is wanted, too.
+    # At least one block, since an empty call needs output shapes, too.
     _, _, arrays = tf.while_loop(
         lambda block, first, _: (first < rows) | (block == 0), body,
         (0, tf.zeros([], tf.int64), arrays))
@@ -81,8 +82,8 @@ def in_blocks(compute: Callable, values: Mapping[str, tf.Tensor],
 
 
 def _size(sizes, left):
-    """The largest block that `left` rows fill; or one that they fill by two
-    thirds, which is less than several small ones."""
+    """The largest block that `left` rows fill, or one that they fill by at
+    least two thirds, which is cheaper than several small ones."""
     full = tf.reduce_max(tf.where(sizes <= left, sizes, sizes[0]))
     nearly = (sizes >= left) & (2 * sizes <= 3 * left)
     return tf.where(tf.reduce_any(nearly), tf.reduce_min(
@@ -102,24 +103,24 @@ def choose(variable: tf.Variable, functions: Mapping[str, Callable],
            candidates: Sequence[int] = CANDIDATES,
            larger: Sequence[int] = LARGER, worth: float | None = _WORTH
            ) -> Choice:
-    """Finds sizes in which a row is the same bit for bit at every place.
+    """Finds sizes in which a row is bitwise equal at every position.
 
-    A block is filled with copies of one row, so that one call shows all its
-    places; every row of the requests is tried so, with every signature. The
-    smallest candidate that passes is taken, and those larger ones that pass,
-    give the same rows and are faster. Where none passes, or large networks
-    gain nothing by it, rows are computed one by one, which leaves no choice of
-    a place.
+    A block is filled with copies of one row, so that one call shows all
+    positions; every row of the requests is tried, with every signature. The
+    smallest candidate that passes is used, and those larger sizes that pass,
+    give the same rows and are faster. If none passes, or if large networks gain
+    nothing by blocks, rows are computed one by one, which leaves only one
+    position.
 
     Args:
-        variable: The sizes that the functions use; left at what is chosen.
-        functions: Signature -> what answers in such blocks.
+        variable: The sizes that the functions use; set to the result.
+        functions: Signature -> function that computes in such blocks.
         requests: Signature -> request of a few rows, all different.
-        limit: Most rows of a call.
+        limit: Maximum number of rows per call.
         candidates: Sizes of the smallest block, ascending.
         larger: Sizes of the others, ascending.
-        worth: Largest part of the seconds of small blocks that a larger one
-            may take; None takes whatever passes, at any price.
+        worth: Largest time per row of a larger block, relative to small blocks;
+            None for no limit.
     """
     refused: dict[int, str] = {}
     for smallest in candidates:
@@ -152,17 +153,17 @@ def choose(variable: tf.Variable, functions: Mapping[str, Callable],
 
 
 class _Rows:
-    """Every row of the requests, at all places of a block of one size.
+    """Every row of the requests, at all positions of a block of one size.
 
     Attributes:
-        differing: First signature whose answer depends on the place; or "".
-        seconds: Of a block of every signature.
+        differing: First signature whose result depends on the position; or "".
+        seconds: Time of one block of every signature.
     """
 
     def __init__(self, variable, functions, requests, size, limit,
                  most_seconds=_MOST_SECONDS):
         variable.assign([size])
-        # Rows beyond the limit are never asked for.
+        # Calls never have more rows than the limit.
         copies = min(size, limit)
         self.answers, self.differing, self.seconds = {}, "", 0.0
         started = time.perf_counter()
@@ -186,7 +187,7 @@ class _Rows:
             self.seconds += min(least)  # The first call compiles.
 
     def unlike(self, other: "_Rows") -> str:
-        """First signature whose rows are not those of the other; or ""."""
+        """First signature whose rows differ from those of the other; or ""."""
         for name, rows in self.answers.items():
             for row, expected in zip(rows, other.answers[name]):
                 if not all(_same(row[key], expected[key]) for key in row):
@@ -196,14 +197,14 @@ class _Rows:
 
 def call(function, request: Mapping[str, np.ndarray]
          ) -> dict[str, np.ndarray]:
-    """What a signature answers, as arrays."""
+    """The result of a signature, as arrays."""
     answer = function(**{name: tf.constant(value)
                          for name, value in request.items()})
     return {name: value.numpy() for name, value in answer.items()}
 
 
 def _same(first, second) -> bool:
-    """Whether two arrays are equal, NaN to NaN."""
+    """Whether two arrays are equal, with NaN equal to NaN."""
     return np.array_equal(first, second, equal_nan=(
         np.asarray(first).dtype.kind == "f"))
 
@@ -211,16 +212,17 @@ def _same(first, second) -> bool:
 def differing_rows(functions: Mapping[str, Callable],
                    requests: Mapping[str, Mapping[str, np.ndarray]],
                    batches: Sequence[np.ndarray]) -> dict[str, float]:
-    """Largest difference of a row in a batch to the same row of the whole.
+    """Largest difference between a row in a batch and the same row of the
+    whole.
 
     Args:
-        functions: Signature -> what answers.
+        functions: Signature -> function.
         requests: Signature -> request of many rows, all different.
-        batches: Which rows, in which order, are asked for together.
+        batches: Indices of the rows of each batch, in order.
 
     Returns:
-        Signature -> the largest difference of any number, 0 where all are
-        equal bit for bit; infinity where a text or file is another.
+        Signature -> the largest difference of any value, 0 if all are bitwise
+        equal; infinity if a text or file differs.
     """
     largest = dict.fromkeys(requests, 0.0)
     for name, request in requests.items():
@@ -235,7 +237,7 @@ def differing_rows(functions: Mapping[str, Callable],
 
 
 def _difference(first, second):
-    """The largest one; NaN equals NaN only."""
+    """The largest absolute difference; NaN equals NaN only."""
     if first.dtype.kind != "f":
         return 0.0 if np.array_equal(first, second) else np.inf
     same = (first == second) | (np.isnan(first) & np.isnan(second))

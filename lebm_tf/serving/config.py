@@ -1,4 +1,4 @@
-"""What a model is exported to answer, and the limits of a request."""
+"""Settings of exported models, and the limits of requests."""
 
 import dataclasses
 from typing import Annotated
@@ -11,35 +11,35 @@ EXPOSABLE = ("num_steps", "temperature", "token_temperature")
 
 @dataclasses.dataclass(frozen=True)
 class ServingConfig(Checked):
-    """What a served model answers, and its limits.
+    """Settings of exported models, and the limits of requests.
 
     Attributes:
-        max_batch: Most rows of a call; a longer one is refused.
-        row_blocks: Numbers of rows that are computed together: a call is cut
-            into such blocks and its last one filled up, because matrix kernels
-            round otherwise for other numbers of rows. Empty: the smallest
-            block, and larger ones, in which the export finds every row equal
-            bit for bit wherever it stands. 1 computes row by row: least work
-            for a single row, most for many.
-        sample_steps: Moves of the prior chains; -1 as trained.
-        infer_steps: Moves of the posterior chains; -1 as trained.
-        temperature: Prior chains climb log p / temperature.
-        token_temperature: Of the tokens of sequences; 0 takes the
-            model's own.
-        exposed: Which of num_steps, temperature, token_temperature every row
-            of a request chooses, in place of these four; none if empty.
-        max_steps: Most moves that a request may choose.
-        min_temperature: Least temperature that a request may choose.
-        max_temperature: Highest temperature that a request may choose.
-        num_paths: Futures of an agent in an answer.
-        max_companions: Most companions of an agent in a request.
-        num_points: Points of an interpolation with both its ends.
-        check_rows: Rows of the check that row i does not depend on the batch,
-            whose result goes into the model card. 0 skips it and takes blocks
-            of 16 rows without trying them.
-        hlo_rows: Samples of the program of --format=hlo.
-        warmup: Whether requests are written that a server replays at its
-            start, which needs tensorflow-serving-api.
+        max_batch: Maximum number of rows per call; larger calls are rejected.
+        row_blocks: Numbers of rows that are computed together: a call is split
+            into such blocks and its last one padded, because rounding in matrix
+            kernels depends on the number of rows. Default: the smallest block,
+            and larger ones, for which the export finds every row bitwise equal
+            at every position. 1 computes row by row: least work for a single
+            row, most for many.
+        sample_steps: Steps of the prior chains; -1 as trained.
+        infer_steps: Steps of the posterior chains; -1 as trained.
+        temperature: T of the prior chains, whose target is log p / T.
+        token_temperature: Temperature of the tokens of sequences; 0 for that of
+            the model.
+        exposed: Which of num_steps, temperature and token_temperature each row
+            of a request sets, in place of these four; default: none.
+        max_steps: Largest number of steps in a request.
+        min_temperature: Lowest temperature in a request.
+        max_temperature: Highest temperature in a request.
+        num_paths: Predicted futures per agent.
+        max_companions: Maximum number of companions of an agent in a request.
+        num_points: Points of an interpolation, including both ends.
+        check_rows: Rows for checking that row i does not depend on the batch;
+            the result is reported in the model card. 0 skips the check and uses
+            blocks of 16 rows untested.
+        hlo_rows: Samples per call of the program of --format=hlo.
+        warmup: Whether to write requests that a server replays at its start;
+            needs tensorflow-serving-api.
     """
     max_batch: PositiveInt = 256
     row_blocks: tuple[PositiveInt, ...] = ()

@@ -1,4 +1,4 @@
-"""What is written beside a model for those who use it."""
+"""Model card, metadata and example requests of an exported model."""
 
 import dataclasses
 import json
@@ -15,19 +15,19 @@ from lebm_tf.serving.signatures import DEFAULT, Signature
 
 CARD, EXTRA, METADATA = "MODEL_CARD.md", "assets.extra", "metadata.json"
 REST = "http://localhost:8501/v1/models/{name}:predict"
-_LONGEST_LINE = 300  # Characters of a request that is still copied by hand.
+_LONGEST_LINE = 300  # Longest request, in characters, shown in a command.
 
 
 def metadata(name: str, signatures: Mapping[str, Signature],
              config: ServingConfig, rows: Mapping[str, Any],
              about: Mapping[str, Mapping[str, Any]]) -> dict:
-    """All that a program may want to know of a model, as JSON types.
+    """Metadata of a model for programs, as JSON types.
 
     Args:
-        name: Of the model, as a server calls it.
-        signatures: Of a `Servable`.
-        config: What it was exported with.
-        rows: What `compare_rows` found.
+        name: Name of the model on a server.
+        signatures: Signatures of a `Servable`.
+        config: Settings of the export.
+        rows: Result of `compare_rows`.
         about: Title -> name -> value: data, configuration, metrics.
     """
     return {"name": name, "tensorflow": tf.__version__, "signatures": {
@@ -42,16 +42,16 @@ def metadata(name: str, signatures: Mapping[str, Signature],
 
 def compare_rows(functions: Mapping[str, Any], requests,
                  chosen: blocks.Choice) -> dict:
-    """Whether an answer depends on the batch that its row was in.
+    """Checks whether a result depends on the batch of its row.
 
     Args:
-        functions: Signature -> what answers.
+        functions: Signature -> function.
         requests: Signature -> request of many rows, all different.
-        chosen: In which blocks it does so.
+        chosen: Blocks of the computation.
 
     Returns:
-        How many rows were compared, in which batches, the largest difference
-        of any number, and the processor.
+        Number of rows that were compared, their batches, the largest difference
+        of any value, and the processor.
     """
     num_rows = len(next(iter(next(iter(requests.values())).values())))
     sizes = [size for size in (1, 2, 7, 31, 32) if size < num_rows]
@@ -71,8 +71,8 @@ def write(folder: str, meta: Mapping[str, Any], bodies: Mapping[str, dict]
     """Writes the card, the metadata and a request for every signature.
 
     Args:
-        folder: Of a version.
-        meta: What `metadata` gave.
+        folder: Folder of a version.
+        meta: Result of `metadata`.
         bodies: Signature -> body of a REST request.
     """
     files.write_json(os.path.join(folder, EXTRA, METADATA), meta)
@@ -82,10 +82,10 @@ def write(folder: str, meta: Mapping[str, Any], bodies: Mapping[str, dict]
 
 
 def read_summary(folder: str) -> str:
-    """The signatures of a version as lines, with a request to copy for each.
+    """The signatures of a version as text, each with a request to copy.
 
     Args:
-        folder: Of a version that `write` described.
+        folder: Folder of a version, as described by `write`.
     """
     meta, lines = files.read_json(os.path.join(folder, EXTRA, METADATA)), []
     for name, signature in meta["signatures"].items():
@@ -101,7 +101,7 @@ def read_summary(folder: str) -> str:
 
 
 def _how_to_call(name, body, folder):
-    """A request to copy into a shell; a long one is read from its file."""
+    """A shell command for a request; a long one is read from its file."""
     data = json.dumps(body)
     data = f"'{data}'" if len(data) <= _LONGEST_LINE else "@" + _request_path(
         folder, body["signature_name"])
@@ -202,7 +202,7 @@ def _shape(field):
 
 def _bounds(field):
     if field["low"] is None or len(field["shape"]) > 1:
-        return ""  # Or said already.
+        return ""  # Bounds of arrays are part of the meaning.
     return f" In [{field['low']:g}, {field['high']:g}]."
 
 

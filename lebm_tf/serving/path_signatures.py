@@ -1,4 +1,4 @@
-"""What a served model of agents answers: pasts in, futures out."""
+"""Signatures of a trajectory model: predicted futures of agents."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,14 +13,14 @@ from lebm_tf.serving.signatures import ENERGY, SEED, Servable
 class PathServable(Servable):
     """A model of the family trajectory with its signature.
 
-    An agent is a row, with its companions in it where the model looks at
-    them; so rows do not depend on one another. Arguments as of `Servable`.
+    Each agent is a row. Where the model uses companions, the row includes them,
+    so rows do not depend on one another. Arguments as in `Servable`.
     """
 
     def _signatures(self):
         spec, config = self._model.recipe.data, self.config
         past, unit = (spec.past_length, 2), spec.unit
-        # Someone who walks along x, a step of about walking speed.
+        # An agent that moves along x at about walking speed.
         walk = np.zeros(past, np.float32)
         walk[:, 0] = np.arange(past[0]) * (0.5 if unit == "m" else 12.0)
         inputs = {"past": Field(
@@ -29,19 +29,21 @@ class PathServable(Servable):
         if self._model.context.num_pools:
             count = config.max_companions
             inputs["companions"] = Field(
-                tf.float32, (count, *past), "The same of its companions, at "
-                "the same times; any numbers behind the last.",
+                tf.float32, (count, *past), "The same for its companions, at "
+                                            "the same times; values after the "
+                                            "last companion are ignored.",
                 example=np.broadcast_to(walk, (count, *past)))
             inputs["num_companions"] = Field(
-                tf.int32, (), "How many there are.", 0, count,
+                tf.int32, (), "Number of companions.", 0, count,
                 example=min(1, count))
         paths = config.num_paths
         outputs = {
             "future": Field(tf.float32, (paths, *self.shape),
                             f"{paths} predicted futures in {unit}."),
-            "energy": Field(tf.float32, (paths,), "E(z, past) of each in "
-                            "nats: low is likely, up to a constant of the "
-                            "agent. " + ENERGY.meaning),
+            "energy": Field(tf.float32, (paths,), "E(z, past) of each in nats: "
+                                                  "lower is more likely, up to "
+                                                  "a constant per "
+                                                  "agent. " + ENERGY.meaning),
             **{name: Field(field.dtype, (paths, *field.shape), field.meaning)
                for name, field in self.latents.items()}}
         draw = {**inputs, "seed": SEED,
@@ -52,8 +54,8 @@ class PathServable(Servable):
 
     def sample(self, past, seed, companions=None, num_companions=None,
                num_steps=None, temperature=None):
-        """Draws of the prior given pasts, float32 [rows, past_length, 2],
-        and what they stand for, {name: [rows, paths, ...]}."""
+        """Draws of the prior given pasts, float32 [rows, past_length, 2], and
+        the predicted futures, {name: [rows, paths, ...]}."""
         model, config = self._model, self.config
         paths, scale = config.num_paths, model.recipe.data.data_scale
         if num_steps is None and config.sample_steps >= 0:

@@ -1,6 +1,6 @@
-"""The compiled sampler as a portable program, for other runtimes.
+"""The compiled sampler as a portable program for other runtimes.
 
-HLO, as TensorFlow itself writes it: shapes are fixed, weights are arguments.
+HLO, as written by TensorFlow: shapes are fixed, and weights are arguments.
 """
 
 import os
@@ -24,25 +24,26 @@ def export_hlo(model: EnergyModel, output: str, shape: tuple[int, ...],
                config: ServingConfig = ServingConfig()) -> str:
     """Writes OUTPUT/N with the program, its weights and a script to run it.
 
-    The program draws `config.hlo_rows` samples, one a seed, equal to those
-    of the SavedModel up to rounding.
+    The program draws `config.hlo_rows` samples, one per seed, equal to those of
+    the SavedModel up to rounding.
 
     Args:
-        model, output, shape: As of `export_model`.
-        config: Steps and temperature; nothing can be exposed.
+        model, output, shape: As in `export_model`.
+        config: Steps and temperature; `exposed` has no effect.
 
     Returns:
         The folder of the new version.
 
     Raises:
-        InputError: If the model can't be served or the folder not written.
+        InputError: If the model cannot be served or the folder cannot be
+            written.
     """
     if model.context is not None:
-        raise InputError("--format must be saved_model for a model of what is "
-                         "given, such as pasts of agents, got 'hlo'.")
+        raise InputError("--format must be saved_model for a conditional "
+                         "model, such as of trajectories, got 'hlo'.")
     with saved_model.version(model, output) as (folder, publish):
         servable = signatures.Servable(model, shape, config)
-        # The names of results are those of a dictionary, in sorted order.
+        # Results are named as in a dict, in sorted order.
         program = tf.function(lambda seed: servable.sample(seed),
                               jit_compile=True, autograph=False)
         seed = tf.TensorSpec([config.hlo_rows], tf.int64, "seed")
@@ -56,17 +57,17 @@ def lower(program: Callable, arguments: Sequence[tf.TensorSpec], folder: str,
     """Writes a compiled function, its variables and a script to run it.
 
     Args:
-        program: A tf.function with jit_compile, which gives a dictionary of
-            tensors; their names are sorted. Variables that it reads become
-            further arguments; the new value of one that it changes must be
-            among its results.
-        arguments: What it takes; each has a name.
-        folder: Exists.
-        about: What else to write into program.json.
-        hlo: Name of the program's file.
+        program: A tf.function with jit_compile that returns a dict of tensors;
+            their names are sorted. Variables that it reads become further
+            arguments; the new value of a variable that it changes must be one
+            of its results.
+        arguments: Its arguments; each has a name.
+        folder: An existing folder.
+        about: Further contents of program.json.
+        hlo: File name of the program.
 
     Returns:
-        What stands in program.json.
+        The contents of program.json.
     """
     graph = program.get_concrete_function(*arguments)
     with open(os.path.join(folder, hlo), "wb") as file:

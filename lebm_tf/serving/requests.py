@@ -1,4 +1,4 @@
-"""Requests that a model can answer: to copy, and to warm up a server."""
+"""Example requests for a model: to copy, and to warm up a server."""
 
 import base64
 import os
@@ -11,7 +11,7 @@ from lebm_tf.errors import InputError
 from lebm_tf.serving.blocks import call
 from lebm_tf.serving.signatures import Signature
 
-WARMUP = "tf_serving_warmup_requests"  # Where TensorFlow Serving looks.
+WARMUP = "tf_serving_warmup_requests"  # Name used by TensorFlow Serving.
 
 Request = dict[str, np.ndarray]  # Input name -> [rows, ...].
 
@@ -21,11 +21,11 @@ def examples(signatures: Mapping[str, Signature], seeds=(7,)
     """A request for every signature, made of samples of the model.
 
     Args:
-        signatures: Of a `Servable`.
+        signatures: Signatures of a `Servable`.
         seeds: One for each row.
     """
     values: dict[str, Any] = {"seed": np.array(seeds, np.int64)}
-    for signature in signatures.values():  # What draws is the first.
+    for signature in signatures.values():  # The first one samples.
         for name, field in signature.inputs.items():
             if field.example is not None:
                 values[name] = np.full(
@@ -59,11 +59,11 @@ def to_json(signature: str, request: Request) -> dict:
 
 def write_warmup(folder: str, name: str, requests: Mapping[str, Request]
                  ) -> None:
-    """Writes what a server replays before it says that it is ready.
+    """Writes requests that a server replays before it reports to be ready.
 
     Args:
         folder: `assets.extra` of a version.
-        name: Of the model, as the server calls it.
+        name: Name of the model on the server.
         requests: Signature -> request.
 
     Raises:
@@ -89,8 +89,8 @@ def write_warmup(folder: str, name: str, requests: Mapping[str, Request]
 
 
 def _allowed(field, texts):
-    """Sampled texts; those that a request may not hold, as an empty one, are
-    replaced by an example."""
+    """Sampled texts; those that are not allowed in a request, as an empty one,
+    are replaced by an example."""
     _, problems = field.read("text", tf.constant(texts))
     return np.array([text if not problem else field.servable.example.encode()
                      for text, problem in zip(texts, problems.numpy())],
@@ -98,8 +98,8 @@ def _allowed(field, texts):
 
 
 def _plain(value):
-    """An array as JSON has it: the shortest digits, texts as they are, other
-    bytes as base64."""
+    """An array as JSON: numbers with the fewest digits, texts unchanged, other
+    bytes in base64."""
     if value.dtype == object:
         return [_text_or_base64(one) for one in value]
     if value.dtype.kind != "f":
@@ -111,5 +111,5 @@ def _plain(value):
 def _text_or_base64(value):
     try:
         return value.decode()
-    except UnicodeDecodeError:  # A PNG file begins with one that is no text.
+    except UnicodeDecodeError:  # The first byte of a PNG file is not UTF-8.
         return {"b64": base64.b64encode(value).decode()}

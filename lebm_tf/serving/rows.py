@@ -1,8 +1,8 @@
 """Calls whose rows belong to different clients.
 
 A server joins requests along the first axis. An assertion about one row would
-then fail the others, so a wrong value is answered in its own row: NaN, and a
-`status` that says what was expected. Only a call as a whole can be refused.
+fail the others too, so an invalid value is reported in its own row: NaN, and a
+`status` that says what was expected. Only a call as a whole can be rejected.
 """
 
 import dataclasses
@@ -13,22 +13,22 @@ import tensorflow as tf
 from lebm_tf.serving.blocks import in_blocks
 
 STATUS = "status"
-NOT_FINITE = "the answer must be finite, got NaN or infinity."
+NOT_FINITE = "the result must be finite, got NaN or infinity."
 
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """An input or output, a row of a call.
+    """An input or output of one row of a call.
 
     Attributes:
         dtype: Type of its values.
         shape: Shape of a row.
-        meaning: What it is, with its unit.
-        low, high: Least and greatest value allowed, if bounded.
-        tolerance: How far rounding may leave these bounds.
-        neutral: What stands in the place of a value that is not allowed.
-        example: What a request to copy has, a number or one row; without it,
-            a sample's value.
+        meaning: Description, with its unit.
+        low, high: Smallest and largest allowed value, if bounded.
+        tolerance: Tolerance of these bounds for rounding errors.
+        neutral: Replacement for a value that is not allowed.
+        example: Value in example requests, a number or one row; default: the
+            value of a sample.
     """
     dtype: tf.DType
     shape: tuple[int, ...]
@@ -40,19 +40,19 @@ class Field:
     example: Any = None
 
     def spec(self, name: str) -> tf.TensorSpec:
-        """As a signature has it, of any number of rows."""
+        """Spec in a signature, for any number of rows."""
         return tf.TensorSpec([None, *self.shape], self.dtype, name)
 
     @property
     def rule(self) -> str:
-        """What values must be, "" if they may be anything."""
+        """Condition on values, "" for none."""
         if self.low is not None:
             return f"lie in [{self.low:g}, {self.high:g}]"
         return "be finite" if self.dtype.is_floating else ""
 
     def read(self, name: str, value: tf.Tensor
              ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The value, and what is wrong with each row, string [rows]."""
+        """The value, and an error message for each row, string [rows]."""
         flat = tf.reshape(value, [tf.shape(value)[0], -1])
         wrong = tf.zeros_like(flat, tf.bool)
         if self.dtype.is_floating:
@@ -73,22 +73,23 @@ class Field:
 def by_row(compute: Callable, inputs: Mapping[str, Field],
            outputs: Mapping[str, Field], limit: int, blocks: tf.Tensor,
            may_be_empty: Container[str] = ()) -> Callable:
-    """Wraps a computation so that every row is answered by itself.
+    """Wraps a computation so that every row is validated and computed
+    independently.
 
     Args:
-        compute: (name=[rows, ...]) -> {name: float or string [rows, ...]},
-            whose rows do not depend on one another.
-        inputs: What it takes.
-        outputs: What it gives.
-        limit: Most rows of a call; more fail the call before anything is
-            allocated.
-        blocks: Numbers of rows that `compute` sees, int64 [sizes], the
-            smallest first; see `blocks.in_blocks`.
-        may_be_empty: Outputs of which an empty string is an answer.
+        compute: Function (name=[rows, ...]) -> {name: float or string [rows,
+            ...]}, whose rows do not depend on one another.
+        inputs: Its inputs.
+        outputs: Its outputs.
+        limit: Maximum number of rows per call; larger calls fail before
+            anything is allocated.
+        blocks: Numbers of rows per call of `compute`, int64 [sizes], in
+            ascending order; see `blocks.in_blocks`.
+        may_be_empty: Outputs for which an empty string is valid.
 
     Returns:
-        A function of the same inputs; its outputs have `status` besides,
-        string [rows], empty where the row is good.
+        A function of the same inputs; its outputs include `status`, string
+        [rows], empty if the row is valid.
     """
     def answer(**values):
         values = _checked(values, limit)
@@ -115,7 +116,7 @@ def by_row(compute: Callable, inputs: Mapping[str, Field],
 
 
 def _checked(values, limit):
-    """The inputs, if there are neither too many rows nor of some too few."""
+    """The inputs, after checking their numbers of rows."""
     first, *others = values
     rows = tf.shape(values[first])[0]
     checks = [tf.debugging.Assert(rows <= limit, [
@@ -129,13 +130,13 @@ def _checked(values, limit):
 
 
 def _where(rows, value, other):
-    """Of the rows that are chosen, bool [rows], the value."""
+    """`value` in the rows selected by bool [rows], else `other`."""
     rows = tf.reshape(rows, [-1] + [1] * (value.shape.rank - 1))
     return tf.where(rows, value, tf.constant(other, value.dtype))
 
 
 def _is_whole(value):
-    """Which rows hold an answer, bool [rows]."""
+    """Which rows hold a valid result, bool [rows]."""
     if value.dtype == tf.string:
         return tf.strings.length(value) > 0
     return tf.reduce_all(tf.math.is_finite(value),

@@ -1,12 +1,12 @@
 """Runs an exported sampler without TensorFlow and without lebm_tf.
 
-    python run.py --seed=7 --output=samples.npz
+  python run.py --seed=7 --output=samples.npz
 
-Needs numpy and jax 0.10, whose compiler reads the HLO of this folder; any other
-program that reads an HloModuleProto will do: program.json says which
-arguments it takes, in their order, and what it gives. Draws as many samples as
-the program has rows, with the seeds SEED, SEED + 1, ... The same seeds give the
-samples of the SavedModel up to rounding.
+Needs numpy and jax 0.10, whose compiler reads the HLO of this folder. Any other
+program that reads an HloModuleProto can be used: program.json lists its
+arguments, in order, and its results. Draws as many samples as the program has
+rows, with the seeds SEED, SEED + 1, ... The same seeds give the samples of the
+SavedModel up to rounding.
 """
 
 import argparse
@@ -19,11 +19,11 @@ import numpy as np
 
 
 def load(folder):
-    """Compiles the program of a folder for the first device of jax.
+    """Compiles the program of a folder for jax's first device.
 
     Returns:
-        program.json; name -> value of the weights; and the program, a
-        function of a list of arrays that gives name -> array.
+        program.json; name -> value of the weights; and the program, a function
+        from a list of arrays to name -> array.
     """
     with open(os.path.join(folder, "program.json"), encoding="utf-8") as file:
         program = json.load(file)
@@ -46,7 +46,7 @@ def load(folder):
 
 
 def main():
-    """Compiles, runs, writes."""
+    """Compiles and runs the program, and writes its samples."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="samples.npz")

@@ -1,4 +1,4 @@
-"""A trained model as a numbered SavedModel, ready for TensorFlow Serving."""
+"""Export of a trained model as a numbered SavedModel for TensorFlow Serving."""
 
 import contextlib
 import errno
@@ -25,27 +25,29 @@ def export_model(model: EnergyModel, output: str, shape: tuple[int, ...],
                  config: ServingConfig = ServingConfig(),
                  about: Mapping[str, Mapping[str, Any]] | None = None,
                  vocabulary: Vocabulary | None = None) -> str:
-    """Writes OUTPUT/N, with N the next free number; whole or not at all.
+    """Writes OUTPUT/N, with N the next free number, atomically.
 
-    The networks compute in float32 whatever they were trained in. Beside the
-    model lie MODEL_CARD.md and, in assets.extra, metadata.json, a request for
-    every signature and what a server replays at its start.
+    The networks compute in float32, whatever the precision of training. The
+    folder also contains MODEL_CARD.md and, in assets.extra, metadata.json, a
+    request for every signature and the requests that a server replays at its
+    start.
 
     Args:
         model: A trained model.
-        output: Folder of the versions, as a server watches it; its name is
-            taken for the model's.
+        output: Folder of the versions, as watched by a server; its name is used
+            as that of the model.
         shape: Shape of one observation.
-        config: What it shall answer.
+        config: Settings and limits.
         about: Title -> name -> value for the model card.
-        vocabulary: What tokens stand for, of a model of sequences: it then
-            takes and gives texts.
+        vocabulary: Vocabulary of a model of sequences, whose inputs and outputs
+            are then texts.
 
     Returns:
         The folder of the new version.
 
     Raises:
-        InputError: If the model can't be served or the folder not written.
+        InputError: If the model cannot be served or the folder cannot be
+            written.
     """
     name = os.path.basename(os.path.abspath(output))
     with version(model, output) as (folder, publish):
@@ -56,7 +58,7 @@ def export_model(model: EnergyModel, output: str, shape: tuple[int, ...],
 
 
 def _servable(model, shape, config, vocabulary):
-    """The model with the signatures of what it is."""
+    """The model with the signatures of its kind."""
     if model.context is not None:
         return PathServable(model, shape, config)
     if "translate_ab" in model.roles:
@@ -66,12 +68,14 @@ def _servable(model, shape, config, vocabulary):
 
 @contextlib.contextmanager
 def version(model: EnergyModel, output: str) -> Iterator[tuple]:
-    """A folder for a new version, and the function that gives it its number.
+    """Provides a folder for a new version, and a function that publishes it
+    under its number.
 
-    Within, the networks compute in float32. What is not published is removed.
+    Within the context, the networks compute in float32. An unpublished folder
+    is removed.
 
     Raises:
-        InputError: If a weight is not finite or something can't be written.
+        InputError: If a weight is not finite or a file cannot be written.
     """
     _check_finite(model)
     os.makedirs(output, exist_ok=True)
@@ -90,10 +94,10 @@ def version(model: EnergyModel, output: str) -> Iterator[tuple]:
 
 @contextlib.contextmanager
 def full_precision(model: EnergyModel) -> Iterator[None]:
-    """Lets the networks compute in float32 for a while.
+    """Makes the networks compute in float32 within the context.
 
-    What is drawn by many steps gathers errors that training does not mind: a
-    log p(x, z) is off by 1e-2 in bfloat16.
+    Draws of many steps accumulate errors that do not matter in training: in
+    bfloat16, log p(x, z) is off by 1e-2.
     """
     # Keras offers no public walk through layers within layers.
     layers = [inner for layer in answering_layers(model)
@@ -117,7 +121,7 @@ def _check_finite(model):
 
 
 def _describe(servable, folder, name, about):
-    """Writes what lies beside the model, and looks whether it answers."""
+    """Writes the card and requests, and checks the results of rows."""
     config = servable.config
     examples = requests.examples(servable.signatures)
     rows = {}
@@ -137,9 +141,9 @@ def _describe(servable, folder, name, about):
 
 
 def _chosen(servable, served, folder):
-    """The blocks of a saved model in which rows do not depend on their place,
-    with the kernels of this process and with those that TensorFlow has
-    besides: nothing tells which ones a server will use."""
+    """The blocks of a saved model in which rows do not depend on their
+    position, with the kernels of this process and with TensorFlow's others,
+    since it is unknown which ones a server will use."""
     config = servable.config
     if config.row_blocks:
         return blocks.Choice(tuple(config.row_blocks), {})
@@ -157,7 +161,7 @@ def _chosen(servable, served, folder):
 
 
 def _publish(temporary, output):
-    """Gives a finished folder the next free number, in one move."""
+    """Moves a finished folder to the next free number, atomically."""
     while True:
         version = 1 + max((int(name) for name in os.listdir(output)
                            if name.isdigit()), default=0)
@@ -165,6 +169,6 @@ def _publish(temporary, output):
         try:
             os.rename(temporary, path)
             return path
-        except OSError as error:  # Another export took the number just now.
+        except OSError as error:  # Another export may have taken the number.
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise

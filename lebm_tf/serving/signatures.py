@@ -1,5 +1,5 @@
-"""What a served model answers: functions of inputs and of a seed for each row,
-so that an answer does not depend on the batch of the server."""
+"""Signatures of a served model: pure functions of their inputs and of one seed
+per row, so that a row does not depend on the server's batch."""
 
 import dataclasses
 import functools
@@ -21,32 +21,32 @@ DEFAULT = "serving_default"
 # No server takes gradients; tracing them is a third of an export.
 _NO_GRADIENTS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 SEED = Field(tf.int64, (), "Any integer; equal seeds give equal rows.")
-ENERGY = Field(tf.float32, (), "E(z) in nats; 0 of a model without energy.")
-_STATUS = Field(tf.string, (), "Empty if the row is good; otherwise what was "
-                "expected and what came, and the row's numbers are NaN.")
+ENERGY = Field(tf.float32, (), "E(z) in nats; 0 for a model without an energy.")
+_STATUS = Field(tf.string, (), "Empty if the row is valid; otherwise an error "
+                               "message, and the numbers of the row are NaN.")
 SCORES = {
     "log_joint": Field(
         tf.float32, (), "log p(x, z) + log Z in nats at a posterior draw z: "
-        "high is normal, low an anomaly. Average over rows of several seeds "
-        "for less noise."),
+                        "high for normal observations, low for anomalies. "
+                        "Average over rows of several seeds for less noise."),
     "log_likelihood": Field(tf.float32, (), "log p(x | z) in nats."),
     "squared_error": Field(tf.float32, (), "|x - g(z)|^2."),
     "energy": ENERGY,
     "base_log_prob": Field(tf.float32, (), "log p0(z) in nats.")}
 _PIXELS = "in [-1, 1] (pixel / 127.5 - 1)"
 _MOST_WORDS = 1e9
-_RANGE_TOLERANCE = 1e-6  # Of float32 rounding of that map.
+_RANGE_TOLERANCE = 1e-6  # For float32 rounding of that map.
 
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """One thing that a served model answers.
+    """One function of a served model.
 
     Attributes:
-        meaning: What it is.
+        meaning: Description.
         inputs: Name -> field.
-        outputs: Name -> field, `status` among them.
-        answer: Function of the inputs.
+        outputs: Name -> field, including `status`.
+        answer: The function.
     """
     meaning: str
     inputs: dict[str, Field]
@@ -55,7 +55,7 @@ class Signature:
 
     @functools.cached_property
     def function(self) -> Callable:
-        """Its graph, of any number of rows."""
+        """Its graph, for any number of rows."""
         return tf.function(self.answer, autograph=False
                            ).get_concrete_function(**{
                                name: field.spec(name)
@@ -68,37 +68,37 @@ class Servable:
     Args:
         model: A trained model.
         shape: Shape of one observation.
-        config: What it shall answer.
+        config: Settings and limits.
 
     Raises:
-        InputError: If the model makes sequences, which `TextServable` serves,
-            a chain uses a kernel that can't take a seed a row, or there is no
-            chain for what a request shall choose.
+        InputError: If the model is of sequences, which `TextServable` serves, a
+            chain uses a kernel that does not support one seed per row, or a
+            request is to set an option without a chain for it.
     """
 
     needs_mean, may_be_empty = True, ()
-    resources = ()  # What graphs look up, and a SavedModel must keep.
+    resources = ()  # Tables that a SavedModel must track.
 
     def __init__(self, model: EnergyModel, shape: tuple[int, ...],
                  config: ServingConfig = ServingConfig()):
         if self.needs_mean and model.likelihood is not None and (
                 not model.likelihood.has_mean):
             raise InputError(
-                "this export needs a likelihood with a mean, as of pictures, "
-                "or the vocabulary of sequences, got one of tokens without.")
+                "export needs a likelihood with a mean, as of images, or the "
+                "vocabulary of sequences, got tokens without a vocabulary.")
         for role in set(ANSWERS) & set(model.roles):
             sampler = model.roles[role].sampler
             if sampler.row_seeds_need():
                 raise InputError(f"export needs {sampler.row_seeds_need()}.")
         self._model, self.config, self.shape = model, config, tuple(shape)
-        # A variable: the graphs that `blocks.choose` tries are saved.
+        # A variable, since `blocks.choose` tries the saved graphs.
         self.blocks = tf.Variable(
             sorted(config.row_blocks) or blocks.UNCHECKED, trainable=False,
             dtype=tf.int64, shape=[None], name="blocks")
         latents = self._latents()
         self.structure = tf.nest.map_structure(lambda _: 0, latents)
         leaves = tf.nest.flatten(latents)
-        # Without a likelihood what is drawn is an observation.
+        # Without a likelihood, draws are observations.
         stem = "z" if model.likelihood is not None else "x"
         names = [stem + str(i + 1) * (len(leaves) > 1)
                  for i in range(len(leaves))]
@@ -111,7 +111,7 @@ class Servable:
         self.signatures = self._signatures()
 
     def save(self, path: str) -> None:
-        """Writes a SavedModel: weights and graphs, no optimizers and banks."""
+        """Writes a SavedModel: weights and graphs, without optimizers."""
         module = tf.Module(name="servable")
         module.weights = list(weights_of(self._model).values())
         module.resources = list(self.resources)
@@ -128,13 +128,13 @@ class Servable:
         draw, steps, made = self._made()
         if self.config.exposed and not {*draw, *steps} > {"seed"}:
             raise InputError(
-                f"exposed {', '.join(self.config.exposed)} needs a chain that "
-                "climbs an energy or a posterior, got a model without.")
+                f"exposed {', '.join(self.config.exposed)} needs prior or "
+                "posterior chains, got a model without.")
         return {name: self._signature(*parts) for name, parts in made.items()}
 
     def _made(self):
-        """Inputs of draws, those of posterior chains besides, and name ->
-        (meaning, inputs, outputs, what computes) of all signatures."""
+        """Inputs of draws, further inputs of posterior chains, and name ->
+        (meaning, inputs, outputs, function) of all signatures."""
         seed, x, z = {"seed": SEED}, {"x": self._x(True)}, self.latents
         draw = {**seed, **self._exposed(self._model.generation, True)}
         mean, energy = {"x": self._x(False)}, {"energy": ENERGY}
@@ -146,7 +146,7 @@ class Servable:
         steps = self._exposed(self._model.inference, False)
         points = self.config.num_points
         made = {
-            "sample": ("Draws of the learned prior, and g of them.",
+            "sample": ("Draws z of the learned prior, and g(z).",
                        draw, {**mean, **z, **energy}, self.sample),
             "infer": ("Posterior draws z of observations.",
                       {**x, **seed, **steps}, z, self._infer),
@@ -162,7 +162,7 @@ class Servable:
                 "observations.",
                 {"x_from": x["x"], "x_to": x["x"], **seed, **steps},
                 {"x": Field(tf.float32, (points, *self.shape),
-                            f"{points} points of the line, ends among them.")},
+                            f"{points} points of the line, ends included.")},
                 self._interpolate)}
         if pictures.is_picture(self.shape):
             png = {"png_bytes": pictures.Png(
@@ -194,24 +194,24 @@ class Servable:
                              _MOST_WORDS)
             return Field(tf.float32, self.shape, "An observation.")
         low, high = (-1.0, 1.0) if bounded else (None, None)
-        return Field(tf.float32, self.shape, f"A picture {_PIXELS}.", low,
+        return Field(tf.float32, self.shape, f"An image {_PIXELS}.", low,
                      high, _RANGE_TOLERANCE, example=example)
 
     def _exposed(self, sampler, is_prior):
-        """What a request chooses of a sampler's chain, or of tokens."""
+        """Options of a sampler's chain, or of tokens, that a request sets."""
         config, fields = self.config, {}
         if sampler.climbs and sampler.has_own_steps and (
                 not is_prior or self._model.has_energy):
             fields["num_steps"] = Field(
-                tf.int32, (), f"Moves of the chain; {sampler.num_steps} as "
-                "trained.", 0, config.max_steps,
+                tf.int32, (), f"Steps of the chain; {sampler.num_steps} as "
+                              "trained.", 0, config.max_steps,
                 example=min(sampler.num_steps, config.max_steps))
             if is_prior:
                 fields["temperature"] = self._temperature(
-                    "T of log p / T, which the chain climbs.")
+                    "T of the chain's target log p / T.")
         if is_prior and not self.needs_mean:
             fields["token_temperature"] = self._temperature(
-                "Probabilities of tokens are to the power of its inverse.")
+                "Token probabilities are raised to the power 1 / T.")
         return {name: field for name, field in fields.items()
                 if name in config.exposed}
 
@@ -283,7 +283,7 @@ class Servable:
 
 
 def answering_layers(model: EnergyModel) -> list:
-    """The layers that answer, without optimizers and banks."""
+    """The layers needed for serving, without optimizers and banks."""
     layers = [model.prior, model.likelihood, model.encoder, model.context]
     for part in (*model.parts.values(), model.fitted):
         layers += part
@@ -293,7 +293,7 @@ def answering_layers(model: EnergyModel) -> list:
 
 
 def weights_of(model: EnergyModel) -> dict[str, tf.Variable]:
-    """Name -> variable of all that answers."""
+    """Name -> variable of all layers needed for serving."""
     found = {id(v): v for layer in answering_layers(model)
              for v in layer.variables}
     return {f"{i}/{v.path}": v.value for i, v in enumerate(found.values())}

@@ -1,4 +1,4 @@
-"""What a served model with symbols answers besides."""
+"""Further signatures of a served model with symbols."""
 
 from typing import Callable
 
@@ -9,13 +9,14 @@ from lebm_tf.serving.rows import Field
 
 def signatures(model, seed: dict, x: dict, sampled: dict,
                sample: Callable) -> dict[str, tuple]:
-    """Name -> (meaning, inputs, outputs, function), as of `Servable`.
+    """Name -> (meaning, inputs, outputs, function), as in `Servable`.
 
     Args:
-        model: An `EnergyModel`; if its prior has no symbols, nothing is made.
+        model: An `EnergyModel`; without symbols in its prior, the result is
+            empty.
         seed: Input of a seed.
         x: Input of an observation.
-        sampled: Outputs of its draws.
+        sampled: Outputs of draws.
         sample: `Servable.sample`.
     """
     if not model.prior.num_symbols:
@@ -27,7 +28,7 @@ def signatures(model, seed: dict, x: dict, sampled: dict,
     probs = {"probs": Field(
         tf.float32, (num_symbols,), "p(y | x) of every symbol.")}
     made = {"sample_label": (
-        "Draws of p(z | y), and g of them.", {**seed, **label},
+        "Draws z of p(z | y), and g(z).", {**seed, **label},
         sampled, lambda seed, label: sample(seed, condition=label))}
     if model.inference.is_reparameterized:
         made["classify"] = (

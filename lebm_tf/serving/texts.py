@@ -1,6 +1,7 @@
-"""Sequences as texts: strings come in, strings go out, with plain operations.
+"""Sequences as texts: strings in requests and results, with standard
+operations.
 
-What cuts a text into tokens and joins them again lies in the exported graph.
+Tokenization and detokenization are part of the exported graph.
 """
 
 import dataclasses
@@ -25,12 +26,12 @@ class Text(Field):
     """An input of texts, read as tokens.
 
     Attributes:
-        servable: A `TextServable`, which knows the vocabulary.
+        servable: A `TextServable`, which has the vocabulary.
     """
     servable: Any = None
 
     def read(self, name, value):
-        """Tokens, int32 [rows, longest], and what is wrong with each text."""
+        """Tokens, int32 [rows, longest], and an error message for each text."""
         vocabulary, longest = self.servable.vocabulary, self.servable.shape[0]
         ragged = vocabulary.encode(value, self.servable.table)
         size = ragged.row_lengths()
@@ -45,20 +46,22 @@ class Text(Field):
                 tf.strings.substr(value, 0, 60), "."]), problem)
         whole = value == tf.strings.unicode_transcode(
             value, "UTF-8", "UTF-8", errors="ignore")
-        problem = tf.where(whole, problem, f"{name} must be UTF-8, got bytes "
-                           "that are not.")
+        problem = tf.where(whole, problem, f"{name} must be UTF-8, got invalid "
+                                           "bytes.")
         return numbers, tf.where(
-            size > 1, problem, f"{name} must hold a token, got none.")
+            size > 1, problem, f"{name} must have at least one token, got "
+                               "none.")
 
 
 class TextServable(Servable):
-    """A model of sequences with its signatures; as `Servable`, and
+    """A model of sequences with its signatures.
 
     Args:
-        vocabulary: What the tokens stand for.
+        model, shape, config: As in `Servable`.
+        vocabulary: Vocabulary of the tokens.
 
     Raises:
-        InputError: As of `Servable`.
+        InputError: As in `Servable`.
     """
 
     needs_mean = False
@@ -66,10 +69,10 @@ class TextServable(Servable):
 
     def __init__(self, model, shape, config, vocabulary: Vocabulary):
         if model.likelihood.has_distance:
-            raise InputError("a vocabulary must be left out for pictures, got "
-                             f"one of {len(vocabulary)} tokens.")
+            raise InputError("vocabulary must be left out for images, got one "
+                             f"of {len(vocabulary)} tokens.")
         self.vocabulary, self.table = vocabulary, vocabulary.table()
-        # As in training, where such words are counted, and read as <unk>.
+        # As in training, unknown words are read as <unk>.
         self.may_be_unknown = vocabulary.tokenizer == "words"
         super().__init__(model, shape, config)
 
@@ -79,7 +82,7 @@ class TextServable(Servable):
 
     @property
     def example(self) -> str:
-        """A text that is allowed, if no sample is."""
+        """A valid text, for the case that no sample is valid."""
         return self.vocabulary.join(self.vocabulary.tokens[4:6])
 
     def _made(self):
@@ -98,7 +101,7 @@ class TextServable(Servable):
         return draw, steps, {
             **symbols.signatures(self._model, seed, {TEXT: given},
                                  {**text, **z, **energy}, self.sample),
-            "sample": ("Draws of the learned prior, and a text of each.",
+            "sample": ("Draws z of the learned prior, and a text of each.",
                        draw, {**text, **z, **energy}, self.sample),
             "infer": ("Posterior draws z of texts.",
                       {TEXT: given, **seed, **steps}, z, self._infer_text),
@@ -114,7 +117,8 @@ class TextServable(Servable):
                 "Texts along the line between posterior draws of two texts.",
                 {**both, **seed, **steps},
                 {TEXT: Field(tf.string, (points,), f"{points} points of the "
-                             "line, ends among them.")},
+                                                   "line, including its "
+                                                   "ends.")},
                 self._interpolate_text)}
 
     def sample(self, seed, **chosen):
@@ -149,6 +153,6 @@ class TextServable(Servable):
 
 
 def of(model, shape, config, vocabulary: Vocabulary | None) -> Servable:
-    """The signatures of a model, of texts where there is a vocabulary."""
+    """The signatures of a model, of texts if there is a vocabulary."""
     return Servable(model, shape, config) if vocabulary is None else (
         TextServable(model, shape, config, vocabulary))

@@ -1,4 +1,4 @@
-"""What a served model of two domains answers: a picture in, a picture out."""
+"""Signatures of a model of two domains: image-to-image translation."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,10 +12,10 @@ from lebm_tf.serving.signatures import SEED, Servable
 
 
 class TranslationServable(Servable):
-    """A model of two domains with its signatures, two for each direction.
+    """A model of two domains with its signatures, two per direction.
 
-    A request exposes num_steps, 0 for the translator alone, and temperature,
-    as of other chains. Arguments as of `Servable`.
+    A request can set num_steps, 0 for the translator alone, and temperature, as
+    for other chains. Arguments as in `Servable`.
     """
 
     def _latents(self):
@@ -28,16 +28,17 @@ class TranslationServable(Servable):
             picture=self.shape, example=pictures.encode(
                 tf.constant(_example(self.shape)[None]))[0].numpy())
         x = {"x": self._x(True, _example(self.shape))}
-        energy = {"energy": Field(tf.float32, (), "Its energy in the domain "
-                                  "that it is translated to, in nats.")}
+        energy = {"energy": Field(tf.float32, (), "Its energy in the target "
+                                                  "domain, in nats.")}
         made = {"x": self._x(False), "translation": Field(
-            tf.float32, self.shape, "As the translator makes it, before the "
-            "chain revises it."), **energy}
+            tf.float32, self.shape, "Output of the translator, before the "
+                                    "chain revises it."), **energy}
         file = {"png_bytes": Field(tf.string, (), "A PNG file."), **energy}
         for direction in DIRECTIONS:
             draw = {"seed": SEED, **self._exposed(
                 self._model.roles[f"translate_{direction}"].sampler, True)}
-            meaning = f"Pictures of {direction[0]} as ones of {direction[1]}"
+            meaning = (f"Translations of images of {direction[0]} to "
+                       f"{direction[1]}")
             signatures[f"translate_{direction}"] = self._signature(
                 meaning + ".", {**x, **draw}, made, self._translate(direction))
             signatures[f"translate_{direction}_png"] = self._signature(

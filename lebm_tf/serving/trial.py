@@ -1,7 +1,7 @@
-"""Tries the blocks of a saved model in a process of its own.
+"""Tests the blocks of a saved model in a separate process.
 
-TensorFlow decides when it loads whether it computes with oneDNN, so what the
-other kernels do can be seen in another process only.
+TensorFlow decides when it is loaded whether it uses oneDNN, so its other
+kernels can be tested in another process only.
 """
 
 import json
@@ -19,13 +19,13 @@ from lebm_tf.serving.blocks import Choice, choose
 
 def run(folder: str, requests: Mapping[str, Mapping[str, np.ndarray]],
         limit: int, sizes: Sequence[int], place: str) -> Choice:
-    """Which of the sizes pass with the kernels that this process leaves.
+    """The sizes that pass with the kernels that this process does not use.
 
     Args:
-        folder: Of a SavedModel that `Servable.save` wrote.
+        folder: A SavedModel written by `Servable.save`.
         requests: Signature -> request of a few rows, all different.
-        limit: Most rows of a call.
-        sizes: Sizes of blocks, the smallest first.
+        limit: Maximum number of rows per call.
+        sizes: Sizes of blocks, in ascending order.
         place: An empty folder.
 
     Raises:
@@ -43,7 +43,7 @@ def run(folder: str, requests: Mapping[str, Mapping[str, np.ndarray]],
         env={**os.environ, processor.ONEDNN: other,
              "TF_CPP_MIN_LOG_LEVEL": "3"})
     if done.returncode:
-        raise RuntimeError("blocks could not be tried in another process: "
+        raise RuntimeError("testing the blocks in another process failed: "
                            + done.stderr[-2_000:])
     found, refused = json.loads(done.stdout.splitlines()[-1])
     return Choice(tuple(found), {int(size): name
@@ -61,7 +61,8 @@ def _from_text(name, text):
 
 
 def main(folder: str, file: str, limit: str, *sizes: str) -> None:
-    """Writes the sizes that pass, and who refused the others, as JSON."""
+    """Writes the sizes that pass, and the signatures that reject the others, as
+    JSON."""
     with open(file, encoding="utf-8") as opened:
         requests = {name: {key: _from_text(*value)
                            for key, value in request.items()}

@@ -98,9 +98,9 @@ def refuse(capfd, *arguments):
 
 @pytest.mark.parametrize("flags,message", [
     (["--num_chains=1"], "num_chains must be >= 2, got 1."),
-    (["--thin=3"], "thin must divide part_steps, and that num_steps, got 3, 4 "
-     "and 12."),
-    (["--num_steps=4"], "num_steps must give 4 records or more, got 4 of thin "
+    (["--thin=3"], "thin must divide part_steps, and part_steps must divide "
+     "num_steps, got 3, 4 and 12."),
+    (["--num_steps=4"], "num_steps must be at least 4 thin, got 4 with thin "
      "2."),
     (["--kernel=pcn", "--step_size=2"], "step_size must lie in (0, 1], got"),
     (["--kernel=hcm"], "kernel must be one of langevin"),

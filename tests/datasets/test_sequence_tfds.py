@@ -71,7 +71,7 @@ def test_any_set_with_a_text_is_read(tmp_path):
 
 
 def test_what_is_not_there_is_said(tmp_path):
-    with pytest.raises(InputError, match="data set must be tfds:NAME with a set "
+    with pytest.raises(InputError, match="must be tfds:NAME with a set "
                        "of tensorflow-datasets or .*got .nothing_here"):
         load_dataset("tfds:nothing_here", data_dir=str(tmp_path))
     with pytest.raises(InputError, match="tfds:imdb_reviews: needs prepared "

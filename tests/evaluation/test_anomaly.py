@@ -109,7 +109,7 @@ def test_a_model_without_energy_has_scores(vae_model, digits, context):
 @pytest.mark.parametrize("label, message", [
     (-1, "needs an anomaly label >= 0, got -1"),
     (11, "must hold class 11 and others, got 0 of 100"),
-    (3, "training pictures must not hold the anomaly class 3")])
+    (3, "training images must not include the anomaly class 3")])
 def test_a_label_that_cannot_be_measured_is_refused(
         label, message, energy_model, context):
     with pytest.raises(InputError, match=message):
@@ -120,6 +120,7 @@ def test_a_label_that_cannot_be_measured_is_refused(
 def test_held_out_pictures_without_labels_are_refused(
         energy_model, digits, context):
     bare = ImageData("bare", digits.x_train, digits.x_test)
-    with raises(InputError, "evaluator anomaly needs labels, bare has none."):
+    with raises(InputError, "evaluator anomaly needs held-out labels, got "
+                "none in bare."):
         evaluate(energy_model, dataclasses.replace(
             context, data=bare, anomaly_label=1), ["anomaly"])

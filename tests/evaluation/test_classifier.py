@@ -53,8 +53,8 @@ def test_a_broken_file_is_written_anew(content, digits, tmp_path):
 
 def test_data_without_labels_have_no_classifier(digits):
     bare = ImageData("bare", digits.x_train, digits.x_test)
-    with pytest.raises(InputError, match="^features=classifier needs labels, "
-                       "bare has none; use features=inception"):
+    with pytest.raises(InputError, match="^features=classifier needs training "
+                       "labels, got none in bare; use features=inception"):
         features.load("classifier", bare)
 
 

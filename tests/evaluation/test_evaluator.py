@@ -183,7 +183,7 @@ def test_pictures_of_two_held_out_images_are_enough(
     (TrajectoriesEvaluator, "miss_distance", float("nan"),
      "miss_distance must be >= 0, got nan."),
     (SentencesEvaluator, "transition_steps", (0, 2, 1),
-     "transition_steps must rise, the last above 0, got (0, 2, 1).")])
+     "transition_steps must increase, and end above 0, got (0, 2, 1).")])
 def test_a_value_out_of_range_is_refused(make, field, value, message):
     with raises(ValueError, message):
         make(**{field: value})

@@ -133,7 +133,7 @@ def test_a_download_is_checked_and_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(inception.urllib.request, "urlopen",
                         lambda url, timeout: Reply())
-    with pytest.raises(InputError, match="7 bytes that is not that file"):
+    with pytest.raises(InputError, match="7 bytes has a wrong checksum"):
         inception.load()
     monkeypatch.setattr(
         inception, "_MD5", hashlib.md5(b"weights").hexdigest())

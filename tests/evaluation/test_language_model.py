@@ -204,9 +204,10 @@ def test_the_best_epoch_is_kept_and_patience_ends_it(monkeypatch, numbers):
 
 
 @pytest.mark.parametrize("rows, message", [
-    ([[4, 0, 5, 3]], "nothing but padding after .* row 0"),
-    ([[4, 3], [3, 3]], "nothing but padding after .* row 1"),
-    ([[4, 3], [0, 0]], "must each hold a token, got only padding in row 1"),
+    ([[4, 0, 5, 3]], "only padding after .* row 0"),
+    ([[4, 3], [3, 3]], "only padding after .* row 1"),
+    ([[4, 3], [0, 0]], "must have a token in each row, got only padding in "
+     "row 1"),
     ([[4, 7]], "tokens from 0 to 6, got 4 to 7"),
     ([[4, -1]], "tokens from 0 to 6, got -1 to 4"),
     ([4, 3], r"integers \[num_rows >= 1, length >= 1\], got int64 \[2\]"),

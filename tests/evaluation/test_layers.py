@@ -115,7 +115,7 @@ def test_what_no_layer_explains_is_improbable_at_every_k():
 @pytest.mark.parametrize("change, message", [
     ({"layer": 3}, "evaluator out_of_distribution needs a layer below the top, "
      "1 to 2, or 0 for all, got 3."),
-    ({"dataset": "digits"}, "evaluator out_of_distribution needs pictures of "
+    ({"dataset": "digits"}, "evaluator out_of_distribution needs images of "
      "shape (8, 8, 3), got (8, 8, 1) in digits.")])
 def test_what_does_not_fit_is_refused(model, change, message):
     with oracles.raises(InputError, message):

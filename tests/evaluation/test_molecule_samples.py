@@ -98,7 +98,7 @@ def test_lines_that_are_no_molecules_are_counted(folder, what, rows, found):
 def test_lines_of_which_none_is_a_molecule_are_refused_before_training(
         tmp_path, refused):  # noqa: F811
     (tmp_path / "own.smi").write_text("C1CC\nC(\n" * 10)
-    assert "needs a held-out line that is a molecule, got none in 2" in refused(
+    assert "needs a valid held-out molecule, got none in 2" in refused(
         train, *FLAGS, f"--dataset=smiles:{tmp_path}/own.smi",
         f"--workdir={tmp_path}/run", "--evaluators=molecules")
     assert not (tmp_path / "run").exists()

@@ -169,10 +169,11 @@ def test_a_molecule_without_a_qed_is_counted_and_left_out(monkeypatch):
 
 
 def test_data_without_a_molecule_and_empty_samples_are_refused():
-    with pytest.raises(InputError, match="^the test data must hold a valid "
+    with pytest.raises(InputError, match="^the test data must include a valid "
                        "molecule, got none in 1"):
         dict(measure({}, Molecules([ETHANOL], ["x"])))
-    with pytest.raises(ValueError, match="samples 'x' must hold a string"):
+    with pytest.raises(ValueError, match="samples 'x' must have at least one "
+                       "string"):
         dict(measure({"x": []}, Molecules([ETHANOL], [ETHANOL])))
 
 
@@ -240,10 +241,10 @@ def test_distributions_are_drawn_and_equal_runs_are_equal(tmp_path, numbers):
 def test_pictures_of_nothing_are_refused(tmp_path):
     path = str(tmp_path / "x.png")
     for smiles, captions in (([], []), (["C"], ["a", "b"])):
-        with pytest.raises(ValueError, match="smiles must hold at least one"):
+        with pytest.raises(ValueError, match="smiles must have at least one"):
             pictures.write_grid(path, smiles, captions)
     for sets in ({}, {"data": {"logp": np.zeros(0)}}):
-        with pytest.raises(ValueError, match="sets must hold at least one"):
+        with pytest.raises(ValueError, match="sets must have at least one"):
             pictures.write_distributions(path, sets, "None")
     assert not os.path.exists(path)
 

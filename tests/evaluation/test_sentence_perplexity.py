@@ -116,7 +116,7 @@ def test_reverse_models_are_fresh_for_every_set(real):
 
 
 def test_wrong_input_is_refused(real):
-    with pytest.raises(ValueError, match="seeds must hold at least one"):
+    with pytest.raises(ValueError, match="seeds must have at least one"):
         dict(measure({}, real, CONFIG, seeds=()))
     with pytest.raises(ValueError, match="samples 'x' must hold tokens from "
                        "0 to 7, got 3 to 9"):

@@ -66,7 +66,8 @@ position  sentence
     {"sentences": [[], [], []]}, {"sentences": [["a"] * 3] * 3}])
 def test_records_that_do_not_agree_are_refused(change, tmp_path):
     path = tmp_path / "transition.txt"
-    with pytest.raises(ValueError, match="a row for every record, and from 1"):
+    with pytest.raises(ValueError, match="a row for every record, with at "
+                       "least 1"):
         write_transition(str(path), SHOWN._replace(**change), "Wrong")
     assert not path.exists()
 

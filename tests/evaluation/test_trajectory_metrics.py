@@ -93,7 +93,7 @@ def test_density_far_off_or_flat_counts_with_the_floor():
     assert kde_nll(predictions, FUTURE + 1e6, floor=-7.0) == 7.0
     assert kde_nll(paths(*range(20)), FUTURE) == 20.0  # All on one line.
     assert kde_nll(np.zeros([1, 20, 12, 2]), FUTURE) == 20.0  # Or point.
-    with pytest.raises(ValueError, match="3 paths or more .* got 2"):
+    with pytest.raises(ValueError, match="at least 3 paths .* got 2"):
         kde_nll(predictions[:, :2], FUTURE)
 
 
@@ -107,7 +107,7 @@ def test_pieces_of_agents_add_up(monkeypatch):
 
 @pytest.mark.parametrize("predictions, future, message", [
     (np.zeros([2, 3, 12]), FUTURE, r"\[N, K, length, 2\] .* got \[2, 3, 12\]"),
-    (np.zeros([1, 0, 12, 2]), FUTURE, r"no length 0, got \[1, 0, 12, 2\]"),
+    (np.zeros([1, 0, 12, 2]), FUTURE, r"empty axes, got \[1, 0, 12, 2\]"),
     (np.zeros([2, 3, 12, 2]), FUTURE,
      r"future must have shape \[2, 12, 2\] .* got \[1, 12, 2\]"),
     (np.full([1, 3, 12, 2], np.nan), FUTURE, "be finite, got 72 NaN"),

@@ -78,5 +78,5 @@ def test_a_scene_that_does_not_fit_is_refused(tmp_path, changes, message):
 
 
 def test_no_scene_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="at least one, got none"):
+    with pytest.raises(ValueError, match="at least one scene, got none"):
         save_scenes(str(tmp_path / "no.png"), [], "m")

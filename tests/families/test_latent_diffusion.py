@@ -240,7 +240,7 @@ def test_directions_are_white_and_of_length_one():
 def test_a_likelihood_that_nobody_knows_is_refused(trained, data):
     model, _ = trained
     context = Context(data, EvaluationConfig(num_draws=1))
-    with pytest.raises(InputError, match="over a base whose density is known, "
+    with pytest.raises(InputError, match="over a base with a known density, "
                                          "got LadderPrior"):
         evaluators.check(["likelihood"], context, model)
     metrics = evaluators.evaluate(model, context, [CodesEvaluator(

@@ -134,7 +134,8 @@ def test_a_refitted_flow_follows_samples_and_a_frozen_one_stays():
         (3,), 12, kind="vector")), "a flow of coupling layers needs an even "
      "dimension of at least 2, got 3."),
     (lambda: flow.build(flow.FlowConfig("glow"), DataSpec((28, 28, 1), 12)),
-     "a flow of 3 levels needs image sides that are multiples of 8, got 28x28."),
+     "a flow of 3 levels needs image sides that are multiples of 8, got "
+     "28x28."),
     (lambda: flow.FlowConfig(glow_steps=2),
      "glow_steps must be left out with network=realnvp, got 2."),
     (lambda: flow.FlowConfig("glow", num_couplings=2),

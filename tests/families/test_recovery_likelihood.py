@@ -102,7 +102,7 @@ def test_ladders_that_can_not_be_are_refused(values, message):
 
 @pytest.mark.parametrize("config, shape, message", [
     (LevelEnergyConfig(4, (1, 2, 2)), (6, 8, 1),
-     "3 multipliers need sides that are multiples of 4, got pictures of 6x8"),
+     "3 multipliers need image sides that are multiples of 4, got 6x8"),
     (LevelEnergyConfig(4, embedding_dim=7), (8, 8, 1),
      "width must be even and >= 4, got 7")])
 def test_networks_that_can_not_be_are_refused(config, shape, message):

@@ -92,7 +92,8 @@ def test_half_precision_ends_in_single():
     (lambda: PictureEnergy((12, 16, 1), *FOUR),
      "the energy needs sides that are multiples of 8, got images of 12x16."),
     (lambda: ResidualTranslator((16, 18, 1)),
-     "the translator needs sides that are multiples of 4, got images of 16x18."),
+     "the translator needs sides that are multiples of 4, got images of "
+     "16x18."),
     (lambda: ResidualTranslator((4, 8, 1)),
      "the translator needs sides of at least 8, got 4x8."),
     (lambda: PictureEnergy((8, 8, 1), (4, 5), (3,), (1, 2)),

@@ -57,9 +57,10 @@ def test_a_damaged_file_is_said_and_its_neighbours_are_read(name):
     x, problems = read(png(), bad, png(PIXELS[::-1].copy()))
     assert problems[0] == problems[2] == ""
     assert problems[1].startswith(
-        "file must be a PNG of 5x4 pixels and at most 65856 bytes, got "
+        "file must be a PNG file of 5x4 pixels and at most 65856 bytes, got "
         f"{len(bad)} bytes ")
-    kinds = {True: "that are damaged.", False: "of another kind or size."}
+    kinds = {True: "that can not be decoded.",
+             False: "of another format or size."}
     fits = bad.startswith(png()[:24]) and len(bad) < 65_856
     assert problems[1].endswith(kinds[fits])
     for found, pixels in ((x[0], PIXELS), (x[2], PIXELS[::-1])):

@@ -115,7 +115,7 @@ def test_the_client_says_which_row_is_refused(address, tmp_path):
         "score_png", f"--server={address}", "--set=seed=[1]",
         f"--set=png_bytes=@{tmp_path}/hello.png", code=2)
     assert error.startswith("client.py: score_png, row 0: png_bytes must be a "
-                            "PNG of 8x8 pixels")
+                            "PNG file of 8x8 pixels")
     assert error.count("\n") == 1
     assert np.isnan(json.loads(answer)["log_joint"]).all()
 

@@ -217,10 +217,10 @@ def test_the_command_exports_texts(data, tmp_path, capfd, refused):  # noqa: F81
 
 
 def test_a_vocabulary_belongs_to_sequences_alone(data, tmp_path):
-    with pytest.raises(InputError, match="a vocabulary must be left out for "
-                       "pictures, got one of"):
+    with pytest.raises(InputError, match="vocabulary must be left out for "
+                       "images, got one of"):
         export_model(build_pictures(), str(tmp_path), (8, 8, 3),
                      vocabulary=data.vocabulary)
     with pytest.raises(InputError, match="or the vocabulary of sequences, got "
-                       "one of tokens"):
+                       "tokens without a vocabulary"):
         export_model(model_of(data), str(tmp_path), data.shape)

@@ -1,1 +1,1 @@
-"""Measurements of pictures."""
+"""Metrics of images."""

@@ -1,8 +1,8 @@
 """A small classifier of the data's own labels, for its features.
 
-Inception needs a download and pictures of things; the classifier needs
-neither, and tells digits apart better. Its distances compare models of one
-data set with each other, never with published numbers.
+It needs no download and no natural images, in contrast to Inception, and
+separates digits better. Its distances compare models of one data set with each
+other, never with published numbers.
 """
 
 import json
@@ -18,24 +18,24 @@ from lebm_tf.evaluation import weights
 
 NUM_FEATURES = 64
 _BATCH_SIZE = 128
-# Not the seed of the run: one data set has one classifier.
+# Independent of the run's seed: one classifier per data set.
 _SEED = 20_200_615
 _LEARNING_RATE = 1e-3
 
 
 def load(data: ImageData, num_steps: int, path: str = ""
          ) -> tuple[keras.Model, float | None]:
-    """The classifier of `trained`, pictures to features.
+    """Returns features of the classifier of `trained`.
 
     Args:
-        data, num_steps, path: As of `trained`.
+        data, num_steps, path: As in `trained`.
 
     Returns:
-        The network without its last layer, pictures to features [batch, 64],
-        and the accuracy on held-out pictures in [0, 1], None without labels.
+        The network without its last layer, from images to features [batch, 64],
+        and the accuracy on held-out images in [0, 1]; None without labels.
 
     Raises:
-        InputError: If the training pictures have no labels.
+        InputError: If the training images have no labels.
     """
     network = trained(data, num_steps, path)
     accuracy = None
@@ -48,30 +48,32 @@ def load(data: ImageData, num_steps: int, path: str = ""
 
 
 def predicted(network: keras.Model, images) -> np.ndarray:
-    """The labels that a classifier gives pictures, int64 [num_images]; uint8,
-    or float in [-1, 1]."""
+    """Labels predicted by a classifier, int64 [num_images], for images in
+    uint8, or float in [-1, 1]."""
     return network.predict(np.asarray(to_model(images)), batch_size=500,
                            verbose=0).argmax(-1)
 
 
 def trained(data: ImageData, num_steps: int, path: str = "") -> keras.Model:
-    """Trains the classifier, or takes it from a file if it is the same.
+    """Trains the classifier, or reads it from a file if it matches.
 
-    Initial weights and the order of the data have fixed seeds, and nothing
-    else is random, so a machine repeats it exactly; another one, or a GPU,
-    does up to rounding errors that training enlarges.
+    Initial weights and the order of the data have fixed seeds, and nothing else
+    is random, so results are exactly reproducible on one machine; another
+    machine or a GPU reproduces them up to rounding errors, which training
+    amplifies.
 
     Args:
-        data: Pictures with training labels.
-        num_steps: Training steps of 128 pictures, >= 1.
-        path: File that keeps the weights (.npz); "" keeps none. It is written
-            anew if it belongs to other data or another `num_steps`.
+        data: Images with training labels.
+        num_steps: Training steps of 128 images, >= 1.
+        path: File that keeps the weights (.npz); "" for none. It is overwritten
+            if it belongs to other data or another `num_steps`.
 
     Returns:
-        Pictures, float32 in [-1, 1], to logits [batch, num_classes].
+        A network from images, float32 in [-1, 1], to logits [batch,
+        num_classes].
 
     Raises:
-        InputError: If the training pictures have no labels.
+        InputError: If the training images have no labels.
     """
     check(data)
     network = _network(data.shape, data.num_classes)
@@ -88,11 +90,11 @@ def trained(data: ImageData, num_steps: int, path: str = "") -> keras.Model:
 
 
 def check(data: ImageData) -> None:
-    """Raises InputError if the training pictures have no labels."""
+    """Raises InputError if the training images have no labels."""
     if data.y_train is None:
         raise InputError(
-            f"features=classifier needs labels, {data.name} has none; use "
-            "features=inception.")
+            "features=classifier needs training labels, got none in "
+            f"{data.name}; use features=inception.")
 
 
 def _network(shape, num_classes) -> keras.Model:
@@ -130,7 +132,7 @@ def _train(network, data, num_steps):
 
 
 def _key(data, num_steps) -> str:
-    """What the weights depend on, as text."""
+    """Text that identifies what the weights depend on."""
     checksums = [zlib.crc32(np.ascontiguousarray(part))
                  for part in (data.x_train, data.y_train)]
     return json.dumps([1, data.name, data.shape, data.num_classes,

@@ -1,4 +1,4 @@
-"""Feature extractors: what distances between sets of pictures compare."""
+"""Feature extractors for distances between sets of images."""
 
 import dataclasses
 import math
@@ -16,16 +16,16 @@ FEATURES = ("classifier", "inception")
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """Pictures to vectors, with what must be said next to every number.
+    """A map from images to feature vectors, with the data to report with it.
 
     Attributes:
-        name: Which network, "classifier" or one of `inception`'s.
-        extract: Pictures, float32 [batch, height, width, channels] in
-            [-1, 1], to features, float32 [batch, width].
-        batch_size: Pictures at a time, >= 1.
-        reference: Part of the data that distances are measured to, "train"
-            or "held_out".
-        metrics: What else to report, (name, value) pairs.
+        name: Name of the network, "classifier" or a name of `inception.load`.
+        extract: Function from images, float32 [batch, height, width, channels]
+            in [-1, 1], to features, float32 [batch, width].
+        batch_size: Images per batch, >= 1.
+        reference: Part of the data that distances are measured to, "train" or
+            "held_out".
+        metrics: Further metrics to report, (name, value) pairs.
     """
     name: str
     extract: Callable[[np.ndarray], np.ndarray]
@@ -34,11 +34,11 @@ class Features:
     metrics: tuple[Metric, ...] = ()
 
     def __call__(self, images) -> np.ndarray:
-        """Features of pictures, float64 [num_images, width].
+        """Features of images, float64 [num_images, width].
 
         Args:
             images: [num_images, height, width, channels], uint8, or float;
-                values outside [-1, 1] are clipped, nothing is rounded.
+                values outside [-1, 1] are clipped, and not rounded.
         """
         parts = []
         for i in range(math.ceil(len(images) / self.batch_size)):
@@ -50,10 +50,10 @@ class Features:
 
 def check(features: str, data: ImageData, inception_weights: str = ""
           ) -> None:
-    """Raises InputError if labels or the weights are missing.
+    """Raises InputError if labels or weights are missing.
 
-    Weights that no file is named for are fetched now, not after hours of
-    training. Arguments as of `load`.
+    Weights without a file are downloaded now, not after hours of training.
+    Arguments as in `load`.
     """
     if features == "classifier":
         classifier.check(data)
@@ -66,19 +66,19 @@ def check(features: str, data: ImageData, inception_weights: str = ""
 def load(features: str, data: ImageData, *, inception_weights: str = "",
          num_classifier_steps: int = 1000, classifier_path: str = ""
          ) -> Features:
-    """The features that distances compare.
+    """Returns the features for distances.
 
     Args:
-        features: classifier, which is measured against held-out pictures,
-            which it has not seen; or inception, against all training
-            pictures, as in the published numbers.
-        data: Pictures.
-        inception_weights: As of `inception.load`.
+        features: classifier, compared with held-out images, which it has not
+            seen in training; or inception, compared with all training images,
+            as in published numbers.
+        data: Images.
+        inception_weights: As in `inception.load`.
         num_classifier_steps: Training steps of the classifier, >= 1.
-        classifier_path: File that keeps it, as of `classifier.load`.
+        classifier_path: File that keeps it, as in `classifier.load`.
 
     Raises:
-        InputError: If labels or weights are missing, or not those.
+        InputError: If labels are missing, or weights are missing or wrong.
     """
     if features == "inception":
         name, extract = inception.load(inception_weights)

@@ -1,4 +1,4 @@
-"""Distances between the features of samples and of real pictures."""
+"""Distances between the features of samples and of real images."""
 
 import dataclasses
 import math
@@ -18,15 +18,14 @@ _SMALLEST_NUMBER_OF_BLOCKS = 10
 
 @dataclasses.dataclass(frozen=True)
 class FrechetEvaluator(Evaluator):
-    """Distances between samples and real pictures.
+    """Distances between samples and real images.
 
     Attributes:
-        num_samples: Samples behind the distances; published numbers
-            take 50000.
-        features: What distances compare: classifier (a small network trained
-            on the labels of the data) or inception (as published).
-        inception_weights: File of the Inception network; "" downloads that of
-            Keras. See `evaluation.images.inception`.
+        num_samples: Number of samples; published numbers use 50000.
+        features: Features to compare: classifier (a small network trained on
+            the labels of the data) or inception (as published).
+        inception_weights: File of the Inception network; default: download the
+            Keras weights. See `evaluation.images.inception`.
         num_classifier_steps: Training steps of the classifier.
     """
     num_samples: Annotated[int, Ge(2)] = 5000
@@ -48,25 +47,26 @@ class FrechetEvaluator(Evaluator):
         "frechet/classifier_accuracy": Better.NEITHER}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises if labels or the weights are missing."""
+        """As `Evaluator.check`; also raises if labels or weights are missing.
+        """
         super().check(context, model)
         features.check(self.features, context.data, self.inception_weights)
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Samples, base samples and reconstructions against real pictures.
+        """Compares samples, base samples and reconstructions with real images.
 
-        `real` is the part of the data that is not the reference against the
-        reference: what a perfect model would get. All but the reference have
-        `num_samples` pictures or as many as there are: the Frechet distance is
-        biased upward for few, so compare equal numbers only. The kernel
-        distance is not biased.
+        `real` compares the part of the data that is not the reference with the
+        reference, the value of a perfect model. All sets but the reference have
+        `num_samples` images, or as many as there are: the Frechet distance is
+        biased upward for small sets, so compare equal numbers only. The kernel
+        distance is unbiased.
 
         Yields:
-            frechet/X, kernel/X and kernel/X_standard_error for X of: samples
-            (the model's own), base_samples (its chains at the start, if it
-            has an energy), reconstructions (of held-out pictures, if it infers
-            latents; without kernel, which is unbiased for independent sets
-            only), real; then what they were measured with.
+            frechet/X, kernel/X and kernel/X_standard_error for X in samples (of
+            the model), base_samples (its chains at the start, if it has an
+            energy), reconstructions (of held-out images, if it infers latents;
+            without kernel, which is unbiased for independent sets only) and
+            real; then the settings of the measurement.
         """
         config, data = context.config, context.data
         extract = features.load(
@@ -112,7 +112,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
         first, second: float [num, width], at least 2 rows each.
 
     Raises:
-        ValueError: If a shape is not so, or a value is not finite.
+        ValueError: If a shape is wrong, or a value is not finite.
     """
     first, second = _check(first, second)
     moments = [(values.mean(0), np.cov(values, rowvar=False, ddof=1).reshape(
@@ -125,9 +125,9 @@ def gaussian_frechet_distance(mean_1: np.ndarray, covariance_1: np.ndarray,
                               ) -> float:
     """The same from means [width] and covariances [width, width].
 
-    The authors take a matrix root of C1 C2, which fails on singular matrices;
-    they then add 1e-6 to both diagonals. C1^(1/2) C2 C1^(1/2) has the same
-    eigenvalues and is symmetric, so nothing fails and nothing is added.
+    The authors take a matrix square root of C1 C2, which fails for singular
+    matrices; they then add 1e-6 to both diagonals. C1^(1/2) C2 C1^(1/2) has the
+    same eigenvalues and is symmetric, so no such correction is needed.
     """
     root = _root(np.asarray(covariance_1, np.float64))
     product = root @ np.asarray(covariance_2, np.float64) @ root
@@ -143,25 +143,25 @@ def kernel_distance(first: np.ndarray, second: np.ndarray
                     ) -> tuple[float, float]:
     """Squared maximum mean discrepancy with k(a, b) = (a.b / width + 1)^3.
 
-    Unbiased; Binkowski et al. 2018, arXiv:1801.01401, section 4. Averaged
-    over at least 10 blocks of at most 1000 rows, as they do over random
-    subsets; our blocks don't overlap, so the standard error is honest.
+    Unbiased; Binkowski et al. 2018, arXiv:1801.01401, section 4. Averaged over
+    at least 10 blocks of at most 1000 rows, where they use random subsets; our
+    blocks do not overlap, so the standard error is valid.
 
     Args:
         first, second: float [num, width], at least 2 rows each.
 
     Returns:
-        The distance, and the standard error of it. Fewer than 20 rows make
-        fewer than 10 blocks; fewer than 4 make one, with error 0.
+        The distance and its standard error. Fewer than 20 rows make fewer than
+        10 blocks; fewer than 4 rows make one block, with error 0.
 
     Raises:
-        ValueError: If a shape is not so, or a value is not finite.
+        ValueError: If a shape is wrong, or a value is not finite.
     """
     first, second = _check(first, second)
     largest, smallest = sorted((len(first), len(second)), reverse=True)
     blocks = min(max(_SMALLEST_NUMBER_OF_BLOCKS,
                      math.ceil(largest / _LARGEST_BLOCK)), smallest // 2)
-    # Every blocks-th row: data sets may be sorted by class.
+    # Every blocks-th row, since data sets may be sorted by class.
     values = np.array([_discrepancy(first[i::blocks], second[i::blocks])
                        for i in range(blocks)])
     error = values.std(ddof=1) / math.sqrt(blocks) if blocks > 1 else 0.0
@@ -179,7 +179,7 @@ def _discrepancy(first, second):
 
 
 def _root(covariance):
-    """The symmetric root of a positive semidefinite matrix."""
+    """The symmetric square root of a positive semidefinite matrix."""
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 

@@ -1,4 +1,4 @@
-"""Pictures to look at before believing any number."""
+"""Figures of samples, reconstructions and interpolations."""
 
 import dataclasses
 import os
@@ -18,7 +18,7 @@ _NUM_POINTS = 10
 
 @dataclasses.dataclass(frozen=True)
 class PicturesEvaluator(Evaluator):
-    """Samples, reconstructions and interpolations, as pictures."""
+    """Figures of samples, reconstructions and interpolations."""
 
     name = "pictures"
     kinds = (IMAGE,)
@@ -27,8 +27,8 @@ class PicturesEvaluator(Evaluator):
     metrics = {}
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Writes samples; of a model that infers latents reconstructions and
-        interpolations, too.
+        """Writes samples and, if the model infers latents, reconstructions and
+        interpolations.
 
         Yields:
             The name of each file in `context.directory`.
@@ -41,7 +41,7 @@ class PicturesEvaluator(Evaluator):
 
 
 def _samples(model, context):
-    """Held-out pictures beside samples, and beside draws of p0."""
+    """Held-out images, samples, and draws of p0."""
     seed = context.config.seed
     real = context.data.x_test[:_NUM_SAMPLES]
     panels = [("held-out pictures", real)]
@@ -61,7 +61,7 @@ def _samples(model, context):
 
 
 def _interpolation(model, context):
-    """Lines between the posterior draws of pairs of held-out pictures."""
+    """Lines between posterior draws of pairs of held-out images."""
     count = min(_NUM_LINES, len(context.data.x_test) // 2)
     x = np.asarray(context.data.to_model(context.data.x_test[:2 * count]))
     first, last = x[:count], x[count:]

@@ -1,15 +1,15 @@
 """The Inception network of published Frechet distances.
 
-Two networks, whose distances are not comparable with each other:
+Distances of the two networks are not comparable with each other:
 
 - inception_2015: the graph of 2015-12-05 as a frozen TensorFlow graph (.pb),
-  behind nearly all published numbers. As in the code of Heusel et al. 2017,
-  arXiv:1706.08500: pixels 0..255 enter at ExpandDims:0, the graph resizes
-  them to 299 x 299 itself, features are pool_3:0.
+  used for nearly all published numbers. As in the code of Heusel et al. 2017,
+  arXiv:1706.08500: pixels 0..255 are fed to ExpandDims:0, the graph resizes
+  them to 299 x 299 itself, and the features are pool_3:0.
 - inception_keras: InceptionV3 of Keras Applications, trained on ImageNet.
 
-Protocol of train_svhn.py of Pang et al. 2020, arXiv:2006.08205: 50,000
-samples, all training pictures as reference, pixels not rounded.
+Protocol of train_svhn.py of Pang et al. 2020, arXiv:2006.08205: 50,000 samples,
+all training images as reference, pixels not rounded.
 """
 
 import hashlib
@@ -45,17 +45,17 @@ def load(path: str = "") -> tuple[str, Extract]:
     """Loads the network.
 
     Args:
-        path: Frozen graph (.pb), or weights of InceptionV3 of Keras without
-            its top (.h5, .weights.h5, .keras). "" takes the latter from the
-            cache of Keras, or downloads it there.
+        path: Frozen graph (.pb), or weights of Keras' InceptionV3 without its
+            top (.h5, .weights.h5, .keras). "" takes the latter from the Keras
+            cache, and downloads them there if needed.
 
     Returns:
-        Its name, and pictures in [-1, 1], float [batch, height, width, 1 or
-        3], to features, float32 [batch, 2048].
+        The name of the network, and a function from images in [-1, 1], float
+        [batch, height, width, 1 or 3], to features, float32 [batch, 2048].
 
     Raises:
-        InputError: If there is no such file, or not that network in it, or
-            the download fails; says how to get one.
+        InputError: If the file is missing or does not contain that network, or
+            the download fails; the message says how to get one.
     """
     path = os.path.expanduser(path) if path else _download()
     check(path)
@@ -65,9 +65,9 @@ def load(path: str = "") -> tuple[str, Extract]:
 
 
 def check(path: str) -> None:
-    """Raises InputError, saying how to get one, if there is no such file."""
+    """Raises InputError, saying how to get one, if the file is missing."""
     if not os.path.isfile(path):
-        raise InputError(f"{_GET}; got {path!r}, which is not there.")
+        raise InputError(f"{_GET}; got {path!r}, which does not exist.")
 
 
 def _keras(path) -> Extract:
@@ -82,15 +82,16 @@ def _keras(path) -> Extract:
 
     @tf.function(reduce_retracing=True)
     def extract(images):
-        # These weights expect [-1, 1], the range of the models.
+        # These weights expect [-1, 1], the range of models.
         images = tf.image.resize(_colour(images), (_SIDE, _SIDE))
         return network(images, training=False)
     return extract
 
 
 def _frozen(path) -> Extract:
-    """A session rather than a function: the graph holds operations that
-    TensorFlow removed at graph version 9, and runs at its own version 8."""
+    """Runs the graph in a session instead of a function, since it contains
+    operations that TensorFlow removed at graph version 9, and runs at its own
+    version 8."""
     definition = tf.compat.v1.GraphDef()
     with open(path, "rb") as file:
         try:
@@ -124,7 +125,7 @@ def _colour(images):
 
 
 def _download() -> str:
-    """The weights of Keras in the cache of Keras, fetched if need be."""
+    """The Keras weights in the Keras cache, downloaded if needed."""
     home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
     path = os.path.join(home, "models", _NAME)
     if os.path.isfile(path):
@@ -136,8 +137,8 @@ def _download() -> str:
         raise InputError(f"{_GET}; got none, and the download failed: {error}"
                          ) from error
     if hashlib.md5(content).hexdigest() != _MD5:
-        raise InputError(f"{_GET}; got none, and a download of "
-                         f"{len(content)} bytes that is not that file.")
+        raise InputError(f"{_GET}; got none, and the download of "
+                         f"{len(content)} bytes has a wrong checksum.")
     with atomic_path(path) as temporary:
         with open(temporary, "wb") as file:
             file.write(content)

@@ -1,4 +1,4 @@
-"""Energies of levels of noise: densities, strange pictures, missing parts."""
+"""Metrics of energies of noise levels: density, anomalies, inpainting."""
 
 import dataclasses
 import math
@@ -26,15 +26,15 @@ _NUM_SHOWN, _NUM_RECORDS, _NUM_ENDS = 8, 10, 2
 
 @dataclasses.dataclass(frozen=True)
 class LevelsEvaluator(Evaluator):
-    """What energies of levels of noise know of pictures.
+    """Metrics of energies of noise levels.
 
     Attributes:
-        num_examples: Held-out pictures to measure by.
+        num_examples: Number of held-out images.
         num_annealing_steps: Intermediate densities between N(0, I) and the
             lowest level.
-        num_annealing_chains: Chains that go through them.
-        num_steps: Moves of the long chains of every level.
-        num_chains: How many of these.
+        num_annealing_chains: Number of annealed chains.
+        num_steps: Steps of the long chains of every level.
+        num_chains: Number of long chains per level.
     """
     num_examples: Annotated[int, Ge(2)] = 200
     num_annealing_steps: PositiveInt = 1000
@@ -60,31 +60,32 @@ class LevelsEvaluator(Evaluator):
             "num_steps")}}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises unless the model has levels of noise."""
+        """As `Evaluator.check`; also raises unless the model has noise levels.
+        """
         super().check(context, model)
         if not isinstance(model.prior, LevelPrior):
             raise InputError(
-                "evaluator levels needs energies of levels of noise, as of the"
-                f" family recovery_likelihood, got {type(model.prior).__name__}"
-                ".")
+                "evaluator levels needs energies of noise levels, as in the "
+                "family recovery_likelihood, got "
+                f"{type(model.prior).__name__}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Measures, and draws inpainting.png and long_chains.png.
 
         Yields:
-            levels/auroc_KIND_T: how well log p at level T tells held-out
-            pictures from others under the same noise: with their pixels in
-            another order (shuffled), upside down (flipped), or of uniform
-            pixels (uniform). levels/bits_per_dim: of held-out pictures under
-            the noise of level 0, log Z by annealed importance sampling over
-            `num_annealing_steps` intermediate densities, which makes it low;
-            levels/bits_per_dim_high with log Z annealed backwards, which makes
-            it high: they should agree. levels/inpainting_mse: per pixel, of
-            right halves drawn given left ones; _of_mean: of the mean picture.
-            levels/long_energy_T: by how much the energy of conditional chains
-            of level T that start at data changes between moves K / 2 and K, K
-            = num_steps, over its standard deviation; levels/
-            long_displacement_T: how far they went, per pixel.
+            levels/auroc_KIND_T: how well log p at level T separates held-out
+            images from others under the same noise: with permuted pixels
+            (shuffled), upside down (flipped), or with uniform pixels (uniform).
+            levels/bits_per_dim: of held-out images under the noise of level 0,
+            a lower estimate, with log Z by annealed importance sampling over
+            `num_annealing_steps` intermediate densities;
+            levels/bits_per_dim_high: an upper estimate, with log Z annealed
+            backwards. Both should agree. levels/inpainting_mse: error per pixel
+            of right halves drawn given left halves; _of_mean: of the mean
+            image. levels/long_energy_T: change of the energy of conditional
+            chains of level T that start at data between steps K / 2 and K =
+            num_steps, over its standard deviation; levels/long_displacement_T:
+            their displacement per pixel.
         """
         seed = rng.stream(rng.make_seed(context.config.seed), "levels")
         x = np.asarray(context.data.to_model(
@@ -107,7 +108,7 @@ class LevelsEvaluator(Evaluator):
         low, high, accept_prob = annealing.interval(
             base, tf.constant(start.reshape(len(start), size)),
             self.num_annealing_steps, seed)
-        # In units of x, of which the state has b_1 a_0.
+        # In units of x; the state is b_1 a_0 x plus noise.
         scale = size * math.log(
             prior.levels.model_factors[1] * prior.levels.factors[0])
         for key, log_z in (("", low), ("_high", high)):
@@ -128,7 +129,7 @@ class LevelsEvaluator(Evaluator):
         shown = []
         for t in range(prior.levels.num_levels):
             own = rng.fold_in(seed, t)
-            # Tethered to the neighbour of data, as in training.
+            # Conditioned on the neighbour of data, as in training.
             y, above = pair(prior, t, x[:self.num_chains], own)
             target = prior.at_level(tf.fill([len(y)], t), above)
             every = max(1, self.num_steps // _NUM_RECORDS)
@@ -158,7 +159,7 @@ class LevelsEvaluator(Evaluator):
 
 def pair(prior: LevelPrior, level: int, x: np.ndarray, seed: rng.Seed
          ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The state of a level, and its noisier neighbour, of pictures."""
+    """States of images at a level, and their noisier neighbours."""
     x = tf.constant(x)
     return neighbours(
         prior.levels, x, tf.fill([len(x)], level),
@@ -168,16 +169,16 @@ def pair(prior: LevelPrior, level: int, x: np.ndarray, seed: rng.Seed
 
 def at_level(prior: LevelPrior, level: int, x: np.ndarray, seed: rng.Seed
              ) -> np.ndarray:
-    """States of pictures at a level, float32 like x."""
+    """States of images at a level, float32 like x."""
     return pair(prior, level, x, seed)[0].numpy()
 
 
 def lowest(prior: LevelPrior, shape: tuple[int, ...]) -> EnergyPrior:
-    """The density of states of level 0 as a tilt of N(0, I), of flat states.
+    """The density of flattened states of level 0, as a tilt of N(0, I).
 
     Args:
-        prior: Of all levels.
-        shape: Of one picture.
+        prior: Prior of all levels.
+        shape: Shape of one image.
     """
     base = StandardNormal(math.prod(shape))
 
@@ -191,8 +192,8 @@ def lowest(prior: LevelPrior, shape: tuple[int, ...]) -> EnergyPrior:
 
 
 def strange(x: np.ndarray, seed: rng.Seed) -> dict[str, np.ndarray]:
-    """Pictures that are none: of shuffled pixels (one order for all), upside
-    down, and of uniform pixels in [-1, 1]."""
+    """Anomalous images: with permuted pixels (one order for all), upside down,
+    and with uniform pixels in [-1, 1]."""
     size = math.prod(x.shape[1:3])
     order = rng.permutation(tf.range(size, dtype=tf.int64), rng.stream(
         seed, "shuffled"), size).numpy()

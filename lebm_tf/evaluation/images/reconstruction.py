@@ -1,4 +1,4 @@
-"""How well held-out pictures are explained by their own posterior draws."""
+"""Reconstruction error of held-out images."""
 
 import dataclasses
 import math
@@ -16,7 +16,7 @@ _NUM_SHOWN = 36
 
 @dataclasses.dataclass(frozen=True)
 class ReconstructionEvaluator(Evaluator):
-    """How well posterior draws explain held-out pictures or vectors."""
+    """Reconstruction error of held-out images or vectors."""
 
     name = "reconstruction"
     kinds = (IMAGE, VECTOR)
@@ -31,10 +31,10 @@ class ReconstructionEvaluator(Evaluator):
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Mean squared error per pixel and channel, pixels in [-1, 1].
 
-        |x - g(z)|^2 / (height width channels) with z from the posterior sampler
-        of the model, averaged over draws and over all held-out pictures: the
-        number in the tables of Pang et al. 2020, arXiv:2006.08205. Draws carry
-        the noise of the sampler, as in training; g(z) carries none.
+        |x - g(z)|^2 / (height width channels) with z from the posterior
+        sampler of the model, averaged over draws and over all held-out images:
+        the number in the tables of Pang et al. 2020, arXiv:2006.08205. Draws
+        include the noise of the sampler, as in training; g(z) includes none.
         """
         x = np.asarray(context.data.to_model(context.data.x_test))
         config = context.config
@@ -53,8 +53,8 @@ class ReconstructionEvaluator(Evaluator):
 
 
 def write_picture(model: Any, context: Context) -> str:
-    """Writes reconstructions.png, held-out pictures and one posterior draw of
-    each, and returns its name."""
+    """Writes reconstructions.png, held-out images and one posterior draw of
+    each; returns its name."""
     x = np.asarray(context.data.to_model(context.data.x_test[:_NUM_SHOWN]))
     columns = pictures.square_columns(len(x))
     pictures.save_panels(
@@ -66,6 +66,6 @@ def write_picture(model: Any, context: Context) -> str:
 
 
 def standard_error(values: np.ndarray) -> float:
-    """Standard deviation of the mean of independent values; 0 for one."""
+    """Standard error of the mean of independent values; 0 for one value."""
     return float(np.std(values, ddof=min(1, len(values) - 1))
                  / math.sqrt(len(values)))

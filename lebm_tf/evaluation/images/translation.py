@@ -1,4 +1,4 @@
-"""How well pictures of one domain become pictures of another."""
+"""Metrics of image-to-image translation."""
 
 import dataclasses
 import os
@@ -25,12 +25,13 @@ _BETTER = {
 
 @dataclasses.dataclass(frozen=True)
 class TranslationEvaluator(Evaluator):
-    """Translations of held-out pictures both ways, with and without revision.
+    """Translations of held-out images in both directions, with and without
+    revision.
 
     Attributes:
-        num_images: Held-out pictures of each domain, at most.
+        num_images: Maximum number of held-out images of each domain.
         num_classifier_steps: Training steps of the classifier of each domain
-            that has labels.
+            with labels.
     """
     num_images: PositiveInt = 1000
     num_classifier_steps: PositiveInt = 1000
@@ -44,15 +45,15 @@ class TranslationEvaluator(Evaluator):
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Measures; writes translation_ab.png and translation_ba.png.
 
-        Of every direction, as translation/ab/NAME: `cycle_error`, mean |x -
-        back| in units of the model, without revision; `teaching_distance`,
-        mean (x'' - x')^2 between revision and translation; `energy_real`,
-        `energy_start` and `energy` of the target domain; `accuracy` of a
-        classifier of the target domain on translations, with the source label
-        as truth, where both have labels, beside `accuracy_identity`, of
-        pictures as they are, and `accuracy_real`, of the target's own; and
-        `psnr` in dB beside `psnr_identity`, where held-out pictures are known
-        to belong together. `..._start` is without revision.
+        For each direction, as translation/ab/NAME: `cycle_error`, mean |x -
+        back| in units of the model, without revision; `teaching_distance`, mean
+        (x'' - x')^2 between revision and translation; `energy_real`,
+        `energy_start` and `energy` of the target domain; if both domains have
+        labels, `accuracy` of a classifier of the target domain on translations,
+        with the source label as truth, `accuracy_identity` on the untranslated
+        images, and `accuracy_real` on the target's own; if held-out images are
+        paired, `psnr` and `psnr_identity` in dB. `..._start` is without
+        revision.
         """
         data, seed = context.data, context.config.seed
         for direction in DIRECTIONS:
@@ -79,7 +80,8 @@ class TranslationEvaluator(Evaluator):
                        _picture(x, moved, back, direction, context))
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, refuses a model without translations."""
+        """As `Evaluator.check`; also raises for a model without translations.
+        """
         super().check(context, model)
         try:
             for direction in DIRECTIONS:
@@ -88,7 +90,7 @@ class TranslationEvaluator(Evaluator):
             raise InputError(f"evaluator {self.name}: {error}") from error
 
     def _energies(self, model, moved, direction, target):
-        """Of real pictures, translations and revisions, mean nats."""
+        """Mean energies of real images, translations and revisions, in nats."""
         real = np.asarray(target.to_model(target.x_test[:self.num_images]))
         prior = model.roles[f"translate_{direction}"].prior
         energies = [prior.energy(real[i:i + model.inference_batch])
@@ -122,7 +124,7 @@ class TranslationEvaluator(Evaluator):
 
 
 def psnr(images: np.ndarray, truth: np.ndarray) -> float:
-    """Mean over pictures of 10 log10(4 / mean squared error), in dB.
+    """Mean over images of 10 log10(4 / mean squared error), in dB.
 
     Args:
         images: [num, ...]; clipped to [-1, 1].
@@ -138,7 +140,7 @@ def _mean(values) -> float:
 
 
 def _picture(x, moved, back, direction, context) -> str:
-    """A row of four for every picture."""
+    """Writes a row of four images for each example."""
     count = min(_NUM_SHOWN, len(x))
     rows = np.stack([part[:count] for part in (x, moved.start, moved.x, back)],
                     1).reshape(-1, *x.shape[1:])

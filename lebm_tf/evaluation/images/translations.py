@@ -1,4 +1,4 @@
-"""Files of translated pictures."""
+"""Files of translated images."""
 
 import os
 
@@ -17,13 +17,13 @@ def write(output: str, x: np.ndarray, moved: Translation,
     """Writes translations.
 
     Args:
-        output: A file ending in .png, rows of picture, translation and
-            revision; one ending in .npz, arrays of them with energies; or a
-            folder, which gets a PNG file of each revision.
-        x: What was translated, float [num, height, width, channels].
-        moved: Its translations.
-        names: Of the files in a folder, with any ending; numbers if not given.
-            They may name subfolders.
+        output: A file ending in .png, for rows of image, translation and
+            revision; one ending in .npz, for arrays of them with energies; or a
+            folder, for a PNG file of each revision.
+        x: Source images, float [num, height, width, channels].
+        moved: Their translations.
+        names: File names in a folder, with any ending; default: numbers. They
+            may include subfolders.
     """
     ending = os.path.splitext(output)[1].lower()
     if ending == ".npz":

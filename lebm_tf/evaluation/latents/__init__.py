@@ -1,1 +1,1 @@
-"""Measurements of latents: chains, codes, marginal likelihood, information."""
+"""Metrics of latents: chains, codes, marginal likelihood, information."""

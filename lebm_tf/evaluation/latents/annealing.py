@@ -13,12 +13,12 @@ _GOAL, _PILOT_STEPS, _NUM_HALVINGS = 0.65, 20, 12
 
 
 class Estimate(NamedTuple):
-    """The logarithm of a mean of weights, and how far to trust it.
+    """Logarithm of a mean of weights, with its uncertainty.
 
     Attributes:
         value: In nats, float64 [...].
-        standard_error: Of `value`, by the delta method, float64 [...]. Too
-            small when the effective sample size is a few.
+        standard_error: Standard error of `value` by the delta method, float64
+            [...]. Too small if the effective sample size is small.
         effective_sample_size: (sum w)^2 / sum w^2, from 1 to the number of
             weights, float64 [...].
     """
@@ -28,12 +28,12 @@ class Estimate(NamedTuple):
 
 
 class Annealed(NamedTuple):
-    """Where an annealing run ended.
+    """Result of an annealing run.
 
     Attributes:
         log_weights: float32 [chains], in nats.
         position: Nest of float32 [chains, ...].
-        accept_prob: Mean over chains and moves, float.
+        accept_prob: Mean over chains and steps, float.
     """
     log_weights: np.ndarray
     position: Any
@@ -57,9 +57,9 @@ def log_normalizer(prior: Any, kernel: Kernel, num_steps: int,
                    ) -> tuple[Estimate, Annealed]:
     """log Z of p(z) = exp(-E(z)) p0(z) / Z.
 
-    Neal 2001, arXiv:physics/9803008: p_k = p0 exp(-k/K E), one move of the
-    kernel at each k. The mean of the weights is Z without bias, so its
-    logarithm is low on average, by about half the squared standard error.
+    Neal 2001, arXiv:physics/9803008: p_k = p0 exp(-k/K E), with one step of the
+    kernel at each k. The mean of the weights is an unbiased estimate of Z, so
+    its logarithm is biased low, by about half the squared standard error.
 
     Args:
         prior: An `EnergyPrior` over a base with `sample` and `log_prob`.
@@ -81,8 +81,8 @@ def reverse_log_normalizer(prior: Any, kernel: Kernel, num_steps: int,
                            samples: Any, seed: rng.Seed) -> Estimate:
     """log Z from draws of the prior, annealed back to the base.
 
-    High on average, if `samples` are exact: with `log_normalizer` it encloses
-    log Z (Grosse et al. 2015, arXiv:1511.02543). Arguments as there.
+    Biased high if `samples` are exact: with `log_normalizer` it brackets log Z
+    (Grosse et al. 2015, arXiv:1511.02543). Arguments as there.
     """
     annealed = anneal(prior, kernel, samples,
                       np.linspace(1.0, 0.0, num_steps + 1), seed)
@@ -92,7 +92,7 @@ def reverse_log_normalizer(prior: Any, kernel: Kernel, num_steps: int,
 
 def anneal(prior: Any, kernel: Kernel, start: Any, powers: np.ndarray,
            seed: rng.Seed) -> Annealed:
-    """Moves chains along p0 exp(-power E) and weighs them.
+    """Moves chains along p0 exp(-power E) and weights them.
 
     Args:
         prior, kernel, seed: As in `log_normalizer`.
@@ -104,7 +104,7 @@ def anneal(prior: Any, kernel: Kernel, start: Any, powers: np.ndarray,
     num_steps = len(powers) - 1
 
     def body(k, position, log_weights, accepted):
-        # The weight is of the position before the move at the new power.
+        # The weight uses the position before the step at the new power.
         log_weights -= (powers[k] - powers[k - 1]) * prior.energy(position)
 
         def target(z):
@@ -128,12 +128,13 @@ def anneal(prior: Any, kernel: Kernel, start: Any, powers: np.ndarray,
 
 
 class Interval(NamedTuple):
-    """log Z, from below and from above.
+    """Estimates of log Z from below and from above.
 
     Attributes:
-        low: Annealed from the base.
-        high: Annealed back, from where long exact chains of the prior end.
-        accept_prob: Of the first.
+        low: Estimate annealed from the base.
+        high: Estimate annealed back, from the ends of long exact chains of the
+            prior.
+        accept_prob: Acceptance in the former.
     """
     low: Estimate
     high: Estimate
@@ -146,16 +147,16 @@ def interval(prior: Any, start: Any, num_steps: int, seed: rng.Seed
 
     Args:
         prior: As in `log_normalizer`.
-        start: Where these chains begin, nest of [chains, ...]; as many chains
-            anneal.
-        num_steps: Steps of annealing, and moves of the exact chains.
+        start: Starts of the exact chains, nest of [chains, ...]; the number of
+            annealed chains is the same.
+        num_steps: Steps of annealing, and of the exact chains.
         seed: int32 [2].
     """
     target, chains = prior_target(prior), len(tf.nest.flatten(start)[0])
     kernel = tuned(hmc, target, start, rng.stream(seed, "pilot"))
     low, annealed = log_normalizer(
         prior, kernel, num_steps, chains, rng.stream(seed, "annealing"))
-    # The reverse starts where long exact chains end, not a short run.
+    # The reverse run starts at the ends of long exact chains.
     samples = tf.function(lambda start, seed: run_chain(
         kernel, target, start, num_steps, seed).position)(
             start, rng.stream(seed, "exact"))
@@ -166,19 +167,20 @@ def interval(prior: Any, start: Any, num_steps: int, seed: rng.Seed
 
 def tuned(make_kernel: Callable[[float], Kernel], target: LogProbFn,
           start: Any, seed: rng.Seed) -> Kernel:
-    """A kernel whose moves are accepted with probability 0.65 or more.
+    """A kernel whose acceptance probability is 0.65 or more.
 
-    Halves the step size from 1 until 20 pilot moves are. The kernel is fixed
-    thereafter, so it is calibrated; adaptation on the way is not.
+    Halves the step size from 1 until 20 pilot steps reach it. The kernel is
+    fixed thereafter and so stays calibrated, unlike one that adapts while it is
+    used.
 
     Args:
-        make_kernel: Step size -> kernel.
-        target: Position -> [chains].
+        make_kernel: Function from step size to kernel.
+        target: Function from position to log densities [chains].
         start: Typical positions, nest of [chains, ...].
         seed: int32 [2].
 
     Raises:
-        ValueError: If no step size down to 2^-12 will do.
+        ValueError: If no step size down to 2^-12 reaches it.
     """
     for k in range(_NUM_HALVINGS + 1):
         kernel = make_kernel(2.0**-k)
@@ -199,7 +201,8 @@ def hmc(step_size: float) -> Hmc:
 
 
 def check_calibrated(kernel: Kernel) -> None:
-    """Raises ValueError if a kernel's stationary distribution is off."""
+    """Raises ValueError unless the kernel's stationary distribution is exact.
+    """
     if not kernel.is_calibrated:
         raise ValueError("a likelihood estimate needs a calibrated kernel, "
                          f"got {type(kernel).__name__}.")

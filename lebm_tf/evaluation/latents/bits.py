@@ -20,13 +20,14 @@ _BATCH = 500
 
 @dataclasses.dataclass(frozen=True)
 class BitsEvaluator(Evaluator):
-    """Bits that a number of a held-out example takes, and log Z.
+    """Bits per dimension of held-out examples, and log Z.
 
     Attributes:
-        num_examples: Held-out examples, and as many of the training data.
+        num_examples: Number of held-out examples, and of training examples.
         num_importance_samples: Draws of the base, for log Z.
-        num_annealing_steps: Steps from the base to the prior and back.
-        num_annealing_chains: Chains that make them.
+        num_annealing_steps: Annealing steps from the base to the prior, and
+            back.
+        num_annealing_chains: Number of annealed chains.
     """
     num_examples: PositiveInt = 5000
     num_importance_samples: Annotated[int, Ge(2)] = 5000
@@ -46,13 +47,13 @@ class BitsEvaluator(Evaluator):
             "energy_held_out", "num_examples")}}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises unless the likelihood is a transport with a density.
-        """
+        """As `Evaluator.check`; also raises unless the likelihood is a
+        transport with a density."""
         super().check(context, model)
         if not isinstance(model.likelihood, Transport):
             raise InputError("evaluator bits needs a model over a flow or a "
-                             "generator with its noise, as of the families "
-                             "flow and neural_transport, got a "
+                             "generator with noise, as in the families flow "
+                             "and neural_transport, got a "
                              f"{type(model.likelihood).__name__}.")
         encoder = getattr(model.likelihood, "encoder", None)
         if encoder is not None and not hasattr(encoder, "log_prob"):
@@ -60,14 +61,15 @@ class BitsEvaluator(Evaluator):
                              f"got a {type(encoder).__name__}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """-log2 of the density over the number of dimensions, averaged.
+        """-log2 of the density, divided by the number of dimensions; the mean.
 
-        Of pictures in levels of a pixel, dequantized: a bound of the bits of
-        the pixels themselves. Of a generator, whose density is no closed form,
-        another bound by its encoder. q is without the energy; with it, p takes
-        log Z by annealing from the base and p_high by annealing back: between
-        both lies the truth, if chains mix. log_z_importance is by draws of the
-        base alone, good while its effective sample size is some tens.
+        For images, in units of pixel levels with dequantization: a bound on the
+        bits of the pixels themselves. For a generator, whose density has no
+        closed form, a further bound by its encoder. q is without the energy. p
+        is with it, with log Z annealed from the base, and p_high with log Z
+        annealed back; the true value lies between both if chains mix.
+        log_z_importance uses draws of the base only, and is reliable if its
+        effective sample size is several tens or more.
         """
         data, seed = context.data, rng.stream(
             rng.make_seed(context.config.seed), "bits")
@@ -112,7 +114,7 @@ class BitsEvaluator(Evaluator):
 
 
 def _measured(model, data, rows, seed, num_draws):
-    """Means of log q(x) and of E(x), both of dequantized x."""
+    """Means of log q(x) and E(x) at dequantized x."""
     transport = model.likelihood
 
     @tf.function(autograph=False)

@@ -1,4 +1,4 @@
-"""Long chains as the field's own tools read them, and what they say."""
+"""Files of long chains for ArviZ, and diagnostics."""
 
 from typing import Any, Mapping
 
@@ -11,22 +11,23 @@ from lebm_tf.evaluation.latents.long_chains import Records
 from lebm_tf.mcmc import (
     bulk_effective_sample_size, rank_r_hat, tail_effective_sample_size)
 
-_MISSING = ("ArviZ is not installed, so the chains are written as an .npz with "
-            "the names of an InferenceData; pip install 'lebm_tf[chains]'.")
+_MISSING = ("ArviZ is not installed, so the chains are written as an .npz file "
+            "with the names of an InferenceData; pip install "
+            "'lebm_tf[chains]'.")
 
 
 def write(path: str, records: Records, values: Mapping[str, np.ndarray],
           attributes: Mapping[str, Any]) -> tuple[str, str]:
-    """Writes an ArviZ InferenceData, netCDF, or an .npz of the same names.
+    """Writes an ArviZ InferenceData as netCDF, or an .npz with the same names.
 
     Args:
-        path: Without an ending.
-        records: What was recorded.
-        values: Further numbers of every record, [records, chains].
-        attributes: Of the whole, strings and numbers.
+        path: Path without an ending.
+        records: The records to write.
+        values: Further values of every record, [records, chains] each.
+        attributes: Attributes of the file, strings and numbers.
 
     Returns:
-        The path with its ending, and what to say, if anything.
+        The path with its ending, and a message for the user, or "".
     """
     names = ["z"] if len(records.position) == 1 else [
         f"z{i + 1}" for i in range(len(records.position))]
@@ -51,8 +52,8 @@ def write(path: str, records: Records, values: Mapping[str, np.ndarray],
 
 
 def diagnosed(values: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    """Name -> rank-normalized split R-hat, bulk and tail effective sample
-    size, and ArviZ's beside them where it is installed.
+    """Rank-normalized split R-hat and bulk and tail effective sample sizes by
+    name, with those of ArviZ where it is installed.
 
     Args:
         values: float [records, chains] each.
@@ -81,13 +82,16 @@ def diagnosed(values: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
 
 def reference(energies: np.ndarray, groups: np.ndarray, num_groups: int
               ) -> tuple[np.ndarray, float]:
-    """Weights of groups under p, by draws of the base, and what the draws are
-    worth.
+    """Weights of groups under p, estimated from draws of the base.
 
     Args:
         energies: E(z) of the draws, [num].
-        groups: The group of each, int [num].
-        num_groups: How many there are.
+        groups: Group of each draw, int [num].
+        num_groups: Number of groups.
+
+    Returns:
+        Weights that sum to 1, float64 [num_groups], and the effective sample
+        size of the draws.
     """
     logs = -np.asarray(energies, np.float64)
     weights = np.exp(logs - logs.max())
@@ -97,11 +101,12 @@ def reference(energies: np.ndarray, groups: np.ndarray, num_groups: int
 
 
 def autocorrelation(values: np.ndarray, lags: int) -> np.ndarray:
-    """Of every lag from 0, averaged over chains, float [lags + 1].
+    """Autocorrelation of every lag from 0, averaged over chains, float [lags +
+    1].
 
     Args:
         values: float [records, chains].
-        lags: Below the number of records.
+        lags: Largest lag, below the number of records.
     """
     centred = values - values.mean(0)
     variance = np.mean(centred**2) or 1.0
@@ -110,12 +115,12 @@ def autocorrelation(values: np.ndarray, lags: int) -> np.ndarray:
 
 
 def spread(position: tuple[np.ndarray, ...]) -> np.ndarray:
-    """All numbers of the latents, [records, chains, width]."""
+    """All dimensions of the latents as one axis, [records, chains, width]."""
     return np.concatenate([leaf.reshape(*leaf.shape[:2], -1)
                            for leaf in position], -1)
 
 
 def largest_r_hat(position: tuple[np.ndarray, ...]) -> float:
-    """The largest rank R-hat of a number of the latents."""
+    """The largest rank R-hat over dimensions of the latents."""
     return float(tf.reduce_max(rank_r_hat(
         spread(position).astype(np.float64))))

@@ -1,4 +1,4 @@
-"""How the chains of the prior behave: as trained, long, and against exact."""
+"""Diagnostics of chains of the prior: as trained, long, and exact."""
 
 import dataclasses
 import os
@@ -25,10 +25,10 @@ class Trace(NamedTuple):
     """Records along chains.
 
     Attributes:
-        steps: Moves made at each record, int [records].
+        steps: Steps made at each record, int [records].
         position: Latents, nest of float [records, chains, ...].
         energy: E(z), float [records, chains], in nats.
-        accept_prob: Of the last move, float [records, chains].
+        accept_prob: Acceptance of the last step, float [records, chains].
     """
     steps: np.ndarray
     position: Any
@@ -46,11 +46,11 @@ _STATIONARY = {
 
 @dataclasses.dataclass(frozen=True)
 class ChainsEvaluator(Evaluator):
-    """How the chains of the prior behave.
+    """Diagnostics of chains of the prior.
 
     Attributes:
-        num_chains: Chains to diagnose.
-        num_steps: Moves of the long chains.
+        num_chains: Number of chains.
+        num_steps: Steps of the long chains.
     """
     num_chains: Annotated[int, Ge(2)] = 100
     num_steps: PositiveInt = 2500
@@ -71,7 +71,8 @@ class ChainsEvaluator(Evaluator):
            for name, better in _STATIONARY.items()}}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises if chains come down a ladder, or there are none."""
+        """As `Evaluator.check`; also raises for ladders, or without prior
+        chains."""
         super().check(context, model)
         if not model.generation.climbs:
             raise InputError("evaluator chains needs prior chains, got samples "
@@ -81,14 +82,15 @@ class ChainsEvaluator(Evaluator):
                              f"a ladder of {model.generation.num_levels}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Diagnoses three runs of the prior's chains, all from p0.
+        """Diagnoses three runs of the prior's chains.
 
-        As trained: energy at the start and the end, displacement, acceptance.
-        Long (`num_steps`): the same, with R-hat and effective sample size over
-        the second half; a flat energy means that the short run had got there.
-        Mala: 400 moves of the exact kernel from the ends of the short run, the
-        first half tuning the step; energies and squares of the trained kernel
-        that differ from its are bias, or too short a run.
+        As trained, from p0: energy at the start and the end, displacement,
+        acceptance. Long (`num_steps`), from p0: the same, with R-hat and
+        effective sample size over the second half; a flat energy means that the
+        short run had converged. Mala: 400 steps of the exact kernel from the
+        ends of the short run, the first half for tuning the step size; if
+        energies and squares of the trained kernel differ from these, it is
+        biased, or its run too short.
         """
         sampler = model.generation
         seed = rng.stream(rng.make_seed(context.config.seed), "chains")
@@ -134,7 +136,7 @@ def _trace(model: Any, sampler: Sampler, start, num_steps: int, every: int,
 
 
 def _stationary(name: str, trace: Trace) -> Iterator[Metric]:
-    """Statistics over the second half of chains."""
+    """Statistics over the second half of the chains."""
     half = len(trace.steps) // 2
     z = _flat(tf.nest.map_structure(lambda leaf: leaf[half:], trace.position))
     yield f"chains/{name}_energy", _mean(trace.energy[half:])

@@ -1,11 +1,10 @@
-"""What there is for the energy to correct: codes of data against the prior.
+"""Latent codes of data, compared with the prior.
 
 A generator that never sees N(0, I) as the codes of real data has no reason to
-make good pictures of it. The aggregate posterior, the law of z over all data,
-is what the prior must match; the energy earns its place by as much as the
-learned prior is nearer to it than the base is. A mixture of Gaussians or a
-flow is fitted to codes in seconds: the learned prior must be better than
-those.
+generate good images from it. The prior must match the aggregate posterior, the
+distribution of z over all data; the energy is useful in so far as the learned
+prior is closer to it than the base. A mixture of Gaussians or a flow can be
+fitted to codes in seconds, so the learned prior must do better than those.
 """
 
 import dataclasses
@@ -25,22 +24,24 @@ from lebm_tf.mcmc import rng
 from lebm_tf.networks import AffineCouplings
 from lebm_tf.ranges import Ge, PositiveInt
 
-# Floors of a mixture of which the best is taken.
+# Candidate floors of a mixture; the best is used.
 _FLOORS = (0.003, 0.03, 0.1)
 
 
 @dataclasses.dataclass(frozen=True)
 class CodesEvaluator(Evaluator):
-    """How near the prior, and the base, come to the codes of data.
+    """Distance of the prior and of the base to the latent codes of data.
 
     Attributes:
-        num_examples: Training examples whose codes are compared with as many
-            draws, or as many as there are.
-        components: Gaussians of the mixtures that are fitted to these codes,
-            for comparison; left out with less than ten codes for each.
-        flow: Whether a flow is fitted as well; for codes of even width.
-        num_annealing_steps: Steps from the base to the prior, for its Z.
-        num_annealing_chains: Chains that make them.
+        num_examples: Training examples whose codes are compared with the same
+            number of draws.
+        components: Numbers of Gaussians in mixtures that are fitted to these
+            codes for comparison; a mixture is skipped with fewer than ten codes
+            per Gaussian.
+        flow: Whether to fit a flow as well; needs codes of even width.
+        num_annealing_steps: Annealing steps from the base to the prior, for log
+            Z.
+        num_annealing_chains: Number of annealed chains.
     """
     num_examples: Annotated[int, Ge(2)] = 5000
     components: tuple[PositiveInt, ...] = (1, 10, 30)
@@ -62,7 +63,8 @@ class CodesEvaluator(Evaluator):
                "mean_norm", "variance_smallest", "variance_largest")}}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises if a flow is asked for that there can't be."""
+        """As `Evaluator.check`; also raises if a requested flow is impossible.
+        """
         super().check(context, model)
         width = model.generation.latents().shape[-1] if (
             model.num_layers == 1) else 0
@@ -72,20 +74,20 @@ class CodesEvaluator(Evaluator):
                              f"{width or f'{model.num_layers} layers'}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Moments of codes, and Frechet distances between their laws.
+        """Moments of codes, and Frechet distances between distributions of z.
 
         Codes are posterior draws of training examples, by the chains of
-        training on new data (for a short run: its law after K steps, not the
-        posterior itself). All in units of z.
+        training on new data (for a short run, its distribution after K steps,
+        not the posterior itself). All values are in units of z.
 
         Yields:
             codes/X_mean_norm, codes/X_variance_smallest and _largest
-            (eigenvalues of the covariance) for X of posterior and prior;
+            (eigenvalues of the covariance) for X in posterior and prior;
             codes/frechet_prior and codes/frechet_base, the distance of
-            posterior draws to either; codes/num_codes; then, in nats, the mean
-            of log p(z) of codes of held-out examples under the prior (with
-            log Z by annealing from the base, and _low with log Z by annealing
-            back, between which the truth lies if chains mix), the base, and
+            posterior draws to each; codes/num_codes; then, in nats, the mean of
+            log p(z) over codes of held-out examples under the prior (with log Z
+            annealed from the base, and _low with log Z annealed back, which
+            bracket the true value if chains mix), under the base, and under
             mixtures and a flow fitted to the same training codes.
         """
         config, data = context.config, context.data
@@ -126,7 +128,7 @@ class CodesEvaluator(Evaluator):
             yield f"codes/log_prob_{name}", _mean_log_prob(
                 fit(codes, seed=context.config.seed), held)
         if not has_base(model):
-            return  # Nobody knows the prior's own.
+            return  # The density of the prior is unknown.
         if not model.has_energy:
             yield "codes/log_prob_prior", _mean_log_prob(model.prior, held)
             return
@@ -136,19 +138,20 @@ class CodesEvaluator(Evaluator):
             self.num_annealing_chains, context.config.seed).z)
         low, high, _ = annealing.interval(
             model.prior, start, self.num_annealing_steps, seed)
-        # A low log Z makes log p(z) high.
+        # A low estimate of log Z makes log p(z) high.
         yield "codes/log_prob_prior", target - float(low.value)
         yield "codes/log_prob_prior_low", target - float(high.value)
         yield "codes/log_prob_standard_error", float(low.standard_error)
 
 
 def best_mixture(codes: np.ndarray, k: int, seed: int) -> GaussianMixture:
-    """A mixture fitted to codes, its floor the best for a tenth of them.
+    """A mixture fitted to codes, with the best floor on a held-out tenth of
+    them.
 
     Args:
         codes: float [num, latent_dim], num >= 10 k.
-        k: Gaussians.
-        seed: Of EM, and of the tenth.
+        k: Number of Gaussians.
+        seed: Seed of EM, and of the split.
     """
     order = rng.permutation(
         tf.range(len(codes), dtype=tf.int64),

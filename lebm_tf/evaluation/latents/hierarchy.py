@@ -1,4 +1,4 @@
-"""What each layer of latents stands for, and how near its prior comes."""
+"""Role of each layer of latents, and the distance to its prior."""
 
 import dataclasses
 import os
@@ -18,19 +18,19 @@ from lebm_tf.ranges import Ge
 
 _NUM_PICTURES = 64
 _NUM_CHAINS = 200
-_LARGEST_WIDTH = 512  # Of a layer whose covariance is compared.
+_LARGEST_WIDTH = 512  # Widest layer whose covariance is compared.
 
 
 def one_layer_at_a_time(prior: Any, z: tuple) -> list[tuple]:
-    """For every layer, z whose rows differ in that layer alone.
+    """For every layer, latents whose rows differ in that layer only.
 
-    All other layers are those of row 0: of the noise behind them where a layer
-    depends on the one above it, so that what is below follows. As in
-    train_hs.py of Cui et al. 2023, arXiv:2310.09604, and for conditional
-    hierarchies as in arXiv:2306.06323.
+    All other layers equal row 0; if a layer depends on the one above it, the
+    noise behind it does, so that lower layers follow. As in train_hs.py of Cui
+    et al. 2023, arXiv:2310.09604, and for conditional hierarchies as in
+    arXiv:2306.06323.
 
     Args:
-        prior: Whose base has `to_noise` and `from_noise`.
+        prior: A prior whose base has `to_noise` and `from_noise`.
         z: Draws, (z1, ..., zL), each [rows, ...].
     """
     base = _base(prior)
@@ -47,11 +47,11 @@ def _base(prior):
 
 @dataclasses.dataclass(frozen=True)
 class LayersEvaluator(Evaluator):
-    """What each layer of latents stands for, and how near its prior comes.
+    """Role of each layer of latents, and the distance to its prior.
 
     Attributes:
-        num_draws: Draws of the prior, and posterior draws of as many held-out
-            pictures at most, whose Frechet distance is measured.
+        num_draws: Draws of the prior for Frechet distances, and maximum number
+            of held-out images with one posterior draw each.
     """
     num_draws: Annotated[int, Ge(2)] = 1000
 
@@ -64,7 +64,7 @@ class LayersEvaluator(Evaluator):
                "layers/base_frechet_*": Better.NEITHER}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises unless there are several layers."""
+        """As `Evaluator.check`; also raises unless there are several layers."""
         super().check(context, model)
         base = getattr(model.prior, "base", model.prior)
         if model.num_layers < 2 or not hasattr(base, "to_noise"):
@@ -72,18 +72,18 @@ class LayersEvaluator(Evaluator):
                              f"latents, got {model.num_layers}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Distances and pictures of every layer, 1 next to the data.
+        """Distances and figures of every layer; layer 1 is next to the data.
 
-        change_K is the mean squared difference of a pixel between samples that
-        differ in layer K alone; those of p0 are in a picture of their own.
-        frechet_K is the Frechet distance, in z of layer K, between draws of
-        the prior and posterior draws of held-out pictures, base_frechet_K that
-        of p0: the number of the toy of arXiv:2306.06323. Layers wider than 512
-        have none.
+        change_K is the mean squared difference per pixel between samples that
+        differ in layer K only; for p0 it is change_base_K, with a figure of its
+        own. frechet_K is the Frechet distance, in z of layer K, between draws
+        of the prior and posterior draws of held-out images, base_frechet_K that
+        of p0: the metric of the toy example of arXiv:2306.06323. Layers wider
+        than 512 are skipped.
 
         Yields:
             layers/change_K, frechet_K and base_frechet_K, and the names of the
-            pictures.
+            figures.
         """
         seed = context.config.seed
         samples = model.sample(max(_NUM_PICTURES, self.num_draws), seed)
@@ -129,5 +129,5 @@ def _distances(name, drawn, posterior):
 
 
 def _flat(leaf, num_axes):
-    """All but the first axes as one."""
+    """Merges all but the first axes into one."""
     return np.reshape(leaf, [*leaf.shape[:num_axes], -1])

@@ -1,7 +1,7 @@
-"""How much a latent vector says about what it was inferred from.
+"""Information of latent vectors about the observations.
 
-For posteriors q(z|x) that are Gaussian with independent dimensions: those of
-an encoder, or Gaussians fitted to posterior draws.
+For posteriors q(z|x) that are Gaussian with independent dimensions: those of an
+encoder, or Gaussians fitted to posterior draws.
 """
 
 import dataclasses
@@ -18,15 +18,15 @@ from lebm_tf.mcmc import rng
 from lebm_tf.ranges import Ge
 
 _BATCH_SIZE = 200
-_LARGEST_BLOCK = 2**22  # Numbers in memory at once, about.
+_LARGEST_BLOCK = 2**22  # Approximate number of values in memory at once.
 
 
 @dataclasses.dataclass(frozen=True)
 class LatentsEvaluator(Evaluator):
-    """How much latents say of what they were inferred from.
+    """Information of latents about the observations.
 
     Attributes:
-        num_examples: Held-out examples to look at, or as many as there are.
+        num_examples: Maximum number of held-out examples.
     """
     num_examples: Annotated[int, Ge(2)] = 5000
 
@@ -46,7 +46,7 @@ class LatentsEvaluator(Evaluator):
         "latents/num_draws": Better.NEITHER}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises if draws are too few."""
+        """As `Evaluator.check`; also raises if there are too few draws."""
         super().check(context, model)
         num_draws = context.config.num_draws
         if num_draws < 2 and not model.inference.is_reparameterized:
@@ -55,16 +55,18 @@ class LatentsEvaluator(Evaluator):
                 f"chains, got {num_draws}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """How much the codes of held-out data say about them.
+        """Information of the codes of held-out data about the data.
 
-        q(z|x) is the encoder's where an encoder alone infers; else a Gaussian
-        with independent dimensions, fitted to num_draws posterior draws each.
+        q(z|x) is that of the encoder if an encoder alone infers; else a
+        Gaussian with independent dimensions, fitted to num_draws posterior
+        draws each.
 
         Yields:
             latents/active_units; latents/kl, the mean KL(q(z|x) || N(0, I));
-            latents/mutual_information, and latents/largest_mutual_information,
-            which it can't exceed; latents/kl_of_all, of the aggregated
-            posterior to N(0, I), which a learned prior is there for; in nats.
+            latents/mutual_information, and its upper bound
+            latents/largest_mutual_information; latents/kl_of_all, the KL of the
+            aggregated posterior to N(0, I), which a learned prior should
+            reduce. In nats.
         """
         data, config = context.data, context.config
         x = np.asarray(data.to_model(data.x_test[:self.num_examples]))
@@ -98,13 +100,14 @@ def _posteriors(model, x, draws):
 
 
 def active_units(means: np.ndarray, threshold: float = 0.01) -> int:
-    """Dimensions whose posterior means vary with x.
+    """Number of dimensions whose posterior means vary with x.
 
     Burda et al. 2016, arXiv:1509.00519, section 5.2: Var_x(E[z_i|x]) > 0.01.
 
     Args:
-        means: Of q(z|x), float [num, latent_dim], at least 2 rows.
-        threshold: Smallest variance of an active one, in units of z squared.
+        means: Means of q(z|x), float [num, latent_dim], at least 2 rows.
+        threshold: Variance above which a dimension is active, in units of z
+            squared.
     """
     means, = _check(means)
     return int((means.var(axis=0, ddof=1) > threshold).sum())
@@ -113,11 +116,11 @@ def active_units(means: np.ndarray, threshold: float = 0.01) -> int:
 def kl_divergence(means: np.ndarray, log_scales: np.ndarray) -> np.ndarray:
     """KL(q(z|x) || N(0, I)) of every row.
 
-    To the base, not to a learned prior.
+    The KL to the base, not to a learned prior.
 
     Args:
         means: float [num, latent_dim], at least 2 rows.
-        log_scales: Logarithms of standard deviations, shaped likewise.
+        log_scales: Logarithms of standard deviations, the same shape.
 
     Returns:
         Nats, float64 [num].
@@ -134,17 +137,17 @@ def mutual_information(means: np.ndarray, log_scales: np.ndarray,
                        draws: np.ndarray) -> float:
     """I(x; z) under q(z|x) and the given x, by the aggregated posterior.
 
-    E_x E_q(z|x) [log q(z|x) - log q(z)] with q(z) = sum_j q(z|x_j) / N over
-    all N rows; Hoffman and Johnson 2016, and Dieng et al. 2018,
-    arXiv:1807.04863. It is that of N equally likely x, so at most
-    log N: a value near that says only that N is too small. KL(q(z|x) || p0)
-    less this is KL(q(z) || p0).
+    E_x E_q(z|x) [log q(z|x) - log q(z)] with q(z) = sum_j q(z|x_j) / N over all
+    N rows; Hoffman and Johnson 2016, and Dieng et al. 2018, arXiv:1807.04863.
+    The x are N equally likely values, so it is at most log N: a value close to
+    that only means that N is too small. KL(q(z|x) || p0) minus this is KL(q(z)
+    || p0).
 
     Args:
         means: float [num, latent_dim], at least 2 rows.
-        log_scales: Logarithms of standard deviations, shaped likewise.
-        draws: From each q(z|x), float [num, latent_dim] or
-            [num, num_draws, latent_dim].
+        log_scales: Logarithms of standard deviations, the same shape.
+        draws: Draws from each q(z|x), float [num, latent_dim] or [num,
+            num_draws, latent_dim].
 
     Returns:
         Nats.

@@ -21,19 +21,19 @@ from lebm_tf.ranges import Ge, OneOf, PositiveInt
 from lebm_tf.token_ids import PAD
 
 PROPOSALS = ("posterior", "encoder")
-_NUM_CHAINS = 10  # Posterior chains of one picture.
-_BATCH_SIZE = 10  # Pictures at a time.
+_NUM_CHAINS = 10  # Posterior chains per example.
+_BATCH_SIZE = 10  # Examples per batch.
 _ADAPTATION_STEPS = 150
 _LEVELS_PER_UNIT = 127.5  # Pixel values 0..255 span [-1, 1].
 
 
 class Proposal(NamedTuple):
-    """A Gaussian for each picture, near its posterior.
+    """A Gaussian for each example that approximates its posterior.
 
     Attributes:
         mean: float64 [batch, latent_dim].
         root: Lower Cholesky factors, float64 [batch, latent_dim, latent_dim].
-        accept_prob: Of the chains behind it, float; 1 without any.
+        accept_prob: Acceptance of the chains it is fitted to, float; 1 if none.
     """
     mean: np.ndarray
     root: np.ndarray
@@ -45,15 +45,15 @@ class LikelihoodEvaluator(Evaluator):
     """log p(x) of held-out examples.
 
     Attributes:
-        num_examples: Held-out examples whose likelihood to estimate.
-        proposal: What proposes latents of an example: posterior (a Gaussian
-            fitted to exact posterior chains, slow but safe) or encoder (the
-            encoder's, a little wider).
-        num_proposal_draws: Posterior draws that the proposal of an example is
-            fitted to; better several times the latent width.
+        num_examples: Number of held-out examples.
+        proposal: Proposal of latents for an example: posterior (a Gaussian
+            fitted to exact posterior chains, slow but reliable) or encoder
+            (that of the encoder, slightly widened).
+        num_proposal_draws: Posterior draws for fitting the proposal of an
+            example; use several times the width of the latents.
         num_importance_samples: Draws from each proposal.
-        num_annealing_steps: Steps from the base to the prior.
-        num_annealing_chains: Chains that make them.
+        num_annealing_steps: Annealing steps from the base to the prior.
+        num_annealing_chains: Number of annealed chains.
     """
     num_examples: PositiveInt = 50
     proposal: Annotated[str, OneOf(PROPOSALS)] = "posterior"
@@ -79,7 +79,8 @@ class LikelihoodEvaluator(Evaluator):
             "annealing_accept_prob", "annealing_steps", "annealing_chains")}}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises if there is no encoder to propose latents."""
+        """As `Evaluator.check`; also raises without an encoder for its
+        proposals."""
         super().check(context, model)
         if self.proposal == "encoder" and model.encoder is None:
             raise InputError("evaluator likelihood with proposal=encoder "
@@ -91,12 +92,12 @@ class LikelihoodEvaluator(Evaluator):
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Estimates log Z, then log p(x) of the first held-out examples.
 
-        log p(x) of pictures is a density in nats of pixels in [-1, 1], without
-        dequantization noise; bits_per_dim counts pixels in levels of 1/127.5.
-        Of sequences it is a probability: nll is the mean of -log p(x),
-        perplexity that of a token, the end counted. A low estimate of log Z
-        makes log p(x) high: look at the distance between log_z and
-        log_z_reverse, and at effective sample sizes, before believing it.
+        log p(x) of images is a density in nats of pixels in [-1, 1], without
+        dequantization noise; bits_per_dim is in units of pixel levels, 1/127.5.
+        For sequences it is a probability: nll is the mean of -log p(x),
+        perplexity is per token, the end included. A low estimate of log Z makes
+        log p(x) high: check the gap between log_z and log_z_reverse, and
+        effective sample sizes.
         """
         seed = rng.stream(
             rng.make_seed(context.config.seed), "likelihood")
@@ -138,7 +139,7 @@ class LikelihoodEvaluator(Evaluator):
         yield "likelihood/num_examples", num
 
     def _log_z(self, model, model_seed, seed):
-        """Yields what is known of log Z; returns the estimate."""
+        """Yields metrics of log Z; returns the estimate."""
         chains = self.num_annealing_chains
         start = tf.nest.map_structure(tf.constant, model.sample(
             chains, model_seed).z)
@@ -164,21 +165,21 @@ def log_marginal(model: Any, x: np.ndarray, propose: Callable,
     Args:
         model: An `EnergyModel`.
         x: Observations [batch, ...], as the model takes them.
-        propose: (rows, seed) -> `Proposal`, what q is of each row, of all
-            layers of latents side by side.
-        num_samples: Draws from q for each, >= 2.
+        propose: Function (rows, seed) -> `Proposal`, q of each row over all
+            layers of latents, concatenated.
+        num_samples: Draws from q for each row, >= 2.
         seed: int32 [2].
 
     Returns:
-        The estimate for each, [batch], and the acceptance of the
-        chains that q is fitted to.
+        The estimate for each row, [batch], and the acceptance of the chains
+        that q is fitted to.
     """
     layers = model.generation.latents()
     weigh = tf.function(lambda x, z: posterior_target(
         model.prior, model.likelihood, x)(split(z, layers)))
     log_weights, accepted = [], []
     for i in range(0, len(x), _BATCH_SIZE):
-        # The last batch is filled up by repeating rows, and cut below.
+        # The last batch is padded by repeated rows, which are cut below.
         rows = x[np.arange(i, i + _BATCH_SIZE) % len(x)]
         part = rng.fold_in(seed, i)
         proposal = propose(rows, rng.stream(part, "posterior"))
@@ -193,7 +194,7 @@ def log_marginal(model: Any, x: np.ndarray, propose: Callable,
 
 
 def encoder_proposals(model: Any) -> Callable:
-    """(rows, seed) -> the encoder's `Proposal`, wider as of `fit_proposal`.
+    """(rows, seed) -> the encoder's `Proposal`, widened as in `fit_proposal`.
 
     Raises:
         InputError: If the encoder has no mean and scale.
@@ -213,11 +214,11 @@ def encoder_proposals(model: Any) -> Callable:
 
 
 def posterior_proposals(model: Any, num_draws: int) -> Callable:
-    """(rows, seed) -> `Proposal` fitted to as many draws of exact chains.
+    """(rows, seed) -> `Proposal` fitted to draws of exact chains.
 
     Args:
         model: An `EnergyModel`.
-        num_draws: At least 2 for each row.
+        num_draws: Draws for each row, at least 2.
     """
     draw = tf.function(lambda x, z, seed: _posterior_draws(
         model, x, z, num_draws, seed))
@@ -245,18 +246,18 @@ def _posterior_draws(model, x, start, num_draws, seed):
 
 
 def joined(z: Any) -> tf.Tensor:
-    """All layers of latents side by side, [batch, width of all]."""
+    """All layers of latents concatenated, [batch, width of all]."""
     return tf.concat([
         tf.reshape(leaf, [-1, math.prod(leaf.shape[1:])])
         for leaf in tf.nest.flatten(z)], -1)
 
 
 def split(z: tf.Tensor, layers: Any) -> Any:
-    """The nest that `joined` took.
+    """The inverse of `joined`.
 
     Args:
         z: [batch, width of all].
-        layers: Nest of what has the shape of a layer, [batch, ...].
+        layers: Nest of objects with the shape of a layer, [batch, ...].
     """
     shapes = [leaf.shape[1:] for leaf in tf.nest.flatten(layers)]
     parts = tf.split(z, [math.prod(shape) for shape in shapes], -1)
@@ -266,16 +267,16 @@ def split(z: tf.Tensor, layers: Any) -> Any:
 
 
 def fit_proposal(z: np.ndarray, accept_prob: float = 1.0) -> Proposal:
-    """Fits a Gaussian, a little wider than the draws, for each picture.
+    """Fits a Gaussian, slightly wider than the draws, for each example.
 
-    The covariance is shrunk to its diagonal by d / (d + n) for n draws of d
-    numbers, so it is regular for any n, and multiplied by 1 + d^(-1/2): tails
-    of the posterior are then covered at a cost in effective sample size, a
-    factor of about e^(-1/2) on a Gaussian, that does not grow with d.
+    The covariance is shrunk to its diagonal by d / (d + n) for n draws of
+    dimension d, so it is regular for any n, and multiplied by 1 + d^(-1/2).
+    That covers the tails of the posterior and costs a factor of about e^(-1/2)
+    in effective sample size on a Gaussian, for any d.
 
     Args:
         z: Draws, float [batch, num_draws, latent_dim].
-        accept_prob: Kept.
+        accept_prob: Acceptance to store in the proposal.
     """
     z = z.astype(np.float64)
     _, num, dim = z.shape

@@ -1,5 +1,5 @@
-"""Long chains of a trained model, kept part by part: killed and started again
-they go on bit for bit."""
+"""Resumable long chains of a trained model, saved part by part; resumed chains
+are bitwise identical to uninterrupted ones."""
 
 import dataclasses
 import os
@@ -23,24 +23,24 @@ KERNELS: dict[str, Callable[..., Kernel]] = {
     "hmc": Hmc, "pcn": lambda size, _: CrankNicolson(size),
     "independence": lambda size, _: Independence(),
     "tempering": lambda size, steps: Tempering(Hmc(size, steps))}
-_LEAST = 0.01  # Mean acceptance.
+_LEAST = 0.01  # Smallest mean acceptance.
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What chains to run.
+    """Settings of long chains.
 
     Attributes:
-        kernel: What moves them.
-        num_chains: How many, at least 2.
-        num_steps: Moves.
-        thin: Moves between two records, a divisor of `part_steps`.
-        part_steps: Moves of a part, which is kept when it is whole.
-        num_adaptation_steps: Moves before that tune the step size; 0 for none.
+        kernel: Kernel that moves the chains.
+        num_chains: Number of chains, at least 2.
+        num_steps: Number of steps.
+        thin: Steps between records, a divisor of `part_steps`.
+        part_steps: Steps per part, the unit in which results are saved.
+        num_adaptation_steps: Steps before that tune the step size; 0 for none.
         seed: Any int.
 
     Raises:
-        ValueError: If numbers of moves do not divide each other.
+        ValueError: If numbers of steps do not divide each other.
     """
     kernel: Kernel
     num_chains: int
@@ -53,25 +53,26 @@ class Plan:
     def __post_init__(self):
         if self.part_steps % self.thin or self.num_steps % self.part_steps:
             raise ValueError(
-                "thin must divide part_steps, and that num_steps, got "
-                f"{self.thin}, {self.part_steps} and {self.num_steps}.")
+                "thin must divide part_steps, and part_steps must divide "
+                f"num_steps, got {self.thin}, {self.part_steps} and "
+                f"{self.num_steps}.")
         if self.num_steps < 4 * self.thin:
             raise ValueError(
-                "num_steps must give 4 records or more, got "
-                f"{self.num_steps} of thin {self.thin}.")
+                f"num_steps must be at least 4 thin, got {self.num_steps} with "
+                f"thin {self.thin}.")
 
 
 class Records(NamedTuple):
-    """What was recorded of all parts.
+    """Records of all parts.
 
     Attributes:
         position: Leaves of the latents, each float [records, chains, ...].
         log_prob: Target, float [records, chains], in nats.
-        energy: E(z), float [records, chains]; of one without, 0.
-        accept_prob: Of the last move, float [records, chains].
-        seconds: Of all moves, over all calls.
-        step_size: Of the kernel; None where it has none.
-        swap_rates: Of tempering, float [replicas - 1]; empty else.
+        energy: E(z), float [records, chains]; 0 without an energy.
+        accept_prob: Acceptance of the last step, float [records, chains].
+        seconds: Wall time of all steps, over all calls.
+        step_size: Step size of the kernel; None if it has none.
+        swap_rates: Swap rates of tempering, float [replicas - 1]; else empty.
     """
     position: tuple[np.ndarray, ...]
     log_prob: np.ndarray
@@ -84,19 +85,20 @@ class Records(NamedTuple):
 
 def run(plan: Plan, target: Any, start: Any, energy: Callable, folder: str,
         identity: dict[str, Any]) -> Records:
-    """Makes what is left of the parts, and reads all.
+    """Runs the missing parts, and reads all of them.
 
     Args:
-        plan: What to run.
-        target: Position -> [chains].
+        plan: Settings of the chains.
+        target: Function from position to log densities [chains].
         start: Positions, nest of [chains, ...].
-        energy: Position -> [chains].
-        folder: Where parts are kept.
-        identity: Of model and chains, JSON; a folder of another is refused.
+        energy: Function from position to energies [chains].
+        folder: Folder of the parts.
+        identity: JSON that identifies model and chains; a folder with another
+            identity is rejected.
 
     Raises:
-        InputError: If the folder holds chains of something else, of a newer
-            version or damaged ones, or hardly a move is accepted.
+        InputError: If the folder holds other chains, chains of a newer version
+            or damaged ones, or the acceptance is below 1%.
     """
     seed = rng.make_seed(plan.seed)
     _check(folder, {**identity, "version": VERSION})
@@ -136,7 +138,7 @@ def run(plan: Plan, target: Any, start: Any, energy: Callable, folder: str,
 
 
 def _started(plan, target, start, seed):
-    """Where chains start, after tuning if any."""
+    """Start of the chains, after tuning if requested."""
     kernel, found = plan.kernel, {}
     if kernel.step_size is not None:
         found["step_size"] = np.float32(kernel.step_size)
@@ -153,7 +155,7 @@ def _started(plan, target, start, seed):
 
 
 def _part(plan, move, leaves, part):
-    """Moves through a part, and what to keep of it."""
+    """Runs one part; returns what to save."""
     records, started = [], time.monotonic()
     for k in range(plan.part_steps // plan.thin):
         count = tf.constant(part * plan.part_steps + k * plan.thin, tf.int64)
@@ -190,7 +192,7 @@ def _check_accepted(plan, accepted, size):
     if rate >= _LEAST:
         return
     name = type(plan.kernel).__name__
-    remedy = "mcmc kernels that climb, as hmc" if size is None else (
+    remedy = "kernels that follow the gradient, as hmc" if size is None else (
         f"a step_size below {float(size):g}, or more num_adaptation_steps")
     raise InputError(
         f"at least {_LEAST:.0%} of the moves must be accepted, got "
@@ -198,7 +200,7 @@ def _check_accepted(plan, accepted, size):
 
 
 def _check(folder, identity):
-    """Writes what the chains are, or refuses those of something else."""
+    """Saves the identity of chains, or rejects a folder of other chains."""
     path = os.path.join(folder, SETTINGS)
     if not os.path.exists(path):
         files.write_json(path, identity)
@@ -206,7 +208,7 @@ def _check(folder, identity):
     kept = files.read_json(path)
     version = kept.get("version") if isinstance(kept, dict) else None
     if not isinstance(version, int):
-        raise InputError(f"{path} is damaged: it names no version.")
+        raise InputError(f"{path} is damaged: it has no version.")
     if version > VERSION:
         raise InputError(f"{folder} must hold chains of version {VERSION} or "
                          f"older, got newer ones of version {version}.")
@@ -236,5 +238,5 @@ def _read(path):
         with np.load(path) as arrays:
             return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is damaged ({error}); without it the chains "
-                         "go on from the part before.") from error
+        raise InputError(f"{path} is damaged ({error}); delete it to continue "
+                         "from the part before.") from error

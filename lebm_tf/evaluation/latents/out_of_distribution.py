@@ -1,4 +1,4 @@
-"""Pictures of another kind, told by which layers of latents explain them."""
+"""Out-of-distribution detection with layers of latents."""
 
 import dataclasses
 from typing import Any, Iterator
@@ -19,15 +19,15 @@ ROTATED = "rotated"
 
 
 def redrawn(model: Any, z: tuple, num_layers: int, seed: rng.Seed) -> tuple:
-    """z whose lowest layers are drawn anew from the prior given the others.
+    """z with its lowest layers redrawn from the prior, given the others.
 
-    First from the base, given what is above; then, of a prior with an energy,
-    by the moves of its chains in those layers alone.
+    They are drawn from the base, given the layers above; if the prior has an
+    energy, its chains then move these layers only.
 
     Args:
         model: An `EnergyModel` whose base has `to_noise` and `from_noise`.
         z: (z1, ..., zL), each [rows, ...].
-        num_layers: How many are drawn anew, from 0 to L.
+        num_layers: Number of layers to redraw, from 0 to L.
         seed: int32 [2].
     """
     if not num_layers:
@@ -52,17 +52,17 @@ def redrawn(model: Any, z: tuple, num_layers: int, seed: rng.Seed) -> tuple:
 
 def bounds(model: Any, x: np.ndarray, layers: list[int], num_draws: int,
            seed: int) -> np.ndarray:
-    """L>k of pictures: the mean over draws of log p(x | z) - E(z) + log p0(z).
+    """L>k of images: the mean over draws of log p(x | z) - E(z) + log p0(z).
 
-    Layers above k are posterior draws, those up to k come from the prior given
-    them; L>0 is `score`. Cui et al. 2023, arXiv:2306.06323, equation 20, with
+    Layers above k are posterior draws; layers up to k come from the prior given
+    them. L>0 is `score`. Cui et al. 2023, arXiv:2306.06323, equation 20, with
     all three terms, after Havtorn et al. 2021, arXiv:2102.08248.
 
     Args:
         model: An `EnergyModel`.
-        x: Pictures as the model takes them, [num, height, width, channels].
-        layers: Every k.
-        num_draws: At least 1.
+        x: Images as the model takes them, [num, height, width, channels].
+        layers: Values of k.
+        num_draws: Number of draws, at least 1.
         seed: Any int.
 
     Returns:
@@ -81,7 +81,7 @@ def bounds(model: Any, x: np.ndarray, layers: list[int], num_draws: int,
         z = model.infer(x, rng.named(seed, "draw", draw))
         parts = []
         for first in range(0, len(x), size):
-            # The last batch is filled up, so that there is one graph.
+            # The last batch is padded, so that there is one graph.
             rows = np.arange(first, first + size) % len(x)
             parts.append(of_batch(
                 x[rows], tf.nest.map_structure(
@@ -94,13 +94,13 @@ def bounds(model: Any, x: np.ndarray, layers: list[int], num_draws: int,
 
 @dataclasses.dataclass(frozen=True)
 class OutOfDistributionEvaluator(Evaluator):
-    """How well the model tells pictures of another kind from its own.
+    """Detection of images from another distribution.
 
     Attributes:
-        dataset: Where they come from: rotated (held-out pictures of its own,
-            turned by 90 degrees), or a data set as of --dataset.
+        dataset: The other images: rotated (held-out images of the data, rotated
+            by 90 degrees), or a data set as in --dataset.
         layer: k of L>k and LLR>k; 0 for every layer but the top.
-        num_examples: Held-out pictures of either kind, at most.
+        num_examples: Maximum number of held-out images of each kind.
     """
     dataset: str = ROTATED
     layer: NonNegativeInt = 0
@@ -114,8 +114,8 @@ class OutOfDistributionEvaluator(Evaluator):
         "out_of_distribution/num_examples": Better.NEITHER}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises unless there are layers, k among them, and pictures
-        of the same shape."""
+        """As `Evaluator.check`; also raises unless there are several layers, k
+        is among them, and the other images have the same shape."""
         super().check(context, model)
         base = getattr(model.prior, "base", model.prior)
         if model.num_layers < 2 or not hasattr(base, "to_noise"):
@@ -128,7 +128,7 @@ class OutOfDistributionEvaluator(Evaluator):
         self._others(context.data)
 
     def _others(self, data) -> np.ndarray:
-        """The pictures of another kind, as `data` holds its own."""
+        """The other images, in the format of `data`."""
         if self.dataset == ROTATED:
             others = np.rot90(data.x_test, axes=(1, 2))
             shape = tuple(others.shape[1:])
@@ -137,21 +137,21 @@ class OutOfDistributionEvaluator(Evaluator):
             if loaded.kind != IMAGE or not len(loaded.x_test):
                 raise InputError(
                     f"evaluator {self.name} needs a data set with held-out "
-                    f"pictures, got {len(loaded.x_test)} in {self.dataset}.")
+                    f"images, got {len(loaded.x_test)} in {self.dataset}.")
             others, shape = loaded.x_test, tuple(loaded.shape)
         if shape != tuple(data.shape):
             raise InputError(
-                f"evaluator {self.name} needs pictures of shape "
+                f"evaluator {self.name} needs images of shape "
                 f"{tuple(data.shape)}, got {shape} in {self.dataset}.")
         return others
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Areas under the ROC and precision-recall curves, the other kind
-        positive.
+        """Areas under the ROC and precision-recall curves, with the other
+        images as positives.
 
-        The scores are -L>k, which are high where a picture is improbable, and
-        LLR>k = L>0 - L>k, high where low layers are needed to explain it.
-        Area under precision and recall is the average precision.
+        The scores are -L>k, which is high for improbable images, and LLR>k =
+        L>0 - L>k, which is high if low layers are needed to explain the image.
+        The area under the precision-recall curve is the average precision.
 
         Yields:
             out_of_distribution/auroc_l_K, auprc_l_K for k = 0, ..., and

@@ -1,4 +1,4 @@
-"""How near a flow that shall draw from the prior is to it."""
+"""KL divergence of a learned flow sampler to the prior."""
 
 import dataclasses
 import math
@@ -18,12 +18,13 @@ from lebm_tf.ranges import Ge, PositiveInt
 
 @dataclasses.dataclass(frozen=True)
 class SamplerEvaluator(Evaluator):
-    """KL(q || p) of the flow q of prior_sampler to the prior p.
+    """KL(q || p) from the flow q of prior_sampler to the prior p.
 
     Attributes:
         num_samples: Draws of the flow.
-        num_annealing_steps: Steps from the base to the prior, for log Z.
-        num_annealing_chains: Chains that make them.
+        num_annealing_steps: Annealing steps from the base to the prior, for log
+            Z.
+        num_annealing_chains: Number of annealed chains.
     """
     num_samples: Annotated[int, Ge(2)] = 5000
     num_annealing_steps: PositiveInt = 1000
@@ -39,19 +40,19 @@ class SamplerEvaluator(Evaluator):
                    "log_z_reverse", "num_samples")}}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises if there is no flow."""
+        """As `Evaluator.check`; also raises if there is no flow."""
         super().check(context, model)
         if "flow" not in model.parts:
             raise InputError("evaluator sampler needs a model with prior_"
                              "sampler=flow or hybrid, got one without a flow.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """mean of log q - log p~ over draws of q, plus log Z by annealing.
+        """Mean of log q - log p~ over draws of q, plus log Z by annealing.
 
         log Z from below makes the KL too small, from above (`kl_reverse`) too
-        large; 1 nat is where chains behind the flow begin to pay. The
-        effective share is that of the draws that importance weights p / q
-        leave.
+        large; above about 1 nat, chains after the flow are worthwhile.
+        effective_share is the effective sample size of the importance weights p
+        / q, divided by the number of draws.
         """
         seed = rng.stream(rng.make_seed(context.config.seed), "sampler")
         (flow,) = model.parts["flow"]

@@ -1,1 +1,1 @@
-"""Measurements of molecules."""
+"""Metrics of molecules."""

@@ -1,7 +1,8 @@
-"""Sets of molecules, written as SMILES: valid, unique, new, diverse, alike?
+"""Metrics of sets of molecules as SMILES: validity, uniqueness, novelty,
+diversity and property distributions.
 
-Everything here and in `chemistry.properties` needs RDKit, an extra that is
-imported at the first use.
+This module and `chemistry.properties` need RDKit, an optional extra that is
+imported at first use.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ class Molecules:
     """Real molecules.
 
     Attributes:
-        train: SMILES that the generator learned from.
+        train: Training SMILES of the generator.
         test: SMILES that samples are compared with, at least one valid.
     """
     train: Sequence[str]
@@ -32,10 +33,11 @@ class Molecules:
 
 
 def canonical(molecules: Iterable[Any]) -> list[str | None]:
-    """One string for equal molecules, stereochemistry told apart.
+    """Canonical SMILES, the same string for equal molecules; stereochemistry is
+    kept.
 
     Args:
-        molecules: As of `parse`; None stays None.
+        molecules: As returned by `parse`; None stays None.
     """
     write = rdkit("Chem").MolToSmiles
     return [None if molecule is None else write(molecule)
@@ -44,29 +46,28 @@ def canonical(molecules: Iterable[Any]) -> list[str | None]:
 
 def measure(samples: Mapping[str, Sequence[str]], real: Molecules
             ) -> Iterator[Metric]:
-    """What is usually reported of sets of molecules.
+    """Common metrics of sets of molecules.
 
     Args:
-        samples: By name, SMILES as generated, at least one each.
+        samples: Generated SMILES by name, at least one each.
         real: Real molecules.
 
     Yields:
-        For each name: molecules/valid/NAME, valid ones among all;
-        molecules/unique/NAME, different ones among the valid;
-        molecules/novel/NAME, those that are not in `train` among the
-        different. The public code of Kong et al. 2023 (SGDS) divides by all
-        samples instead, and takes for new what is not in `test`:
-        molecules/unique_of_all/NAME and molecules/novel_of_all/NAME are by
-        their rule. Then molecules/internal_diversity/NAME, and for each of
-        `properties.PROPERTIES` molecules/PROPERTY/NAME, the mean
-        over the valid samples, and molecules/PROPERTY_wasserstein/NAME, the
-        distance of the distribution from that of `test`. Without a valid
-        molecule there is only the first. molecules/qed_missing/NAME counts
-        those whose QED cannot be computed, if any.
-        The name `real` stands for as many molecules of `train` as `test`
-        has: what a perfect model would get. molecules/invalid_train and
-        molecules/invalid_test count what is no molecule in the data, and
-        serves for nothing.
+        For each name: molecules/valid/NAME, the share of valid molecules;
+        molecules/unique/NAME, distinct ones among the valid;
+        molecules/novel/NAME, those not in `train` among the distinct. The
+        public code of Kong et al. 2023 (SGDS) divides by all samples instead,
+        and counts molecules not in `test` as novel:
+        molecules/unique_of_all/NAME and molecules/novel_of_all/NAME follow that
+        rule. Then molecules/internal_diversity/NAME and, for each of
+        `properties.PROPERTIES`, molecules/PROPERTY/NAME, the mean over valid
+        samples, and molecules/PROPERTY_wasserstein/NAME, the distance to the
+        distribution of `test`. Without a valid molecule only the first is
+        yielded. molecules/qed_missing/NAME counts molecules whose QED cannot be
+        computed, if any. The name `real` stands for a subset of `train` as
+        large as `test`: the values of a perfect model. molecules/invalid_train
+        and molecules/invalid_test count invalid molecules in the data, which
+        are ignored.
 
     Raises:
         InputError: If RDKit is not installed, or no molecule of `test` is
@@ -76,8 +77,8 @@ def measure(samples: Mapping[str, Sequence[str]], real: Molecules
     parsed = parse(real.test)
     test = [molecule for molecule in parsed if molecule is not None]
     if not test:
-        raise InputError("the test data must hold a valid molecule, got none "
-                         f"in {len(real.test)}.")
+        raise InputError("the test data must include a valid molecule, got "
+                         f"none in {len(real.test)}.")
     reference = properties.of(test)
     train = canonical(parse(real.train))
     known = {"train": set(train), "test": set(canonical(test))}
@@ -86,7 +87,8 @@ def measure(samples: Mapping[str, Sequence[str]], real: Molecules
     yield from _compare("real", some, reference)
     for name, strings in samples.items():
         if not len(strings):
-            raise ValueError(f"samples {name!r} must hold a string, got none.")
+            raise ValueError(f"samples {name!r} must have at least one string, "
+                             "got none.")
         molecules = parse(strings)
         yield from _count(name, canonical(molecules), known)
         yield from _compare(name, molecules, reference)
@@ -100,12 +102,12 @@ def measure(samples: Mapping[str, Sequence[str]], real: Molecules
 def internal_diversity(molecules: Sequence[Any]) -> float:
     """1 - mean Tanimoto similarity of all pairs, in [0, 1).
 
-    Of Morgan fingerprints of radius 2 in 1,024 bits, each molecule paired
-    with itself too, as IntDiv_1 of Polykovskiy et al. 2020, arXiv:1811.12823;
-    so N equal ones have 0, and N that share nothing 1 - 1/N.
+    Computed from Morgan fingerprints of radius 2 with 1,024 bits. Each molecule
+    is paired with itself too, as in IntDiv_1 of Polykovskiy et al. 2020,
+    arXiv:1811.12823, so N equal ones have 0, and N that share nothing 1 - 1/N.
 
     Args:
-        molecules: As of `parse`, at least one; None is left out.
+        molecules: As returned by `parse`, at least one; None is skipped.
     """
     generator = rdkit("Chem.rdFingerprintGenerator").GetMorganGenerator(
         radius=_RADIUS, fpSize=_NUM_BITS)

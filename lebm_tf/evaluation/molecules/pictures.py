@@ -1,4 +1,4 @@
-"""Pictures of molecules, and of the distributions of their properties."""
+"""Figures of molecules and of the distributions of their properties."""
 
 import io
 from typing import Mapping, Sequence
@@ -21,24 +21,25 @@ _CELL = 220  # Pixels.
 
 def write_distributions(path: str, sets: Mapping[str, Mapping[
         str, np.ndarray]], title: str) -> None:
-    """Draws the density of each property, of several sets of molecules.
+    """Draws the density of each property for several sets of molecules.
 
-    The half percent of a set at either end may lie outside of the picture.
+    Up to half a percent of a set at either end may be cut off.
 
     Args:
         path: File ending in .png.
-        sets: By name, properties as of `chemistry.properties.of`. The first is
-            the data; the others say how far they are from it.
+        sets: Properties by name of the set, as returned by
+            `chemistry.properties.of`. The first is the data; distances of the
+            others to it are shown.
         title: One line.
 
     Raises:
-        ValueError: If there is no set, or an empty one.
+        ValueError: If there is no set, or a set is empty.
     """
     names = list(next(iter(sets.values()), ()))
     if not names or not all(len(values[name]) for values in sets.values()
                             for name in names):
-        raise ValueError("sets must hold at least one, and each a molecule, "
-                         f"got {list(sets)}.")
+        raise ValueError("sets must have at least one set, each with a "
+                         f"molecule, got {list(sets)}.")
     rows = -(-(len(names) + 1) // _COLUMNS)
     figure = Figure(figsize=(4.2 * _COLUMNS, 3.1 * rows + 0.4),
                     layout="constrained")
@@ -86,32 +87,33 @@ def write_grid(path: str, smiles: Sequence[str], captions: Sequence[str] = (),
                columns: int = 0) -> None:
     """Draws molecules in rows, each above its caption.
 
-    A string that is no molecule has the word invalid in its place.
+    The word "invalid" takes the place of a string that is not a molecule.
 
     Args:
         path: File ending in .png.
-        smiles: At least one.
-        captions: One for each, a line or two; none without.
-        columns: Molecules in a row; about a square if 0.
+        smiles: At least one SMILES.
+        captions: One per molecule, of one or two lines; may be empty.
+        columns: Molecules per row; 0 for an approximately square grid.
 
     Raises:
         InputError: If RDKit is not installed.
-        ValueError: If there is no string, or not a caption for each.
+        ValueError: If there is no string, or numbers of captions and molecules
+            differ.
     """
     if not len(smiles) or (len(captions) not in (0, len(smiles))):
         raise ValueError(
-            "smiles must hold at least one string, and captions one for each "
+            "smiles must have at least one string, and captions one for each "
             f"or none, got {len(smiles)} and {len(captions)}.")
     chem = rdkit("Chem")
-    invalid = chem.MolFromSmiles("*")  # Without an atom nothing is written.
+    invalid = chem.MolFromSmiles("*")  # The label needs an atom.
     invalid.GetAtomWithIdx(0).SetProp("atomLabel", "invalid")
     parsed = [molecule or invalid for molecule in parse(smiles)]
     columns = columns or pictures.square_columns(len(parsed))
     rows = -(-len(parsed) // columns)
-    # Not the function that makes grids: in a notebook it is another one.
+    # RDKit's grid function is avoided, since notebooks replace it.
     canvas = rdkit("Chem.Draw.rdMolDraw2D").MolDraw2DCairo(
         columns * _CELL, rows * _CELL, _CELL, _CELL)
-    # One long molecule would make all others specks.
+    # Otherwise one long molecule would shrink all others.
     canvas.drawOptions().drawMolsSameScale = False
     canvas.DrawMolecules(parsed, legends=list(captions or [""] * len(parsed)))
     canvas.FinishDrawing()

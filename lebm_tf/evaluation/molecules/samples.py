@@ -1,4 +1,4 @@
-"""The evaluator of molecules: what samples of a model are, beside its data."""
+"""The evaluator of molecules."""
 
 import dataclasses
 import os
@@ -23,11 +23,11 @@ _SETS = ("samples", "base_samples")
 
 @dataclasses.dataclass(frozen=True)
 class MoleculesEvaluator(Evaluator):
-    """What samples of a model are, beside its data.
+    """Metrics of sampled molecules, compared with the data.
 
     Attributes:
-        num_samples: Samples to look at; published numbers take 10000.
-        token_temperature: Of their tokens; 0 takes the model's own.
+        num_samples: Number of samples; published numbers use 10000.
+        token_temperature: Temperature of their tokens; 0 for that of the model.
     """
     num_samples: Annotated[int, Ge(2)] = 5000
     token_temperature: Annotated[float, OrZero(Gt(0))] = 0.0
@@ -40,7 +40,7 @@ class MoleculesEvaluator(Evaluator):
                         "novel_of_all", "internal_diversity")},
         **{f"molecules/{key}_wasserstein/{name}": Better.LOWER
            for name in _SETS for key in properties.PROPERTIES},
-        # A mean is neither: the data set has its own.
+        # Means have no direction: the data set has its own.
         "molecules/*/real": Better.NEITHER,
         **{f"molecules/{key}{end}/{name}": Better.NEITHER for name in _SETS
            for key in properties.PROPERTIES for end in ("", "_missing")},
@@ -49,8 +49,8 @@ class MoleculesEvaluator(Evaluator):
             "invalid_train", "invalid_test", "token_temperature", "seed")}}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises unless the data are SMILES, one that is held out is a
-        molecule, and RDKit is there."""
+        """As `Evaluator.check`; also raises unless the data are SMILES with a
+        valid held-out molecule, and RDKit is installed."""
         super().check(context, model)
         data = context.data
         if data.vocabulary.tokenizer != "smiles":
@@ -60,17 +60,16 @@ class MoleculesEvaluator(Evaluator):
         if not any(parse([text])[0] is not None
                    for text in data.vocabulary.texts(data.x_test)):
             raise InputError(
-                "evaluator molecules needs a held-out line that is a molecule, "
-                f"got none in {len(data.x_test):,} of {data.name}.")
+                "evaluator molecules needs a valid held-out molecule, got none "
+                f"in {len(data.x_test):,} of {data.name}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """What `molecules.measure` says of samples, and pictures of them.
+        """Yields the metrics of `measure` for samples, and writes figures.
 
         samples come from the learned prior, base_samples from the same decoder
-        at draws of p0. Nothing is corrected, and nothing is left out because
-        it is no molecule. Writes molecules.smi (all samples of the learned
-        prior, as they came), molecules.png (the first few) and
-        molecule_properties.png.
+        at draws of p0. Invalid strings are neither corrected nor dropped.
+        Writes molecules.smi (all samples of the learned prior, unchanged),
+        molecules.png (the first few) and molecule_properties.png.
         """
         data, config = context.data, context.config
         texts = data.vocabulary.texts
@@ -91,7 +90,7 @@ class MoleculesEvaluator(Evaluator):
 
 
 def caption(molecule: Any) -> str:
-    """The first properties of a molecule, "" of None."""
+    """logP and QED of a molecule as text; "" for None."""
     return "" if molecule is None else (
         f"logP {properties.logp(molecule):.1f}, "
         f"QED {properties.qed(molecule):.2f}")

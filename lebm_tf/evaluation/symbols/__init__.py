@@ -1,1 +1,1 @@
-"""Measurements of symbols beside latents."""
+"""Metrics of symbols."""

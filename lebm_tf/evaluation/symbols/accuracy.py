@@ -19,7 +19,8 @@ _NUM_ROWS = 500  # In memory at once.
 
 @dataclasses.dataclass(frozen=True)
 class SymbolsEvaluator(Evaluator):
-    """What the symbols of held-out examples say."""
+    """Accuracy, calibration and information of the symbols of held-out
+    examples."""
 
     name = "symbols"
     kinds = UNCONDITIONAL
@@ -35,22 +36,24 @@ class SymbolsEvaluator(Evaluator):
             "num_examples")}}
 
     def check(self, context: Context, model: Any) -> None:
-        """Besides, raises without held-out labels, or symbols."""
+        """As `Evaluator.check`; also raises without held-out labels or symbols.
+        """
         super().check(context, model)
         if context.data.y_test is None:
-            raise InputError("evaluator symbols needs held-out labels, "
-                             f"{context.data.name} has none.")
+            raise InputError("evaluator symbols needs held-out labels, got "
+                             f"none in {context.data.name}.")
         if not model.prior.tells_symbols:
             raise InputError("evaluator symbols needs a prior with symbols, "
                              f"got a {type(model.prior).__name__}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """What the symbols of held-out examples say.
+        """Yields metrics of the symbols of held-out examples.
 
-        Where the model saw labels, its symbols are classes: accuracy in [0, 1],
-        -log p(y | x) in nats and the expected calibration error. Without, they
-        are clusters, and homogeneity says how well they tell the labels; it is
-        given with that of clusters of the same sizes at random.
+        If the model was trained with labels, its symbols are classes: accuracy
+        in [0, 1], -log p(y | x) in nats and the expected calibration error are
+        yielded. Otherwise they are clusters. Homogeneity measures how well they
+        determine the labels, and is yielded with that of random clusters of the
+        same sizes.
         """
         data, config = context.data, context.config
         probs = symbol_probs(model, data, data.x_test, config)

@@ -1,4 +1,4 @@
-"""How good symbols are: right, well calibrated, informative."""
+"""Calibration, information and homogeneity of symbols."""
 
 import numpy as np
 from sklearn import metrics
@@ -12,13 +12,13 @@ def calibration_error(probs: np.ndarray, labels: np.ndarray,
     """Expected calibration error, in [0, 1].
 
     |accuracy - mean confidence| in bins of equal width of the confidence,
-    weighted with how many fall into each: Guo et al. 2017, arXiv:1706.04599,
-    equation 3, with its 15 bins.
+    weighted by the share of examples in each: Guo et al. 2017,
+    arXiv:1706.04599, equation 3, with its 15 bins.
 
     Args:
         probs: p(y | x), float [num, num_symbols].
         labels: Integer [num].
-        num_bins: At least 1.
+        num_bins: Number of bins, at least 1.
     """
     confidence, right = probs.max(1), probs.argmax(1) == labels
     # Bins are open at the left, as in the paper.
@@ -42,16 +42,16 @@ def symbol_information(probs: np.ndarray) -> float:
 def homogeneity(labels: np.ndarray, clusters: np.ndarray) -> float:
     """1 - H(label | cluster) / H(label), of the whole set, in [0, 1].
 
-    Published values are often averages over minibatches, in which chance
-    alone reaches 0.4 to 0.9; compare with `chance_homogeneity`.
+    Published values are often averages over minibatches, where random clusters
+    already reach 0.4 to 0.9; compare with `chance_homogeneity`.
     """
     return float(metrics.homogeneity_score(labels, clusters))
 
 
 def chance_homogeneity(labels: np.ndarray, clusters: np.ndarray, seed: int,
                        num_draws: int = 10) -> float:
-    """The same of clusters of these sizes, dealt at random: the mean over
-    `num_draws` orders."""
+    """Homogeneity of random clusters of the same sizes, the mean over
+    `num_draws` permutations."""
     rows = tf.range(len(clusters), dtype=tf.int64)
     orders = [rng.permutation(rows, rng.fold_in(rng.stream(
         rng.make_seed(seed), "homogeneity"), draw), len(clusters)).numpy()
@@ -61,6 +61,6 @@ def chance_homogeneity(labels: np.ndarray, clusters: np.ndarray, seed: int,
 
 
 def _entropy(probs):
-    """Of the last axis, in nats; 0 log 0 is 0."""
+    """Entropy over the last axis, in nats; 0 log 0 is 0."""
     probs = np.asarray(probs, np.float64)
     return -(probs * np.log(np.where(probs > 0, probs, 1.0))).sum(-1)

@@ -1,4 +1,4 @@
-"""What each symbol stands for, to look at."""
+"""Samples of each symbol, as a figure or text."""
 
 import os
 from typing import Any
@@ -17,15 +17,16 @@ _NUM_TEXTS = 5
 
 
 def write(model: Any, context: Context) -> str:
-    """Draws of p(x | y): a row of pictures, words or sequences a symbol.
+    """Writes draws of p(x | y): one row of images, words or sequences per
+    symbol.
 
     Args:
-        model: Its prior has symbols.
-        context: With a directory.
+        model: A model whose prior has symbols.
+        context: Context with a directory.
 
     Returns:
-        The name of the file, symbols.png or symbols.txt; "" for vectors,
-        which have nothing to look at.
+        The name of the file, symbols.png or symbols.txt; "" for vectors, for
+        which nothing is written.
     """
     kind = context.data.kind
     if kind == IMAGE:
@@ -56,10 +57,10 @@ def _draw(model, count, seed):
 
 
 def _words(model, context):
-    """The words that a symbol makes most likely beside the others."""
+    """The words that a symbol favours most over other symbols."""
     probs = _draw(model, _NUM_DRAWS, context.config.seed).x
     probs = probs.reshape(-1, _NUM_DRAWS, probs.shape[-1]).mean(1)
-    # p(word | y) log p(word | y) / p(word): frequent, and more than elsewhere.
+    # p(word | y) log p(word | y) / p(word): frequent, and more than average.
     gain = probs * np.log(np.maximum(probs, 1e-12) / np.maximum(
         probs.mean(0), 1e-12))
     best = np.argsort(-gain, axis=1)[:, :_NUM_WORDS]

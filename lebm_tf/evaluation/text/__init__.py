@@ -1,1 +1,1 @@
-"""Measurements of text."""
+"""Metrics of text."""

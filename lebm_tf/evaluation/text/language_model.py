@@ -1,9 +1,9 @@
-"""A recurrent language model: how probable is a sentence without a latent?
+"""A recurrent language model of sentences, without latents.
 
 log p(x) = sum_t log p(x_t | x_<t), with embedding, dropout, one LSTM layer,
 dropout and a linear layer, as in the public code of Pang and Wu 2021,
-arXiv:2108.11556. It measures samples, and real sentences after learning from
-samples; see `evaluation.sentence_perplexity`.
+arXiv:2108.11556. It evaluates samples and, after training on samples, real
+sentences; see `evaluation.text.perplexity`.
 """
 
 import dataclasses
@@ -25,20 +25,21 @@ _INITIAL_RANGE = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModelConfig(Checked):
-    """Sizes and training; widths and dropout are the authors'.
+    """Sizes and training; widths and dropout are those of the authors.
 
-    They train for 8 epochs with a learning rate of 1e-4, without a look at
-    held-out sentences; we stop by those, and so learn faster.
+    They train for 8 epochs with a learning rate of 1e-4, without validation;
+    the early stopping here allows a larger rate.
 
     Attributes:
-        embedding_dim: Width of a token's vector.
+        embedding_dim: Width of token embeddings.
         hidden_dim: Width of the LSTM.
-        dropout: Part of the LSTM's inputs and outputs dropped in training.
-        learning_rate: Of Adam.
-        batch_size: Sentences in a step.
-        max_epochs: Passes over the sentences at most.
-        patience: Epochs in a row without a new best on held-out sentences that
-            end the training. """
+        dropout: Dropout rate of the LSTM's inputs and outputs in training.
+        learning_rate: Learning rate of Adam.
+        batch_size: Sentences per step.
+        max_epochs: Maximum number of epochs.
+        patience: Number of epochs without a new best on held-out sentences
+            after which training stops.
+    """
     embedding_dim: PositiveInt = 512
     hidden_dim: PositiveInt = 512
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.5
@@ -49,12 +50,13 @@ class LanguageModelConfig(Checked):
 
 
 class Score(NamedTuple):
-    """How probable sentences are.
+    """Log likelihood of a set of sentences.
 
     Attributes:
         nll: -log p of all sentences together, in nats.
-        num_tokens: Their tokens, ends of sentences included, starts not.
-        num_sentences: How many they are.
+        num_tokens: Number of tokens, including ends of sentences but not
+            starts.
+        num_sentences: Number of sentences.
     """
     nll: float
     num_tokens: int
@@ -62,8 +64,9 @@ class Score(NamedTuple):
 
     @property
     def perplexity(self) -> float:
-        """exp(nll / num_tokens): of all tokens, not the mean of sentences."""
-        with np.errstate(over="ignore"):  # Infinity is the right answer.
+        """exp(nll / num_tokens), over all tokens; not the mean over sentences.
+        """
+        with np.errstate(over="ignore"):  # Infinity is the right result.
             return float(np.exp(self.nll / self.num_tokens))
 
     @property
@@ -76,10 +79,10 @@ class LanguageModel(tf.Module):
     """p(x_t | x_<t) of a sentence, by an LSTM.
 
     Args:
-        vocabulary_size: Number of tokens V, those of `tokens` included.
+        vocabulary_size: Number of tokens V, including those of `token_ids`.
         config: Sizes.
-        seed: Of the initial weights, int32 [2]: uniform on [-0.1, 0.1], with
-            1 added to the bias of the forget gate.
+        seed: Seed of the initial weights, int32 [2]: uniform on [-0.1, 0.1],
+            with 1 added to the bias of the forget gate.
     """
 
     def __init__(self, vocabulary_size: int, config: LanguageModelConfig,
@@ -109,21 +112,21 @@ class LanguageModel(tf.Module):
 
     @property
     def weights(self) -> list[keras.Variable]:
-        """Embedding, LSTM and output, in a fixed order."""
+        """Embedding, LSTM and output weights, in a fixed order."""
         return [self.embedding, self.kernel, self.bias, self.output_kernel,
                 self.output_bias]
 
     def nll(self, rows: tf.Tensor, dropout_seed: rng.Seed | None = None
             ) -> tf.Tensor:
-        """-log p(x_t | x_<t) of every token, one after the other.
+        """-log p(x_t | x_<t) of every token, as one vector.
 
         Args:
-            rows: int32 [num_rows, length], as of `tokens.check`.
-            dropout_seed: int32 [2]; no dropout without it.
+            rows: int32 [num_rows, length], as in `tokens.check`.
+            dropout_seed: int32 [2]; None for no dropout.
 
         Returns:
-            Nats, float [num_tokens], first all first tokens, then all second
-            ones. Padding has none, and costs no logits.
+            Nats, float [num_tokens]: all first tokens, then all second ones,
+            and so on. Padding is left out, and costs no logits.
         """
         targets = tf.transpose(rows)
         inputs = tf.pad(targets[:-1], [[1, 0], [0, 0]],
@@ -138,7 +141,7 @@ class LanguageModel(tf.Module):
             tf.gather_nd(targets, where), logits)
 
     def score(self, rows: np.ndarray) -> tf.Tensor:
-        """-log p of all rows together, [] in nats, float64."""
+        """-log p of all rows together, in nats, float64 []."""
         return self._compiled_score(rows)
 
     def step(self, rows: np.ndarray, seed: rng.Seed) -> None:
@@ -146,7 +149,7 @@ class LanguageModel(tf.Module):
 
         Args:
             rows: int32 [num_rows, length].
-            seed: Of the dropout, int32 [2].
+            seed: Seed of the dropout, int32 [2].
         """
         self._compiled_step(rows, seed)
 
@@ -171,20 +174,20 @@ class LanguageModel(tf.Module):
 def train(rows: np.ndarray, vocabulary_size: int, validation: np.ndarray,
           config: LanguageModelConfig = LanguageModelConfig(), seed: int = 0
           ) -> LanguageModel:
-    """Fits a new language model, and keeps its best epoch.
+    """Trains a new language model, and returns that of its best epoch.
 
-    Equal arguments give equal models on one machine.
+    Results are deterministic on one machine.
 
     Args:
-        rows: Sentences to learn from, int32 [num_rows, length], as of
+        rows: Training sentences, int32 [num_rows, length], as in
             `tokens.check`.
         vocabulary_size: Number of tokens.
-        validation: Held-out sentences that end the training.
+        validation: Held-out sentences for early stopping.
         config: Sizes and training.
-        seed: Of weights, order and dropout, any int.
+        seed: Seed of weights, order and dropout, any int.
 
     Raises:
-        ValueError: If rows are not rows of tokens.
+        ValueError: If rows are not valid rows of tokens.
     """
     rows = tokens.check(rows, vocabulary_size)
     validation = tokens.check(validation, vocabulary_size, "validation")
@@ -208,22 +211,22 @@ def train(rows: np.ndarray, vocabulary_size: int, validation: np.ndarray,
                 break
     if weights is None:
         raise ValueError("the language model must have a finite perplexity on "
-                         f"held-out sentences, got {value}; lower its "
-                         "learning rate.")
+                         f"held-out sentences, got {value}; lower its learning "
+                         "rate.")
     for weight, value in zip(model.weights, weights):
         weight.assign(value)
     return model
 
 
 def perplexity(model: LanguageModel, rows: np.ndarray) -> Score:
-    """How probable sentences are under a language model, without dropout.
+    """Log likelihood of sentences under a language model, without dropout.
 
     Args:
-        model: Of the same vocabulary.
-        rows: int32 [num_rows, length], as of `tokens.check`.
+        model: A language model with the same vocabulary.
+        rows: int32 [num_rows, length], as in `tokens.check`.
 
     Raises:
-        ValueError: If rows are not rows of tokens.
+        ValueError: If rows are not valid rows of tokens.
     """
     rows = tokens.check(rows, model.vocabulary_size)
     nll = sum(float(model.score(batch))
@@ -233,16 +236,16 @@ def perplexity(model: LanguageModel, rows: np.ndarray) -> Score:
 
 def random_batches(rows: np.ndarray, batch_size: int, seed: rng.Seed
                    ) -> Iterator[np.ndarray]:
-    """Every row once in a random order, each batch cut to its longest row.
+    """Every row once in random order, each batch cut to its longest row.
 
-    Not rows of about equal length, which would save a quarter of the time:
-    then all sentences of a batch end at once, and the probability of an end
-    is learned from far fewer independent examples. On a language of three
-    words the excess over the true entropy was three times as large.
+    Rows are not grouped by length, which would save a quarter of the time: then
+    all sentences of a batch end at once, and the probability of an end is
+    learned from far fewer independent examples. On a language of three words
+    the excess over the true entropy was three times as large.
 
     Args:
         rows: int32 [num_rows, length].
-        batch_size: Rows in a batch; the last may have fewer.
+        batch_size: Rows per batch; the last may have fewer.
         seed: int32 [2].
 
     Yields:
@@ -254,7 +257,7 @@ def random_batches(rows: np.ndarray, batch_size: int, seed: rng.Seed
 
 
 def sorted_batches(rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """Every row once, short ones first, so that there is little padding."""
+    """Every row once, sorted by length to minimize padding."""
     order = np.argsort(tokens.lengths(rows), kind="stable")
     yield from _cut(rows, order, batch_size)
 

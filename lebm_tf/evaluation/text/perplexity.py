@@ -1,17 +1,17 @@
-"""Forward and reverse perplexity: samples against real sentences.
+"""Forward and reverse perplexity of samples.
 
-Forward: a language model of real sentences reads samples; it is low for
-fluent ones, and also for one fluent sentence said again and again, so it is
-to be near that of real sentences, not below it. Reverse: a language model of
-samples reads real held-out sentences; it is low only if samples are fluent
-and as diverse as the language. Zhao et al. 2018, arXiv:1706.04223; with an
-LSTM as language model Pang et al. 2020, arXiv:2006.08205.
+Forward: a language model of real sentences evaluates samples. It is low for
+fluent samples, but also for one fluent sentence repeated, so it should be close
+to that of real sentences, not below it. Reverse: a language model of samples
+evaluates real held-out sentences. It is low only if samples are fluent and as
+diverse as the language. Zhao et al. 2018, arXiv:1706.04223; with an LSTM as
+language model Pang et al. 2020, arXiv:2006.08205.
 
-Their public code goes on training one reverse model from evaluation to
-evaluation, and sums the errors of all epochs; here every model is a new one,
-and is chosen by real validation sentences. So values compare with those
-published only as far as the language models agree: the real one's own
-perplexity stands beside them.
+Their public code keeps training one reverse model across evaluations, and sums
+the errors of all epochs; here every model is new, and its epoch is chosen by
+real validation sentences. So values are comparable with published ones only as
+far as the language models agree; the perplexity of real sentences is reported
+for reference.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import rng
 from lebm_tf.ranges import NonNegativeInt, PositiveInt
 
-_HELD_OUT = 10  # One training row in so many, without a validation part.
+_HELD_OUT = 10  # One row in 10 is held out if there is no validation part.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +41,12 @@ class PerplexityEvaluator(Evaluator):
     """Forward and reverse perplexity of samples.
 
     Attributes:
-        num_samples: Samples behind them; 0 takes as many as there are
-            training sentences, as published.
-        num_seeds: Language models of each kind.
-        language_model: What they are.
-        language_model_dir: Folder that keeps those of real sentences, for
-            other runs on the same data; "" trains them anew.
+        num_samples: Number of samples; 0 for as many as training sentences, as
+            published.
+        num_seeds: Number of language models of each kind.
+        language_model: Settings of the language models.
+        language_model_dir: Folder that keeps those of real sentences for other
+            runs on the same data; default: train them anew.
     """
     num_samples: NonNegativeInt = 0
     num_seeds: PositiveInt = 1
@@ -71,13 +71,13 @@ class PerplexityEvaluator(Evaluator):
         "perplexity/hidden_dim": Better.NEITHER}
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Perplexities of samples of the learned prior, and of p0's.
+        """Perplexities of samples of the learned prior and of p0.
 
         Yields:
-            As `measure`, for samples and, if there is an energy, base_samples
-            of the same generator; besides, perplexity/word_divergence_X, by
-            `quality.word_divergence` against training sentences, for both and
-            for the real test sentences.
+            The metrics of `measure` for samples and, if there is an energy,
+            base_samples of the same generator; and
+            perplexity/word_divergence_X, by `quality.word_divergence` from
+            training sentences, for both and for the real test sentences.
         """
         data, config = context.data, context.config
         train, validation = data.x_train, data.x_validation
@@ -99,16 +99,16 @@ class PerplexityEvaluator(Evaluator):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sentences:
-    """Real sentences, as rows of tokens (`evaluation.tokens`).
+    """Real sentences, as rows of tokens (`evaluation.text.tokens`).
 
     Attributes:
-        train: What the generator learned from, int32 [num, length].
-        validation: What chooses the language models.
-        test: What reverse perplexity is of.
+        train: Training sentences of the generator, int32 [num, length].
+        validation: Sentences for early stopping of the language models.
+        test: Sentences for the reverse perplexity.
         vocabulary_size: Number of tokens.
 
     Raises:
-        ValueError: If rows are not rows of tokens.
+        ValueError: If rows are not valid rows of tokens.
     """
     train: np.ndarray
     validation: np.ndarray
@@ -125,30 +125,31 @@ def measure(samples: Mapping[str, np.ndarray], real: Sentences,
             config: LanguageModelConfig = LanguageModelConfig(),
             seeds: Sequence[int] = (0,), directory: str = ""
             ) -> Iterator[Metric]:
-    """Perplexities of sets of samples, and of real sentences beside them.
+    """Perplexities of sets of samples, and of real sentences for reference.
 
     Args:
-        samples: By name, rows of tokens; as many as `real.train` has, if
-            reverse perplexities shall compare with published ones.
+        samples: Rows of tokens by name; use as many as `real.train` has to
+            compare reverse perplexities with published ones.
         real: Real sentences.
-        config: Of all language models.
-        seeds: Language models are trained once for each; at least one.
+        config: Settings of all language models.
+        seeds: Seeds of the language models, at least one; one of each kind is
+            trained per seed.
         directory: Folder that keeps the language models of real sentences
-            between evaluations; "" keeps none.
+            between evaluations; "" for none.
 
     Yields:
-        perplexity/real: of the real test sentences, by the real language
-            model; then for each name perplexity/forward_NAME and
-            perplexity/reverse_NAME, means over the seeds, each with
-            ..._standard_deviation if there are two, and ..._nll, nats a
-            sentence. perplexity/cut_NAME: part of the samples without an end
-            of sentence. Last, what they were measured with.
+        perplexity/real: of the real test sentences, under the real language
+        model; then for each name perplexity/forward_NAME and
+        perplexity/reverse_NAME, means over the seeds, each with
+        ..._standard_deviation if there are two or more, and ..._nll, nats per
+        sentence. perplexity/cut_NAME: share of samples without an end of
+        sentence. Last, the settings of the measurement.
 
     Raises:
-        ValueError: If rows are not rows of tokens, or there is no seed.
+        ValueError: If rows are not valid rows of tokens, or there is no seed.
     """
     if not seeds:
-        raise ValueError("seeds must hold at least one, got none.")
+        raise ValueError("seeds must have at least one seed, got none.")
     for name, rows in samples.items():
         tokens.check(rows, real.vocabulary_size, f"samples {name!r}")
     readers = [load(real, config, seed, directory and os.path.join(
@@ -170,14 +171,14 @@ def measure(samples: Mapping[str, np.ndarray], real: Sentences,
 
 def load(real: Sentences, config: LanguageModelConfig, seed: int,
          path: str = "") -> LanguageModel:
-    """Trains the language model of real sentences, or takes it from a file.
+    """Trains the language model of real sentences, or reads it from a file.
 
     Args:
-        real: Sentences to learn from, and to choose the epoch.
+        real: Sentences for training and early stopping.
         config: Sizes and training.
-        seed: Of the training, any int.
-        path: File that keeps the weights (.npz); "" keeps none. It is written
-            anew if it belongs to other sentences, sizes or seeds.
+        seed: Seed of the training, any int.
+        path: File that keeps the weights (.npz); "" for none. It is overwritten
+            if it belongs to other sentences, sizes or seeds.
     """
     key = _key(real, config, seed)
     model = LanguageModel(real.vocabulary_size, config, rng.make_seed(0))
@@ -210,7 +211,7 @@ def _summary(name, scores: Sequence[Score]) -> Iterator[Metric]:
 
 
 def _key(real, config, seed) -> str:
-    """What the weights depend on, as text."""
+    """Text that identifies what the weights depend on."""
     checksums = [zlib.crc32(np.ascontiguousarray(rows, np.int32))
                  for rows in (real.train, real.validation)]
     return json.dumps([1, real.vocabulary_size, dataclasses.asdict(config),

@@ -1,4 +1,4 @@
-"""Word frequencies of samples, and words kept by reconstructions."""
+"""Word frequencies of samples, and BLEU of reconstructions."""
 
 import collections
 import math
@@ -12,20 +12,20 @@ _LONGEST = 4
 
 
 def word_divergence(samples: np.ndarray, reference: np.ndarray) -> float:
-    """KL divergence between frequencies of words (wKL).
+    """KL divergence between word frequencies (wKL).
 
-    sum_w p_s(w) log(p_s(w) / p_r(w)) over the words that both have, as in the
-    public code of Pang and Wu 2021, arXiv:2108.11556. Words that only one has
-    are left out, so it is not quite a divergence and may be negative; ends of
-    sentences are words here.
+    sum_w p_s(w) log(p_s(w) / p_r(w)) over words that occur in both, as in the
+    public code of Pang and Wu 2021, arXiv:2108.11556. Words that occur in one
+    only are ignored, so it is not exactly a divergence and may be negative;
+    ends of sentences count as words.
 
     Args:
-        samples, reference: Rows of tokens (`evaluation.tokens`), int32
+        samples, reference: Rows of tokens (`evaluation.text.tokens`), int32
             [num, length].
 
     Returns:
-        Nats. Real test sentences against training ones make about the value
-        to reach; 0 is not, for a finite sample.
+        Nats. The value of real test sentences against training ones is a
+        reasonable target; 0 is not reachable with finite samples.
 
     Raises:
         ValueError: If they have no token in common.
@@ -42,26 +42,26 @@ def word_divergence(samples: np.ndarray, reference: np.ndarray) -> float:
 
 
 def corpus_bleu(reconstructions: np.ndarray, references: np.ndarray) -> float:
-    """BLEU with n-grams up to 4 of a whole set, each with one reference.
+    """Corpus BLEU with n-grams up to 4 and one reference each.
 
-    100 min(1, e^(1 - r/c)) (p_1 p_2 p_3 p_4)^(1/4); Papineni et al. 2002. No
-    smoothing, as multi-bleu.perl has none: without a single 4-gram right it
-    is 0. Ends of sentences are not words here, as they are none there.
+    100 min(1, e^(1 - r/c)) (p_1 p_2 p_3 p_4)^(1/4); Papineni et al. 2002.
+    Without smoothing, as in multi-bleu.perl: it is 0 if no 4-gram matches. As
+    there, ends of sentences do not count as words.
 
     Args:
-        reconstructions, references: Rows of tokens (`evaluation.tokens`),
+        reconstructions, references: Rows of tokens (`evaluation.text.tokens`),
             int32 [num, length]; lengths may differ.
 
     Returns:
-        From 0 to 100.
+        A value from 0 to 100.
 
     Raises:
-        ValueError: If they are not as many, or none.
+        ValueError: If their numbers differ or are 0.
     """
     if len(reconstructions) != len(references) or not len(references):
         raise ValueError(
-            "reconstructions must be as many as references, and at least 1, "
-            f"got {len(reconstructions)} and {len(references)}.")
+            "reconstructions and references must have the same number of rows, "
+            f"at least 1, got {len(reconstructions)} and {len(references)}.")
     right, total, lengths = [0] * _LONGEST, [0] * _LONGEST, [0, 0]
     for pair in zip(reconstructions, references):
         ours, theirs = ([int(word) for word in row

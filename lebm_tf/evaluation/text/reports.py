@@ -1,4 +1,4 @@
-"""Sentences along a line or a chain in latent space, as plain text."""
+"""Sentences along lines and chains in latent space, as plain text."""
 
 import dataclasses
 import math
@@ -18,15 +18,15 @@ _NUM_POINTS = 7
 
 
 class Transition(NamedTuple):
-    """Prior chains, read out after some moves.
+    """Sentences and energies along prior chains.
 
     Attributes:
-        steps: Moves made at each read-out, int [records], as 0, 40, 100.
-        energy: Of many chains at each of them, in nats, float
-            [records, chains].
-        sentences: Of the first chains, [records][shown chains]; at least one
-            of them, at most as many as have an energy.
-        trained_steps: Moves of the chains in training.
+        steps: Steps made at each record, int [records], as 0, 40, 100.
+        energy: Energies of many chains at each record, in nats, float [records,
+            chains].
+        sentences: Sentences of the first chains, [records][shown chains], at
+            least one chain and at most as many as have energies.
+        trained_steps: Steps of the chains in training.
     """
     steps: Sequence[int]
     energy: np.ndarray
@@ -36,11 +36,11 @@ class Transition(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class SentencesEvaluator(Evaluator):
-    """Sentences along chains and lines, as text.
+    """Sentences along prior chains and along lines in latent space, as text.
 
     Attributes:
-        num_chains: Prior chains whose energy is told.
-        transition_steps: Their moves at which sentences are shown, rising.
+        num_chains: Number of prior chains whose energies are reported.
+        transition_steps: Steps at which sentences are shown, increasing.
     """
     num_chains: Annotated[int, Ge(2)] = 100
     transition_steps: Annotated[tuple[NonNegativeInt, ...], MinLen(1)] = (
@@ -48,14 +48,14 @@ class SentencesEvaluator(Evaluator):
 
     name = "sentences"
     kinds = (SEQUENCE,)
-    min_examples = 2  # The ends of lines.
+    min_examples = 2  # The two ends of a line.
     needs_directory = True
     metrics = {"sentences/energy_*": Better.NEITHER}
 
     def validate(self):
         steps = self.transition_steps
         if not steps[-1] or sorted(set(steps)) != list(steps):
-            raise ValueError("transition_steps must rise, the last above 0, "
+            raise ValueError("transition_steps must increase, and end above 0, "
                              f"got {steps}.")
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
@@ -63,7 +63,7 @@ class SentencesEvaluator(Evaluator):
 
         Yields:
             The names of the files, and sentences/energy_K, the mean energy of
-            prior chains after K moves, in nats.
+            prior chains after K steps, in nats.
         """
         config, texts = context.config, context.data.vocabulary.texts
         if model.has_energy:
@@ -96,18 +96,18 @@ class SentencesEvaluator(Evaluator):
 
 
 def write_transition(path: str, shown: Transition, title: str) -> None:
-    """Writes each chain's sentences as it moves from p0 to the prior.
+    """Writes the sentences of each chain as it moves from p0 to the prior.
 
-    As the tables of Pang et al. 2020, arXiv:2006.08205: moves, energy and
-    sentence; above them the energy of all chains at the same moves.
+    As in the tables of Pang et al. 2020, arXiv:2006.08205: steps, energy and
+    sentence; above them the energy of all chains at the same steps.
 
     Args:
         path: File ending in .txt.
-        shown: What to write.
+        shown: Sentences and energies.
         title: One line.
 
     Raises:
-        ValueError: If numbers of records or chains don't agree.
+        ValueError: If numbers of records or chains differ.
     """
     energy = np.asarray(shown.energy, np.float64)
     counts = {len(row) for row in shown.sentences}
@@ -116,8 +116,8 @@ def write_transition(path: str, shown: Transition, title: str) -> None:
             or not 1 <= max(counts) <= energy.shape[1]):
         raise ValueError(
             "steps, energy and sentences must have a row for every record, "
-            "and from 1 sentence to as many as there are energies in each, "
-            f"got {len(shown.steps)} steps, energy {list(energy.shape)} and "
+            "with at least 1 sentence and at most as many as energies, got "
+            f"{len(shown.steps)} steps, energy {list(energy.shape)} and "
             f"sentences {[len(row) for row in shown.sentences]}.")
     steps = [f"{step}*" if step == shown.trained_steps else str(step)
              for step in shown.steps]
@@ -142,18 +142,19 @@ def write_interpolation(path: str, lines_of: Sequence[Sequence[str]],
 
     Args:
         path: File ending in .txt.
-        lines_of: For each pair the sentences from its first latent to its
-            last, [pairs][points], at least 2 points.
-        ends: The pairs of sentences whose latents these are.
+        lines_of: Sentences of each pair from the first latent to the last,
+            [pairs][points], at least 2 points.
+        ends: The pairs of sentences that the latents belong to.
         title: One line.
 
     Raises:
-        ValueError: If lines and pairs are not as many, or a line is short.
+        ValueError: If numbers of lines and pairs differ, or a line has fewer
+            than 2 points.
     """
     if len(lines_of) != len(ends) or not ends or any(
             len(sentences) < 2 for sentences in lines_of):
         raise ValueError(
-            "lines_of must hold at least 2 sentences for each pair in ends, "
+            "lines_of must have at least 2 sentences for each pair in ends, "
             f"got {[len(sentences) for sentences in lines_of]} for "
             f"{len(ends)}.")
     lines = [title]
@@ -167,7 +168,7 @@ def write_interpolation(path: str, lines_of: Sequence[Sequence[str]],
 
 
 def _table(head, rows) -> list[str]:
-    """Columns right-aligned, the last left: a sentence has any length."""
+    """Right-aligned columns; a last column of sentences is left-aligned."""
     rows = [head, *rows]
     rows = [[*row[:-1], _one_line(row[-1])] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
@@ -182,8 +183,8 @@ def _table(head, rows) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """Shows control characters, which would break the columns; an empty
-    sentence as (empty)."""
+    """Escapes control characters, which would break the columns; returns
+    (empty) for an empty sentence."""
     return "".join(
         character if unicodedata.category(character)[0] not in "CZ"
         or character == " " else repr(character)[1:-1]

@@ -1,4 +1,4 @@
-"""Sequences: how well held-out ones are told by their codes, and samples."""
+"""Reconstruction error of sequences, and statistics of samples."""
 
 import dataclasses
 import math
@@ -19,10 +19,10 @@ _NUM_SHOWN = 20
 
 @dataclasses.dataclass(frozen=True)
 class SequencesEvaluator(Evaluator):
-    """How well codes tell held-out sequences, and what samples look like.
+    """Reconstruction error of held-out sequences, and statistics of samples.
 
     Attributes:
-        num_samples: Samples to look at.
+        num_samples: Number of samples.
     """
     num_samples: Annotated[int, Ge(2)] = 5000
 
@@ -40,13 +40,13 @@ class SequencesEvaluator(Evaluator):
         "sequences/num_*": Better.NEITHER}
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Reconstruction error, and what samples look like.
+        """Reconstruction error, and statistics of samples.
 
         sequences/reconstruction_nll: -log p(x | z) at posterior draws z, the
-        mean over held-out sequences in nats; what papers on text call their
-        negative log-likelihood. It is not one: that of x alone, which pays for
-        z too, is `likelihood/nll`. Perplexities are per token, the end counted
-        and the beginning not.
+        mean over held-out sequences in nats; papers on text call it negative
+        log likelihood. That of x itself, which includes the cost of z, is
+        `likelihood/nll`. Perplexities are per token, the end included and the
+        beginning not.
         """
         data, config = context.data, context.config
         x = np.asarray(data.to_model(data.x_test))
@@ -78,11 +78,11 @@ class SequencesEvaluator(Evaluator):
 
 
 def perplexity(nll: np.ndarray, num_tokens: int) -> float:
-    """exp of nats a token.
+    """exp of nats per token.
 
     Args:
         nll: Nats of each sequence, float [num].
-        num_tokens: Tokens of all of them.
+        num_tokens: Number of tokens of all sequences.
     """
     return math.exp(float(np.sum(nll)) / num_tokens)
 

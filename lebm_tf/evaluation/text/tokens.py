@@ -1,9 +1,9 @@
-"""Rows of tokens, as everything that measures sentences takes them.
+"""Rows of tokens, the input of all metrics of sentences.
 
-A row holds the words of a sentence, then the end of sentence, then padding.
-The beginning of a sentence is read only, never in a row. What ends
-a sentence is a token like any other: a sentence of 5 words has 6, and is as
-likely as its 6 tokens together.
+A row holds the words of a sentence, then the end of sentence, then padding. The
+beginning of a sentence is an input only, and never part of a row. The end of a
+sentence is a token like any other: a sentence of 5 words has 6 tokens, and its
+probability includes all 6.
 """
 
 import numpy as np
@@ -13,19 +13,19 @@ from lebm_tf.token_ids import END, PAD
 
 def check(rows: np.ndarray, vocabulary_size: int, name: str = "rows"
           ) -> np.ndarray:
-    """Returns rows of tokens as they are, if they are rows of tokens.
+    """Checks rows of tokens and returns them as int32.
 
     A row that was cut before its end has no end of sentence; that is allowed,
-    and it counts as many tokens as it has.
+    and all its tokens count.
 
     Args:
         rows: int32 [num_rows, length], from 0 to `vocabulary_size` - 1.
-        vocabulary_size: Number of all tokens, those of `token_ids` included.
-        name: What to call them in an error.
+        vocabulary_size: Number of all tokens, including those of `token_ids`.
+        name: Name of the rows in error messages.
 
     Raises:
-        ValueError: If shape or type are others, a token is unknown, a row is
-            empty, or something but padding follows padding or an end.
+        ValueError: If shape or type are wrong, a token is unknown, a row is
+            empty, or anything but padding follows padding or an end.
     """
     rows = np.asarray(rows)
     if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.integer) or (
@@ -37,17 +37,18 @@ def check(rows: np.ndarray, vocabulary_size: int, name: str = "rows"
             f"{name} must hold tokens from 0 to {vocabulary_size - 1}, got "
             f"{rows.min()} to {rows.max()}.")
     if (rows[:, 0] == PAD).any():
-        raise ValueError(f"{name} must each hold a token, got only padding in "
-                         f"row {np.argmax(rows[:, 0] == PAD)}.")
+        raise ValueError(f"{name} must have a token in each row, got only "
+                         f"padding in row {np.argmax(rows[:, 0] == PAD)}.")
     ended = (rows == PAD) | (rows == END)
     follows = (ended[:, :-1] & (rows[:, 1:] != PAD)).any(axis=1)
     if follows.any():
         raise ValueError(
-            f"{name} must hold nothing but padding after the end of sentence "
-            f"or padding, got another token in row {np.argmax(follows)}.")
+            f"{name} must have only padding after the end of sentence or "
+            f"padding, got another token in row {np.argmax(follows)}.")
     return rows.astype(np.int32, copy=False)
 
 
 def lengths(rows: np.ndarray) -> np.ndarray:
-    """Tokens of each row, its end of sentence included, int64 [num_rows]."""
+    """Number of tokens of each row, including its end of sentence, int64
+    [num_rows]."""
     return np.count_nonzero(rows != PAD, axis=1)

@@ -1,1 +1,1 @@
-"""Measurements of forecasts."""
+"""Metrics of trajectory forecasts."""

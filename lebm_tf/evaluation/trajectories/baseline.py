@@ -1,9 +1,9 @@
-"""Prediction without learning: whoever walks goes on as before.
+"""The constant velocity baseline, which needs no training.
 
-Every trained model must beat it. arXiv:1903.07933 (Schoeller et al.). Their
-figures, 0.39 / 0.83 m on average over ETH/UCY and 0.28 / 0.56 m best of 20,
-count windows with as few as 2 of the 12 future positions, so they do not
-compare with figures of whole windows.
+Every trained model should be better. arXiv:1903.07933 (Schoeller et al.). Their
+numbers, 0.39 / 0.83 m on average over ETH/UCY and 0.28 / 0.56 m best of 20,
+include windows with as few as 2 of the 12 future positions, so they are not
+comparable with numbers for whole windows.
 """
 
 import math
@@ -13,37 +13,35 @@ import numpy as np
 
 from lebm_tf.mcmc import rng
 
-# Of OUR-S there, in cschoeller/constant_velocity_pedestrian_motion.
+# As in OUR-S of cschoeller/constant_velocity_pedestrian_motion.
 ANGLE_SCALE = math.radians(25.0)
 
 
 class Sampled(NamedTuple):
-    """Predictions and how likely the baseline holds them.
+    """Predictions and their negative log densities under the baseline.
 
     Attributes:
-        predictions: float64 [N, K, future_length, 2], unit of the data.
-        energy: -log p of the angle that each was turned by, in nats,
-            float64 [N, K].
+        predictions: float64 [N, K, future_length, 2], in the unit of the data.
+        energy: -log p of the rotation angle of each, in nats, float64 [N, K].
     """
     predictions: np.ndarray
     energy: np.ndarray
 
 
 def constant_velocity(past, future_length: int) -> np.ndarray:
-    """Goes on by the last observed displacement.
+    """Extrapolates the last observed displacement.
 
     x_t = x_0 + t (x_0 - x_-1), with x_0 the last observed position.
 
     Args:
         past: float [N, past_length, 2], past_length >= 2.
-        future_length: Positions to predict, at least 1.
+        future_length: Number of positions to predict, at least 1.
 
     Returns:
-        float64 [N, 1, future_length, 2], one prediction an agent.
+        float64 [N, 1, future_length, 2], one prediction per agent.
 
     Raises:
-        ValueError: If there are no two positions, or `future_length` is
-            below 1.
+        ValueError: If `past` has another shape, or `future_length` is below 1.
     """
     past = np.asarray(past, np.float64)
     if past.ndim != 3 or past.shape[1] < 2 or past.shape[2] != 2:
@@ -59,20 +57,20 @@ def constant_velocity(past, future_length: int) -> np.ndarray:
 def constant_velocity_samples(past, future_length: int, num_samples: int,
                               seed: int, angle_scale: float = ANGLE_SCALE
                               ) -> Sampled:
-    """Goes on by the last displacement, turned by a random angle.
+    """Extrapolates the last displacement, rotated by a random angle.
 
-    The angle is drawn once a path, from N(0, angle_scale^2); as the sampling
+    One angle per path, drawn from N(0, angle_scale^2), as in the sampling
     variant of arXiv:1903.07933.
 
     Args:
         past: float [N, past_length, 2], past_length >= 2.
-        future_length: Positions to predict, at least 1.
-        num_samples: Paths of each agent, K, at least 1.
+        future_length: Number of positions to predict, at least 1.
+        num_samples: Number of paths per agent, K, at least 1.
         seed: Any int64.
         angle_scale: Standard deviation in radians, above 0.
 
     Raises:
-        ValueError: If `past` is none, or a number is out of its range.
+        ValueError: If `past` has another shape, or a number is out of range.
     """
     if num_samples < 1 or not 0 < angle_scale < math.inf:
         raise ValueError(

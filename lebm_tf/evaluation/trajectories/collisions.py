@@ -1,4 +1,4 @@
-"""How often predicted paths run into each other: no truth is needed."""
+"""Collision rates of predicted paths, which need no ground truth."""
 
 import math
 
@@ -6,34 +6,34 @@ import numpy as np
 
 from lebm_tf.evaluation.trajectories import metrics
 
-_PAIRS = 500  # Held against each other at once, about.
+_PAIRS = 500  # Approximate number of pairs that are compared at once.
 
 
 def collisions(predictions, group, distance: float, start=None,
                frame_step: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Which predicted paths come too near to a companion's.
+    """Finds predicted paths that collide with those of companions.
 
-    Path k of an agent is held against path k of every other agent of its
-    group, at equal times, and between two positions along the straight line,
-    exactly: the distance of two points that move evenly is least at one
-    moment, which is found in closed form.
+    Path k of an agent is compared with path k of every other agent of its
+    group, at equal times. Between positions, paths are straight lines at
+    constant speed, and their smallest distance is computed exactly, in closed
+    form.
 
     Args:
-        predictions: float [N, K, future_length, 2]; true futures are
-            `future[:, None]`.
-        group: Integers [N]; only agents of one number can collide.
-        distance: Nearer than this is a collision, in the unit of the data.
-        start: Frame of each agent's first observed position, int64 [N], where
-            agents of a group do not all start together; None if they do.
+        predictions: float [N, K, future_length, 2]; use `future[:, None]` for
+            true futures.
+        group: Integers [N]; only agents with equal numbers can collide.
+        distance: Distance below which agents collide, in the unit of the data.
+        start: Frame of each agent's first observed position, int64 [N], if
+            agents of a group do not all start together; else None.
         frame_step: Frames between two positions.
 
     Returns:
-        bool [N, K]; and whether an agent has a companion for some two
-        positions on end, bool [N].
+        bool [N, K], whether a path collides; and bool [N], whether an agent has
+        a companion for at least two consecutive positions.
 
     Raises:
-        ValueError: If a shape does not fit, or two agents of a group start a
-            part of a step apart.
+        ValueError: If a shape is wrong, or starts in a group do not differ by
+            multiples of `frame_step`.
     """
     predictions = np.asarray(predictions, np.float64)
     metrics.check_predictions(predictions)
@@ -68,14 +68,14 @@ def collisions(predictions, group, distance: float, start=None,
 
 def collision_rate(predictions, group, distance: float, start=None,
                    frame_step: int = 1) -> float:
-    """Share of predicted paths that collide, of agents with company.
+    """Share of colliding paths among agents with companions.
 
-    TrajNet++ (arXiv:2007.03639) and EigenTrajectory count so with 0.2 m, two
-    people of 0.1 m, but look at a few moments between two positions only;
-    here the least distance is exact. Arguments as of `collisions`.
+    TrajNet++ (arXiv:2007.03639) and EigenTrajectory use 0.2 m, two people of
+    radius 0.1 m, but check only a few moments between positions; here the
+    smallest distance is exact. Arguments as in `collisions`.
 
     Returns:
-        From 0 to 1; nan if no agent has company.
+        A value from 0 to 1; nan if no agent has a companion.
     """
     hit, accompanied = collisions(predictions, group, distance, start,
                                   frame_step)
@@ -96,7 +96,7 @@ def _pairs(group):
 
 
 def _nearest(gap) -> np.ndarray:
-    """Least distance along straight pieces, [pairs, K].
+    """Smallest distance along straight segments, [pairs, K].
 
     Args:
         gap: Difference of two paths, [pairs, K, length, 2].

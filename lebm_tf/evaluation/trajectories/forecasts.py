@@ -1,4 +1,4 @@
-"""Predicted futures of held-out agents against what came."""
+"""Predicted futures of held-out agents, compared with the true ones."""
 
 import dataclasses
 import os
@@ -19,16 +19,16 @@ from lebm_tf.evaluation.trajectories.pictures import Scene, save_scenes
 from lebm_tf.kinds import TRAJECTORY
 from lebm_tf.ranges import NonNegativeFloat, PositiveInt
 
-# Argoverse's 2 m and TrajNet++'s 0.2 m; about as far in Stanford Drone's
-# videos, of 0.03 to 0.04 m a pixel.
+# 2 m as in Argoverse and 0.2 m as in TrajNet++; about the same distances in
+# the videos of Stanford Drone, with 0.03 to 0.04 m per pixel.
 MISS_DISTANCES = {"m": 2.0, "px": 50.0}
 COLLISION_DISTANCES = {"m": 0.2, "px": 5.0}
-_ROWS = 512  # Agents whose groups are looked at together, about.
+_ROWS = 512  # Approximate number of agents per batch of groups.
 _NUM_SCENES = 9
 
 
 class Paths(NamedTuple):
-    """What a model holds possible, in the unit of the data.
+    """Predictions of a model, in the unit of the data.
 
     Attributes:
         predictions: float64 [N, K, future_length, 2].
@@ -49,16 +49,15 @@ class TrajectoriesEvaluator(Evaluator):
     """Errors of predicted futures, by both protocols of `metrics`.
 
     Attributes:
-        num_paths: Predictions of every agent; published figures take
-            20.
-        miss_distance: How far the nearest prediction may end from the truth
-            and not miss it, in the unit of the data; 0 takes 2 m, or
+        num_paths: Predictions per agent; published numbers use 20.
+        miss_distance: Largest distance of the nearest final position to the
+            true one that is not a miss, in the unit of the data; 0 for 2 m, or
             50 px.
-        collision_distance: Distance below which two agents collide; 0
-            takes 0.2 m, or 5 px.
-        watch_test: Whether measurements during training are made on the test
-            part, too: for what the best checkpoint by the test data would
-            have got, which is no result. Nothing is chosen by it.
+        collision_distance: Distance below which two agents collide; 0 for 0.2
+            m, or 5 px.
+        watch_test: Whether to measure on the test part during training as well,
+            for the best checkpoint by test data. That is not a valid result,
+            and nothing is chosen by it.
     """
     num_paths: PositiveInt = 20
     miss_distance: NonNegativeFloat = 0.0
@@ -77,9 +76,9 @@ class TrajectoriesEvaluator(Evaluator):
             "constant_velocity/*", "watched_test_*")}}
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
-        """Errors of K predictions of every held-out agent, in the unit of the
-        data, by both protocols; and beside them those of constant velocity, as
-        many paths, turned by random angles."""
+        """Errors of K predictions per held-out agent, in the unit of the data,
+        by both protocols, and those of as many constant velocity paths with
+        random rotations."""
         data, seed = context.data, context.config.seed
         tracks, count = data.part("test"), self.num_paths
         paths = predict(model, data, tracks, count, seed)
@@ -114,7 +113,7 @@ class TrajectoriesEvaluator(Evaluator):
 
     def _measured(self, prefix, predictions, plans, steps, context
                   ) -> Iterator[Metric]:
-        """All that is measured of predictions."""
+        """All metrics of predictions."""
         data = context.data
         tracks = data.part("test")
         for name, value in _errors(predictions, plans, tracks, steps):
@@ -133,16 +132,16 @@ class TrajectoriesEvaluator(Evaluator):
 
 def predict(model: Any, data: TrajectoryData, tracks: Tracks, num_paths: int,
             seed: int, context: Any = None, **options) -> Paths:
-    """K paths of every agent.
+    """Predicts K paths of every agent.
 
     Args:
-        model: Of the family trajectory.
-        data: What `tracks` are a part of.
+        model: A model of the family trajectory.
+        data: The data set of `tracks`.
         tracks: Agents; those of a group see each other.
         num_paths: K, at least 1.
         seed: Any int.
-        context: What `contexts` gives of them, if it is at hand.
-        **options: num_steps and temperature, as of the model's `sample`.
+        context: Result of `contexts`, if already computed.
+        **options: num_steps and temperature, as in the model's `sample`.
     """
     if context is None:
         context = contexts(model, data, tracks)
@@ -160,12 +159,12 @@ def predict(model: Any, data: TrajectoryData, tracks: Tracks, num_paths: int,
 
 
 def contexts(model: Any, data: TrajectoryData, tracks: Tracks) -> Any:
-    """The condition of every agent, nest of [N, ...]; whole groups at once,
-    so that it depends on an agent's group alone."""
+    """The condition of every agent, nest of [N, ...]; computed for whole
+    groups, so that it depends on an agent's group only."""
     order = np.argsort(tracks.group, kind="stable")
     group = tracks.group[order]
     first = np.flatnonzero(np.diff(group, prepend=-1))
-    # A piece ends where a group does.
+    # Pieces consist of whole groups.
     cuts = [first[i] for i in range(1, len(first))
             if first[i] // _ROWS != first[i - 1] // _ROWS]
     past = normalised(tracks.past, tracks.past, data.scale).astype(np.float32)
@@ -205,8 +204,8 @@ def _errors(predictions, plans, tracks, steps) -> Iterator[Metric]:
 
 def write_picture(data: TrajectoryData, tracks: Tracks, paths: Paths,
                   context: Context) -> str:
-    """Writes trajectories.png, agents spread evenly over the held-out part
-    with their paths coloured by energy, and returns its name."""
+    """Writes trajectories.png, a selection of held-out agents with their paths
+    coloured by energy; returns its name."""
     rows = np.unique(np.linspace(
         0, len(tracks.past) - 1, _NUM_SCENES).astype(int))
     save_paths(os.path.join(context.directory, "trajectories.png"), data,
@@ -216,8 +215,8 @@ def write_picture(data: TrajectoryData, tracks: Tracks, paths: Paths,
 
 def save_paths(path: str, data: TrajectoryData, tracks: Tracks, paths: Paths
                ) -> None:
-    """Draws what was observed, what came and what is predicted, a panel an
-    agent, into a file ending in .png."""
+    """Draws observed, true and predicted positions of one agent per panel into
+    a file ending in .png."""
     save_scenes(path, [
         Scene(f"{tracks.scene[i]}, frame {tracks.start[i]}",
               tracks.past[i:i + 1], tracks.future[i:i + 1],

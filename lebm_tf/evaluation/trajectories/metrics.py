@@ -1,14 +1,13 @@
-"""Errors of predicted paths: pure functions of arrays.
+"""Errors of predicted paths, as pure functions of arrays.
 
-All positions are in the unit of the data, px or m, and so are all errors.
-Two protocols give figures that do not compare, though both are called best of
-K; every figure must carry the name of its own:
+All positions are in the unit of the data, px or m, and so are all errors. Two
+protocols give incomparable numbers, though both are called best of K; every
+number must be reported with the name of its protocol:
 
-- `nearest_plan`, of LB-EBM's authors: one of the K predictions is picked, by
-  the distance of its plan from the true one, and the last error is that of
-  the plan.
-- `minimum`, of the field: the least mean error and the least last error of
-  the K, each on its own, as by Social-GAN (arXiv:1803.10892).
+- `nearest_plan`, of LB-EBM's authors: the prediction whose plan is nearest to
+  the true plan is selected, and the final error is that of the plan.
+- `minimum`, the common one: the minimum over K of the mean error and of the
+  final error, separately, as in Social-GAN (arXiv:1803.10892).
 """
 
 import math
@@ -18,10 +17,10 @@ import numpy as np
 
 from lebm_tf.datasets.trajectories.transforms import PLAN_STEPS, plan
 
-# log p of a step at which no mass was seen, in nats: -20 as in the code of
-# Trajectron (arXiv:1810.05993), else one agent decides the mean.
+# Floor of log p of a step, in nats: -20 as in the code of Trajectron
+# (arXiv:1810.05993); without it a single agent could dominate the mean.
 LOG_PROB_FLOOR = -20.0
-# Numbers that one piece of a computation holds at once, about.
+# Approximate number of values per piece of a computation.
 _PIECE = 4_000_000
 
 
@@ -29,8 +28,8 @@ class Errors(NamedTuple):
     """Errors of each agent in the unit of the data; report their means.
 
     Attributes:
-        ade: Average displacement error: mean distance over the future,
-            float64 [N].
+        ade: Average displacement error: mean distance over the future, float64
+            [N].
         fde: Final displacement error: distance at its end, float64 [N].
     """
     ade: np.ndarray
@@ -41,24 +40,23 @@ def nearest_plan_errors(predictions, future, plans=None,
                         steps: tuple[int, ...] = PLAN_STEPS) -> Errors:
     """Errors by the protocol of LB-EBM's authors.
 
-    Of the K plans of an agent the one nearest to the true plan is taken, by
-    the Euclidean distance over all way-points together. ADE is that of the
-    path predicted from it, FDE the error of the plan's own last way-point,
-    which the predicted path need not pass. The truth picks; both figures are
-    of one prediction. arXiv:2104.03086, as in `test` of bpucla/lbebm,
-    lbebm_sdd.py.
+    Of an agent's K plans, the one nearest to the true plan is selected, by the
+    Euclidean distance over all way-points. ADE is that of the path predicted
+    from it. FDE is the error of the plan's own last way-point, which the
+    predicted path need not pass through. The selection uses the truth; both
+    errors are of one prediction. arXiv:2104.03086, as in `test` of
+    bpucla/lbebm, lbebm_sdd.py.
 
     Args:
         predictions: float [N, K, future_length, 2].
         future: True positions, float [N, future_length, 2].
-        plans: Way-points that the predictions were made from, float
-            [N, K, len(steps), 2]. None for a model without plans, whose
-            predictions at `steps` then count as such.
-        steps: Positions of the future that make the plan; the last must be
-            its end.
+        plans: Way-points of the predictions, float [N, K, len(steps), 2]; None
+            for a model without plans, whose predictions at `steps` are used.
+        steps: Indices of the future positions in the plan; the last must be the
+            end of the future.
 
     Raises:
-        ValueError: If a shape does not fit, or `steps` has another end.
+        ValueError: If a shape is wrong, or `steps` has another end.
     """
     predictions, future = _checked(predictions, future)
     if plans is None:
@@ -79,17 +77,17 @@ def nearest_plan_errors(predictions, future, plans=None,
 
 
 def minimum_errors(predictions, future) -> Errors:
-    """Errors by the field's protocol: the least of K, each on its own.
+    """Errors by the common protocol: the minimum over K, separately.
 
-    The path with the least ADE and that with the least FDE may differ. As
-    EigenTrajectory's evaluation of LB-EBM on ETH/UCY.
+    The path with the smallest ADE and that with the smallest FDE may differ. As
+    in EigenTrajectory's evaluation of LB-EBM on ETH/UCY.
 
     Args:
         predictions: float [N, K, future_length, 2].
         future: True positions, float [N, future_length, 2].
 
     Raises:
-        ValueError: If a shape does not fit.
+        ValueError: If a shape is wrong.
     """
     predictions, future = _checked(predictions, future)
     distance = _distance(predictions, future[:, None])
@@ -100,20 +98,21 @@ PROTOCOLS = {"nearest_plan": nearest_plan_errors, "minimum": minimum_errors}
 
 
 def miss_rate(predictions, future, distance: float) -> float:
-    """Share of agents none of whose K paths ends within `distance`.
+    """Share of agents with none of their K paths ending within `distance`.
 
-    As of Argoverse (arXiv:1911.02620), there with 2 m.
+    As in Argoverse (arXiv:1911.02620), which uses 2 m.
 
     Args:
         predictions: float [N, K, future_length, 2].
         future: True positions, float [N, future_length, 2].
-        distance: Above 0, in the unit of the data; at it counts as hit.
+        distance: Above 0, in the unit of the data; a path that ends at exactly
+            this distance is not a miss.
 
     Returns:
-        From 0 to 1.
+        A value from 0 to 1.
 
     Raises:
-        ValueError: If a shape does not fit, or `distance` is not positive.
+        ValueError: If a shape is wrong, or `distance` is not positive.
     """
     predictions, future = _checked(predictions, future)
     check_distance(distance)
@@ -124,29 +123,29 @@ def miss_rate(predictions, future, distance: float) -> float:
 def kde_nll(predictions, future, floor: float = LOG_PROB_FLOOR) -> float:
     """Negative log density of the truth under the K predictions.
 
-    At every step on its own a Gaussian kernel density is put on the K
-    positions of an agent; the mean over steps and agents of -log p of the
-    true position. The kernel has the covariance of the positions times
-    K^(-1/3), the rule of Scott. Arxiv:1810.05993 (Trajectron) does so with
-    2,000 predictions; with 20 the density is rough, so compare equal K only.
+    At every step a Gaussian kernel density is fitted to the K positions of an
+    agent; the result is the mean over steps and agents of -log p of the true
+    position. The kernel's covariance is that of the positions times K^(-1/3),
+    Scott's rule. arXiv:1810.05993 (Trajectron) uses 2,000 predictions; with 20
+    the density is rough, so compare equal K only.
 
     Args:
         predictions: float [N, K, future_length, 2], K >= 3.
         future: True positions, float [N, future_length, 2].
-        floor: Least log p that a step counts with, in nats. Positions that
-            lie on one point or line have no density; they count with it.
+        floor: Smallest log p of a step, in nats; also used for positions on one
+            point or line, which have no density.
 
     Returns:
-        In nats, for densities in 1 / (unit of the data)^2: from px to m a
-        constant is added.
+        Nats, for densities in 1 / (unit of the data)^2: a change from px to m
+        adds a constant.
 
     Raises:
-        ValueError: If a shape does not fit, or K is below 3.
+        ValueError: If a shape is wrong, or K is below 3.
     """
     predictions, future = _checked(predictions, future)
     num_agents, num_paths, length = predictions.shape[:3]
     if num_paths < 3:
-        raise ValueError(f"predictions must have 3 paths or more an agent for "
+        raise ValueError("predictions must have at least 3 paths per agent for "
                          f"a density in the plane, got {num_paths}.")
     rows = max(1, _PIECE // (2 * num_paths * length))
     total = sum(_log_density(predictions[first:first + rows],
@@ -163,7 +162,7 @@ def _log_density(predictions, future, floor):
         np.sum(centred[..., i] * centred[..., j], 1) / (num_paths - 1)
         * num_paths ** (-1.0 / 3.0) for i, j in ((0, 0), (0, 1), (1, 1)))
     determinant = a * d - b**2
-    # Relative, so that it holds in any unit; below it is rounding.
+    # A relative threshold at rounding errors, for any unit.
     flat = determinant <= 1e-12 * np.maximum(a, d)**2
     gap = future[:, None] - predictions
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -185,7 +184,7 @@ def _checked(predictions, future) -> tuple[np.ndarray, np.ndarray]:
     """Both as float64.
 
     Raises:
-        ValueError: If their shapes do not fit.
+        ValueError: If their shapes do not match.
     """
     predictions = np.asarray(predictions, np.float64)
     future = np.asarray(future, np.float64)
@@ -201,8 +200,8 @@ def check_predictions(predictions):
     """Raises ValueError unless they are finite, [N, K, length, 2]."""
     shape = predictions.shape
     if len(shape) != 4 or shape[-1] != 2 or 0 in shape:
-        raise ValueError("predictions must have shape [N, K, length, 2] with "
-                         f"no length 0, got {list(shape)}.")
+        raise ValueError("predictions must have shape [N, K, length, 2] "
+                         f"without empty axes, got {list(shape)}.")
     if not np.isfinite(predictions).all():
         raise ValueError(
             "predictions must be finite, got "

@@ -1,7 +1,6 @@
-"""Pictures of predicted paths, coloured by their energy.
+"""Figures of predicted paths, coloured by their energy.
 
-As the figures of LB-EBM (arXiv:2104.03086) show them: what was observed, what
-came, and what the model holds possible.
+As in LB-EBM (arXiv:2104.03086): observed, true and predicted positions.
 """
 
 import math
@@ -17,26 +16,26 @@ import numpy as np
 
 from lebm_tf.evaluation import pictures
 
-# Without the yellow end, which is not seen on white.
+# Without the yellow end, which is invisible on white.
 _COLOURS = LinearSegmentedColormap.from_list(
     "energy", colormaps["viridis"](np.linspace(0.0, 0.88, 64)))
 _OBSERVED, _TRUE = "tab:red", "black"
-_TOP = 0.95  # Share of the paths that the colours tell apart.
+_TOP = 0.95  # Share of the paths within the colour scale.
 _PANEL = (4.6, 3.9)  # Inches.
 _LEGEND = 0.55
 
 
 class Scene(NamedTuple):
-    """One panel: the agents of a group, or one agent alone.
+    """One panel: the agents of a group, or one agent.
 
     Attributes:
         title: One line.
         past: Observed positions, float [n, past_length, 2].
         future: True positions, float [n, future_length, 2].
         predictions: float [n, K, future_length, 2].
-        energy: Of each predicted path, in nats, float [n, K]. An energy given
-            the past is known up to a constant of each agent, so colours count
-            from the lowest of the agent.
+        energy: Energy of each predicted path, in nats, float [n, K]. An energy
+            given the past is known up to a constant per agent, so colours show
+            the difference to the agent's lowest.
     """
     title: str
     past: np.ndarray
@@ -47,19 +46,19 @@ class Scene(NamedTuple):
 
 def save_scenes(path: str, scenes: Sequence[Scene], unit: str,
                 columns: int = 0) -> None:
-    """Draws scenes side by side, with one scale of colours for all.
+    """Draws scenes side by side, with a common colour scale.
 
     Args:
         path: File ending in .png.
         scenes: At least one.
         unit: "px", drawn with y downwards as in a video, or "m".
-        columns: Panels in a row; 0 makes the picture about square.
+        columns: Panels per row; 0 for an approximately square figure.
 
     Raises:
-        ValueError: If there is no scene, or a shape of one does not fit.
+        ValueError: If there is no scene, or a shape is wrong.
     """
     if not scenes:
-        raise ValueError("scenes must hold at least one, got none.")
+        raise ValueError("scenes must have at least one scene, got none.")
     for scene in scenes:
         _check(scene)
     columns = columns or pictures.square_columns(len(scenes))
@@ -71,8 +70,8 @@ def save_scenes(path: str, scenes: Sequence[Scene], unit: str,
         rect=(0.0, _LEGEND / size[1], 1.0, 1.0 - _LEGEND / size[1]))
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     above = np.concatenate([_above_lowest(scene).ravel() for scene in scenes])
-    # One path far off would take all the colours; if all energies are equal,
-    # the scale needs a width nevertheless.
+    # A quantile, so that outliers do not use up the colours; if all energies
+    # are equal, the scale still needs a width.
     highest = float(np.quantile(above, _TOP)) or 1.0
     colours = ScalarMappable(Normalize(0.0, highest), _COLOURS)
     for axes, scene in zip(every, scenes):
@@ -101,7 +100,7 @@ def save_scenes(path: str, scenes: Sequence[Scene], unit: str,
 
 
 def _draw(axes, scene, unit, colours):
-    """One panel."""
+    """Draws one panel."""
     above = _above_lowest(scene)
     for past, future, paths, energy in zip(
             scene.past, scene.future, scene.predictions, above):
@@ -139,7 +138,7 @@ def _above_lowest(scene) -> np.ndarray:
 
 
 def _check(scene: Scene) -> None:
-    """Raises ValueError unless the shapes of a scene fit."""
+    """Raises ValueError unless the shapes of a scene match."""
     shapes = [np.shape(values) for values in scene[1:]]
     past, future, predictions, energy = shapes
     if (len(past) != 3 or len(future) != 3 or len(predictions) != 4
