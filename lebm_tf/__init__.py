@@ -7,8 +7,8 @@
     lebm_tf.fit(model, data, lebm_tf.RunConfig(train_steps=1_000))
     samples = model.sample(64, seed=7)  # Samples(x, z, energy)
 
-Names are imported on first use, so `import lebm_tf` does not load TensorFlow
-and a command can choose how much TensorFlow logs.
+Names are imported on first use, so `import lebm_tf` does not load TensorFlow,
+and commands can set its log level before.
 """
 
 import importlib

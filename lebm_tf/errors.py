@@ -1,9 +1,9 @@
-"""The one error that a user of the commands is meant to read.
+"""Errors that the commands report to their users.
 
-A wrong flag, a missing or malformed file, a data set that is not there: code
-raises `InputError` where it finds out, and the commands (`train`, `evaluate`,
+A wrong flag, a missing or malformed file or an unknown data set raises
+`InputError` where it is detected, and the commands (`train`, `evaluate`,
 `sample`, `export`) print its message and exit with code 2, without a stack
-trace. A programming mistake stays a plain `ValueError` or `TypeError`.
+trace. A programming error is a plain `ValueError` or `TypeError`.
 """
 
 import difflib
@@ -11,19 +11,19 @@ from typing import Iterable
 
 
 class InputError(ValueError):
-    """A user's input is wrong; the message is one line: needed, got."""
+    """Invalid user input; the message is one line: expected, got."""
 
 
 class NonFiniteError(ArithmeticError):
-    """Training met a value that is not finite, and stopped."""
+    """Training stopped at a value that is not finite."""
 
 
 class DivergedError(NonFiniteError):
-    """Training met a value that is not finite or beyond its bound.
+    """Training stopped at a value that is not finite or exceeds its bound.
 
     Attributes:
-        step: Where.
-        reason: What, in a few words.
+        step: Training step.
+        reason: Short description.
     """
 
     def __init__(self, step: int, reason: str, message: str):
@@ -36,6 +36,6 @@ class ClusterError(RuntimeError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """' (nearest: a, b)', or nothing if no known name is near."""
+    """' (nearest: a, b)', or '' if no known name is similar."""
     near = difflib.get_close_matches(name, list(known), 3, 0.5)
     return f" (nearest: {', '.join(near)})" if near else ""

@@ -1,4 +1,4 @@
-"""Results on disk: written whole or not at all."""
+"""Atomic writing of results."""
 
 import contextlib
 import errno
@@ -12,13 +12,13 @@ from lebm_tf.errors import InputError
 
 @contextlib.contextmanager
 def atomic_path(path: str) -> Iterator[str]:
-    """Gives a temporary path beside `path`, moved there on success.
+    """Provides a temporary path in the same folder, moved to `path` on success.
 
-    An error, a full disk or a kill leaves what was at `path` before. The
-    temporary name keeps the ending, as many writers choose a format by it.
+    After an error, a full disk or a kill, `path` is unchanged. The temporary
+    name has the same ending, since many writers choose a format by it.
 
     Args:
-        path: Where the file shall be. Its folder is made if need be.
+        path: Path of the file. Its folder is created if needed.
 
     Yields:
         The path to write to.
@@ -35,10 +35,10 @@ def atomic_path(path: str) -> Iterator[str]:
         yield temporary
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # mkstemp's own are private.
+        os.chmod(temporary, 0o666 & ~mask)  # mkstemp's files are private.
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = path  # Not the temporary one, or none at all.
+        error.filename = path  # Instead of the temporary path, or none.
         raise
     finally:
         if os.path.exists(temporary):
@@ -46,7 +46,7 @@ def atomic_path(path: str) -> Iterator[str]:
 
 
 def write_json(path: str, value: Any) -> None:
-    """Writes JSON atomically, indented."""
+    """Writes indented JSON, atomically."""
     with atomic_path(path) as temporary:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(value, file, indent=2)
@@ -57,10 +57,10 @@ def read_json(path: str) -> Any:
     """Reads a JSON file.
 
     Raises:
-        InputError: If it holds something else.
+        InputError: If the file is not valid JSON.
     """
     with open(path, encoding="utf-8") as file:
         try:
             return json.load(file)
-        except ValueError as error:  # Of JSON or of UTF-8.
+        except ValueError as error:  # Invalid JSON or UTF-8.
             raise InputError(f"{path} is damaged: {error}.") from error

@@ -1,4 +1,4 @@
-"""Kinds of data, as data sets, models and evaluators name them."""
+"""Names of the kinds of data, for data sets, models and evaluators."""
 
 IMAGE = "image"
 SEQUENCE = "sequence"
@@ -7,7 +7,7 @@ COUNTS = "counts"
 TRAJECTORY = "trajectory"
 PAIR = "pair"
 
-# Kind -> what its examples are called in messages.
+# Kind -> name of its examples in messages.
 KINDS = {IMAGE: "images", SEQUENCE: "sequences of tokens", VECTOR: "vectors",
          COUNTS: "counts of words", TRAJECTORY: "trajectories",
          PAIR: "pairs of domains of images"}

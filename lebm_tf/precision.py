@@ -1,4 +1,4 @@
-"""Which number format the networks compute in."""
+"""Precision of the networks' computations."""
 
 import contextlib
 import functools
@@ -10,18 +10,18 @@ import tensorflow as tf
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 AUTO = "auto"
-_WORTH = 1.1  # Times as fast as float32 that bfloat16 must be.
-_SHAPE = (16, 8, 8, 64)  # Of the maps whose transposed convolution is timed.
+_WORTH = 1.1  # Smallest speed of bfloat16, relative to float32.
+_SHAPE = (16, 8, 8, 64)  # Shape of the input of the timed convolution.
 
 
 def check(precision: str, loss_scale: float) -> None:
-    """Raises ValueError unless the networks can be trained so.
+    """Raises ValueError unless the networks can be trained with these settings.
 
     Args:
-        precision: One of `PRECISIONS`, or "auto". Weights, chains, energies
-            and losses are float32 in each.
-        loss_scale: First factor on gradients of float16, which has no room
-            for small ones without.
+        precision: One of `PRECISIONS`, or "auto". Weights, chains, energies and
+            losses are always float32.
+        loss_scale: Initial loss scale for float16, without which small
+            gradients underflow.
     """
     if precision not in (*PRECISIONS, AUTO):
         raise ValueError("precision must be one of "
@@ -36,17 +36,17 @@ def check(precision: str, loss_scale: float) -> None:
 
 @functools.cache
 def bfloat16_speed() -> float:
-    """How many times as fast as in float32 bfloat16 is on this machine.
+    """Speed of bfloat16 on this machine, relative to float32.
 
-    Measured in some hundredths of a second, with a transposed convolution and
+    Measured within a fraction of a second, with a transposed convolution and
     the gradient of its kernel. Without instructions for bfloat16, TensorFlow
     2.21 takes 4 to 24 times as long for these two on a CPU, and rounds every
-    partial sum: an error of 1 % and 2 %, not of 0.2 %. Convolutions and
-    products of matrices show nothing of it. Flags of the processor would not
-    do, as $ONEDNN_MAX_CPU_ISA hides what it can.
+    partial sum: an error of 1 % and 2 %, not of 0.2 %. Convolutions and matrix
+    products do not show this. CPU feature flags are not sufficient, since
+    $ONEDNN_MAX_CPU_ISA may disable features.
     """
     if tf.config.list_physical_devices("GPU"):
-        return 2.0  # What is so small measures the start of a kernel.
+        return 2.0  # So small a test would measure kernel launches.
     seconds = []
     for dtype in (tf.float32, tf.bfloat16):
         x, kernel, image = (tf.ones(shape, dtype) for shape in (
@@ -66,17 +66,18 @@ def bfloat16_speed() -> float:
 
 
 def resolve(precision: str) -> str:
-    """The precision that "auto" stands for on this machine; others as is."""
+    """The precision that "auto" selects on this machine; others are unchanged.
+    """
     if precision != AUTO:
         return precision
     return "mixed_bfloat16" if bfloat16_speed() >= _WORTH else "float32"
 
 
 def advice(asked: str) -> str:
-    """What to say of a precision before training in it, "" if nothing.
+    """A message about a precision before training, "" for none.
 
     Args:
-        asked: As the user gave it.
+        asked: The precision as given by the user.
     """
     if asked not in (AUTO, "mixed_bfloat16"):
         return ""
@@ -87,13 +88,13 @@ def advice(asked: str) -> str:
     if asked == AUTO:
         return f"Precision {resolve(asked)}: {measured}."
     return "" if speed >= 1 else (
-        f"Warning: {measured}, which has no instructions for it, and sums "
-        "are rounded more; --precision=auto or float32 avoids that.")
+        f"Warning: {measured}, which has no instructions for it, and its sums "
+        "have larger rounding errors; --precision=auto or float32 avoids that.")
 
 
 @contextlib.contextmanager
 def scope(precision: str | None):
-    """Layers made inside compute so; None leaves Keras's policy as it is."""
+    """Sets the precision of layers made inside; None keeps Keras' policy."""
     before = keras.config.dtype_policy()
     if precision is not None:
         keras.config.set_dtype_policy(precision)
@@ -105,9 +106,9 @@ def scope(precision: str | None):
 
 @contextlib.contextmanager
 def kernels_cast_once(*layers: keras.layers.Layer):
-    """Within it layers of mixed precision read kernels that are cast already.
+    """Casts the kernels of mixed precision layers once for all calls inside.
 
-    For chains: a loop would cast every kernel anew at every move.
+    For chains, whose loops would otherwise cast every kernel at every step.
     """
     scope = keras.StatelessScope()
     for layer in layers:
@@ -115,7 +116,7 @@ def kernels_cast_once(*layers: keras.layers.Layer):
             if part.compute_dtype == part.variable_dtype:
                 continue
             for variable in _own_kernels(part):
-                # Not an argument of the scope: it would cast them back.
+                # Added here, since the scope's constructor would cast back.
                 scope.add_update((variable, tf.cast(
                     variable.value, part.compute_dtype)))
     with scope if scope.state_mapping else contextlib.nullcontext():
@@ -123,7 +124,7 @@ def kernels_cast_once(*layers: keras.layers.Layer):
 
 
 def _own_kernels(layer) -> Iterator[keras.Variable]:
-    """Those that no layer within it has; only its `call` reads them."""
+    """Kernels that no inner layer has; only the layer's `call` reads them."""
     others = {id(variable) for inner in layer._flatten_layers(
         include_self=False, recursive=False) for variable in inner.variables}
     return (variable for variable in layer.variables

@@ -1,7 +1,7 @@
-"""The processor at hand: what it is, and how TensorFlow uses it.
+"""Properties of the processor, and TensorFlow's use of it.
 
-Reads files and environment variables only: no TensorFlow, so that commands
-can decide by it before that loads.
+Reads files and environment variables only, without TensorFlow, so that commands
+can use it before TensorFlow is loaded.
 """
 
 import os
@@ -9,16 +9,16 @@ import platform
 from typing import Any
 
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-# What decides how products are rounded and how fast they are.
+# Features that affect the rounding and speed of products.
 FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16",
             "amx_bf16", "amx_tile")
 _SETTINGS = ("ONEDNN_MAX_CPU_ISA", ONEDNN)
 
 
 def describe() -> dict[str, Any]:
-    """Name, features, cores and settings of the environment, as JSON types.
+    """Name, features, cores and environment settings, as JSON types.
 
-    All of it decides how products are rounded.
+    All of them affect the rounding of products.
     """
     values = fields("/proc/cpuinfo")
     flags = values.get("flags", "").split()
@@ -31,18 +31,18 @@ def describe() -> dict[str, Any]:
 
 
 def prefer_onednn() -> None:
-    """Lets TensorFlow, if it is not loaded yet, compute with oneDNN.
+    """Makes TensorFlow use oneDNN if it is not loaded yet.
 
-    On x86 with AVX2 but without AVX512-VNNI it does not by itself, and takes
-    two to three times as long for a transposed convolution. A value of
-    $TF_ENABLE_ONEDNN_OPTS that is set already stays.
+    On x86 with AVX2 but without AVX512-VNNI it does not by default, and takes
+    two to three times as long for a transposed convolution. An existing value
+    of $TF_ENABLE_ONEDNN_OPTS is kept.
     """
     if "avx2" in fields("/proc/cpuinfo").get("flags", "").split():
         os.environ.setdefault(ONEDNN, "1")
 
 
 def onednn_is_on() -> bool:
-    """Whether TensorFlow computes with oneDNN, or will once it is loaded."""
+    """Whether TensorFlow uses oneDNN, or will once it is loaded."""
     value = os.environ.get(ONEDNN)
     if value is not None:
         return value.lower() in ("1", "true")
@@ -50,8 +50,8 @@ def onednn_is_on() -> bool:
 
 
 def fields(path: str) -> dict[str, str]:
-    """The first value of every name in a file of "name: value" lines; none
-    where there is no such file."""
+    """The first value of every name in a file of "name: value" lines; empty if
+    the file does not exist."""
     found: dict[str, str] = {}
     if not os.path.exists(path):
         return found

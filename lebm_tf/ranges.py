@@ -6,8 +6,8 @@
         activation: Annotated[str, OneOf(ACTIVATIONS)] = "gelu"
         dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.0
 
-The same declaration refuses a value that does not fit, and is what --help
-shows. Ge, Gt, Le, Lt, Interval and MinLen are those of `annotated_types`.
+The declarations validate values and are shown by --help. Ge, Gt, Le, Lt,
+Interval and MinLen are those of `annotated_types`.
 """
 
 import dataclasses
@@ -41,7 +41,7 @@ class OneOf:
 
     Attributes:
         known: The names, in the order in which they are shown; "" is allowed
-            but not shown. A dictionary may get further names later.
+            but not shown. Names may be added to a dict later.
     """
     known: Collection[str]
 
@@ -51,7 +51,7 @@ class OneOf:
 
 @dataclasses.dataclass(frozen=True)
 class OrZero:
-    """A range, or 0, which then stands for something else.
+    """A range, or 0, which then has a special meaning.
 
     Attributes:
         range: `Ge` or `Gt`.
@@ -60,7 +60,8 @@ class OrZero:
 
 
 class Mark(enum.Enum):
-    """What else a field may declare; a group declares it for all it holds."""
+    """Further declarations of a field; those of a group apply to all its
+    fields."""
     SHARED = "a baseline has the same value"
     MAY_CHANGE = "a run may go on with another value"
     FLAT = "flags of the group do not begin with its name"
@@ -68,23 +69,23 @@ class Mark(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Only:
-    """A setting of some kinds of data, and of no other.
+    """Marks a setting that applies to some kinds of data only.
 
     Attributes:
-        kinds: Of `lebm_tf.kinds`.
+        kinds: Kinds of `lebm_tf.kinds`.
     """
     kinds: tuple[str, ...]
 
 
 class Checked:
-    """A frozen dataclass whose fields are what they declare.
+    """A frozen dataclass that validates its fields by their declarations.
 
-    Every float must be finite, too, and lists become tuples.
+    Every float must also be finite, and lists become tuples.
 
     Raises:
-        ValueError: When it is made, if a value is out of range; the message
-            begins with the name of the field.
-        TypeError: If a value is of another type.
+        ValueError: On construction, if a value is out of range; the message
+            starts with the name of the field.
+        TypeError: If a value has another type.
     """
 
     def __post_init__(self):
@@ -97,14 +98,14 @@ class Checked:
         self.validate()
 
     def validate(self) -> None:
-        """Raises ValueError unless the fields fit together; for subclasses."""
+        """Raises ValueError if fields are inconsistent; for subclasses."""
 
     def leave_out(self, *names: str, reason: str) -> None:
-        """Refuses settings that would have no effect.
+        """Rejects settings that would have no effect.
 
         Args:
-            *names: Fields that must keep their defaults.
-            reason: Why, as "without start=bank".
+            *names: Fields that must have their defaults.
+            reason: The condition, as "without start=bank".
 
         Raises:
             ValueError: If one differs from its default.
@@ -120,15 +121,15 @@ class Checked:
 
 @dataclasses.dataclass(frozen=True)
 class Declared:
-    """What a configuration declares of one field.
+    """Declarations of a field of a configuration.
 
     Attributes:
-        type: Of the value, or of the elements of a tuple.
+        type: Type of the value, or of the elements of a tuple.
         is_tuple: Whether the value is a tuple.
-        ranges: What a value or an element must be.
-        min_length: Fewest elements of a tuple.
-        marks: What else it declares.
-        kinds: Kinds of data that it is for; None for all.
+        ranges: Ranges of the value, or of each element.
+        min_length: Minimum number of elements of a tuple.
+        marks: Further declarations.
+        kinds: Kinds of data that it applies to; None for all.
     """
     type: type
     is_tuple: bool
@@ -141,7 +142,8 @@ class Declared:
         return " and ".join(map(_text, self.ranges))
 
     def check(self, name: str, value: Any) -> None:
-        """Raises ValueError or TypeError unless the value is as declared."""
+        """Raises ValueError or TypeError unless the value satisfies the
+        declarations."""
         if self.is_tuple and not isinstance(value, tuple):
             raise TypeError(f"{name} must be a tuple, got {value!r}.")
         values = value if self.is_tuple else (value,)
@@ -175,7 +177,7 @@ class Declared:
 
 @functools.cache
 def declared(config_class: type) -> dict[str, Declared]:
-    """Name of the field -> what its type declares.
+    """Declarations of all fields, by name.
 
     Args:
         config_class: A dataclass.

@@ -1,8 +1,8 @@
-"""Whether the shapes of products may depend on the values of a batch.
+"""Whether tensor shapes may depend on the values of a batch.
 
-Training computes nothing for padding. Matrix kernels round otherwise for
-other numbers of rows, so a row that must not depend on its neighbours, as of a
-served model, is computed with padding and all.
+Training skips padding. Rounding in matrix kernels depends on the number of
+rows, so rows that must not depend on their neighbours, as in a served model,
+are computed including padding.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from typing import Iterator
 
 
 class _Local(threading.local):
-    """Replicas are traced in threads of their own."""
+    """Thread-local, since replicas are traced in threads of their own."""
     fixed = False
 
 
@@ -20,7 +20,7 @@ _local = _Local()
 
 @contextlib.contextmanager
 def fixed() -> Iterator[None]:
-    """Within it, graphs are built whose shapes depend on shapes alone."""
+    """Inside, graphs are built whose shapes do not depend on values."""
     before = are_fixed()
     _local.fixed = True
     try:
@@ -30,5 +30,5 @@ def fixed() -> Iterator[None]:
 
 
 def are_fixed() -> bool:
-    """Whether a graph is being built within `fixed`."""
+    """Whether a graph is being built inside `fixed`."""
     return _local.fixed

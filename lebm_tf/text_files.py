@@ -1,6 +1,7 @@
-"""Text files as people have them, read in one place.
+"""Reading of text files.
 
-Gzipped or not, in UTF-8 or in UTF-16 with its mark, with any line ends.
+Gzipped or not, in UTF-8 or in UTF-16 with a byte-order mark, with any line
+endings.
 """
 
 import codecs
@@ -9,9 +10,9 @@ import zlib
 
 from lebm_tf.errors import InputError
 
-# What a gzipped file may unpack to: so many times its size, or so many bytes
-# where that is more. Text shrinks to a fifth, a file made to do harm to a
-# thousandth.
+# Limits of the unpacked size of a gzipped file: a multiple of its size, or a
+# number of bytes if that is larger. Text shrinks to a fifth, a malicious file
+# to a thousandth.
 MOST_RATIO = 100
 ALWAYS_FINE = 2**28
 
@@ -19,22 +20,22 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def named(name: str, path: str) -> str:
-    """A data set and the file it is read from, for messages."""
+    """Name of a data set and its file, for messages."""
     return name if path in name else f"{name}: {path}"
 
 
 def read_utf8(path: str, what: str) -> bytes:
-    """A text file as UTF-8 without a byte-order mark, lines ended by \\n.
+    r"""A text file as UTF-8 without byte-order mark, with \n as line ending.
 
-    Bytes that are no UTF-8 stay, so that a caller can count their lines.
+    Invalid bytes are kept, so that callers can report their lines.
 
     Args:
         path: The file.
-        what: Its name; opens every error message.
+        what: Its name, the start of every error message.
 
     Raises:
-        InputError: If it can't be read, unpacks to far more than its size, or
-            is no text.
+        InputError: If it cannot be read, unpacks to far more than its size, or
+            is not text.
     """
     try:
         with open(path, "rb") as file:
@@ -53,16 +54,16 @@ def read_utf8(path: str, what: str) -> bytes:
     raw = raw.removeprefix(codecs.BOM_UTF8)
     if b"\0" in raw:
         raise InputError(
-            f"{what} must be text in UTF-8, got zero bytes, as in UTF-16 "
-            "without a mark or in a file that is no text.")
+            f"{what} must be text in UTF-8, got zero bytes, as in a binary "
+            "file or UTF-16 without a byte-order mark.")
     return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def read_text(path: str, what: str) -> str:
-    """The text of a file; as `read_utf8`, and all of it must be UTF-8.
+    """The text of a file; as `read_utf8`, but all of it must be UTF-8.
 
     Raises:
-        InputError: Besides, with the first line that is not.
+        InputError: As `read_utf8`, or with the first line that is not UTF-8.
     """
     raw = read_utf8(path, what)
     try:
@@ -70,8 +71,8 @@ def read_text(path: str, what: str) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{what} must be a text file in UTF-8, got a byte that is none, "
-            f"0x{raw[error.start]:02x}, in line {line}.") from error
+            f"{what} must be a text file in UTF-8, got the invalid byte "
+            f"0x{raw[error.start]:02x} in line {line}.") from error
 
 
 def _unpacked(path, what, size) -> bytes:
@@ -84,10 +85,10 @@ def _unpacked(path, what, size) -> bytes:
 
 def check_unpacked(unpacked: int, packed: int, what: str) -> None:
     """Raises InputError if so few packed bytes unpack to so many that the file
-    was likely made to do harm; `what` opens the message."""
+    is probably malicious; `what` starts the message."""
     most = max(MOST_RATIO * packed, ALWAYS_FINE)
     if unpacked > most:
         raise InputError(
-            f"{what} must unpack to at most {most:,} bytes, for its "
+            f"{what} must unpack to at most {most:,} bytes from its "
             f"{packed:,}, got {unpacked:,} or more; unpack it yourself if you "
             "trust it.")

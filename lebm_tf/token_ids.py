@@ -1,7 +1,7 @@
 """Numbers of the tokens that every vocabulary begins with.
 
-Padding, what the vocabulary lacks, the beginning (read, never predicted) and
-the end (predicted, and counted) of a sequence.
+Padding, unknown words, the beginning of a sequence (an input only, never
+predicted) and its end (predicted, and counted).
 """
 
 PAD, UNKNOWN, BEGIN, END = range(4)

@@ -1,1 +1,1 @@
-"""Molecules of strings, and their properties. RDKit is an extra."""
+"""Molecules from SMILES, and their properties. RDKit is an optional extra."""

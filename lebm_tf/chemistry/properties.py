@@ -1,4 +1,4 @@
-"""Properties of molecules, as RDKit computes them."""
+"""Properties of molecules, computed by RDKit."""
 
 import functools
 import importlib.util
@@ -14,7 +14,7 @@ from lebm_tf.errors import InputError
 def of(molecules: Sequence[Any]) -> dict[str, np.ndarray]:
     """All `PROPERTIES` of molecules, float64 [num] by name.
 
-    A QED that RDKit cannot compute is left out, see `qed`.
+    A QED that RDKit cannot compute is skipped, see `qed`.
 
     Args:
         molecules: RDKit molecules, none of them None.
@@ -25,16 +25,16 @@ def of(molecules: Sequence[Any]) -> dict[str, np.ndarray]:
 
 
 def logp(molecule: Any) -> float:
-    """Logarithm of the octanol-water partition coefficient, estimated from
-    atoms; Wildman and Crippen 1999."""
+    """Logarithm of the octanol-water partition coefficient, estimated from atom
+    contributions; Wildman and Crippen 1999."""
     return rdkit("Chem.Crippen").MolLogP(molecule)
 
 
 def qed(molecule: Any) -> float:
-    """Likeness to a drug, in [0, 1]; Bickerton et al. 2012.
+    """Quantitative estimate of drug-likeness, in [0, 1]; Bickerton et al. 2012.
 
-    RDKit sanitises the molecule again for that, which may fail for one that
-    it has parsed: then NaN.
+    RDKit sanitizes the molecule again, which may fail although it was parsed:
+    then NaN.
     """
     try:
         return rdkit("Chem.QED").qed(molecule)
@@ -43,11 +43,11 @@ def qed(molecule: Any) -> float:
 
 
 def sa(molecule: Any) -> float:
-    """Difficulty of synthesis, from 1 (easy) to 10; Ertl and Schuffenhauer
-    2009.
+    """Synthetic accessibility score, from 1 (easy) to 10; Ertl and
+    Schuffenhauer 2009.
 
     Raises:
-        InputError: If this RDKit came without its contributed folder.
+        InputError: If this RDKit lacks its folder of contributed code.
     """
     return _synthesis().calculateScore(molecule)
 
@@ -58,11 +58,11 @@ def weight(molecule: Any) -> float:
 
 
 def penalized_logp(molecule: Any) -> float:
-    """logP - SA - (number of rings of more than 6 atoms), not standardised.
+    """logP - SA - (number of rings of more than 6 atoms), not standardized.
 
-    As in the public code of Kong et al. 2023 (SGDS). Others subtract how far
-    the largest ring exceeds 6, and standardise every term over ZINC; those
-    values don't compare with these.
+    As in the public code of Kong et al. 2023 (SGDS). Others subtract the excess
+    of the largest ring over 6 atoms, and standardize every term over ZINC; such
+    values are not comparable.
     """
     rings = molecule.GetRingInfo().AtomRings()
     return (logp(molecule) - sa(molecule)
@@ -80,7 +80,7 @@ PROPERTIES: dict[str, Callable[[Any], float]] = {
 
 @functools.lru_cache(maxsize=None)
 def _synthesis():
-    """RDKit's own program for SA; it is no module of the package."""
+    """RDKit's own script for SA, which is not part of its package."""
     folder = os.path.join(rdkit("RDConfig").RDContribDir, "SA_Score")
     path = os.path.join(folder, "sascorer.py")
     if not os.path.exists(path):

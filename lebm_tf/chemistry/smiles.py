@@ -1,4 +1,4 @@
-"""Molecules of strings. RDKit is an extra, imported at the first use."""
+"""Molecules from SMILES. RDKit is an optional extra, imported at first use."""
 
 import importlib
 from typing import Any, Iterable
@@ -27,19 +27,19 @@ def rdkit(name: str) -> Any:
 
 def parse(smiles: Iterable[str], stopped: list[int] | None = None
           ) -> list[Any]:
-    """Molecules of strings, None for a string that is none.
+    """Molecules from SMILES, with None for invalid strings.
 
-    Nothing is corrected: a string is valid if RDKit parses and sanitises it
-    as it is. Two strings that RDKit accepts are refused: the empty one, and
-    one with a space, of which it reads only what is before. What RDKit says
-    while it parses is not shown; thousands of samples may be invalid, and
-    validity counts them. Long strings have a time limit, see
-    `chemistry.bounded`; one that exceeds it is not a molecule.
+    Strings are not corrected: a string is valid if RDKit parses and sanitizes
+    it unchanged. Two kinds of strings that RDKit accepts count as invalid: the
+    empty string, and strings with a space, of which it reads the first part
+    only. RDKit's log messages are suppressed, since thousands of samples may be
+    invalid, and validity counts them. Long strings have a time limit, see
+    `chemistry.bounded`; those that exceed it count as invalid.
 
     Args:
         smiles: The strings.
-        stopped: Is extended by the indices of strings that exceed the limit;
-            None for a warning.
+        stopped: Extended by the indices of strings that exceed the limit; None
+            for a warning.
     """
     chem, base = rdkit("Chem"), rdkit("rdBase")
     found, late = [], []
@@ -69,12 +69,12 @@ def told(what: str) -> str:
 
 def sifted(lines: list[str], invalid: str
            ) -> tuple[list[str], int, list[int]]:
-    """(lines to keep, number of those that are no molecules, indices of those
-    among them that exceeded the time limit).
+    """Returns (lines to keep, number of invalid molecules, indices of those
+    that exceeded the time limit).
 
     Args:
         lines: SMILES.
-        invalid: unchecked (looks at none and counts 0), keep or drop.
+        invalid: unchecked (checks none, and returns 0), keep or drop.
     """
     if invalid == "unchecked":
         return lines, 0, []

@@ -1,1 +1,1 @@
-"""On which devices a run computes: strategies and clusters."""
+"""Devices of a run: strategies and clusters."""

@@ -1,5 +1,5 @@
-"""The workers of a run on several machines: who they are, and whether they
-are there. See docs/cluster.md."""
+"""Workers of a run on several machines: discovery and reachability. See
+docs/cluster.md."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from lebm_tf.errors import ClusterError, InputError
 
 JOBS = ("chief", "worker")
 _PAUSE = 0.3  # Seconds between two attempts.
-# What TensorFlow calls the loss of a worker, depending on who notices first.
+# TensorFlow's errors for a lost worker, depending on what notices it first.
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError,
          tf.errors.CancelledError, tf.errors.DeadlineExceededError,
          tf.errors.FailedPreconditionError)
@@ -27,7 +27,7 @@ class Task(NamedTuple):
     Attributes:
         cluster: Job -> addresses "host:port" of its tasks.
         job: "chief" or "worker".
-        index: Number within the job, from 0.
+        index: Index within the job, from 0.
     """
     cluster: dict[str, list[str]]
     job: str
@@ -50,7 +50,7 @@ class Task(NamedTuple):
                 if task != self]
 
     def resolver(self) -> tf.distribute.cluster_resolver.ClusterResolver:
-        """The same for TensorFlow, with the GPUs that are visible here."""
+        """TensorFlow's resolver for this task, with the visible GPUs."""
         gpus = len(tf.config.list_physical_devices("GPU"))
         return tf.distribute.cluster_resolver.SimpleClusterResolver(
             tf.train.ClusterSpec(self.cluster), task_type=self.job,
@@ -59,18 +59,18 @@ class Task(NamedTuple):
 
 
 def from_tf_config(text: str | None) -> Task:
-    """The task that $TF_CONFIG describes, as TensorFlow defines it.
+    """The task described by $TF_CONFIG, in TensorFlow's format.
 
     Args:
         text: {"cluster": {"worker": ["host:port", ...]}, "task": {"type":
-            "worker", "index": 0}} as JSON; a "chief" may stand beside.
+            "worker", "index": 0}} as JSON; "cluster" may also have a "chief".
 
     Raises:
-        InputError: If it is anything else.
+        InputError: If the text is anything else.
     """
     if not text:
-        raise InputError("$TF_CONFIG must say who the workers are, got none; "
-                         "see docs/cluster.md.")
+        raise InputError("$TF_CONFIG must describe the cluster, got none; see "
+                         "docs/cluster.md.")
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -93,10 +93,10 @@ def from_tf_config(text: str | None) -> Task:
 
 
 def checked(task: Task, source: str) -> Task:
-    """The task, if it is one of its cluster.
+    """Returns the task after checking it and its cluster.
 
     Raises:
-        InputError: If it is not, or an address is none.
+        InputError: If the task is not in its cluster, or an address is invalid.
     """
     for job, addresses in task.cluster.items():
         if job not in JOBS:
@@ -125,12 +125,12 @@ def checked(task: Task, source: str) -> Task:
 def from_slurm() -> Task:
     """The task of this process in a Slurm step, from Slurm's variables.
 
-    TensorFlow's resolver tells the addresses. Its count of GPUs is left
-    aside: it needs an nvidia-smi on every node, and `srun --gpus-per-task`
-    hides those of others anyway.
+    TensorFlow's resolver provides the addresses. Its count of GPUs is not used:
+    it needs nvidia-smi on every node, and `srun --gpus-per-task` hides the GPUs
+    of other tasks anyway.
 
     Raises:
-        InputError: If this is no Slurm step.
+        InputError: If the process is not part of a Slurm step.
     """
     missing = [name for name in ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS",
                                  "SLURM_STEP_NODELIST",
@@ -142,7 +142,7 @@ def from_slurm() -> Task:
     tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
     resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
         gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False)
-    cluster = resolver.cluster_spec().as_dict()  # Also settles the task.
+    cluster = resolver.cluster_spec().as_dict()  # Also determines the task.
     return checked(Task(cluster, *resolver.get_task_info()), "Slurm")
 
 
@@ -150,18 +150,19 @@ def from_kubernetes(selector: str, num_workers: int, own_ip: str | None,
                     timeout: float, client: Any = None) -> Task:
     """The task of this pod among those with a label.
 
-    TensorFlow's resolver gives the address of the node that each runs on, so
-    the pods use the network of their nodes, one on each.
+    TensorFlow's resolver returns the address of the node of each pod, so pods
+    must use the host network, one per node.
 
     Args:
         selector: Label selector of all workers.
-        num_workers: How many there shall be; they come up one by one.
+        num_workers: Expected number of workers; they may start one by one.
         own_ip: Address of this pod's node.
-        timeout: Seconds to wait for them.
-        client: Kubernetes's CoreV1Api; made for this cluster if not given.
+        timeout: Seconds to wait for the workers.
+        client: Kubernetes's CoreV1Api; default: one for this cluster.
 
     Raises:
-        InputError: If they are not there in time, or this is none of them.
+        InputError: If the workers do not start in time, or this pod is not one
+            of them.
     """
     if client is None:
         client = _kubernetes_client()
@@ -174,7 +175,7 @@ def from_kubernetes(selector: str, num_workers: int, own_ip: str | None,
             reason = f"got {len(addresses)} after {timeout:g} s"
             if len(addresses) == num_workers:
                 break
-        except RuntimeError as error:  # One that does not run yet.
+        except RuntimeError as error:  # A pod does not run yet.
             reason = str(error)
         if time.monotonic() > until:
             raise InputError(f"{num_workers} pods must run with the label "
@@ -192,15 +193,15 @@ def from_kubernetes(selector: str, num_workers: int, own_ip: str | None,
 def wait_for_peers(task: Task, timeout: float) -> None:
     """Waits until every other task can be reached.
 
-    TensorFlow itself would wait without end, and not say for whom. Until all
-    are there, this task answers on its own port, for the others do the same.
+    TensorFlow itself would wait forever, and not report the missing task. While
+    waiting, this task listens on its own port, since the others do the same.
 
     Args:
         task: This task.
         timeout: Seconds to wait.
 
     Raises:
-        InputError: If one can't be reached in time, or the port is taken.
+        InputError: If a task cannot be reached in time, or the port is in use.
     """
     port = _host_and_port(task.address, "the cluster")[1]
     with socket.socket() as listener:
@@ -217,7 +218,7 @@ def wait_for_peers(task: Task, timeout: float) -> None:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process writes the results: one of all does."""
+    """Whether this process writes the results; exactly one process does."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.cluster_spec().as_dict():
         return True
@@ -227,7 +228,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 @contextlib.contextmanager
 def watched(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Says in one line that another worker was lost, and which.
+    """Reports the loss of another worker in one line, with its name.
 
     Raises:
         ClusterError: In place of TensorFlow's error.
@@ -245,8 +246,8 @@ def watched(strategy: tf.distribute.Strategy) -> Iterator[None]:
                 found[1], int(found[2]))
             who = f"{found[1]} {found[2]} at {address}"
         raise ClusterError(
-            f"{who} was lost, so this one stops. Start all of them again with "
-            "the same command: they go on from the newest checkpoint."
+            f"{who} was lost, so this process stops. Start all workers again "
+            "with the same command to continue from the newest checkpoint."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""On how many devices a run trains: tf.distribute, chosen by flags."""
+"""Distribution strategies of runs, chosen by flags."""
 
 import functools
 import os
@@ -13,13 +13,13 @@ from lebm_tf.errors import InputError
 def make(run: RunConfig) -> tf.distribute.Strategy:
     """The strategy of a run, the same object for equal flags.
 
-    Call it before anything runs in TensorFlow: how many devices a CPU counts
-    as is settled then.
+    Call it before TensorFlow runs anything, because that fixes the number of
+    logical devices of the CPU.
 
     Raises:
-        InputError: If there are fewer devices than replicas, the other
-            workers can't be found, or the batch can't be cut into equal
-            pieces.
+        InputError: If there are fewer devices than replicas, other workers
+            cannot be reached, or the batch size is not divisible by the number
+            of replicas.
     """
     chosen = run.devices
     strategy = _made(chosen.strategy, chosen.replicas, chosen.cluster,
@@ -33,8 +33,8 @@ def make(run: RunConfig) -> tf.distribute.Strategy:
     return strategy
 
 
-# TensorFlow can neither start a second server for a worker, nor tell the
-# messages of two strategies on the same devices apart.
+# TensorFlow can neither start a second server for a worker, nor distinguish
+# the messages of two strategies on the same devices.
 @functools.cache
 def _made(name, num_replicas, *where) -> tf.distribute.Strategy:
     if name == "mirrored":
@@ -48,14 +48,14 @@ def mirrored(num_replicas: int = 0) -> tf.distribute.MirroredStrategy:
     """Replicas on the devices of this machine.
 
     Args:
-        num_replicas: How many; 0 takes all visible GPUs, or one CPU. Without
-            a GPU they share the cores of the CPU.
+        num_replicas: Number of replicas; 0 for all visible GPUs, or one CPU.
+            Without a GPU they share the cores of the CPU.
 
     Raises:
-        InputError: If there are fewer GPUs, or TensorFlow has started
-            already and its CPU counts as fewer devices.
+        InputError: If there are fewer GPUs, or TensorFlow has already started
+            with fewer logical CPU devices.
     """
-    # Not the logical ones: to list them starts TensorFlow.
+    # Physical devices, since listing logical ones starts TensorFlow.
     if tf.config.list_physical_devices("GPU"):
         gpus = tf.config.list_logical_devices("GPU")
         if num_replicas > len(gpus):
@@ -64,9 +64,9 @@ def mirrored(num_replicas: int = 0) -> tf.distribute.MirroredStrategy:
         return tf.distribute.MirroredStrategy(
             [gpu.name for gpu in gpus[:num_replicas or None]])
     cpus = _logical_cpus(num_replicas or 1)
-    # Collectives of CPUs are told apart by numbers that start anew with every
-    # strategy of a process: a second one fails, its shapes taken for those of
-    # the first. Adding up on one device has no such numbers.
+    # Collectives of CPUs are identified by numbers that restart with every
+    # strategy of a process, so a second strategy would fail with the shapes of
+    # the first. Reduction to one device has no such numbers.
     return tf.distribute.MirroredStrategy(
         cpus, tf.distribute.ReductionToOneDevice())
 
@@ -77,13 +77,13 @@ def multi_worker(kind: str = "tf_config", timeout: float = 300.0,
     """Replicas on the GPUs of several machines, or one on the CPU of each.
 
     Args:
-        kind: Who knows the workers: tf_config, slurm or kubernetes.
+        kind: Source of the cluster description: tf_config, slurm or kubernetes.
         timeout: Seconds to wait for the other workers.
-        selector, num_workers: As of `cluster.from_kubernetes`.
+        selector, num_workers: As in `cluster.from_kubernetes`.
 
     Raises:
-        InputError: If the description of the cluster is wrong, or a worker
-            can't be reached.
+        InputError: If the description of the cluster is invalid, or a worker
+            cannot be reached.
     """
     if kind == "tf_config":
         task = cluster.from_tf_config(os.environ.get("TF_CONFIG"))
@@ -102,11 +102,11 @@ def _logical_cpus(number: int) -> list[str]:
         try:
             tf.config.set_logical_device_configuration(
                 physical[0], [tf.config.LogicalDeviceConfiguration()] * number)
-        except RuntimeError:  # TensorFlow has started; what it has must do.
+        except RuntimeError:  # TensorFlow has started, with fixed devices.
             pass
     cpus = [cpu.name for cpu in tf.config.list_logical_devices("CPU")]
     if len(cpus) < number:
         raise InputError(
-            f"--replicas must be at most {len(cpus)}, as TensorFlow has "
-            f"started with so many devices, got {number}.")
+            f"--replicas must be at most {len(cpus)}, the number of devices "
+            f"that TensorFlow has started with, got {number}.")
     return cpus[:number]

@@ -18,7 +18,7 @@ from lebm_tf.serving.config import ServingConfig
 from lebm_tf.serving.rows import STATUS, Field, by_row
 
 DEFAULT = "serving_default"
-# No server takes gradients; tracing them is a third of an export.
+# Servers need no gradients; tracing them takes a third of an export.
 _NO_GRADIENTS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 SEED = Field(tf.int64, (), "Any integer; equal seeds give equal rows.")
 ENERGY = Field(tf.float32, (), "E(z) in nats; 0 for a model without an energy.")

@@ -64,7 +64,7 @@ def test_the_first_worker_is_chief_where_there_is_no_other(job, index, chief):
 
 
 @pytest.mark.parametrize("text, needed", [
-    (None, "$TF_CONFIG must say who the workers are, got none"),
+    (None, "$TF_CONFIG must describe the cluster, got none"),
     ("{worker: 0}", "$TF_CONFIG must be JSON, got '{worker: 0}'"),
     ("[1]", '$TF_CONFIG must have a "cluster"'),
     ('{"cluster": {}}', '$TF_CONFIG must have a "cluster"'),
@@ -251,7 +251,7 @@ def test_two_workers_end_as_two_replicas_also_if_one_was_killed(tmp_path):
     (code, _, errors), (killed, *_) = workers.end()
     assert (code, killed) == (1, -signal.SIGKILL), errors
     assert re.fullmatch(
-        r"error: worker 1 at 127.0.0.1:\d+ was lost, so this one stops\. .*",
+        r"error: worker 1 at 127.0.0.1:\d+ was lost, so this process stops\. .*",
         errors.strip().splitlines()[-1]), errors
     assert not (path / "checkpoints" / "ckpt-150.index").exists()
 

@@ -100,7 +100,7 @@ def test_files_that_unpack_to_far_more_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(b"ab " * 100_000))
     size = path.stat().st_size
-    with pytest.raises(InputError, match=f"most {100 * size:,} bytes, for its "
+    with pytest.raises(InputError, match=f"most {100 * size:,} bytes from its "
                                          f"{size:,}, got {100 * size + 1:,}"):
         load_dataset(f"text:{path}")
 

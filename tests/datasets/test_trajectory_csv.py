@@ -160,7 +160,7 @@ def test_other_bad_input_is_named(load, tmp_path):
         load(HEADER + GOOD, TrajectoryOptions())
     with pytest.raises(InputError, match="got no file at .*none.csv"):
         load_trajectories(f"csv:{tmp_path / 'none.csv'}", options=OPTIONS)
-    with pytest.raises(InputError, match="file in UTF-8, got a byte"):
+    with pytest.raises(InputError, match="file in UTF-8, got the invalid byte"):
         load(HEADER + rows("\u00e9", range(9)), encoding="latin-1")
     with pytest.raises(InputError, match="frame_step must be a multiple of 1"
                                          "|multiple of 2, .* got 3"):
