@@ -251,7 +251,8 @@ def test_two_workers_end_as_two_replicas_also_if_one_was_killed(tmp_path):
     (code, _, errors), (killed, *_) = workers.end()
     assert (code, killed) == (1, -signal.SIGKILL), errors
     assert re.fullmatch(
-        r"error: worker 1 at 127.0.0.1:\d+ was lost, so this process stops\. .*",
+        r"error: worker 1 at 127.0.0.1:\d+ was lost, so this process stops\. "
+        r".*",
         errors.strip().splitlines()[-1]), errors
     assert not (path / "checkpoints" / "ckpt-150.index").exists()
 
