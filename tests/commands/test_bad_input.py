@@ -272,7 +272,8 @@ def test_a_damaged_newest_checkpoint_is_reported_and_the_one_before_used(
         path.write_bytes(path.read_bytes()[:100])
     assert int(lebm_tf.load(str(copy)).step) == 1
     assert call(train, SMOKE, f"--workdir={copy}") == 0
-    assert "ckpt-2 can't be read" in caplog.text
+    assert "cannot read the checkpoint" in caplog.text
+    assert "restoring the checkpoint of step 1 instead" in caplog.text
     assert int(lebm_tf.load(str(copy)).step) == 2
 
 
