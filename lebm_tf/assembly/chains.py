@@ -20,20 +20,20 @@ class ChainConfig(Checked):
     """Chains of one role.
 
     Attributes:
-        num_steps: Moves per chain.
+        num_steps: Steps per chain.
         step_size: Step size s in units of z: z + s^2/2 grad log p + s noise.
         noise_scale: Factor on the noise of the langevin kernel.
         kernel: langevin (as published), mala, hmc or nuts; the last three are
             exact.
-        num_leapfrog_steps: Leapfrog steps per move of hmc.
-        num_adaptation_steps: Initial moves of every mala, hmc or nuts chain
+        num_leapfrog_steps: Leapfrog steps per step of hmc.
+        num_adaptation_steps: Initial steps of every mala, hmc or nuts chain
             that tune its step size; must be less than num_steps.
         start: Initial states: base (short run), bank (persistent) or encoder
             (warm start).
         restart_prob: Probability that a chain of the bank restarts.
-        bank_order: Which chains of the bank the end states replace: own (those
-            that they started from) or oldest (a first-in-first-out memory,
-            which is filled first, as in the public code of LB-EBM).
+        bank_order: Chains of the bank that the end states replace: own (those
+            that they started from) or oldest (a first-in-first-out memory that
+            is filled first, as in the public code of LB-EBM).
         start_scale: Standard deviation of the initial states of start=base and
             of a bank, N(0, s^2 I) (e_init_sig in the authors' programs); 0
             samples them from the base.

@@ -55,7 +55,7 @@ def checked(networks: Mapping[str, keras.layers.Layer],
         InputError: If an output has another shape than the family needs.
     """
     for name, layer in networks.items():
-        # Densities come from other models, whose networks they have.
+        # Densities come from other models, with tested networks.
         if isinstance(layer, Encoder) or layer is None or name not in probes:
             continue
         probe = probes[name]

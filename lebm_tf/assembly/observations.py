@@ -225,13 +225,14 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
 
 def make_recurrent_encoder(config, latent_dim: int, data: DataSpec, seed: int
                            ) -> RecurrentEncoder:
-    """x -> (mean, log_scale) for sequences.
+    """Returns an encoder x -> (mean, log_scale) of sequences.
 
     Args:
-        config: A `RecurrentEncoderConfig`, or one with a part of its fields.
+        config: A `RecurrentEncoderConfig`, or a configuration with a subset of
+            its fields.
         latent_dim: Width of z.
-        data: What the data look like.
-        seed: Of initial weights.
+        data: Specification of the data.
+        seed: Seed of initial weights.
     """
     values = dataclasses.asdict(config)
     values.pop("dropout", None)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from lebm_tf.assembly.data import DataSpec
 from lebm_tf.kinds import SEQUENCE
 
-ROWS = 2  # Of every probe.
+ROWS = 2  # Batch size of probes.
 
 
 class Probe(NamedTuple):
@@ -29,7 +29,7 @@ def zeros(*shape: int, dtype=tf.float32) -> tf.Tensor:
 
 
 def observed(data: DataSpec) -> tf.Tensor:
-    """Observations, tokens of sequences among them."""
+    """Observations, including tokens of sequences."""
     if data.kind == SEQUENCE:
         return tf.ones([ROWS, *data.shape], tf.int32)
     return zeros(*data.shape)
@@ -49,7 +49,7 @@ def of_generator(latent_dim: int, data: DataSpec) -> Probe:
 
 
 def of_encoder(latent_dim: int, data: DataSpec, num_outputs: int = 2) -> Probe:
-    """x -> (mean, log_scale), or the mean alone."""
+    """x -> (mean, log_scale), or the mean only."""
     return Probe((observed(data),), ((latent_dim,),) * num_outputs)
 
 

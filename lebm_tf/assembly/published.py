@@ -1,4 +1,4 @@
-"""Settings in which the authors' programs differ, shared by families."""
+"""Options of the authors' programs that several families share."""
 
 import dataclasses
 

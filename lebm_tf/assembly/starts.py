@@ -85,8 +85,9 @@ def of_posterior(chain: ChainConfig, base: keras.Model, data: DataSpec,
     if chain.start != "bank":
         return Starts(fresh, fresh)
     if chain.bank_order != "own":
-        raise ValueError("posterior_bank_order must be own, as every example "
-                         f"has its chain, got {chain.bank_order!r}.")
+        raise ValueError("posterior_bank_order must be own, since every "
+                         "example has its own chain, got "
+                         f"{chain.bank_order!r}.")
     bank = ChainBank(base, data.num_train, seed, by_example=True,
                      restart_prob=chain.restart_prob)
     return Starts(bank, fresh, banks=(bank,))

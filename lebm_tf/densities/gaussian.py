@@ -123,9 +123,9 @@ class ConditionalGaussian(Nested, Encoder, keras.Model):
     Args:
         network: Layer, x -> (mean, log_scale), each [batch, latent_dim].
         is_conditional: Whether it is called as network(x, condition=c).
-        says_log_variance: Whether the network gives (mean, log variance), as
-            those of the authors' programs; Adam then moves its head by as
-            much, and a log scale by half of that.
+        says_log_variance: Whether the network returns (mean, log variance), as
+            in the authors' programs; steps of Adam are then half as large in
+            the log scale.
     """
 
     def __init__(self, network: keras.layers.Layer,

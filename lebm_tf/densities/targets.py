@@ -21,7 +21,7 @@ class Target:
         is_rowwise: Whether chains are independent of each other.
         condition: Condition of the states, if any.
         parts: Terms of log_prob that a kernel may use one after the other, as
-            functions like log_prob; () if there are none.
+            functions like log_prob; () for none.
     """
     log_prob: Callable[[Position, Any], tf.Tensor]
     rows: Any = ()
@@ -40,7 +40,7 @@ class Target:
                      for part in self.parts)
 
     def mapped(self, change: Callable) -> "Target":
-        """The target, and its parts, each as `change` makes it anew."""
+        """The target with log_prob and its parts transformed by `change`."""
         return dataclasses.replace(
             self, log_prob=change(self.log_prob),
             parts=tuple(map(change, self.parts)))

@@ -57,10 +57,10 @@ class SequenceConfig(FlowSampled):
         decoder: The decoder.
         encoder: The encoder of posterior.start=encoder.
         attribute: The head for data with a number y per row.
-        attribute_in_turn: Whether each move of a chain that is given y follows
-            the gradient of log p(y | z) after everything else and without
-            noise, as in the public code of Kong et al. 2023 (SGDS), and not
-            together with it.
+        attribute_in_turn: Whether each step of a chain conditioned on y follows
+            the gradient of log p(y | z) after that of all other terms and
+            without noise, as in the public code of Kong et al. 2023 (SGDS), and
+            not jointly.
         free_bits: KL per dimension of z, in nats, below which an encoder
             without chains has no penalty.
         free_nats: KL(q(z | x) || p(z)), in nats, below which that encoder has
@@ -234,7 +234,7 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
 
 
 def _in_turn(role):
-    """The sampler with moves of one part of its target after the other."""
+    """The sampler with steps that use the parts of its target in turn."""
     if not isinstance(role, ShortRun):
         return role
     return dataclasses.replace(role, kernel=InTurn(

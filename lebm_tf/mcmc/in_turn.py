@@ -1,4 +1,4 @@
-"""Langevin moves that use the terms of a log density one after the other."""
+"""Langevin steps that use the terms of a log density one after the other."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from lebm_tf.mcmc.langevin import Langevin
 
 @dataclasses.dataclass(frozen=True)
 class InTurn(Langevin):
-    """A Langevin move of the first term, then gradient steps of the others.
+    """A Langevin step on the first term, then gradient steps on the others.
 
     z' = z + s^2/2 grad log p_1(z) + s e, then z'' = z' + s^2/2 grad log p_2(z')
     without noise, as in the public code of Kong et al. 2023, arXiv:2306.14902
@@ -26,7 +26,7 @@ class InTurn(Langevin):
     def step(self, log_prob_fn: LogProbFn, state: State, seed: rng.Seed,
              noise: Position | None = None,
              step_size: StepSize | None = None) -> State:
-        """Moves every chain once; log_prob is that of the first term."""
+        """Makes one step of every chain; log_prob is that of the first term."""
         first, *others = getattr(log_prob_fn, "in_turn", ()) or (log_prob_fn,)
         state = super().step(first, state, seed, noise, step_size)
         position = state.position

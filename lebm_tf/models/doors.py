@@ -76,7 +76,7 @@ class Doors:
                              f"{found}{one}.".replace("'", ""))
 
     def _check_latents(self, z):
-        """Refuses latents of other widths than those of samples."""
+        """Raises ValueError if latents have other shapes than samples."""
         if "generation" not in self.roles:
             return
         if "_latent_shapes" not in self.__dict__:

@@ -153,7 +153,7 @@ def apply(optimizer: keras.optimizers.Optimizer, gradients: list,
         "gradient_norm", []. With a loss scale it is 0 for a skipped step, and
         "loss_scale" and "skipped" (1 or 0) are returned as well.
     """
-    # Gradients of an embedding may hold several slices of one row.
+    # Gradients of an embedding may contain several slices of one row.
     gradients = [gradient if gradient is None else tf.convert_to_tensor(
         gradient) for gradient in gradients]
     norm = tf.linalg.global_norm(gradients)

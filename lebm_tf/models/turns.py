@@ -1,4 +1,4 @@
-"""Turns: the updates that a step makes one after the other."""
+"""Turns: consecutive updates within a training step."""
 
 from typing import Any, Mapping, NamedTuple, Sequence
 
@@ -16,11 +16,11 @@ class Turn(NamedTuple):
         parts: Parts that it updates.
         objectives: Objectives that it uses; None for all that train any of the
             parts.
-        keeps_states: Whether it uses the states of the turn before, as
+        keeps_states: Whether it reuses the states of the turn before, as
             constants. Otherwise states drawn on the tape are redrawn.
         needs_states: Whether its objectives use states. If those of the first
-            turn do not, states are drawn for the second, with the weights that
-            the first left.
+            turn do not, states are drawn for the second, with the weights after
+            the first.
     """
     parts: tuple[str, ...]
     objectives: tuple[str, ...] | None = None
@@ -34,7 +34,8 @@ def resolved(turns: Sequence[Any], parts: Mapping[str, Any],
     """Returns the turns with their objectives.
 
     Args:
-        turns: Of `Turn`, or of names of parts; () for one of all parts.
+        turns: Instances of `Turn`, or names of parts; () for one turn of all
+            parts.
         parts, objectives, updates: As of `EnergyModel`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The energy of LB-EBM: of a latent vector beside what is known of an agent.
+"""The energy of LB-EBM, of a latent vector and the context of an agent.
 
 Pang, Zhao, Xie and Wu 2021, arXiv:2104.03086; bpucla/lbebm, lbebm_sdd.py.
 """
@@ -15,22 +15,21 @@ from lebm_tf.networks.mlp import EnergyMLP, VectorMLP
 class ContextEnergy(keras.layers.Layer):
     """E(z, context): an `EnergyMLP` of [z; context].
 
-    With several symbols y a network makes logits F of [z; context], and the
-    energy is -log sum_y exp F_y, or -F_y where a symbol is given (ny of the
-    authors' code, which is 1 in their runs).
+    With several symbols y the network returns logits F of [z; context], and the
+    energy is -log sum_y exp F_y, or -F_y for a given symbol (ny in the authors'
+    code, which is 1 in their runs).
 
-    The context is a constant here: what it learns, it learns from the
-    predictions.
+    Gradients to the context are stopped: it is trained by the predictions.
 
     Args:
         latent_dim, feature_dim: Widths of z and of the context.
-        hidden_units, activation, seed: As of `EnergyMLP`.
+        hidden_units, activation, seed: As in `EnergyMLP`.
         num_symbols: Number of symbols, at least 1.
 
     Call arguments:
         z: float [batch, latent_dim].
-        condition: As `SocialContext` returns it; with a symbol of each row if
-            wanted, integer [batch], as "symbol".
+        condition: Output of `SocialContext`; optionally with "symbol", the
+            symbol of each row, integer [batch].
 
     Returns:
         Energies in nats, float [batch].

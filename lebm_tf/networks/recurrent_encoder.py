@@ -82,8 +82,8 @@ class RecurrentEncoder(Recurrent):
         return tuple(tf.split(moments, 2, axis=-1))
 
     def states(self, x: tf.Tensor) -> tf.Tensor:
-        """What is known at every token that is read, from both ends, float
-        [batch, length, 2 hidden_dim]; not a part of a call."""
+        """States at every token that is read, in both directions, float [batch,
+        length, 2 hidden_dim]; not part of a call."""
         x, length = self._read(x)
         forwards, backwards = (tf.transpose(h, [1, 0, 2])
                                for h in self._runs(x, length))
@@ -91,7 +91,8 @@ class RecurrentEncoder(Recurrent):
             backwards, length, seq_axis=1)], -1)
 
     def _runs(self, x, length):
-        """States of both ways in the order of reading, [length, batch, ...]."""
+        """States of both directions in the order of reading, [length, batch,
+        ...]."""
         ways = (x, tf.reverse_sequence(x, length, seq_axis=1))
         for tokens, (kernel, bias) in zip(ways, self.kernels):
             inputs = tf.transpose(self._read_embedded(tokens), [1, 0, 2])

@@ -133,7 +133,7 @@ class UnlabelledBound:
 def encoded_mean_logits(model: Any, draws: Draws) -> tf.Tensor:
     """mean over rows and symbols of -F_y(z+), in nats.
 
-    In place of E(z+) = -log sum_y exp F_y(z+), which it bounds from above up
+    It replaces E(z+) = -log sum_y exp F_y(z+), and is an upper bound of it up
     to a constant; sentence_attribute_control.py of Pang and Wu 2021,
     arXiv:2108.11556, for Yelp.
     """

@@ -77,7 +77,7 @@ class MaskedKL:
 
     Attributes:
         level: Nats >= 0; 0 gives `gaussian_kl`.
-        base_scale: As of `FreeBits`.
+        base_scale: See `FreeBits`.
     """
     level: float = 0.0
     base_scale: float = 1.0
@@ -132,8 +132,8 @@ class FreeNats:
 
 
 def _in_units_of(scale, mean, log_scale):
-    """A Gaussian of z / scale, by that of z: its KL to N(0, I) is that of z
-    to N(0, scale^2 I)."""
+    """The Gaussian of z / scale, given that of z: its KL to N(0, I) is that of
+    z to N(0, scale^2 I)."""
     if scale == 1.0:
         return mean, log_scale
     return mean / scale, log_scale - math.log(scale)

@@ -18,7 +18,7 @@ class ChainBank(keras.layers.Layer):
 
     As a queue it is the memory of lbebm_sdd.py of Pang et al. 2021,
     arXiv:2104.03086: chains start at draws of the base until it is full, then
-    at some of what it holds; where they end is written over the oldest.
+    at random states of it; their ends overwrite the oldest states.
 
     Args:
         base: Density of new chains.
@@ -44,8 +44,7 @@ class ChainBank(keras.layers.Layer):
                 f"restart_prob must lie in [0, 1], got {restart_prob}.")
         self.base, self.size, self.by_example = base, size, by_example
         if by_example and is_queue:
-            raise ValueError("is_queue must be off for a chain an example, got "
-                             "both.")
+            raise ValueError("is_queue must be off with by_example, got both.")
         self.restart_prob = restart_prob
         first = base.sample(size, rng.stream(rng.make_seed(seed), "bank"))
         self.positions = [
