@@ -136,7 +136,7 @@ def test_arrays_that_unpack_to_far_more_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, x_train=np.zeros([500, 64, 64], np.uint8),
                         x_test=PICTURES)
-    with pytest.raises(InputError, match="x_train.npy in .* for its .*, got "
+    with pytest.raises(InputError, match="x_train.npy in .* from its .*, got "
                                          "2,048,128 or more"):
         load_dataset(f"npz:{path}")
 

@@ -108,7 +108,7 @@ def test_files_that_unpack_to_far_more_are_refused(tmp_path, monkeypatch):
 def test_a_byte_that_is_no_utf8_is_named_with_its_line(tmp_path):
     path = tmp_path / "table.csv"
     path.write_bytes("a,b\n1,p\n2,qé\n".encode("latin-1"))
-    with pytest.raises(InputError, match="in UTF-8, got .* 0xe9, in line 3"):
+    with pytest.raises(InputError, match="in UTF-8, got .* 0xe9 in line 3"):
         load_dataset(f"csv:{path}")
 
 

@@ -108,7 +108,7 @@ def test_a_model_without_energy_has_scores(vae_model, digits, context):
 
 @pytest.mark.parametrize("label, message", [
     (-1, "needs an anomaly label >= 0, got -1"),
-    (11, "must hold class 11 and others, got 0 of 100"),
+    (11, "must include class 11 and others, got 0 of 100"),
     (3, "training images must not include the anomaly class 3")])
 def test_a_label_that_cannot_be_measured_is_refused(
         label, message, energy_model, context):

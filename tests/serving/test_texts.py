@@ -128,10 +128,10 @@ def test_rows_choose_how_hot_their_tokens_are(exported, requests):
 
 
 @pytest.mark.parametrize("text, said", [
-    (b"", b"text must hold a token, got none."),
+    (b"", b"text must have at least one token, got none."),
     (b"C" * 40, b"text must have at most 8 tokens, got 40."),
     (b"CXC", b"text must consist of tokens of the training data, got CXC."),
-    (b"C\xff", b"text must be UTF-8, got bytes that are not.")])
+    (b"C\xff", b"text must be UTF-8, got invalid bytes.")])
 def test_bad_texts_say_so_and_leave_their_neighbours(
         exported, requests, text, said):
     served = exported[3]
