@@ -40,6 +40,8 @@ class SRIConfig(FamilyConfig):
 
     Attributes:
         latent_dim: Dimension of z, and of every layer if there are several.
+        base_scale: Standard deviation of the prior N(0, base_scale^2 I) of one
+            layer.
         num_layers: Number of layers of latents; 1 has the prior N(0, I).
         layer_hidden_units: Widths of the hidden layers from a layer of latents
             to the one below.
@@ -54,6 +56,7 @@ class SRIConfig(FamilyConfig):
             settings of the layers above it.
     """
     latent_dim: PositiveInt = 100
+    base_scale: PositiveFloat = 1.0
     num_layers: PositiveInt = 1
     layer_hidden_units: tuple[PositiveInt, ...] = (200,)
     likelihood_scale: PositiveFloat = 0.3
@@ -69,6 +72,8 @@ class SRIConfig(FamilyConfig):
         return {"generator": of_generator(self.latent_dim, data)}
 
     def validate(self):
+        if self.num_layers > 1:
+            self.leave_out("base_scale", reason="with several layers")
         if self.posterior.start == "encoder":
             raise ValueError("posterior_start must be base or bank, got "
                              "'encoder', which this family does not have.")
@@ -85,7 +90,7 @@ def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
     seeds = rng.seeds(seed)
     generator = generator or config.generator.make(
         config.latent_dim, data.shape, seeds("generator"))
-    prior = StandardNormal(config.latent_dim)
+    prior = StandardNormal(config.latent_dim, config.base_scale)
     if config.num_layers > 1:
         prior = _layers(config, seeds("prior"))
         generator = FirstLayer(generator)

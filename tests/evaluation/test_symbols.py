@@ -10,36 +10,7 @@ from lebm_tf.datasets import VectorData, label_split
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import Context, evaluate
 from lebm_tf.evaluation.symbols.metrics import (
-    calibration_error, chance_homogeneity, homogeneity, symbol_information)
-from tests.golden.reference import Reference
-
-GOLDEN = Reference("metrics")
-CASES = sorted({key.split("/")[1] for key in GOLDEN.arrays
-                if key.startswith("mutual_information/")})
-SPLITS = sorted({key.split("/")[1] for key in GOLDEN.arrays
-                 if key.startswith("homogeneity/")
-                 and key.endswith("/clusters")})
-
-
-def softmax(logits):
-    e = np.exp(logits - logits.max(1, keepdims=True))
-    return e / e.sum(1, keepdims=True)
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_information_is_theirs(case):
-    key = f"mutual_information/{case}/"
-    np.testing.assert_allclose(
-        symbol_information(softmax(GOLDEN[key + "logits"])),
-        GOLDEN[key + "value"], atol=1e-12)
-
-
-@pytest.mark.parametrize("case", SPLITS)
-def test_homogeneity_is_that_of_the_whole_set(case):
-    key = f"homogeneity/{case}/"
-    np.testing.assert_allclose(
-        homogeneity(GOLDEN[key + "labels"], GOLDEN[key + "clusters"]),
-        GOLDEN[key + "value"], atol=1e-12)
+    calibration_error, chance_homogeneity)
 
 
 def test_chance_alone_tells_little_of_a_large_set():

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from lebm_tf.mcmc import run_chain
 from lebm_tf.mcmc.kernel import initial_state
+from lebm_tf.objectives import MaskedKL
 from lebm_tf.samplers import Draw, Encoded, Sampler
 
 RELATIVE = 1e-11
@@ -119,6 +120,16 @@ class InjectedCode(Encoded):
         state = initial_state(tf.stop_gradient(position))
         return Draw(position, state._replace(position=position),
                     (mean, log_scale))
+
+
+def kl_to_normal(model, level: float = 0.0):
+    """Gives a model the KL of the authors, to N(0, I) whatever p0 is; ours is
+    to p0, the same where its scale is 1."""
+    if model.prior.base.scale != 1.0:
+        bound = model.objectives["bound"]
+        model.objectives["bound"] = dataclasses.replace(bound, terms={
+            **bound.terms, "kl": dataclasses.replace(
+                bound.terms["kl"], term=MaskedKL(level))})
 
 
 def inject(model, **samplers):

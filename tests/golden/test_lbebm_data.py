@@ -1,13 +1,11 @@
 """Trajectories against the programs of LB-EBM's authors, number for number."""
 
 import numpy as np
-import pytest
 
 from lebm_tf.datasets.trajectories.transforms import (
     normalised, plan, reversed_in_time, social_mask)
 from lebm_tf.datasets.trajectories.windows import Recording, cut_windows
-from lebm_tf.evaluation.trajectories.metrics import (
-    minimum_errors, nearest_plan_errors)
+from lebm_tf.evaluation.trajectories.metrics import nearest_plan_errors
 from tests.golden.reference import Reference, assert_close, assert_read
 
 LBEBM = Reference("lbebm").arrays
@@ -78,17 +76,6 @@ def test_the_nearest_plan_gives_their_errors():
     errors = nearest_plan_errors(predictions, truth, plans)
     assert_close(errors.ade.mean(), LBEBM["sdd/test/ade"])
     assert_close(errors.fde.mean(), LBEBM["sdd/test/fde"])
-
-
-@pytest.mark.parametrize("errors, ade, fde", [
-    (minimum_errors, "min_ade", "min_fde"),
-    (nearest_plan_errors, "plan_protocol_ade", "plan_protocol_fde")])
-def test_protocols_give_the_reference_figures(errors, ade, fde):
-    metrics = Reference("metrics").arrays
-    predictions = np.swapaxes(metrics["trajectory/samples"], 0, 1)
-    found = errors(predictions, metrics["trajectory/truth"])
-    assert_close(found.ade.mean(), metrics[f"trajectory/{ade}"])
-    assert_close(found.fde.mean(), metrics[f"trajectory/{fde}"])
 
 
 def test_every_key_of_the_data_is_read(request):

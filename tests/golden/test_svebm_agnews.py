@@ -22,13 +22,14 @@ from lebm_tf.samplers import Draw, Draws
 from tests import oracles
 from tests.golden.reference import (
     Injected, InjectedCode, Reference, assert_close, assert_gradients,
-    assert_read, inject)
+    assert_read, inject, kl_to_normal)
 
 NEWS, SEED = Reference("svebm_agnews"), rng.make_seed(0)
 C = NEWS.config
 ENERGY = [f"E.ebm.{i}" for i in (0, 2, 4)]
 GENERATOR = [f"G.gen.{i}" for i in (0, 2, 4, 6)]
 HIDDEN = ["I.net.0", "I.net.3"]
+START = tf.constant(C["e_init_sig"] * NEWS["noise/prior_start"])
 HEADS = ("I.mu_proj", "I.log_sigma_proj")
 
 
@@ -83,6 +84,7 @@ def built():
         made.encoder.network.set_weights(
             [*read("weights", HIDDEN), *head("weights")])
         made.likelihood.bias.assign(NEWS["weights/G.bow_bn.bias"])
+        kl_to_normal(made)
         # They take it in float32.
         made.likelihood.background.assign(NEWS["background/log"])
         yield made
@@ -121,7 +123,7 @@ def test_the_encoder_and_the_logits_say_what_theirs_say(model, draws):
     assert_close(draws.positive.encoded[0], NEWS["posterior/mean"])
     assert_close(2 * draws.positive.encoded[1], NEWS["posterior/logvar"])
     for name, z in (("posterior", draws.positive.position),
-                    ("prior_start", tf.constant(NEWS["noise/prior_start"])),
+                    ("prior_start", START),
                     ("prior_end", draws.negative.position)):
         assert_close(model.prior.logits(z), NEWS[f"symbol/logits/{name}"])
         assert_close(model.prior.symbol_log_probs(z),
@@ -142,7 +144,7 @@ def test_the_encoder_and_the_logits_say_what_theirs_say(model, draws):
 
 def test_prior_chains_go_their_way(model):
     chains = Injected(
-        Langevin(C["e_l_step_size"]), tf.constant(NEWS["noise/prior_start"]),
+        Langevin(C["e_l_step_size"]), START,
         tf.constant(NEWS["noise/langevin"]))
     found = chains.positions(model.target("negative", {}), SEED)
     assert_close(tf.stack(found), NEWS["langevin/trajectory"])
@@ -156,7 +158,7 @@ def test_chains_of_a_symbol_go_their_way(model):
         "negative", {"condition": tf.constant(NEWS["langevin/conditional_y"])})
     end = run_chain(
         Langevin(C["e_l_step_size"]), target,
-        tf.constant(NEWS["noise/prior_start"]), C["e_l_steps"], SEED,
+        START, C["e_l_steps"], SEED,
         tf.constant(NEWS["noise/langevin"])).position
     assert_close(end, NEWS["langevin/conditional_end"])
 
@@ -290,7 +292,7 @@ def test_three_updates_in_turns_are_theirs():
     inject(made, positive=InjectedCode(
         made.encoder, NEWS["noise/posterior"]), negative=Injected(
             Langevin(C["e_l_step_size"]),
-            tf.constant(C["e_init_sig"] * NEWS["noise/prior_start"]),
+            START,
             tf.constant(NEWS["noise/langevin"])))
     likelihood = made.likelihood
     for ours, theirs in ((likelihood.moving_mean, "running_mean"),

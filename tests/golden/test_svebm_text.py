@@ -24,7 +24,7 @@ from lebm_tf.objectives import (
 from tests import oracles
 from tests.golden.reference import (
     Injected, InjectedCode, Reference, assert_close, assert_gradients,
-    assert_read, inject)
+    assert_read, inject, kl_to_normal)
 from tests.golden.test_svebm_networks import decoder_weights, encoder_weights
 
 SEED = rng.make_seed(0)
@@ -67,6 +67,7 @@ def built(text, **changes):
             (model.likelihood.decoder, decoder_weights(text, cell, "weights")),
             (model.encoder.network, encoder_weights(text, cell))):
         layer.set_weights(weights)
+    kl_to_normal(model, c["dim_target_kl"])
     # Theirs has no bias there; ours begins at 0, and is not to learn.
     model.likelihood.decoder.first_bias.trainable = False
     inject(model, positive=InjectedCode(
