@@ -94,8 +94,15 @@ def trained(model, num_steps):
     return logs.steps
 
 
+# Another case has their chains, encoder and penalties as well.
+ALIKE = {"image, warm start", "divergence triangle", "two-stage vae", "rae",
+         "latent diffusion"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [
+    pytest.param(case, marks=[pytest.mark.long] * (case in ALIKE))
+    for case in CASES])
 def test_two_replicas_learn_what_one_does(case, pair):
     """Weights, banks and optimizers; also what is logged. Adam, clipping of
     the whole gradient, compiled chains."""

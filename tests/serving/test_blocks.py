@@ -72,13 +72,15 @@ def test_a_trial_that_fails_says_why(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kernels", ["here", "avx2"])
-def test_rows_are_equal_bit_for_bit_in_batches_of_every_size(kernels):
+@pytest.mark.parametrize("sizes", [
+    "some", pytest.param("every", marks=pytest.mark.long)])
+def test_rows_are_equal_bit_for_bit_in_batches_of_any_size(kernels, sizes):
     """In a process with all its threads; `avx2` is how TensorFlow computes
     by itself on a processor with nothing more."""
     settings = {} if kernels == "here" else {
         "ONEDNN_MAX_CPU_ISA": "AVX2", processor.ONEDNN: "0"}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.serving.every_size"], timeout=1_200,
+        [sys.executable, "-m", "tests.serving.every_size", sizes], timeout=1_200,
         capture_output=True, text=True, env={**os.environ, **settings})
     assert done.returncode == 0, done.stderr[-3_000:]
     report = json.loads(done.stdout.splitlines()[-1])
