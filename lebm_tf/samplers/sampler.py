@@ -100,6 +100,16 @@ class Sampler(abc.ABC):
         """
         raise ValueError(f"{type(self).__name__} has no chain to continue.")
 
+    def lowest(self, num_layers: int) -> "Sampler":
+        """Returns the sampler with chains of positions that hold the lowest
+        layers of latents alone.
+
+        Raises:
+            ValueError: If it runs no chains.
+        """
+        raise ValueError(f"{type(self).__name__} has no chain of layers, got "
+                         f"num_layers {num_layers}.")
+
     def calibrated(self, num_adaptation_steps: int) -> "Sampler":
         """Returns the sampler with an exact kernel, whose step size is tuned
         first.

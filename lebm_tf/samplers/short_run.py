@@ -131,6 +131,13 @@ class ShortRun(Sampler):
     def continued(self, role):
         return dataclasses.replace(self, initializer=FromRole(role))
 
+    def lowest(self, num_layers):
+        sizes = self.kernel.step_size
+        if not tf.nest.is_nested(sizes):
+            return self
+        return dataclasses.replace(self, kernel=dataclasses.replace(
+            self.kernel, step_size=tuple(sizes)[:num_layers]))
+
     def calibrated(self, num_adaptation_steps):
         """Metropolis-adjusted Langevin moves with the same step size."""
         size = 1.0 if self.kernel.step_size is None else self.kernel.step_size

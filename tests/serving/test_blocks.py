@@ -80,8 +80,9 @@ def test_rows_are_equal_bit_for_bit_in_batches_of_any_size(kernels, sizes):
     settings = {} if kernels == "here" else {
         "ONEDNN_MAX_CPU_ISA": "AVX2", processor.ONEDNN: "0"}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.serving.every_size", sizes], timeout=1_200,
-        capture_output=True, text=True, env={**os.environ, **settings})
+        [sys.executable, "-m", "tests.serving.every_size", sizes],
+        timeout=1_200, capture_output=True, text=True,
+        env={**os.environ, **settings})
     assert done.returncode == 0, done.stderr[-3_000:]
     report = json.loads(done.stdout.splitlines()[-1])
     assert set(report) == {"image", "exposed", "sequence", "symbol",

@@ -12,7 +12,7 @@ from lebm_tf.densities import prior_target
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.kinds import IMAGE
-from lebm_tf.mcmc import rng, run_chain
+from lebm_tf.mcmc import rng
 from lebm_tf.ranges import NonNegativeInt, PositiveInt
 
 ROTATED = "rotated"
@@ -39,14 +39,12 @@ def redrawn(model: Any, z: tuple, num_layers: int, seed: rng.Seed) -> tuple:
         if i < num_layers else leaf for i, leaf in enumerate(noise)))
     if not model.has_energy:
         return z
-    kernel, held = model.generation.kernel, z[num_layers:]
-    if tf.nest.is_nested(kernel.step_size):
-        kernel = dataclasses.replace(
-            kernel, step_size=tuple(kernel.step_size)[:num_layers])
-    low = run_chain(
-        kernel, lambda low: model.prior.unnormalized_log_prob((*low, *held)),
-        z[:num_layers], model.generation.num_steps,
-        rng.stream(seed, "chain")).position
+    held, chains = z[num_layers:], model.generation.lowest(num_layers)
+    low = chains.trace(
+        lambda low: model.prior.unnormalized_log_prob((*low, *held)),
+        z[:num_layers], rng.stream(seed, "chain"),
+        lambda state, _: state.position, every=max(1, chains.num_steps))
+    low = tf.nest.map_structure(lambda leaf: leaf[-1], low)
     return (*low, *held)
 
 
