@@ -19,6 +19,7 @@ FLAGS = ["--anomaly_label=3", f"--evaluators={MEASURED}",
          "--evaluation_codes_num_annealing_steps=2",
          "--evaluation_codes_num_annealing_chains=2"]
 LAYERED = {"ladder_vae", "multilayer", "multilayer_two_stage", "sri"}
+EXPORTED = {"vae", "multilayer_two_stage"}  # All are, in tests/contracts.
 WITHOUT_ERRORS = {"flow", "neural_transport"}
 
 
@@ -65,8 +66,9 @@ def test_a_baseline_is_trained_measured_sampled_and_served(family, tmp_path):
     arrays = np.load(tmp_path / "x.npz")
     assert arrays["x"].shape == (5, 8, 8, 1)
     assert ("z2" in arrays) == (family in LAYERED)
-    assert call(export, f"--workdir={path}", "--check_rows=0",
-                f"--output={tmp_path / 'served'}") == 0
+    if family in EXPORTED:
+        assert call(export, f"--workdir={path}", "--check_rows=0",
+                    f"--output={tmp_path / 'served'}") == 0
 
 
 @pytest.mark.long  # As in the contract of families, but by commands.
