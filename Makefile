@@ -43,7 +43,8 @@ test: $(VENV)/.installed
 test-avx2: $(VENV)/.installed
 	@echo "== As on a CPU with AVX2 alone: $(AVX2_TESTS)"
 	@ONEDNN_MAX_CPU_ISA=AVX2 TF_ENABLE_ONEDNN_OPTS=0 \
-		$(RUN) -m pytest -q $(TWO_PROCESSES) -m "not long" $(AVX2_TESTS)
+		$(RUN) -m pytest -q $(TWO_PROCESSES) -m "not long" \
+		-k "not two_replicas_learn or compiled or persistent" $(AVX2_TESTS)
 
 test-fast: $(VENV)/.installed
 	$(RUN) -m pytest -q -m "not slow and not long"
