@@ -6,15 +6,14 @@
     python client.py all
     python client.py check --metadata=models/digits/1/assets.extra/metadata.json
 
-`all` draws samples and calls every signature with them. A request file is one
-of `assets.extra/requests/` beside the model. `check` asks every signature for
-the same 64 rows in batches of several sizes and orders, and refuses a server
-that does not answer them alike, bit for bit; run on the host of the server,
-with --metadata, it says which features of the processor differ from those
-where the model was exported. The answer is written as JSON,
-name -> rows, files as {"b64": ...}. REST needs nothing but Python and
-connections.py beside; gRPC needs tensorflow-serving-api. Exit code 2: the
-request or a row of it was refused; 1: no answer came in time.
+`all` draws samples and calls every signature with them. Request files are in
+`assets.extra/requests/` of the model. `check` requests the same 64 rows of every
+signature in batches of several sizes and orders, and fails unless the results
+are bitwise equal; run it on the host of the server, with --metadata, to report
+processor features that differ from those of the export. The result is written
+as JSON, name -> rows, files as {"b64": ...}. REST needs Python and
+connections.py only; gRPC needs tensorflow-serving-api. Exit code 2: the request
+or one of its rows was rejected; 1: there was no response in time.
 """
 
 import argparse
@@ -32,7 +31,7 @@ KINDS = {"DT_INT64": int, "DT_INT32": int, "DT_FLOAT": (int, float),
 
 
 def check(inputs, fields):
-    """Refuses inputs, name -> rows, that the signature does not take."""
+    """Raises Refused unless the signature accepts the inputs, name -> rows."""
     if set(inputs) != set(fields["inputs"]):
         raise Refused(f"inputs must be {', '.join(sorted(fields['inputs']))}, "
                       f"got {', '.join(sorted(inputs)) or 'none'}.")
@@ -50,15 +49,15 @@ def check(inputs, fields):
 
 
 def call_all(predict, metadata, values):
-    """Calls every signature once, with what `sample` drew.
+    """Calls every signature once, with the results of `sample`.
 
     Args:
-        predict: (signature, inputs) -> answer.
+        predict: Function (signature, inputs) -> result.
         metadata: Signature -> fields.
-        values: Name -> rows: `seed`, and what a signature takes besides.
+        values: Name -> rows: `seed`, and further inputs of signatures.
 
     Returns:
-        Signature -> answer.
+        Signature -> result.
     """
     names, answers = [name for name in ("sample", "sample_png")
                       if name in metadata], {}
@@ -84,7 +83,7 @@ def _fits(row, kind, shape):
 
 
 def _clipped(x):
-    """Pixels must lie in [-1, 1]; a sample may leave it a little."""
+    """Clips pixels to [-1, 1], which samples may exceed slightly."""
     if isinstance(x, list):
         return [_clipped(row) for row in x]
     return min(max(x, -1.0), 1.0)
@@ -118,7 +117,7 @@ def read_inputs(path, settings):
 
 @contextlib.contextmanager
 def _without_chatter():
-    """TensorFlow's C++ code talks before it can be told not to."""
+    """Silences the start-up messages of TensorFlow's C++ code."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -139,22 +138,22 @@ def _read(path):
 
 
 def main(arguments=None):
-    """Calls what the command line says; returns the exit code."""
+    """Runs the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add = parser.add_argument
     add("signature", help="sample, score and so on, all or check")
     add("--server", default="grpc://localhost:8500",
         help="grpc://HOST:PORT, http://HOST:PORT or https://HOST:PORT")
-    add("--model", default="digits", help="its name on the server")
-    add("--version", type=int, help="its number; the newest by default")
-    add("--request", help="file with the inputs")
-    add("--metadata", help="of check: metadata.json of the model")
+    add("--model", default="digits", help="name of the model on the server")
+    add("--version", type=int, help="version of the model; default: the newest")
+    add("--request", help="JSON file with the inputs")
+    add("--metadata", help="for check: metadata.json of the model")
     add("--set", action="append", default=[], metavar="NAME=VALUE",
-        help="an input: JSON rows, or @FILE, a row each time")
-    add("--output", help="file for the answer, in place of the terminal")
-    add("--timeout", type=float, default=30, help="seconds for each answer")
-    add("--retries", type=int, default=5, help="when there is no answer")
+        help="an input: JSON rows, or @FILE for one row (may repeat)")
+    add("--output", help="file for the result; default: the terminal")
+    add("--timeout", type=float, default=30, help="seconds to wait for each response")
+    add("--retries", type=int, default=5, help="retries if there is no response")
     options = parser.parse_args(arguments)
     try:
         return _run(options)
@@ -198,7 +197,7 @@ def _run(options):
 
 
 def _values(inputs, seed):
-    """What signatures take besides what `sample` draws."""
+    """Inputs of signatures other than the results of `sample`."""
     seed = inputs.get("seed", seed)
     return {"seed": seed, "num_steps": [1] * len(seed),
             "temperature": [1.0] * len(seed), **inputs}

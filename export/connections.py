@@ -1,4 +1,4 @@
-"""Connections to TensorFlow Serving that ask again while it may help."""
+"""Connections to TensorFlow Serving with retries."""
 
 import base64
 import json
@@ -10,11 +10,11 @@ import urllib.request
 
 
 class Refused(Exception):
-    """The request is wrong: sending it again does not help."""
+    """The request was rejected; a retry would not help."""
 
 
 class NoAnswer(Exception):
-    """There was no answer; there may be one later."""
+    """There was no response; a retry may help."""
 
 
 class Rest:
@@ -22,11 +22,11 @@ class Rest:
 
     Args:
         url: http://HOST:PORT, with a path if there is a proxy.
-        model: Its name on the server.
-        version: Its number; the newest if None.
+        model: Name of the model on the server.
+        version: Number of the version; None for the newest.
     """
 
-    # 412: joined with a request of another shape; 504: too late.
+    # 412: batched with a request of another shape; 504: timeout.
     later = (412, 429, 502, 503, 504)
 
     def __init__(self, url, model, version=None):
@@ -45,10 +45,10 @@ class Rest:
             for name, signature in found.items() if signature["inputs"]}
 
     def predict(self, signature, inputs, fields, timeout):
-        """The answer, name -> rows, of inputs, name -> rows."""
+        """The result, name -> rows, for inputs, name -> rows."""
         outputs = self._call(":predict", {
             "signature_name": signature, "inputs": inputs}, timeout)["outputs"]
-        if len(fields["outputs"]) == 1:  # Comes without its name.
+        if len(fields["outputs"]) == 1:  # Returned without its name.
             outputs = {next(iter(fields["outputs"])): outputs}
         return outputs
 
@@ -63,7 +63,7 @@ class Rest:
             text = error.read().decode(errors="replace")
             kind = NoAnswer if error.code in self.later else Refused
             raise kind(f"{error.code} {text}") from error
-        except OSError as error:  # Nobody there, or too late.
+        except OSError as error:  # Unreachable, or timeout.
             raise NoAnswer(str(error)) from error
 
 
@@ -72,7 +72,7 @@ class Grpc:
 
     Args:
         address: HOST:PORT.
-        model, version: As of `Rest`.
+        model, version: As in `Rest`.
     """
 
     later = ("ABORTED", "DEADLINE_EXCEEDED", "FAILED_PRECONDITION",
@@ -99,7 +99,7 @@ class Grpc:
             self.channel)
 
     def metadata(self, timeout):
-        """As that of `Rest`."""
+        """As in `Rest`."""
         request = self.described.GetModelMetadataRequest(
             metadata_field=["signature_def"])
         answer = self._call(self.stub.GetModelMetadata, request, timeout)
@@ -114,7 +114,7 @@ class Grpc:
             if signature.inputs}
 
     def predict(self, signature, inputs, fields, timeout):
-        """As that of `Rest`."""
+        """As in `Rest`."""
         request = self.predicted.PredictRequest()
         request.model_spec.signature_name = signature
         for name, rows in inputs.items():
@@ -157,16 +157,16 @@ def connect(server, model, version=None):
 
 
 def patiently(call, timeout, retries):
-    """What `call(seconds left)` answers, asked again while it may help.
+    """The result of `call(seconds left)`, with retries.
 
-    Answers depend on nothing but the request, so asking twice does no harm.
+    Results depend on the request only, so retries are safe.
     """
     end = time.monotonic() + timeout
     for attempt in range(retries + 1):
         try:
             return call(max(end - time.monotonic(), 1e-3))
         except NoAnswer:
-            # Random, so that many clients do not come back at once.
+            # Random, so that many clients do not retry at once.
             pause = random.uniform(0.5, 1) * min(0.1 * 2**attempt, 5)
             if attempt == retries or time.monotonic() + pause >= end:
                 raise
@@ -174,7 +174,7 @@ def patiently(call, timeout, retries):
 
 
 def _plain(name, rows):
-    """Bytes as REST has them: of a name with _bytes as base64, else text."""
+    """Bytes as in REST: base64 if the name ends in _bytes, else text."""
     if isinstance(rows, list):
         return [_plain(name, row) for row in rows]
     if not isinstance(rows, bytes):

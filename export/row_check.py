@@ -1,7 +1,7 @@
-"""Whether a server answers a row alike in every batch.
+"""Checks that rows on a server do not depend on their batch.
 
-An export looks for sizes of blocks in which it does, on the processor where
-it was made; this looks on the processor of the server.
+An export selects block sizes for which this holds on its own processor; this
+checks it on the processor of the server.
 """
 
 import json
@@ -12,23 +12,23 @@ FEATURES = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16",
 
 
 def batches(count):
-    """Lists of rows to be asked for together, of so many."""
+    """Lists of rows to request together, out of `count` rows."""
     order = sorted(range(count), key=lambda row: (row * 7919) % (count + 1))
     return [order[:size] for size in SIZES if size < count] + [
         [row] for row in order[-3:]] + [order]
 
 
 def compare(predict, asked, answers):
-    """Asks for the same rows in other batches.
+    """Requests the same rows in other batches.
 
     Args:
-        predict: (signature, inputs) -> answer.
+        predict: Function (signature, inputs) -> result.
         asked: Signature -> inputs, name -> rows.
-        answers: Signature -> answer to all rows at once.
+        answers: Signature -> result of all rows at once.
 
     Returns:
-        Signature -> {"rows": how many differed, "largest_difference": of any
-        number, None of texts and files}.
+        Signature -> {"rows": number of differing rows, "largest_difference":
+        over all values; None for texts and files}.
     """
     found = {}
     for name, inputs in asked.items():
@@ -59,14 +59,14 @@ def _most(largest, first, second):
 
 
 def processors(path):
-    """How the processor here differs from the one of the export.
+    """Compares the features of this processor with those of the export.
 
     Args:
         path: assets.extra/metadata.json of the version.
 
     Returns:
         {"export": its description, "here": features, "only_export",
-        "only_here": features that the other has not}.
+        "only_here": features that the other lacks}.
     """
     with open(path, encoding="utf-8") as file:
         theirs = json.load(file)["rows"].get("processor", {})

@@ -28,7 +28,7 @@ from lebm_tf.training import (  # noqa: E402
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateConfig(Checked):
-    """Which run to evaluate, and how.
+    """The run to evaluate, and its evaluators.
 
     Attributes:
         workdir: Work directory of a run.

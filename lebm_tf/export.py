@@ -29,7 +29,7 @@ FORMATS = ("saved_model", "hlo")
 
 @dataclasses.dataclass(frozen=True)
 class ExportConfig(Checked):
-    """Which run to export, and to which folder.
+    """The run to export, and the output folder.
 
     Attributes:
         workdir: Work directory of a run.

@@ -7,7 +7,7 @@ If killed and started again, it resumes bit for bit. Chains are written to
 chains.nc, an ArviZ InferenceData file (netCDF); diagnostics.json has R-hat and
 effective sample sizes. R-hat cannot detect a biased kernel or a mode that no
 chain visits. Therefore the weights of classes, or of thirds of the energy, are
-printed beside an importance-sampling reference.
+printed with an importance sampling reference.
 """
 
 import dataclasses
@@ -41,7 +41,7 @@ _ROWS = 1_000
 
 @dataclasses.dataclass(frozen=True)
 class LongChainsConfig(Checked):
-    """Which chains to run.
+    """Settings of long chains.
 
     Attributes:
         workdir: Work directory of a run.

@@ -70,7 +70,7 @@ def of_prior(config: Any, base: Base, seed: int) -> Pieces:
     chains if hybrid; empty for chains alone.
 
     Args:
-        config: Has latent_dim, prior, optionally generation_steps, and the
+        config: With latent_dim, prior, optionally generation_steps, and the
             fields of `learned.FlowSampled`.
         base: p0.
         seed: Seed of initial weights.
@@ -104,7 +104,7 @@ def of_posterior(config: Any, encoder: Any, make_encoder: Callable) -> Pieces:
     hybrid.
 
     Args:
-        config: Has posterior_sampler, posterior and inference_steps.
+        config: With posterior_sampler, posterior and inference_steps.
         encoder: Layer that replaces the built-in encoder, or a density.
         make_encoder: Builds the built-in encoder.
     """
@@ -137,7 +137,7 @@ def of_diffusion(config: Any, base: Base, data: DataSpec, seed: int,
     learns from their final states.
 
     Args:
-        config: Has latent_dim, prior, prior_sampler, posterior,
+        config: With latent_dim, prior, prior_sampler, posterior,
             generation_steps, inference_steps and diffusion.
         base: p0.
         data: Specification of the images.

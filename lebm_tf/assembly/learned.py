@@ -129,7 +129,7 @@ class FlowSampled(AsPublished):
         flow: The flow of prior_sampler.
         flow_updates: Updates of the flow per step.
         flow_teaching: Weight of -log q(z) of posterior codes in the loss of the
-            flow, beside KL(q || p); keeps the flow from collapsing.
+            flow, added to KL(q || p); prevents collapse of the flow.
         flow_optimizer: Optimizer of the flow.
     """
     prior_sampler: Annotated[str, OneOf(PRIOR_SAMPLERS[:3])] = "chains"

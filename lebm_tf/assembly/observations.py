@@ -170,7 +170,7 @@ def make_likelihood(config, data: DataSpec, seed: int,
     """Builds p(x | z) for a kind of data.
 
     Args:
-        config: Has latent_dim, likelihood_scale, generator (for images),
+        config: With latent_dim, likelihood_scale, generator (for images),
             dense_generator, decoder, decoding and max_sample_length.
         data: Specification of the data.
         seed: Seed of initial weights.
@@ -201,7 +201,7 @@ def make_encoder(config, data: DataSpec, seed: int) -> keras.layers.Layer:
     """Builds x -> (mean, log_scale) for a kind of data.
 
     Args:
-        config: Has latent_dim, image_encoder, residual_encoder, dense_encoder
+        config: With latent_dim, image_encoder, residual_encoder, dense_encoder
             and sequence_encoder.
         data: Specification of the data.
         seed: Seed of initial weights.

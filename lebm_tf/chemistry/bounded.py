@@ -9,8 +9,8 @@ from typing import Any
 
 TIME_LIMIT = 10.0  # Seconds per string.
 # Longest string that is parsed in this process. RDKit takes milliseconds for
-# any of up to so many characters; for 200,000 atoms in a ring, or for 20,000
-# fragments, it takes minutes, and cannot be interrupted.
+# strings up to this length, but minutes for 200,000 atoms in a ring or for
+# 20,000 fragments, and cannot be interrupted.
 LONGEST = 2000
 _PROGRAM = """
 import base64, json, sys
@@ -43,7 +43,7 @@ class BoundedParser:
         self._stop()
 
     def parse(self, text: str) -> Any:
-        """Returns the molecule, or None if there is none.
+        """Returns the molecule, or None for an invalid string.
 
         Raises:
             TimeoutError: If it takes longer than the limit.
@@ -60,7 +60,7 @@ class BoundedParser:
                 self._stop()
                 raise TimeoutError
         found = base64.b64decode(self.process.stdout.readline())
-        if self.process.poll() is not None:  # A string that ended RDKit.
+        if self.process.poll() is not None:  # RDKit crashed.
             self._stop()
         return self.chem.Mol(found) if found else None
 

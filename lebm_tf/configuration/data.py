@@ -22,7 +22,7 @@ _SEQUENCES, _VECTORS, _TRAJECTORIES, _PAIRS = (
 
 @dataclasses.dataclass(frozen=True)
 class PairOptions(Checked):
-    """How the two image domains are sampled in training.
+    """Sampling of the two image domains in training.
 
     Attributes:
         draws: independent (a separate order for each domain) or serial (one
@@ -45,7 +45,7 @@ class PairOptions(Checked):
 
 @dataclasses.dataclass(frozen=True)
 class TrajectoryOptions(Checked):
-    """How trajectories are read; the defaults are those of LB-EBM.
+    """Reading of trajectories; the defaults are those of LB-EBM.
 
     Attributes:
         past_length: Observed positions per agent; at least 2, for a velocity.
@@ -99,13 +99,13 @@ class DataConfig(Checked):
         data_dir: Folder of the data sets; default: $LEBM_DATA_DIR.
         image_size: Side to which images are resized; 0 keeps their size.
         crop: Part of every image, as top,left,height,width; default: all of it.
-        pair: How the two domains of pair:A,B are sampled.
+        pair: Sampling of the two domains of pair:A,B.
         max_length: Maximum number of tokens per sequence, including its end;
             longer sequences are left out and counted. 0 keeps all.
         vocabulary_size: Number of most frequent training tokens to keep in the
             vocabulary; 0 keeps all.
-        trajectories: How recordings of agents become windows.
-        invalid_smiles: What to do with lines that are not valid SMILES:
+        trajectories: Reading of trajectories.
+        invalid_smiles: Treatment of lines that are not valid SMILES:
             unchecked; or check and count them with RDKit, and keep or drop
             them.
         smiles_column: Column of smiles:FILE with the molecules, if its first

@@ -131,7 +131,7 @@ class RunConfig(Checked):
             multilayer_two_stage: a work directory, or a flagfile that is
             trained first, in WORKDIR/backbone, on the same data.
         baseline: Flagfile of a second run, trained on the same data in
-            WORKDIR/baseline and evaluated beside this one.
+            WORKDIR/baseline and evaluated with this one.
     """
     family: str = "image"
     data: Annotated[DataConfig, Mark.FLAT, Mark.SHARED] = DataConfig()

@@ -9,7 +9,7 @@ from lebm_tf.ranges import (
 
 @dataclasses.dataclass(frozen=True)
 class SampleConfig(Checked):
-    """What to sample, and where to write it.
+    """Samples to draw, and the output file.
 
     Attributes:
         workdir: Work directory of a run.

@@ -7,7 +7,7 @@ from lebm_tf.ranges import Checked, NonNegativeInt, PositiveFloat, PositiveInt
 
 @dataclasses.dataclass(frozen=True)
 class ShiftConfig(Checked):
-    """Which property to shift, and how far.
+    """The property to shift, and its target.
 
     Attributes:
         workdir: Work directory of a trained run on SMILES.

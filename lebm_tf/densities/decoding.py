@@ -21,7 +21,7 @@ _NEVER = (PAD, BEGIN)  # Tokens that are never generated.
 
 @dataclasses.dataclass(frozen=True)
 class DecodingConfig(Checked):
-    """How sequences are decoded from p(x | z).
+    """Decoding of sequences from p(x | z).
 
     Attributes:
         method: sample (ancestral sampling), greedy (the most probable token at

@@ -78,7 +78,7 @@ class ImageConfig(FamilyConfig):
         flow: The flow of prior_sampler.
         flow_updates: Updates of the flow per step.
         flow_teaching: Weight of -log q(z) of posterior codes in the loss of the
-            flow, beside KL(q || p); keeps the flow from collapsing.
+            flow, added to KL(q || p); prevents collapse of the flow.
         diffusion: The diffusion model of posterior_sampler.
         energy_optimizer: Optimizer of the energy.
         generator_optimizer: Optimizer of the generator.

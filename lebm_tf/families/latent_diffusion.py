@@ -77,7 +77,7 @@ class LatentDiffusionConfig(FamilyConfig):
             authors' programs, and not log scales.
         max_sample_length: Maximum number of tokens of a sampled sequence; 0
             takes the longest of the data.
-        decoding: How sequences are decoded from p(x | z).
+        decoding: Decoding of sequences from p(x | z).
         energy_optimizer: Optimizer of the energies.
         autoencoder_optimizer: Optimizer of p(x | z) and q(z | x), whose
             gradients are clipped together.

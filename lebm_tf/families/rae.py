@@ -39,7 +39,7 @@ class RAEConfig(FamilyConfig):
         latent_dim: Dimension of z.
         likelihood_scale: Standard deviation of a pixel in [-1, 1]; for scores
             only.
-        latent_weight: Weight of `|z|^2 / 2`, beside `|x - g(z)|^2`.
+        latent_weight: Weight of `|z|^2 / 2`, added to `|x - g(z)|^2`.
         decoder_penalty: weights (their squares), gradient (of the image by z,
             squared) or none.
         decoder_weight: Weight of that penalty.

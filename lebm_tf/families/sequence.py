@@ -52,7 +52,7 @@ class SequenceConfig(FlowSampled):
             dropout, one mask per step (public code sri_text).
         max_sample_length: Maximum number of tokens of a sample, including its
             end; 0 takes the longest sequence of the data.
-        decoding: How samples are decoded from p(x | z).
+        decoding: Decoding of samples from p(x | z).
         energy: The energy network.
         decoder: The decoder.
         encoder: The encoder of posterior.start=encoder.

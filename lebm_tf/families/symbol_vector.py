@@ -80,7 +80,7 @@ class SymbolVectorConfig(FlowSampled):
         sequence_encoder: q(z | x) of sequences.
         max_sample_length: Maximum number of tokens of a sampled sequence; 0
             takes the longest of the data.
-        decoding: How sequences are decoded from p(x | z).
+        decoding: Decoding of sequences from p(x | z).
         energy_optimizer: Optimizer of F.
         generator_optimizer: Optimizer of p(x | z).
         encoder_optimizer: Optimizer of q(z | x).

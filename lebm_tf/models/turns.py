@@ -36,7 +36,7 @@ def resolved(turns: Sequence[Any], parts: Mapping[str, Any],
     Args:
         turns: Instances of `Turn`, or names of parts; () for one turn of all
             parts.
-        parts, objectives, updates: As of `EnergyModel`.
+        parts, objectives, updates: As in `EnergyModel`.
 
     Raises:
         ValueError: If a part is not trained exactly once by each of its

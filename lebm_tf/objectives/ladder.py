@@ -17,7 +17,7 @@ class LadderContrast:
 
     `contrastive` of modules/ldebm.py (Yu et al. 2022, arXiv:2206.05895).
     Positive states are constants. The roles are "diffused", of
-    `samplers.Diffused`, and "negative", the chains beside it.
+    `samplers.Diffused`, and "negative", the chains of the same rows.
 
     Attributes:
         levels: Noise levels.

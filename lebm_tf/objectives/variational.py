@@ -108,8 +108,8 @@ class FreeNats:
     mean KL(q(z | x) || N(0, I)) and, with an energy, + mean E(z+) - mean E(z-)
     as an estimate of log Z. This is an upper bound of the KL to the learned
     prior, as log Z = -E_p[E] - KL(p || p0). It corresponds to `FreeBits` over
-    all dimensions together. An energy beside free bits of the KL to N(0, I)
-    alone is unbounded: below those, encoder and energy drive each other away.
+    all dimensions together. An energy with free bits of the KL to N(0, I) only
+    is unbounded: below those, encoder and energy diverge together.
 
     Attributes:
         level: Nats >= 0 without penalty.

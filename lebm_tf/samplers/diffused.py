@@ -38,7 +38,7 @@ class Diffused(Noised):
     U{0 .. T - 2}, and one at the highest, T - 1.
 
     A state is b_{t+1} z_t, the argument of the energy at level t. Its start is
-    z_{t+1}, where the chain beside it starts, and its condition is {"level":
+    z_{t+1}, where the chain of its row starts, and its condition is {"level":
     t}. Rows 2 i and 2 i + 1 belong to row i of the role. Yu et al. 2022,
     arXiv:2206.05895, `q_sample_pairs` of modules/ldebm.py.
     """

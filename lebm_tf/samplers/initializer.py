@@ -98,7 +98,7 @@ class FromEncoder:
 @dataclasses.dataclass(frozen=True)
 class FromRole:
     """Final or initial states of another role of the same step, for chains that
-    refine a learned sampler, or run beside data.
+    refine a learned sampler, or start at noised data.
 
     Gradients are stopped unless `keeps_gradient` is set.
 
@@ -124,8 +124,8 @@ class FromRole:
 
 @dataclasses.dataclass(frozen=True)
 class Proposed:
-    """Proposals from the initial states of another role, given its level: the
-    learned start of a chain beside data.
+    """Proposals from the initial states of another role, given its level, as
+    learned starts of chains.
 
     Gradients are stopped.
 

@@ -145,40 +145,39 @@ def _card(meta, bodies):
 _INTENDED = """## Intended use
 
 Drawing samples, inferring latent variables, reconstructing and scoring
-observations of the kind that the model was trained on. Pictures are means g(z),
-without observation noise; texts are drawn token by token. Scores order
-observations under this one model; they are no probabilities, and not
-comparable with those of another model. A model reproduces what its training
-data over- and under-represent: measure it on data of your own before anything
-depends on it."""
+observations of the kind that the model was trained on. Images are means g(z),
+without observation noise; texts are drawn token by token. Scores rank
+observations under this model only; they are not probabilities, and not
+comparable with those of another model. A model reproduces the biases of its
+training data: evaluate it on your own data before you rely on it."""
 
 _CALLS = """REST: `POST {rest}`; the
-requests below are files in `assets.extra/requests`, too. gRPC: the same names
+requests below are also files in `assets.extra/requests`. gRPC: the same names
 with `PredictionService.Predict`. `serving_default` is `{default}`. The first
-axis counts rows; all inputs have as many. A call has at most {max_batch} rows;
-a longer one is refused, so let a server's `max_batch_size` be no more.
+axis of all inputs is that of rows, with equal numbers. A call has at most
+{max_batch} rows; larger calls are rejected, so a server's `max_batch_size` must
+not be larger.
 
-Row i depends on the weights and on row i of the inputs alone, so a server may
+Row i depends only on the weights and on row i of the inputs, so a server may
 join requests. {rows}
 
-A value that is not allowed does not fail the call: its row is NaN (of a text
-or a PNG file: empty), and `status` says what was expected. Look at `status`
-first."""
+An invalid value does not fail the call: its row is NaN (an empty string for a
+text or PNG file), and `status` says what was expected. Check `status` first."""
 
 
 def _rows(rows):
     if not rows:
-        return "Equality of rows was not measured."
+        return "Equality of rows was not tested."
     what = ("row i was equal bit for bit" if not rows["largest_difference"]
             else "row i differed by at most "
             f"{rows['largest_difference']:.2g}")
     return (f"Calls are computed in blocks of\n{_listed(rows['blocks'])} rows, "
-            "in which every place gave the same\n"
+            "in which every position gave the same\n"
             f"bits; {what} in batches of {_listed(rows['batches'])} and in\n"
             f"reverse order ({_listed(rows['signatures'])}; measured at "
             f"export\non {_cpu(rows['processor'])}).\nOther processors may "
-            "round otherwise: `export/client.py check` compares\nrows on the "
-            "server at hand.")
+            "round differently: `export/client.py check`\ncompares rows on "
+            "your server.")
 
 
 def _listed(values):

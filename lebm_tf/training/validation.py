@@ -1,6 +1,6 @@
 """Validation during training, on data that is not trained on.
 
-The rows are kept in validation.json, and the best checkpoint beside the last
+The rows are kept in validation.json, and the best checkpoint besides the last
 ones. Both follow the checkpoint from which a run resumes, so a run that was
 killed or rolled back evaluates, selects and stops as if it had not been.
 """

@@ -29,7 +29,7 @@ def read_table(name: str, path: str, label_column: str = ""
 
     Raises:
         InputError: If the file is invalid, or one value is so large that the
-            others of its column vanish beside it.
+            others of its column vanish in comparison.
     """
     what = named(name, path)
     rows = read_rows(path, name)
