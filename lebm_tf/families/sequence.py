@@ -110,9 +110,11 @@ class SequenceConfig(FlowSampled):
     kinds = (SEQUENCE,)
 
     def probes(self, data):
-        return {"energy": of_energy(self.latent_dim),
-                "decoder": of_generator(self.latent_dim, data),
-                "encoder": of_encoder(self.latent_dim, data)}
+        known = {"decoder": of_generator(self.latent_dim, data),
+                 "encoder": of_encoder(self.latent_dim, data)}
+        if self.learned_prior:
+            known["energy"] = of_energy(self.latent_dim)
+        return known
 
     def validate(self):
         if not self.is_amortized:
