@@ -100,10 +100,18 @@ class Injected(Sampler):
             self.noise))
 
     def positions(self, target, seed):
-        """Where the chains are after 0, 1, ... moves."""
-        return [run_chain(self.kernel, target, self.first, k, seed,
-                          self.noise).position
-                for k in range(self.num_steps + 1)]
+        """Where the chains are after 0, 1, ... moves; the loop of all moves
+        ends at the same place."""
+        state, found = self.kernel.init(target, self.first), [self.first]
+        for k in range(self.num_steps):
+            state = self.kernel.step(target, state, seed, tf.nest.map_structure(
+                lambda leaf: leaf[k], self.noise))
+            found.append(state.position)
+        end = run_chain(self.kernel, target, self.first, self.num_steps, seed,
+                        self.noise).position
+        for stepped, looped in zip(*map(tf.nest.flatten, (found[-1], end))):
+            np.testing.assert_allclose(stepped, looped, rtol=1e-12, atol=1e-12)
+        return found
 
 
 class InjectedCode(Encoded):

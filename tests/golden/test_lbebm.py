@@ -346,26 +346,29 @@ def test_two_optimizers_update_as_their_one():
 
 
 def forecasts(model, condition, prefix):
-    """Plans [draws, rows, ...] and futures of the draws by their noise, with
+    """Plans [rows, draws, ...] and futures of the draws by their noise, with
     the un-pooled features of their `predict`."""
-    kernel = Langevin(CONFIG["e_l_step_size"])
-    target = model.target("negative", {"condition": condition})
-    plans, futures = [], []
-    for start, noise, z in zip(*(LBEBM[f"{prefix}/{key}"] for key in (
-            "noise/prior_start", "noise/langevin", "z"))):
-        chain = Injected(kernel, tf.constant(CONFIG["e_init_sig"] * start),
-                         tf.constant(noise))
-        found = chain.draw(target, len(start), {}, SEED).position
-        assert_close(found, z)
-        forecast = model.likelihood.generator.forecast(
-            found, condition, "plain")
-        plans.append(forecast.plan)
-        futures.append(forecast.future)
-        assert_close(model.likelihood.decode(
-            found, SEED, condition=condition), forecast.future.numpy())
-    assert len(plans) == CONFIG["best_of_n"]
-    plans, futures = np.stack(plans), np.stack(futures)
-    assert_close(plans.reshape(*plans.shape[:2], -1), LBEBM[f"{prefix}/plans"])
+    starts, noise, z = (LBEBM[f"{prefix}/{key}"] for key in (
+        "noise/prior_start", "noise/langevin", "z"))
+    draws, rows, _ = starts.shape
+    assert draws == CONFIG["best_of_n"]
+    condition = {name: tf.tile(features, [draws, 1])
+                 for name, features in condition.items()}
+    chain = Injected(
+        Langevin(CONFIG["e_l_step_size"]),
+        tf.constant(CONFIG["e_init_sig"] * starts.reshape(-1, LATENT)),
+        tf.constant(np.swapaxes(noise, 0, 1).reshape(
+            noise.shape[1], -1, LATENT)))
+    found = chain.draw(model.target("negative", {"condition": condition}),
+                       draws * rows, {}, SEED).position
+    assert_close(found, z.reshape(-1, LATENT))
+    plans, futures = model.likelihood.generator.forecast(
+        found, condition, "plain")
+    assert_close(model.likelihood.decode(found, SEED, condition=condition),
+                 futures.numpy())
+    plans, futures = (np.reshape(array, [draws, rows, *array.shape[1:]])
+                      for array in (plans, futures))
+    assert_close(plans.reshape(draws, rows, -1), LBEBM[f"{prefix}/plans"])
     return np.swapaxes(plans, 0, 1), np.swapaxes(futures, 0, 1)
 
 
