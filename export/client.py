@@ -7,11 +7,11 @@
     python client.py check --metadata=models/digits/1/assets.extra/metadata.json
 
 `all` draws samples and calls every signature with them. Request files are in
-`assets.extra/requests/` of the model. `check` requests the same 64 rows of every
-signature in batches of several sizes and orders, and fails unless the results
-are bitwise equal; run it on the host of the server, with --metadata, to report
-processor features that differ from those of the export. The result is written
-as JSON, name -> rows, files as {"b64": ...}. REST needs Python and
+`assets.extra/requests/` of the model. `check` requests the same 64 rows of
+every signature in batches of several sizes and orders, and fails unless the
+results are bitwise equal; run it on the host of the server, with --metadata, to
+report processor features that differ from those of the export. The result is
+written as JSON, name -> rows, files as {"b64": ...}. REST needs Python and
 connections.py only; gRPC needs tensorflow-serving-api. Exit code 2: the request
 or one of its rows was rejected; 1: there was no response in time.
 """
@@ -152,8 +152,10 @@ def main(arguments=None):
     add("--set", action="append", default=[], metavar="NAME=VALUE",
         help="an input: JSON rows, or @FILE for one row (may repeat)")
     add("--output", help="file for the result; default: the terminal")
-    add("--timeout", type=float, default=30, help="seconds to wait for each response")
-    add("--retries", type=int, default=5, help="retries if there is no response")
+    add("--timeout", type=float, default=30,
+        help="seconds to wait for each response")
+    add("--retries", type=int, default=5,
+        help="retries if there is no response")
     options = parser.parse_args(arguments)
     try:
         return _run(options)
