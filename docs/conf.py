@@ -17,4 +17,6 @@ myst_heading_anchors = 3
 autodoc_typehints = "none"
 html_theme = "furo"
 html_title = "lebm_tf"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 exclude_patterns = ["examples"]
