@@ -19,7 +19,7 @@ AVX2_TESTS := tests/networks/test_deconvolution.py \
 	tests/models/test_replication.py tests/models/test_precision.py \
 	tests/commands/test_killed.py
 
-.PHONY: train test test-avx2 test-fast test-long lint bench bench-quickstart docs lock clean
+.PHONY: train test test-avx2 test-fast test-long lint bench bench-quickstart docs dist lock clean
 
 train: $(VENV)/.installed
 	@echo "== Training a learned prior on real handwritten digits (a few minutes on 2 cores)"
@@ -80,6 +80,14 @@ docs: $(VENV)/.installed
 	$(RUN) -m sphinx -W -q -b html docs build/docs
 	@echo "build/docs/index.html"
 
+# The wheel is built from the sdist, so that neither holds what is not tracked
+# or a module of an earlier build.
+dist: $(VENV)/.installed
+	rm -rf dist
+	$(RUN) -c 'from setuptools import build_meta; build_meta.build_sdist("dist")' > /dev/null
+	$(RUN) -m pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
+	@ls dist
+
 # Rebuilt when a dependency changes; otherwise a run starts at once.
 $(VENV)/.installed: requirements.lock setup.cfg pyproject.toml
 	@echo "== Building $(VENV) from requirements.lock (about 2 GB, once)"
@@ -95,4 +103,4 @@ lock: $(VENV)/.installed
 	$(RUN) -m uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --extra dev --extra chains --extra docs --extra molecules --extra serving --extra text setup.cfg -o requirements.lock
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info

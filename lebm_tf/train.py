@@ -1,6 +1,6 @@
 r"""Trains a model, evaluates it and suggests what to do next.
 
-    python -m lebm_tf.train --flagfile=configs/quickstart.cfg \\
+    python -m lebm_tf.train --flagfile=configs/quickstart.cfg \
         [--workdir=DIR] [--train_steps=N] [--any_field=VALUE]
 
 Running it again resumes from the newest checkpoint.
