@@ -51,12 +51,12 @@ class LongChainsConfig(Checked):
         kernel: hmc, mala, nuts, pcn, independence, tempering (parallel
             tempering with hmc), or langevin, which is biased.
         num_chains: Number of chains.
-        num_steps: Moves per chain, a multiple of part_steps.
-        part_steps: Moves per part; complete parts are saved.
-        thin: Moves between two recorded states, a divisor of part_steps.
+        num_steps: Steps per chain, a multiple of part_steps.
+        part_steps: Steps per part; complete parts are saved.
+        thin: Steps between two recorded states, a divisor of part_steps.
         step_size: Initial step size.
         num_leapfrog_steps: Leapfrog steps per move of hmc and tempering.
-        num_adaptation_steps: Moves before the recorded chains that tune the
+        num_adaptation_steps: Steps before the recorded chains that tune the
             step size; 0 keeps step_size.
         example: Index of the held-out example whose posterior is sampled; -1
             samples the prior.

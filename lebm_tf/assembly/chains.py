@@ -25,7 +25,7 @@ class ChainConfig(Checked):
         noise_scale: Factor on the noise of the langevin kernel.
         kernel: langevin (as published), mala, hmc or nuts; the last three are
             exact.
-        num_leapfrog_steps: Leapfrog steps per step of hmc.
+        num_leapfrog_steps: Leapfrog steps per HMC step.
         num_adaptation_steps: Initial steps of every mala, hmc or nuts chain
             that tune its step size; must be less than num_steps.
         start: Initial states: base (short run), bank (persistent) or encoder

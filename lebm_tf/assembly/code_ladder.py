@@ -27,7 +27,7 @@ class NoiseLadderConfig(Checked):
         noise_scales: Noise scales in place of num_levels: T + 1 increasing
             standard deviations in (0, 1], one for the noise that each level
             adds.
-        num_steps: Moves at each level.
+        num_steps: Steps at each level.
         step_factor: Factor on the squared step sizes, see
             `NoiseLevels.step_sizes`.
         noise_scale: Factor on the noise of the moves.

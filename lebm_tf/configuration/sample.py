@@ -19,7 +19,7 @@ class SampleConfig(Checked):
         seed: Any integer; the same seed gives the same samples.
         output: File to write: .png (images, molecules, trajectories), .txt or
             .smi (sequences), or .npz.
-        num_steps: Moves of the chains; -1 takes the number of training, 0
+        num_steps: Steps of the chains; -1 takes the number of training, 0
             samples the base.
         temperature: Temperature of the chains, which sample p(z)^(1 /
             temperature).

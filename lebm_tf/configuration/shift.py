@@ -19,7 +19,7 @@ class ShiftConfig(Checked):
             training data.
         step: Increase of the property that chains aim at, in its units; 1 for
             penalized_logp and .02 for qed in the public code.
-        chain_steps: Moves of the chains in a round; in the public code 2 for
+        chain_steps: Steps of the chains in a round; in the public code 2 for
             penalized_logp and 20 for qed.
         first_steps: Training steps before the first round, since the head is
             untrained.

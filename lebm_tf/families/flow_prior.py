@@ -36,7 +36,7 @@ class FlowPriorConfig(FamilyConfig):
         latent_dim: Dimension of z, even.
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
         posterior: Chains that draw positive states, from N(0, I).
-        inference_steps: Moves of the posterior chains on new data; 0 takes
+        inference_steps: Steps of the posterior chains on new data; 0 takes
             posterior_num_steps. The public code takes 400 for test
             reconstructions.
         flow: The prior.

@@ -50,11 +50,11 @@ class ImageConfig(FamilyConfig):
         contrast_draws: Number of those samples per example of a batch.
         prior: Chains that draw negative states and samples.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
-        generation_steps: Moves of the chains that draw samples; 0 takes
+        generation_steps: Steps of the chains that draw samples; 0 takes
             prior_num_steps. Samples start from the base, so an energy trained
             with a bank needs more moves than its chains make between updates.
         posterior: Chains that draw positive states.
-        inference_steps: Moves of the posterior chains on new data; 0 takes
+        inference_steps: Steps of the posterior chains on new data; 0 takes
             posterior_num_steps. A bank holds chains of training data only, so
             chains on new data start from the base and may need more moves.
         energy: The energy network.

@@ -59,13 +59,13 @@ class MultilayerConfig(FamilyConfig):
         prior_step_sizes: Step size for each layer; empty takes prior_step_size
             for all.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
-        generation_steps: Moves of the chains that draw samples; 0 takes
+        generation_steps: Steps of the chains that draw samples; 0 takes
             prior_num_steps.
         posterior: Chains that draw positive states. With start=encoder and 0
             steps, the encoder draws them and is trained on the evidence bound.
         posterior_step_sizes: Step size for each layer; empty takes
             posterior_step_size for all.
-        inference_steps: Moves of the posterior chains on new data; 0 takes
+        inference_steps: Steps of the posterior chains on new data; 0 takes
             posterior_num_steps.
         kl_variance_floor: Added to the variances in the quadratic terms of the
             bound; 1e-6 in the authors' code of hierarchy=ladder.

@@ -38,7 +38,7 @@ class MultilayerTwoStageConfig(FamilyConfig):
             backbone, for scores.
         prior: Chains in the noise; the step size is the square root of the
             authors' 1e-5, which is a squared step.
-        generation_steps: Moves of the chains that draw samples; 0 takes
+        generation_steps: Steps of the chains that draw samples; 0 takes
             prior_num_steps.
         energy_channels: Channels of the convolutions of every energy.
         energy_head_units: Width of its dense layers.

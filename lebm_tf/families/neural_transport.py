@@ -116,7 +116,7 @@ class NeuralTransportConfig(FamilyConfig):
             vector.
         chains: Chains that draw negative states and samples.
         bank_size: Number of chains in the bank of chains_start=bank.
-        generation_steps: Moves of the chains that draw samples; 0 takes
+        generation_steps: Steps of the chains that draw samples; 0 takes
             chains_num_steps.
         energy: The energy network of images; starts at 0, so p starts as q.
         dense_energy: The energy network of vectors; starts at 0 as well.

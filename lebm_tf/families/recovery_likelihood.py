@@ -57,7 +57,7 @@ class RecoveryLikelihoodConfig(FamilyConfig):
             schedule=angles, which also gives networks angles in place of
             levels.
         log_ratio_min: log(signal^2 / noise^2) of the highest noise level.
-        num_steps: Moves of the chains at each level.
+        num_steps: Steps of the chains at each level.
         step_factor: Factor c of the squared step size c s_{t+1}^2 S_t / S_0 at
             level t, where S_t is the total noise scale of x_t.
         steps_grow: Whether the squared step grows with S_t; otherwise S_t is
@@ -65,7 +65,7 @@ class RecoveryLikelihoodConfig(FamilyConfig):
         noise_scale: Factor on the noise of chains in training.
         generation_noise_scale: The same for chains that draw samples; 0.99 in
             the published figures of DRL.
-        generation_steps: Moves at each level when sampling; 0 takes num_steps.
+        generation_steps: Steps at each level when sampling; 0 takes num_steps.
         start: Initial states: neighbour (as in DRL) or proposal (as in CDRL).
         shares_noise: Whether an observation and its noisier neighbour share
             their noise, as in CDRL.

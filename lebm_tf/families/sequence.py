@@ -46,7 +46,7 @@ class SequenceConfig(FlowSampled):
         prior: Chains that draw negative states and samples.
         posterior: Chains that draw positive states; with start=encoder and 0
             steps, the encoder alone draws them.
-        inference_steps: Moves of the posterior chains on new data; 0 takes
+        inference_steps: Steps of the posterior chains on new data; 0 takes
             posterior_num_steps.
         chain_dropout: Whether posterior chains in training use the decoder with
             dropout, one mask per step (public code sri_text).

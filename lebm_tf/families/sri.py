@@ -48,7 +48,7 @@ class SRIConfig(FamilyConfig):
         likelihood_scale: Standard deviation of a pixel in [-1, 1].
         posterior: Chains that draw positive states; they start from base (SRI)
             or bank (alternating back-propagation).
-        inference_steps: Moves of the posterior chains on new data; 0 takes
+        inference_steps: Steps of the posterior chains on new data; 0 takes
             posterior_num_steps. A bank holds chains of training data only, so
             chains on new data start from the base and may need more moves.
         generator: The generator.

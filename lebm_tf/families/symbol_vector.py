@@ -42,7 +42,7 @@ class SymbolVectorConfig(FlowSampled):
         prior: Chains that draw negative states and samples.
         posterior: Chains that draw positive states; with 0 steps, the encoder
             alone draws them.
-        inference_steps: Moves of the posterior chains on new data; 0 takes
+        inference_steps: Steps of the posterior chains on new data; 0 takes
             posterior_num_steps.
         labelled_weight: Weight of the cross-entropy of the labels.
         information_weight: Weight of the mutual information of z and y.

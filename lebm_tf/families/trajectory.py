@@ -77,7 +77,7 @@ class TrajectoryConfig(FamilyConfig):
             chains unless prior_start_scale is given.
         prior: Chains that draw negative states and samples.
         prior_bank_size: Number of chains in the bank of prior.start=bank.
-        generation_steps: Moves of the chains that draw samples; 0 takes
+        generation_steps: Steps of the chains that draw samples; 0 takes
             prior_num_steps.
         energy: The energy network.
         forecast: The other networks.

@@ -48,7 +48,7 @@ def trace_chain(kernel: Kernel, log_prob_fn: LogProbFn, position: Position,
     Args:
         kernel, log_prob_fn, position, num_steps, seed: As in `run_chain`.
         trace_fn: State -> nest of tensors to record.
-        every: Moves between two records, a divisor of `num_steps`.
+        every: Steps between two records, a divisor of `num_steps`.
         step_size: Replaces that of the kernel.
 
     Returns:

@@ -54,7 +54,7 @@ def sample(model, num_samples, seed: rng.Seed, *, num_steps=None,
         model: An `EnergyModel`.
         num_samples: Number of samples, int or int32 [].
         seed: Seed of the stream "sample".
-        num_steps: Moves of the chains, int or int32 [num_samples]; default: as
+        num_steps: Steps of the chains, int or int32 [num_samples]; default: as
             in training.
         temperature: Temperature T > 0 of the chains, which sample p(z)^(1/T);
             float [] or [num_samples].

@@ -20,7 +20,7 @@ class Transition(NamedTuple):
     """States of prior chains on their way from the base.
 
     Attributes:
-        steps: Number of moves at each record, int [records].
+        steps: Number of steps at each record, int [records].
         x: Decoded latents, [records, chains, ...].
         z: Latents, nest of [records, chains, ...].
         energy: E(z), float32 [records, chains], in nats.
@@ -52,7 +52,7 @@ class LatentInference(AttributeInference, DomainInference):
         Args:
             num_samples: Number of samples, at least 1.
             seed: Any int.
-            num_steps: Moves of the chains; default: as in training. 0 samples
+            num_steps: Steps of the chains; default: as in training. 0 samples
                 the base p0.
             temperature: Temperature T > 0 of the chains, which sample
                 p(z)^(1/T).
@@ -214,7 +214,7 @@ class LatentInference(AttributeInference, DomainInference):
         Args:
             num_chains: Number of chains, at least 1.
             num_steps: Number of moves; default: as in training.
-            every: Moves between two records, a divisor of `num_steps`.
+            every: Steps between two records, a divisor of `num_steps`.
             seed: Any int.
 
         Raises:

@@ -41,7 +41,7 @@ class Ladder(Sampler):
     Attributes:
         initializer: Initializer of the highest level.
         kernel: The kernel; every call passes it a step size.
-        steps_per_level: Moves at each level, at least 0.
+        steps_per_level: Steps at each level, at least 0.
         step_sizes: Step sizes > 0, from level 0 upwards.
         descend: (level, int32 []; final position) -> state for the level below;
             at level 0, the sample.

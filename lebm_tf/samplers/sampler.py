@@ -18,7 +18,7 @@ class Sampler(abc.ABC):
             are drawn on the tape.
         climbs: Whether it uses a target.
         has_own_steps: Whether every row may have its own number of moves.
-        num_steps: Moves per sample; 0 without a chain.
+        num_steps: Steps per sample; 0 without a chain.
         layers: Layers whose variables it reads, apart from densities.
     """
     is_reparameterized = False
@@ -49,7 +49,7 @@ class Sampler(abc.ABC):
                 roles.
             seed: int32 [2]; or [num_chains, 2], and then row i depends on seed
                 i alone, see `row_seeds_need`.
-            num_steps: Moves of each chain, int32 [num_chains]; needs
+            num_steps: Steps of each chain, int32 [num_chains]; needs
                 `has_own_steps`. Default: those of the sampler.
         """
 
@@ -64,7 +64,7 @@ class Sampler(abc.ABC):
             seed: Seed of the moves, int32 [2].
             trace_fn: (state, target of the chain) -> nest of tensors to record.
             num_steps: Number of moves; default: that of the sampler.
-            every: Moves between two records, a divisor of their number.
+            every: Steps between two records, a divisor of their number.
 
         Returns:
             The records, stacked along a new first axis.
