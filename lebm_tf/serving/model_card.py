@@ -154,9 +154,9 @@ training data: evaluate it on your own data before you rely on it."""
 _CALLS = """REST: `POST {rest}`; the
 requests below are also files in `assets.extra/requests`. gRPC: the same names
 with `PredictionService.Predict`. `serving_default` is `{default}`. The first
-axis of all inputs is that of rows, with equal numbers. A call has at most
-{max_batch} rows; larger calls are rejected, so a server's `max_batch_size` must
-not be larger.
+axis of all inputs is that of rows, with equal numbers. A call must have
+at most {max_batch} rows; larger calls are rejected, so a server's
+`max_batch_size` must not be larger.
 
 Row i depends only on the weights and on row i of the inputs, so a server may
 join requests. {rows}

@@ -583,7 +583,7 @@ def test_exports_that_make_no_sense_are_refused(
 
 @pytest.mark.parametrize("flags, message", [
     ("--family=image --dataset=csv:{tmp}/table.csv",
-     "the family image needs images, got vectors; vectors are taken by "),
+     "the family image needs images, got vectors; vectors are accepted by "),
     ("--family=vae --dataset=text:{tmp}/lines.txt",
      "the family vae needs images, got sequences of tokens; "),
     ("--family=trajectory --dataset=digits",

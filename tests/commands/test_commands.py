@@ -268,7 +268,7 @@ def test_evaluate_measures_as_the_run_was_told_to(tmp_path):
 
 def test_pixels_that_were_not_scaled_are_refused(workdir):
     model, data = lebm_tf.load(str(workdir)), lebm_tf.load_dataset("digits")
-    with pytest.raises(ValueError, match="must be floats .* got uint8"):
+    with pytest.raises(ValueError, match="must be floats.* got uint8"):
         model.score(data.x_test[:3])
 
 

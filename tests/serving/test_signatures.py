@@ -167,7 +167,7 @@ def test_posterior_chains_take_steps_too(exposed):
 def test_what_has_no_chain_exposes_none():
     model = vae.build(vae.VAEConfig(**test_families.SMALL),
                       test_families.DATA, batch_size=4)
-    with pytest.raises(InputError, match="exposed num_steps needs a chain"):
+    with pytest.raises(InputError, match="exposed num_steps needs prior or"):
         Servable(model, SHAPE, ServingConfig(exposed=("num_steps",)))
 
 
