@@ -95,12 +95,15 @@ def plan(model: EnergyModel, data: DataSet, resolved, names,
          chosen: Settings, workdir: str) -> Plan:
     """Prepares `evaluate_model` and checks its input; arguments as there.
 
+    Default evaluators of the family that do not support the data are left out.
+
     Raises:
         InputError: If the model, the data or the settings lack what an
             evaluator needs. Commands call this before training.
     """
-    names = (tuple(names) or resolved.run.evaluators
-             or workdirs.family_of(resolved.run).EVALUATORS)
+    names = tuple(names) or resolved.run.evaluators or tuple(
+        name for name in workdirs.family_of(resolved.run).EVALUATORS
+        if data.kind in EVALUATORS[name].kinds)
     context = Context(
         data=data, config=chosen.config,
         anomaly_label=resolved.run.data.anomaly_label,

@@ -4,17 +4,20 @@ import dataclasses
 import json
 import math
 import os
+import types
 
 from PIL import Image
 import numpy as np
 import pytest
 
+from lebm_tf import evaluate as evaluate_command
+from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import ImageData
 from lebm_tf.densities import GaussianMixture
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation import (
     EVALUATORS, AnomalyEvaluator, Context, EvaluationConfig, FrechetEvaluator,
-    LikelihoodEvaluator, SentencesEvaluator, TrajectoriesEvaluator,
+    LikelihoodEvaluator, SentencesEvaluator, Settings, TrajectoriesEvaluator,
     check as check_inputs, evaluate)
 from lebm_tf.evaluation.images.frechet import frechet_distance
 from lebm_tf.evaluation.latents.codes import CodesEvaluator, best_mixture
@@ -229,3 +232,13 @@ def test_a_floor_is_chosen_by_codes_that_were_not_learned():
     by_heart = GaussianMixture(4, 10)
     by_heart.fit(codes, 0, 0)
     assert chosen > float(np.mean(by_heart.log_prob(held))) + 1
+
+
+def test_default_evaluators_are_those_that_support_the_data(tmp_path):
+    """recovery_likelihood learns vectors too, and its defaults need images."""
+    resolved = types.SimpleNamespace(run=RunConfig(
+        family="recovery_likelihood"))
+    planned, _ = evaluate_command.plan(
+        None, types.SimpleNamespace(kind="vector"), resolved, (),
+        Settings(), str(tmp_path))
+    assert planned == ()
