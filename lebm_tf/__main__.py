@@ -3,6 +3,7 @@
     train     trains and evaluates a model
     evaluate  evaluates a trained model
     sample    draws samples from a trained model
+    report    writes an HTML page about one or more runs
     export    writes a SavedModel for serving
     shift     shifts a trained model to higher values of a property
     mcmc      runs long, exact chains of a trained model
@@ -17,7 +18,7 @@ from lebm_tf import errors
 
 COMMANDS = {
     **{name: f"lebm_tf.{name}" for name in (
-        "train", "evaluate", "sample", "export", "shift")},
+        "train", "evaluate", "sample", "report", "export", "shift")},
     "mcmc": "lebm_tf.long_chains"}
 
 

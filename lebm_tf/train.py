@@ -240,7 +240,7 @@ def main(values) -> None:
     if cluster.is_chief(strategies.make(run)):
         if baseline:
             metrics = merge_metrics(run.workdir, baseline)
-        command.say(summary.text(run, metrics, values["plugins"].value))
+        command.say(summary.text(run, metrics, command.modules(values)))
 
 
 if __name__ == "__main__":

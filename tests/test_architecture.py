@@ -31,8 +31,8 @@ ALLOWED["devices"] = {"configuration"}
 ALLOWED["training"] = set(CORE) | {
     "datasets", "devices", "evaluation", "configuration"}
 # Commands, which nothing imports but each other.
-COMMANDS = {"__main__", "evaluate", "export", "long_chains", "sample", "shift",
-            "train"}
+COMMANDS = {"__main__", "evaluate", "export", "long_chains", "report", "sample",
+            "shift", "train"}
 # Single files that import nothing but each other.
 ANYWHERE = {"errors", "files", "kinds", "precision", "processor", "ranges",
             "shapes", "text_files", "token_ids"}

@@ -14,6 +14,7 @@ import warnings
 from absl import flags, logging
 
 from lebm_tf.configuration import fields as configuration
+from lebm_tf.configuration.flag_values import convert
 from lebm_tf.errors import ClusterError, InputError, NonFiniteError, nearest
 from lebm_tf.text_files import read_text
 
@@ -121,6 +122,11 @@ def plugins_of(argv: Sequence[str]) -> list[str]:
             value = value if equals else "".join(words[i + 1:i + 2])
             found += [part.strip() for part in value.split(",")]
     return [name for name in found if name]
+
+
+def modules(values: flags.FlagValues) -> tuple[str, ...]:
+    """Returns the modules that --plugins named, from parsed flags."""
+    return convert(PLUGINS, values[PLUGINS.flag].value or "")
 
 
 def expand(argv: Sequence[str], folder: str = "", seen: tuple = ()

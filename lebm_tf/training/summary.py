@@ -50,15 +50,29 @@ def text(run: RunConfig, metrics: dict, modules: Sequence[str] = ()) -> str:
     width = max(len(label) for label, _ in lines) if lines else 0
     figures = "\n".join(f"  {label:<{width}}  {value:.4g}"
                         for label, value in lines)
+    why = "".join(f"\n  {value}" for name, value in metrics.items()
+                  if name.startswith("training/rollback_"))
+    following = "\n".join(f"  {line}" for line in commands(run, modules))
+    return f"""
+{figures}{why}
+
+All figures: {run.workdir}/metrics.json; pictures: {run.workdir}/pictures
+Next:
+{following}"""
+
+
+def commands(run: RunConfig, modules: Sequence[str] = ()) -> list[str]:
+    """Suggested next commands, one a line.
+
+    Args:
+        run: The run; its work directory holds its configuration.
+        modules: Plugins to name in the commands.
+    """
     named = f"--plugins={shlex.quote(','.join(modules))} " if modules else ""
     workdir = named + f"--workdir={shlex.quote(run.workdir)}"
     resolved = workdirs.read(run.workdir)
     ending = {SEQUENCE: "txt", IMAGE: "png", PAIR: "png"}.get(
         resolved.data.kind, "npz")
-    drawn = "" if resolved.model.is_classifier else f"""
-  python -m lebm_tf.sample {workdir} --num_samples=64 \
---seed=7 --output=samples.{ending}
-  python -m lebm_tf.export {workdir} --output=models/my_model"""
     measure = "likelihood"
     if resolved.data.kind == TRAJECTORY:
         measure = "trajectories --evaluation_trajectories_num_paths=50"
@@ -66,12 +80,10 @@ def text(run: RunConfig, metrics: dict, modules: Sequence[str] = ()) -> str:
         measure = "translation --evaluation_translation_num_images=10000"
     elif resolved.model.is_classifier:
         measure = "symbols"
-    why = "".join(f"\n  {value}" for name, value in metrics.items()
-                  if name.startswith("training/rollback_"))
-    return f"""
-{figures}{why}
-
-All figures: {run.workdir}/metrics.json; pictures: {run.workdir}/pictures
-Next:
-  python -m lebm_tf.evaluate {workdir} --evaluators={measure}\
-{drawn}"""
+    lines = [f"python -m lebm_tf.evaluate {workdir} --evaluators={measure}"]
+    if not resolved.model.is_classifier:
+        lines += [f"python -m lebm_tf.sample {workdir} --num_samples=64 "
+                  f"--seed=7 --output=samples.{ending}",
+                  f"python -m lebm_tf.export {workdir} "
+                  "--output=models/my_model"]
+    return lines

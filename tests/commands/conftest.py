@@ -2,7 +2,7 @@
 
 import pytest
 
-from lebm_tf import evaluate, export, long_chains, sample, shift, train
+from lebm_tf import evaluate, export, long_chains, report, sample, shift, train
 from lebm_tf.configuration import command, fields
 from lebm_tf.training import plugins
 
@@ -10,6 +10,7 @@ _FIELDS = {
     train: train.all_fields, evaluate: evaluate.all_fields,
     sample: fields.fields(sample.SampleConfig),
     export: export.all_fields, shift: fields.fields(shift.ShiftConfig),
+    report: fields.fields(report.ReportConfig),
     long_chains: fields.fields(long_chains.LongChainsConfig)}
 
 

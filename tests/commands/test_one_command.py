@@ -30,5 +30,5 @@ def test_a_wrong_command_is_told_the_nearest(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["lebm", "trian"])
     assert lebm.main() == 2
     assert capsys.readouterr().err == (
-        "error: the command must be one of train, evaluate, sample, export, "
-        "shift, mcmc, got 'trian' (nearest: train).\n")
+        "error: the command must be one of train, evaluate, sample, report, "
+        "export, shift, mcmc, got 'trian' (nearest: train).\n")

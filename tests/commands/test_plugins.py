@@ -32,12 +32,15 @@ def apart(monkeypatch, tmp_path):
             del sys.modules[name]
 
 
-def test_the_example_trains_measures_and_samples(monkeypatch, tmp_path):
+def test_the_example_trains_measures_and_samples(
+        monkeypatch, tmp_path, capsys):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     workdir = f"--workdir={tmp_path}/run"
     assert not call(train, "--plugins=ring", "--family=ring",
                     "--dataset=ring", "--train_steps=20", "--batch_size=50",
                     "--evaluation_ring_num_samples=20", workdir)
+    assert f"lebm_tf.evaluate --plugins=ring {workdir}" in (
+        capsys.readouterr().out)
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert 0 < metrics["ring/radius_error"] < 5
     assert not call(evaluate, "--plugins", "ring", workdir,
