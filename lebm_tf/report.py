@@ -24,7 +24,8 @@ from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.configuration.run import RunConfig  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
-from lebm_tf.evaluation import metric_tables, page  # noqa: E402
+from lebm_tf.evaluation import (  # noqa: E402
+    EVALUATORS, EvaluationConfig, metric_tables, page)
 from lebm_tf.ranges import Checked  # noqa: E402
 from lebm_tf.text_files import read_text  # noqa: E402
 from lebm_tf.training import (  # noqa: E402
@@ -89,8 +90,12 @@ def read(workdir: str, name: str) -> Shown:
             f"{workdir} must hold metrics, got no {workdirs.METRICS}; write it "
             "by python -m lebm_tf.evaluate "
             f"--workdir={shlex.quote(workdir)}.")
+    metrics = files.read_json(path)
+    if not isinstance(metrics, dict):
+        raise InputError(f"{path} must hold metrics by name, got a "
+                         f"{type(metrics).__name__}.")
     history = os.path.join(workdir, "history.json")
-    return Shown(workdir, name, run, files.read_json(path), files.read_json(
+    return Shown(workdir, name, run, metrics, files.read_json(
         history) if os.path.isfile(history) else [])
 
 
@@ -190,16 +195,17 @@ def _chains(shown):
 
 
 def _settings(run):
-    """Flag -> (value, default) of the run and its model."""
-    found = {}
-    for config, default in ((run.run.run, RunConfig()),
-                            (run.run.model, type(run.run.model)())):
-        found.update({
-            field.flag: (field.default, default_field.default)
-            for field, default_field in zip(
-                fields.fields(type(config), config=config),
-                fields.fields(type(config), config=default), strict=True)})
-    return found
+    """Flag -> (value, default) of the run, its model and its evaluators."""
+    _, model, _, evaluation, _ = run.run
+    pairs = [(run.run.run, RunConfig(), ""), (model, type(model)(), ""),
+             (evaluation.config, EvaluationConfig(), "evaluation_"), *(
+                 (own, EVALUATORS[own.name], f"evaluation_{own.name}_")
+                 for own in evaluation.evaluators)]
+    return {
+        field.flag: (field.default, default_field.default)
+        for config, default, prefix in pairs for field, default_field in zip(
+            fields.fields(type(config), prefix, config=config),
+            fields.fields(type(config), prefix, config=default), strict=True)}
 
 
 def _configuration(shown):

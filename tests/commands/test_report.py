@@ -93,7 +93,8 @@ def test_settings_are_those_that_differ_from_the_defaults(two):
     texts = Page(two[2].read_text(encoding="utf-8")).texts
     shown = "|".join(texts).replace("_|", "_").split("config.json has all.")[1]
     flags = re.findall(r"--(\w+)", shown.split("What next")[0])
-    assert {"latent_dim", "train_steps", "seed"} <= set(flags)
+    assert {"latent_dim", "train_steps", "seed", "evaluation_num_draws"
+            } <= set(flags)
     assert "posterior_step_size" not in flags
 
 
@@ -137,6 +138,9 @@ def test_bad_input_is_one_line(workdir, tmp_path, refused):
         "python -m lebm_tf.evaluate" in line(f"--workdir={bare}")
     (bare / "metrics.json").write_text("{")
     assert "metrics.json is damaged" in line(f"--workdir={bare}")
+    (bare / "metrics.json").write_text("[1]")
+    assert "must hold metrics by name, got a list." in line(
+        f"--workdir={bare}")
     assert not (tmp_path / "x.html").exists()
     assert "--output must name an HTML file, got" in refused(
         report, f"--workdir={workdir}", f"--output={tmp_path}")
