@@ -67,5 +67,5 @@ def test_what_never_changes_has_no_r_hat():
     tail_effective_sample_size])
 def test_too_little_is_refused(measure, records, chains):
     with oracles.raises(ValueError, "R-hat needs at least 2 chains and 4 "
-                        f"records of each, got {chains} and {records}."):
+                        f"records per chain, got {chains} and {records}."):
         measure(np.zeros([records, chains]))
