@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.kinds import SEQUENCE
+from lebm_tf.samplers import Draws
 
 _KEEPS = ("lebm_tf.fit(model, data, RunConfig(workdir=...)) saves a model, "
           "lebm_tf.load(workdir) loads it, and lebm_tf.export_model writes a "
@@ -75,14 +76,18 @@ class Doors:
             raise ValueError(f"x must have shape {['batch', *shape]}, got "
                              f"{found}{one}.".replace("'", ""))
 
-    def _check_latents(self, z):
-        """Raises ValueError if latents have other shapes than samples."""
-        if "generation" not in self.roles:
+    def _check_latents(self, z, condition=None):
+        """Raises ValueError if latents have other shapes than samples; does
+        nothing where no samples can be drawn without a condition."""
+        role = self.roles.get("generation")
+        batch = {} if condition is None else {"condition": (
+            tf.nest.map_structure(lambda leaf: leaf[:1], condition))}
+        if role is None or role.view and role.view(batch) is None:
             return
         if "_latent_shapes" not in self.__dict__:
             self.__dict__["_latent_shapes"] = [
                 tuple(leaf.shape[1:]) for leaf in tf.nest.flatten(
-                    self.roles["generation"].sampler.latents())]
+                    role.sampler.latents(Draws(batch)))]
         wanted = self.__dict__["_latent_shapes"]
         found = [tuple(leaf.shape) if tf.is_tensor(leaf) else np.shape(leaf)
                  for leaf in tf.nest.flatten(z)]

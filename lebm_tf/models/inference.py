@@ -141,7 +141,7 @@ class LatentInference(AttributeInference, DomainInference):
         """Decodes z: g(z), float32 [batch, ...], or sampled tokens, int32
         [batch, length]. Arguments as in `sample`."""
         self._check_condition(condition)
-        self._check_latents(z)
+        self._check_latents(z, condition)
         step = self._compiled(
             f"decode/{token_temperature}",
             lambda seed, z, condition=None: answers.decode(
@@ -247,7 +247,7 @@ class LatentInference(AttributeInference, DomainInference):
 
     def energy(self, z: Position, condition=None) -> tf.Tensor:
         """E(z), float [batch], in nats; 0 without an energy."""
-        self._check_latents(z)
+        self._check_latents(z, condition)
         return self._prior.energy(z, condition=condition)
 
     @property
