@@ -758,7 +758,7 @@ def test_chains_that_cannot_be_seeded_by_row_are_refused(tmp_path):
 
 def test_a_flow_alone_has_no_chains_to_ask_for_or_to_diagnose():
     model = build("image, amortized")
-    with pytest.raises(ValueError, match="needs prior chains, got 5 for samp"):
+    with pytest.raises(ValueError, match="needs prior chains, got 5 for a mod"):
         model.sample(2, num_steps=5)
     with pytest.raises(InputError, match="chains needs prior chains, got samp"):
         EVALUATORS["chains"].check(Context(ImageData("noise", *(

@@ -80,7 +80,7 @@ def test_layers_that_do_not_fit_are_refused(change, message):
     ({"posterior_step_sizes": (0.1,) * 4}, "posterior_step_sizes must hold 1 "
      "value or one for each of the 3 layers of latent_dims, got 4."),
     ({"posterior": ENCODER}, "posterior_step_sizes must be left out with "
-     "posterior_num_steps=0, which makes no moves, got (0.1, 0.15, 0.2)."),
+     "posterior_num_steps=0, which runs no chains, got (0.1, 0.15, 0.2)."),
     ({"prior": ENCODER}, "prior_start must be base or bank, got 'encoder': a "
      "prior has no input image."),
     ({"encoder": multilayer.EncoderConfig((3,))}, "encoder must be left out "
