@@ -16,8 +16,7 @@ BENCH ?=
 # Files in the order of tests/conftest.py: the longest first.
 TWO_PROCESSES := -n 2 --dist=loadfile --no-loadscope-reorder
 AVX2_TESTS := tests/networks/test_deconvolution.py \
-	tests/models/test_replication.py tests/models/test_precision.py \
-	tests/commands/test_killed.py
+	tests/models/test_replication.py tests/models/test_precision.py
 
 .PHONY: train test test-avx2 test-fast test-long lint bench bench-quickstart docs dist lock clean
 

@@ -701,7 +701,8 @@ def test_what_is_inferred_has_a_row_for_each_observation(name):
 # networks.
 SERVED_ALIKE = VARIANTS | {
     "ladder vae", "multilayer, ladder", "recovery, proposal", "flow, glow",
-    "rae", "refined", "encoded", "image, amortized"}
+    "rae", "refined", "encoded", "image, amortized", "sri, layers",
+    "two-stage vae"}
 
 
 @pytest.mark.parametrize("name", [

@@ -63,6 +63,8 @@ CASES = {
     "multilayer": (multilayer, dataclasses.replace(
         contract.MULTILAYER, energy_optimizer=CALM, base_optimizer=CALM,
         generator_optimizer=CLIPPED)),
+    "recovery": (recovery_likelihood, dataclasses.replace(
+        contract.RECOVERY, energy_optimizer=CALM)),
     "recovery, proposal": (recovery_likelihood, dataclasses.replace(
         contract.COOPERATIVE, energy_optimizer=CALM,
         proposal_optimizer=CLIPPED)),
@@ -96,7 +98,7 @@ def trained(model, num_steps):
 
 # Another case has their chains, encoder and penalties as well.
 ALIKE = {"image, warm start", "divergence triangle", "two-stage vae", "rae",
-         "latent diffusion"}
+         "latent diffusion", "recovery, proposal"}
 
 
 @pytest.mark.slow

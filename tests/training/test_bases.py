@@ -139,7 +139,8 @@ def test_settings_that_do_not_fit_are_refused(make, said):
 
 
 @pytest.mark.parametrize("p0", [
-    JOINT.p0, BaseConfig("flow", base_fit_every=2)])
+    JOINT.p0, pytest.param(BaseConfig("flow", base_fit_every=2),
+                           marks=pytest.mark.long)])
 def test_two_replicas_fit_the_base_of_one(two_replicas, p0):
     config = dataclasses.replace(JOINT, p0=p0)
 
