@@ -90,7 +90,7 @@ def test_groups_that_do_not_fit_the_pictures_are_refused():
     (None, "multilayer_two_stage needs the hierarchy of --backbone, got "
            "none."),
     (keras.layers.Dense(3), "a hierarchy needs group_shapes and walk, got a "
-                            "Dense without."),
+                            "Dense without them."),
     (LadderNetwork((16, 16, 3), **SIDES), "the backbone must make images of "
      "shape (8, 8, 3), got (16, 16, 3).")],
     ids=["none", "no hierarchy", "other pictures"])
