@@ -189,18 +189,24 @@ def clipped_together(
             for part, some in gradients.items()}
 
 
+def is_energy(part: str) -> bool:
+    """Whether a part trains an energy: families name these parts energy, or
+    energy_a and the like."""
+    return part.startswith("energy")
+
+
 def slow_down(optimizers: Mapping[str, keras.optimizers.Optimizer],
               rollbacks: tf.Variable) -> None:
     """Halves the learning rate of the energy for every rollback.
 
-    This applies to parts whose name starts with "energy", or to all parts if
-    there is none.
+    This applies to the parts of energies, see `is_energy`, or to all parts if
+    there are none.
 
     Args:
         optimizers: Part -> optimizer; only `Adam` is affected.
         rollbacks: Number of rollbacks, integer [].
     """
-    chosen = [part for part in optimizers if part.startswith("energy")]
+    chosen = [part for part in optimizers if is_energy(part)]
     for part in chosen or optimizers:
         unscaled(optimizers[part]).rate_factor = lambda: tf.pow(
             0.5, tf.cast(rollbacks, tf.float32))

@@ -104,7 +104,7 @@ def gradients(model: Any, tape: tf.GradientTape, losses: Mapping[str, Any],
             [tf.cast(scale, total.dtype) for total in totals])))
     found = {part: replicas.total(found[part]) for part in parts}
     together = {part: found[part] for part in parts
-                if not part.startswith("energy")}
+                if not optimization.is_energy(part)}
     if model.joint_clip_norm and together:
         found.update(optimization.clipped_together(
             model.joint_clip_norm, model.optimizers, together))
