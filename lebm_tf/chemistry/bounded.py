@@ -16,6 +16,7 @@ _PROGRAM = """
 import base64, json, sys
 from rdkit import Chem, rdBase
 rdBase.DisableLog("rdApp.*")
+print(flush=True)
 for line in sys.stdin:
     molecule = Chem.MolFromSmiles(json.loads(line))
     found = b"" if molecule is None else molecule.ToBinary()
@@ -52,6 +53,7 @@ class BoundedParser:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE)
+            self.process.stdout.readline()  # The limit excludes the import.
         self.process.stdin.write(json.dumps(text).encode() + b"\n")
         self.process.stdin.flush()
         with selectors.DefaultSelector() as selector:
