@@ -11,10 +11,12 @@ from lebm_tf.ranges import (
 
 UNITS = ("px", "m")
 INVALID_SMILES = ("unchecked", "keep", "drop")
+BROKEN = ("refuse", "skip")
 
 PAIR_DRAWS, MADE = ("independent", "serial"), ("inverted", "turned", "edges")
 
 _IMAGES = Only((kinds.IMAGE, kinds.PAIR))
+_STORED = Only((kinds.IMAGE, kinds.SEQUENCE))
 _SEQUENCES, _VECTORS, _TRAJECTORIES, _PAIRS = (
     Only((kind,)) for kind in (
         kinds.SEQUENCE, kinds.VECTOR, kinds.TRAJECTORY, kinds.PAIR))
@@ -85,21 +87,47 @@ class TrajectoryOptions(Checked):
 
 
 @dataclasses.dataclass(frozen=True)
+class StorageOptions(Checked):
+    """Where examples are kept while training.
+
+    Attributes:
+        max_memory_gb: Gigabytes of training examples to keep in memory; a
+            folder, a text file or a set of ArrayRecord files with more is read
+            from disk while training. Batches are the same.
+        index: File that keeps what is known of files that are read from disk,
+            so that they are checked once; default: beside them, with the ending
+            .index.npz.
+        broken: Treatment of image files in a folder that cannot be read: refuse
+            (name the first of them) or skip (leave them out and count them).
+            It is decided before training.
+    """
+    max_memory_gb: Annotated[NonNegativeFloat, _STORED] = 1.0
+    index: Annotated[str, Mark.MAY_CHANGE, _STORED] = ""
+    broken: Annotated[str, OneOf(BROKEN), _IMAGES] = "refuse"
+
+    @property
+    def max_bytes(self) -> float:
+        """`max_memory_gb` in bytes."""
+        return 1e9 * self.max_memory_gb
+
+
+@dataclasses.dataclass(frozen=True)
 class DataConfig(Checked):
     """The data set of a run.
 
     Attributes:
         dataset: digits, usps, mnist, fashion_mnist, svhn_cropped, cifar10,
-            celeb_a, npz:FILE or folder:DIR for images; pair:A,B of two of
-            these, pair:horse2zebra or pair:summer2winter for image pairs;
-            agnews for word counts; protein, hepmass, miniboone or csv:FILE for
-            vectors; ptb, snli, yahoo, zinc, text:FILE or smiles:FILE for
-            sequences; sdd, eth, hotel, univ, zara1, zara2 or csv:FILE with
-            columns frame and agent for trajectories.
+            celeb_a, npz:FILE, folder:DIR or records:DIR for images; pair:A,B
+            of two of these, pair:horse2zebra or pair:summer2winter for image
+            pairs; agnews for word counts; protein, hepmass, miniboone or
+            csv:FILE for vectors; ptb, snli, yahoo, zinc, text:FILE or
+            smiles:FILE for sequences; sdd, eth, hotel, univ, zara1, zara2 or
+            csv:FILE with columns frame and agent for trajectories.
         data_dir: Folder of the data sets; default: $LEBM_DATA_DIR.
         image_size: Side to which images are resized; 0 keeps their size.
         crop: Part of every image, as top,left,height,width; default: all of it.
         pair: Sampling of the two domains of pair:A,B.
+        storage: Where examples are kept while training.
         max_length: Maximum number of tokens per sequence, including its end;
             longer sequences are left out and counted. 0 keeps all.
         vocabulary_size: Number of most frequent training tokens to keep in the
@@ -133,6 +161,7 @@ class DataConfig(Checked):
     image_size: Annotated[NonNegativeInt, _IMAGES] = 0
     crop: Annotated[str, _IMAGES] = ""
     pair: Annotated[PairOptions, _PAIRS] = PairOptions()
+    storage: Annotated[StorageOptions, Mark.FLAT] = StorageOptions()
     max_length: Annotated[int, OrZero(Ge(2)), _SEQUENCES] = 0
     vocabulary_size: Annotated[
         NonNegativeInt, Only((kinds.SEQUENCE, kinds.COUNTS))] = 0

@@ -10,6 +10,7 @@ from lebm_tf.datasets.loading import DATASETS, LOADERS, Loader, load_dataset
 from lebm_tf.datasets.sequences.data import SequenceData
 from lebm_tf.datasets.sequences.loading import SEQUENCES
 from lebm_tf.datasets.sequences.vocabulary import Vocabulary
+from lebm_tf.datasets.stored import Stored
 from lebm_tf.datasets.tables.data import UnigramData, VectorData
 from lebm_tf.datasets.trajectories.data import TrajectoryData
 from lebm_tf.datasets.trajectories.loading import (
@@ -18,8 +19,8 @@ from lebm_tf.datasets.validation_split import validation_split
 
 __all__ = [
     "DATASETS", "DataSet", "ImageData", "LOADERS", "Labelled", "Loader",
-    "PairData", "SEQUENCES", "SequenceData", "TRAJECTORIES", "TrajectoryData",
-    "UnigramData", "VectorData", "Vocabulary", "in_memory", "label_split",
-    "load_dataset", "load_trajectories", "steps_per_epoch", "to_model",
-    "to_uint8", "train_batches", "validation_split",
+    "PairData", "SEQUENCES", "SequenceData", "Stored", "TRAJECTORIES",
+    "TrajectoryData", "UnigramData", "VectorData", "Vocabulary", "in_memory",
+    "label_split", "load_dataset", "load_trajectories", "steps_per_epoch",
+    "to_model", "to_uint8", "train_batches", "validation_split",
 ]

@@ -7,6 +7,7 @@ import tensorflow as tf
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.pair_batches import pair_batches
 from lebm_tf.datasets.sequences.vocabulary import PAD
+from lebm_tf.datasets.stored import reader
 from lebm_tf.datasets.trajectories.batches import group_batches, packing_of
 from lebm_tf.errors import InputError
 from lebm_tf.kinds import PAIR, SEQUENCE, TRAJECTORY
@@ -88,9 +89,9 @@ def train_batches(
     num_rows = batch_size // num_replicas
     num_local = num_replicas // context.num_input_pipelines
     first_replica = context.input_pipeline_id * num_local
+    examples = reader(data.x_train)
     # Captured as inputs, so that the graph holds no constants.
     with tf.device("CPU"):
-        examples = tf.convert_to_tensor(data.x_train)
         labels = data.y_train
         if labels is not None:
             labels = tf.convert_to_tensor(labels)
@@ -107,7 +108,7 @@ def train_batches(
     def batch_rows(step, epoch):
         if length_pool == 1:
             return permuted(step * batch_size + tf.range(
-                batch_size, dtype=tf.int64), len(examples), seed, epoch)
+                batch_size, dtype=tf.int64), len(data.x_train), seed, epoch)
         return pooled_rows(step, num_steps, length_pool, lengths, batch_size,
                            seed, epoch)
 
@@ -117,7 +118,7 @@ def train_batches(
         index = tf.ensure_shape(
             whole[replica * num_rows:][:num_rows], [num_rows])
         # Normalized after the gather: a quarter of the memory traffic.
-        x = data.to_model(tf.gather(examples, index))
+        x = data.to_model(examples(index))
         if lengths is not None:  # Equal on all replicas, like the noise.
             x = x[:, :tf.reduce_max(tf.gather(lengths, whole))]
         columns = {"x": x, "index": index}

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.datasets.labelled import Labelled, count_classes
+from lebm_tf.datasets.stored import Stored
 
 
 class Part(NamedTuple):
@@ -20,13 +21,13 @@ class Part(NamedTuple):
         attributes: A number per example, float32 [num], or None.
     """
     name: str
-    x: np.ndarray
+    x: np.ndarray | Stored
     y: np.ndarray | None
     attributes: np.ndarray | None
 
 
 class DataSet(abc.ABC):
-    """Examples in memory, split into a training and a held-out part.
+    """Examples, split into a training and a held-out part.
 
     A subclass is a frozen dataclass with fields of these names, or sets them in
     another way; missing ones have the defaults. A field without a default in
@@ -36,9 +37,9 @@ class DataSet(abc.ABC):
         kind: One of `lebm_tf.kinds.KINDS`. Required.
         name: Name of the data, for messages. Required.
         shape: Shape of one example for models. Required.
-        x_train: Training examples, an array [num_train, ...] for `to_model`.
-            Required.
-        x_test: Held-out examples, [num_test, ...]. Required.
+        x_train: Training examples, an array [num_train, ...] for `to_model`, or
+            a `Stored` in its place. Required.
+        x_test: Held-out examples, an array [num_test, ...]. Required.
         x_validation: Validation examples, or None.
         y_train, y_test, y_validation: Class numbers from 0, int64 [num], or
             None.
@@ -58,7 +59,7 @@ class DataSet(abc.ABC):
     """
     kind: str
     name: str
-    x_train: np.ndarray
+    x_train: np.ndarray | Stored
     x_test: np.ndarray
     x_validation = None
     y_train = y_test = y_validation = None

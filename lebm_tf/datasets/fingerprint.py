@@ -11,6 +11,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.stored import Stored
 from lebm_tf.kinds import PAIR
 
 _NUM_SUMS = 4
@@ -30,7 +31,8 @@ def fingerprint(data: DataSet) -> dict[str, Any]:
                 if isinstance(value, np.ndarray)}
     if data.labelled is not None:
         content["labelled"] = data.labelled.index
-    found = {name: _array(np.asarray(value))
+    found = {name: value.digest if isinstance(value, Stored)
+             else _array(np.asarray(value))
              for name, value in content.items() if value is not None}
     if data.kind == PAIR:
         found |= {f"{name}/{key}": value

@@ -7,11 +7,11 @@ from typing import Callable, NamedTuple
 
 from lebm_tf import kinds
 from lebm_tf.configuration.data import (
-    DataConfig, PairOptions, TrajectoryOptions)
-from lebm_tf.configuration.fields import refuse_others
+    DataConfig, PairOptions, StorageOptions, TrajectoryOptions)
+from lebm_tf.configuration.fields import fields, refuse_others
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.framing import parse_framing
-from lebm_tf.datasets.images.loading import DATASETS
+from lebm_tf.datasets.images.loading import DATASETS, STORABLE
 from lebm_tf.datasets.images.pair_loading import load_pair
 from lebm_tf.datasets.sequences.loading import SEQUENCES, load_sequences
 from lebm_tf.datasets.tables.loading import VECTORS, load_vectors
@@ -27,9 +27,9 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
                  vocabulary_size: int = 0, invalid_smiles: str = "unchecked",
                  trajectories: TrajectoryOptions = TrajectoryOptions(),
                  label_column: str = "", smiles_column: str = "",
-                 pair: PairOptions = PairOptions()
-                 ) -> DataSet:
-    """Loads a data set into memory.
+                 pair: PairOptions = PairOptions(),
+                 storage: StorageOptions = StorageOptions()) -> DataSet:
+    """Loads a data set into memory, or prepares to read it from disk.
 
     Sequences, word counts, vectors, trajectories and image pairs are loaded as
     by `load_sequences`, `load_unigrams`, `load_vectors`, `load_trajectories`
@@ -61,6 +61,7 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
         trajectories: For trajectories, see `load_trajectories`.
         label_column: For csv:FILE, see `load_vectors`.
         pair: For pair:A,B, see `load_pair`.
+        storage: For folder:DIR, see `images.folder.load_folder`.
 
     Returns:
         `ImageData`, `PairData`, `SequenceData`, `UnigramData`, `VectorData` or
@@ -75,7 +76,8 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             dataset=name, data_dir=data_dir, image_size=image_size, crop=crop,
             max_length=max_length, vocabulary_size=vocabulary_size,
             invalid_smiles=invalid_smiles, trajectories=trajectories,
-            label_column=label_column, smiles_column=smiles_column, pair=pair)
+            label_column=label_column, smiles_column=smiles_column, pair=pair,
+            storage=storage)
     except ValueError as error:
         raise InputError(str(error)) from error
     return load(config)
@@ -143,11 +145,24 @@ def _images(config):
                if key.partition(":")[:2] == (kind, colon))
     if colon and not path:
         raise InputError(f"data set must be {key}, got {name!r}.")
-    data = DATASETS[key](
-        name, _path(config) if colon else _folder(config), framing)
+    where, more = _path(config) if colon else _folder(config), ()
+    if key in STORABLE:
+        more = config.storage,
+    else:
+        _refuse_storage(config)
+    data = DATASETS[key](name, where, framing, *more)
     return dataclasses.replace(data, origin={
         "data_dir": config.data_dir, "image_size": config.image_size,
-        "crop": config.crop})
+        "crop": config.crop, "storage": config.storage})
+
+
+def _refuse_storage(config):
+    """Refuses settings of storage for data that are always in memory."""
+    for field in fields(StorageOptions, config=config.storage):
+        default = getattr(StorageOptions(), field.flag)
+        if field.default != default:
+            raise InputError(f"{field.flag} must be left out for "
+                             f"{config.dataset}, got {field.default!r}.")
 
 
 def _pair(config):

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.stored import MOST_HELD_OUT, Stored, taken
 from lebm_tf.datasets.trajectories.split import (
     trajectory_split, trajectory_validation_view)
 from lebm_tf.errors import InputError
@@ -25,7 +26,8 @@ def validation_split(data: DataSet, fraction: float) -> DataSet:
     Args:
         data: Any data set; for trajectories whole scenes or stretches of time
             are moved, see `trajectory_split`.
-        fraction: In (0, 1); rounded to whole examples.
+        fraction: In (0, 1); rounded to whole examples, of data on disk at most
+            `MOST_HELD_OUT`.
 
     Returns:
         The data with fewer training examples, with `x_validation` and, if there
@@ -44,6 +46,8 @@ def validation_split(data: DataSet, fraction: float) -> DataSet:
             origin={**data.origin, "validation_fraction": fraction})
     num_rows = len(data.x_train)
     size = round(fraction * num_rows)
+    if isinstance(data.x_train, Stored):
+        size = min(size, MOST_HELD_OUT)
     if not 0 < size < num_rows:
         raise InputError(
             "validation_fraction must leave examples in both parts of the "
@@ -54,7 +58,8 @@ def validation_split(data: DataSet, fraction: float) -> DataSet:
     chosen[order.numpy()[:size]] = True
     labels = data.y_train
     return dataclasses.replace(
-        data, x_train=data.x_train[~chosen], x_validation=data.x_train[chosen],
+        data, x_train=taken(data.x_train, ~chosen),
+        x_validation=data.x_train[chosen],
         y_train=None if labels is None else labels[~chosen],
         y_validation=None if labels is None else labels[chosen],
         origin={**data.origin, "validation_fraction": fraction})

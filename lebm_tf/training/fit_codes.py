@@ -122,8 +122,9 @@ def codes_of(model: EnergyModel, data: DataSet, largest: int = 0
         data: Its training data.
         largest: Use at most this many examples, from the first on; 0 uses all.
     """
-    rows = data.x_train[:largest] if largest else data.x_train
+    rows = data.x_train
+    num = min(largest or len(rows), len(rows))
     return np.concatenate([
-        model.infer(data.to_model(rows[first:first + _ROWS]),
+        model.infer(data.to_model(rows[first:min(first + _ROWS, num)]),
                     rng.named(model.seed, "codes", first))
-        for first in range(0, len(rows), _ROWS)])
+        for first in range(0, num, _ROWS)])

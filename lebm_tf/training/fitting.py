@@ -11,6 +11,7 @@ from lebm_tf import precision
 from lebm_tf.assembly import custom
 from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import DataSet, train_batches
+from lebm_tf.datasets.stored import named_failures
 from lebm_tf.devices import cluster
 from lebm_tf.errors import DivergedError, InputError
 from lebm_tf.evaluation import Settings
@@ -155,7 +156,7 @@ def _fit(model, data, run, folder, validation, verbose):
     averaging.remove(model)
     if model.likelihood is not None:
         model.likelihood.adapt(data)
-    with cluster.watched(model.distribute_strategy):
+    with cluster.watched(model.distribute_strategy), named_failures():
         checkpoints = _train(model, data, run, folder, validation, verbose)
     if not cluster.is_chief(model.distribute_strategy):
         return model.rows

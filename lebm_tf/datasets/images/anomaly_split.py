@@ -4,6 +4,7 @@ import numpy as np
 
 from lebm_tf.datasets.classes import number_of
 from lebm_tf.datasets.images.data import ImageData
+from lebm_tf.datasets.stored import refuse_stored
 from lebm_tf.errors import InputError
 from lebm_tf.kinds import IMAGE
 
@@ -36,6 +37,7 @@ def anomaly_split(data: ImageData, label: int) -> ImageData:
     if data.y_train is None or data.y_test is None:
         raise InputError(
             f"an anomaly split needs labels, got none in {data.name}.")
+    refuse_stored(data.x_train, f"{data.name}: an anomaly split")
     x = np.concatenate([data.x_train, data.x_test])
     y = np.concatenate([data.y_train, data.y_test])
     number = number_of(data.classes, label)

@@ -1,4 +1,4 @@
-"""Images in memory, and the conversion between pixels and model units."""
+"""Data sets of images, and the conversion between pixels and model units."""
 
 import dataclasses
 from typing import Any, Mapping
@@ -12,6 +12,7 @@ from lebm_tf.datasets.classes import MOST_CLASSES
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.labelled import Labelled
 from lebm_tf.datasets.reading import check_finite, met
+from lebm_tf.datasets.stored import Stored
 from lebm_tf.errors import InputError
 
 # float32 rounding of x / 127.5 - 1 may leave [-1, 1] by this much.
@@ -57,7 +58,7 @@ class ImageData(DataSet):
     Attributes:
         name: Name as given to `load_dataset`; starts error messages.
         x_train: [num_train, height, width, channels], uint8 0..255 or float32
-            in [-1, 1]; channels is 1 or 3.
+            in [-1, 1]; channels is 1 or 3. Or as many images on disk.
         x_test: [num_test, height, width, channels], same dtype.
         y_train: Class numbers from 0, int64 [num_train], or None.
         y_test: Class numbers from 0, int64 [num_test], or None.
@@ -76,7 +77,7 @@ class ImageData(DataSet):
             finite.
     """
     name: str
-    x_train: np.ndarray
+    x_train: np.ndarray | Stored
     x_test: np.ndarray
     y_train: np.ndarray | None = None
     y_test: np.ndarray | None = None
@@ -116,7 +117,7 @@ class ImageData(DataSet):
                 f"{len(self.x_test):,} held out{met(self.counts)}")
 
 
-def check_images(images: np.ndarray, what: str) -> None:
+def check_images(images: np.ndarray | Stored, what: str) -> None:
     """Raises InputError unless `images` are valid for `ImageData`."""
     if images.dtype not in (np.uint8, np.float32):
         raise InputError(f"{what} must be uint8 or float, got {images.dtype}.")

@@ -47,17 +47,37 @@ class Framing:
         Raises:
             InputError: If the crop exceeds the images.
         """
-        top, left, height, width = self._window(*images.shape[1:3], name)
-        images = images[:, top:top + height, left:left + width]
+        images = self.cut(images, name)
+        height = images.shape[1]
         size = self.image_size or height
-        if not self.image_size or height == size:
-            return np.ascontiguousarray(images)
+        if height == size:
+            return images
         framed = np.empty(
             (len(images), size, size, images.shape[-1]), images.dtype)
         for start in range(0, len(images), _CHUNK):
             framed[start:start + _CHUNK] = _resize(
                 images[start:start + _CHUNK], size)
         return framed
+
+    def cut(self, images: np.ndarray, name: str) -> np.ndarray:
+        """The part of images that is kept, before it is resized; arguments and
+        errors as of the call."""
+        top, left, height, width = self._window(*images.shape[1:3], name)
+        return np.ascontiguousarray(
+            images[:, top:top + height, left:left + width])
+
+    def resized(self, image: tf.Tensor) -> tf.Tensor:
+        """Resizes one image that is cut, uint8 [H, W, C], as the call does,
+        also in a graph."""
+        size = self.image_size
+        if not size:
+            return image
+        with tf.device("CPU"):
+            return tf.cond(
+                tf.shape(image)[0] == size, lambda: image,
+                lambda: tf.cast(tf.round(tf.clip_by_value(tf.image.resize(
+                    image, [size, size], antialias=True), 0.0, 255.0)),
+                    tf.uint8))
 
     def _window(self, height: int, width: int, name: str):
         """The part to keep of a height x width image, as `crop`."""

@@ -73,3 +73,5 @@ DATASETS = {
     "npz:FILE": load_npz,
     "folder:DIR": load_folder,
 }
+# Those that take `StorageOptions`.
+STORABLE = {"folder:DIR"}

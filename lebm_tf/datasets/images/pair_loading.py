@@ -7,13 +7,14 @@ from typing import Callable
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.configuration.data import DataConfig
+from lebm_tf.configuration.data import DataConfig, StorageOptions
 from lebm_tf.datasets.images.data import ImageData
 from lebm_tf.datasets.images.files import read_npz
 from lebm_tf.datasets.images.framing import Framing, parse_framing
 from lebm_tf.datasets.images.pairs import PairData, paired
 from lebm_tf.errors import InputError
 
+_UNLIMITED = 1e9  # Gigabytes.
 # Unpaired sets of Zhu et al. 2017, arXiv:1703.10593, as packs of JPEG files.
 UNPAIRED = {
     "horse2zebra": "horse2zebra/horse2zebra_128_jpeg.npz",
@@ -37,7 +38,8 @@ def load_pair(config: DataConfig,
     names = [name.strip() for name in
              config.dataset.partition(":")[2].split(",")]
     origin = {"data_dir": config.data_dir, "image_size": config.image_size,
-              "crop": config.crop, "pair": config.pair}
+              "crop": config.crop, "pair": config.pair,
+              "storage": config.storage}
     if len(names) == 1 and names[0] in UNPAIRED:
         if config.pair.made:
             raise InputError(f"pair_made must be left out for {names[0]}, got "
@@ -54,12 +56,23 @@ def load_pair(config: DataConfig,
                 f"{config.dataset}: needs two different domains, got "
                 f"{names[0]} twice; use --pair_same to allow it, or "
                 "--pair_made to create the second one.")
-        a, b = (load_images(dataclasses.replace(config, dataset=name))
-                for name in names)
+        a, b = (load_images(dataclasses.replace(
+            config, dataset=name, storage=_in_memory(config, name)))
+            for name in names)
         if config.pair.made and _place(names[0]) != _place(names[1]):
             raise InputError("pair_made needs the same data set twice, got "
                              f"{names[0]} and {names[1]}.")
     return paired(config.dataset, a, b, config.pair, origin)
+
+
+def _in_memory(config, name):
+    """Options of a domain, which is always in memory."""
+    options = StorageOptions()
+    if name.startswith("folder:"):
+        options = dataclasses.replace(
+            options, max_memory_gb=_UNLIMITED,
+            broken=config.storage.broken)
+    return options
 
 
 def _place(name):

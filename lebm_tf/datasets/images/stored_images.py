@@ -1,0 +1,106 @@
+"""Images on disk, decoded when they are used."""
+
+import abc
+import os
+
+from PIL import Image, ImageOps
+import numpy as np
+import tensorflow as tf
+
+from lebm_tf.datasets.images import scan as scans
+from lebm_tf.datasets.images.framing import Framing
+from lebm_tf.datasets.stored import Stored
+from lebm_tf.errors import InputError
+
+_PARALLEL = 16  # Images of a batch that are decoded at the same time.
+
+
+class StoredImages(Stored):
+    """Encoded images, uint8 [num, size, size, channels] when read.
+
+    Args:
+        numbers, checksums: As in `Stored`.
+        framing: Crop and resize.
+        example_shape: (height, width, channels).
+    """
+
+    def __init__(self, numbers: np.ndarray, checksums: np.ndarray,
+                 framing: Framing, example_shape: tuple[int, int, int]):
+        super().__init__(numbers, checksums, example_shape, np.uint8)
+        self.framing = framing
+
+    @abc.abstractmethod
+    def decoded(self, number: int) -> np.ndarray:
+        """Decodes one image, uint8 [height, width, channels].
+
+        Raises:
+            InputError: If it cannot be read.
+        """
+
+    def examples(self, numbers: tf.Tensor) -> tf.Tensor:
+        def cut(number):
+            return self.framing.cut(
+                self.decoded(int(number))[None], f"image {number}")[0]
+
+        def one(number):
+            # Without state, or TensorFlow would read one after the other.
+            image = tf.numpy_function(cut, [number], tf.uint8, stateful=False)
+            image.set_shape([None, None, self.shape[-1]])
+            return tf.ensure_shape(
+                self.framing.resized(image), self.shape[1:])
+        return tf.map_fn(
+            one, numbers, parallel_iterations=_PARALLEL,
+            fn_output_signature=tf.TensorSpec(self.shape[1:], tf.uint8))
+
+
+class FolderImages(StoredImages):
+    """The image files of a folder.
+
+    Args:
+        name: Name of the data, for messages.
+        root: The folder.
+        scan: Its files; none of those in `numbers` is broken.
+        framing: Crop and resize, with an `image_size`.
+        numbers: Rows of the scan, int64 [num]; default: all.
+    """
+
+    def __init__(self, name: str, root: str, scan: scans.Scan,
+                 framing: Framing, numbers: np.ndarray | None = None):
+        if numbers is None:
+            numbers = np.arange(len(scan.names))
+        super().__init__(numbers, scan.checksums[numbers], framing,
+                         (framing.image_size, framing.image_size, 3))
+        self.name, self.root, self.scan = name, root, scan
+
+    def taken(self, rows: np.ndarray) -> "FolderImages":
+        return FolderImages(self.name, self.root, self.scan, self.framing,
+                            self.numbers[rows])
+
+    def decoded(self, number: int) -> np.ndarray:
+        path = self.scan.path(self.root, number)
+        scans.check_unchanged(self.name, path, int(self.scan.sizes[number]))
+        return read_rgb(path, self.name)
+
+
+def read_rgb(path: str | os.PathLike, name: str) -> np.ndarray:
+    """Reads an image, uint8 [height, width, 3].
+
+    Raises:
+        InputError: If it cannot be read, or has other than 8 bits per channel;
+            `name` starts the message.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode[0] in "IF":  # Pillow would clip these, not scale.
+                raise InputError(
+                    f"{name}: {path} must have 8 bits per channel, got Pillow "
+                    f"mode {image.mode}.")
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except InputError:
+        raise
+    # Pillow raises UnidentifiedImageError (an OSError) for broken files, but
+    # also SyntaxError for PNG chunks and ValueError for sizes.
+    except (OSError, SyntaxError, ValueError,
+            Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{name}: {path} cannot be read as an image: {error}") from error
