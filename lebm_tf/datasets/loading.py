@@ -47,8 +47,9 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
     Args:
         name: One of `SEQUENCES`, `UNIGRAMS`, `VECTORS`, `TRAJECTORIES` or
             `DATASETS`: a name, or a prefix such as "npz:" or "folder:" with the
-            path of an .npz file (see `images.files.load_npz`) or of an image
-            folder (see `images.folder.load_folder`).
+            path of an .npz file (see `images.files.load_npz`), of an image
+            folder (see `images.folder.load_folder`) or of a folder of
+            ArrayRecord files (see `images.records.load_records`).
         data_dir: Folder of the data; "" for that of tensorflow-datasets,
             $TFDS_DATA_DIR or ~/tensorflow_datasets.
         image_size: Side in pixels of the square to which images are resized; 0
@@ -61,7 +62,8 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
         trajectories: For trajectories, see `load_trajectories`.
         label_column: For csv:FILE, see `load_vectors`.
         pair: For pair:A,B, see `load_pair`.
-        storage: For folder:DIR, see `images.folder.load_folder`.
+        storage: For folder:DIR and records:DIR, see
+            `images.folder.load_folder`.
 
     Returns:
         `ImageData`, `PairData`, `SequenceData`, `UnigramData`, `VectorData` or

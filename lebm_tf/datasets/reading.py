@@ -33,14 +33,19 @@ def find(name: str, data_dir: str, *files: str) -> str:
         f"or {name}/{files[0]}.gz, got neither in {data_dir or 'no folder'}.")
 
 
-def held_out(num_rows: int) -> np.ndarray:
+def held_out(num_rows: int, most: int | None = None) -> np.ndarray:
     """Mask of held-out rows, bool [num_rows]: one in ten and at least one, in
-    an order that depends on their number alone; needs 2 rows."""
+    an order that depends on their number alone; needs 2 rows.
+
+    Args:
+        num_rows: Number of rows, at least 2.
+        most: Maximum number of rows to hold out; None for no limit.
+    """
     order = rng.permutation(
         tf.range(num_rows, dtype=tf.int64),
         rng.stream(rng.make_seed(0), "test"), num_rows).numpy()
     test = np.zeros(num_rows, bool)
-    test[order[:max(1, round(num_rows / _HELD_OUT))]] = True
+    test[order[:max(1, round(num_rows / _HELD_OUT))][:most]] = True
     return test
 
 

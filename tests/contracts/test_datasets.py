@@ -17,6 +17,7 @@ from lebm_tf.datasets.tables.loading import VECTORS
 from lebm_tf.datasets.tables.unigrams import UNIGRAMS
 from lebm_tf.datasets.validation_split import validation_view
 from lebm_tf.families import DataSpec
+from tests.datasets.record_files import save_records
 from tests.datasets.test_vectors import documents, table, write
 from tests.datasets.trajectory_tables import FOLDS, save_eth, save_sdd
 
@@ -49,6 +50,13 @@ def picture_folder(folder):
     for i in range(12):
         Image.new("RGB", (9, 9), (i, 20 * i, 0)).save(folder / f"{i}.png")
     return f"folder:{folder}"
+
+
+def records(folder):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, [20, 8, 8, 3]).astype(np.uint8)
+    return "records:" + str(save_records(
+        folder / "set", train=(x, np.arange(20) % 3)))
 
 
 def envelopes(folder):
@@ -138,6 +146,7 @@ def paths(folder):
 CASES = {
     "digits": lambda folder: "digits", "npz:FILE": npz,
     "usps": envelopes, "folder:DIR": picture_folder, "pair:A,B": two_domains,
+    "records:DIR": records,
     **{name: public_pictures(name) for name in (
         "mnist", "fashion_mnist", "svhn_cropped", "cifar10", "celeb_a")},
     **{name: public_lines(name) for name in PUBLIC},

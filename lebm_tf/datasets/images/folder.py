@@ -5,7 +5,6 @@ import hashlib
 import os
 import pathlib
 
-from PIL import Image
 from absl import logging
 import numpy as np
 
@@ -13,7 +12,8 @@ from lebm_tf.configuration.data import StorageOptions
 from lebm_tf.datasets.images import scan as scans
 from lebm_tf.datasets.images.data import ImageData
 from lebm_tf.datasets.images.framing import Framing
-from lebm_tf.datasets.images.stored_images import FolderImages, read_rgb
+from lebm_tf.datasets.images.stored_images import FolderImages, read_image
+from lebm_tf.datasets.index import index_of
 from lebm_tf.datasets.reading import met
 from lebm_tf.datasets.stored import MOST_HELD_OUT, taken
 from lebm_tf.errors import InputError
@@ -59,12 +59,13 @@ def load_folder(name: str, path: str, framing: Framing,
 
     def check(file):
         return framing.cut(
-            read_rgb(file, name)[None], os.path.relpath(file, path))
+            read_image(file, f"{name}: {file}")[None],
+            os.path.relpath(file, path))
     is_stored = len(files) * 3 * framing.image_size**2 > storage.max_bytes
     if is_stored:
         found = scans.scanned(
             name, path, found, check, str(framing.crop),
-            storage.index or f"{os.path.normpath(path)}.index.npz")
+            index_of(storage, path))
     else:
         images = _decoded(name, path, found, framing)
     if storage.broken == "refuse":
@@ -92,7 +93,7 @@ def _decoded(name, path, found, framing) -> np.ndarray:
     out."""
     def image(row):
         return scans.usable(name, found.path(path, row), lambda file: framing(
-            read_rgb(file, name)[None], file)[0])
+            read_image(file, f"{name}: {file}")[None], file)[0])
     side, rows = framing.image_size, range(len(found.names))
     images = np.empty([len(rows), side, side, 3], np.uint8)
     for row, decoded in zip(rows, scans.in_parallel(image, rows)):
@@ -125,13 +126,12 @@ def read_pictures(path: str, shape: tuple[int, int, int]
                          f"({', '.join(SUFFIXES)}), got none.")
     images = []
     for file in files:
-        image = read_rgb(root / file, path)
+        image = read_image(root / file, f"{path}: {root / file}",
+                           shape[-1])
         if image.shape[:2] != tuple(shape[:2]):
             raise InputError(
                 f"{root / file} must be {shape[0]}x{shape[1]} pixels as in "
                 f"training, got {image.shape[0]}x{image.shape[1]}.")
-        if shape[-1] == 1:
-            image = np.asarray(Image.fromarray(image).convert("L"))[..., None]
         images.append(image)
     return files, np.stack(images)
 

@@ -8,6 +8,7 @@ from lebm_tf.datasets.images.data import ImageData
 from lebm_tf.datasets.images.files import PACKS, load_npz, load_packs, read_npz
 from lebm_tf.datasets.images.folder import load_folder
 from lebm_tf.datasets.images.framing import Framing
+from lebm_tf.datasets.images.records import load_records
 from lebm_tf.datasets.images.tfds import load_tfds
 
 DIGITS_TEST_FRACTION = 0.25
@@ -72,6 +73,7 @@ DATASETS = {
     "celeb_a": _named,
     "npz:FILE": load_npz,
     "folder:DIR": load_folder,
+    "records:DIR": load_records,
 }
 # Those that take `StorageOptions`.
-STORABLE = {"folder:DIR"}
+STORABLE = {"folder:DIR", "records:DIR"}

@@ -68,7 +68,7 @@ def load_pair(config: DataConfig,
 def _in_memory(config, name):
     """Options of a domain, which is always in memory."""
     options = StorageOptions()
-    if name.startswith("folder:"):
+    if name.startswith(("folder:", "records:")):
         options = dataclasses.replace(
             options, max_memory_gb=_UNLIMITED,
             broken=config.storage.broken)

@@ -8,9 +8,8 @@ import zlib
 from absl import logging
 import numpy as np
 
-from lebm_tf.datasets.images.files import read_npz
+from lebm_tf.datasets.index import read_index, write_index
 from lebm_tf.errors import InputError
-from lebm_tf.files import atomic_path
 
 _BLOCK = 256  # Files that the threads are given at a time.
 _SHOWN = 3  # Broken files that a message names.
@@ -40,6 +39,10 @@ class Scan(NamedTuple):
     def path(self, root: str, row: int) -> str:
         """Path of a file below the folder `root`."""
         return os.path.join(root, os.fsdecode(self.names[row]))
+
+
+_EMPTY = Scan(np.zeros(0, "S1"), *(np.zeros(0, kind) for kind in (
+    np.int64, np.int64, np.uint32, bool)))
 
 
 def listed(name: str, root: str, files: Sequence[str]) -> Scan:
@@ -77,7 +80,8 @@ def scanned(name: str, root: str, found: Scan, check: Callable[[str], Any],
         InputError: If a file has vanished, or the index cannot be read or
             written.
     """
-    old = _read(name, index, crop)
+    kept = read_index(name, index, Scan._fields, crop)
+    old = _EMPTY if kept is None else Scan(**kept)
     rows = np.searchsorted(old.names, found.names)
     rows = np.minimum(rows, max(len(old.names) - 1, 0))
     known = np.zeros(len(found.names), bool)
@@ -107,7 +111,7 @@ def scanned(name: str, root: str, found: Scan, check: Callable[[str], Any],
         return image is None, checksum
     for row, (broken, checksum) in zip(new, in_parallel(result, new)):
         found.broken[row], found.checksums[row] = broken, checksum
-    _write(name, index, found, crop)
+    write_index(name, index, crop, **found._asdict())
     return found
 
 
@@ -164,25 +168,3 @@ def check_unchanged(name: str, path: str, size: int) -> None:
 def _vanished(name, path):
     return (f"{name}: {path} must stay in the folder while it is read, but is "
             "gone.")
-
-
-def _read(name, index, crop) -> Scan:
-    """The scan in an index file, empty if there is none for this crop."""
-    empty = Scan(np.zeros(0, "S1"), *(np.zeros(0, kind) for kind in (
-        np.int64, np.int64, np.uint32, bool)))
-    if not os.path.exists(index):
-        return empty
-    kept = read_npz(name, index, (*Scan._fields, "crop"))
-    if str(kept["crop"]) != crop:
-        return empty
-    return Scan(*(kept[field] for field in Scan._fields))
-
-
-def _write(name, index, scan, crop) -> None:
-    try:
-        with atomic_path(index) as temporary:
-            np.savez(temporary, crop=np.array(crop), **scan._asdict())
-    except OSError as error:
-        raise InputError(
-            f"{name}: its index cannot be written to {index}: "
-            f"{error.strerror}; set --index to another file.") from error

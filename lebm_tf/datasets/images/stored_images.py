@@ -2,8 +2,9 @@
 
 import abc
 import os
+from typing import BinaryIO
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 import numpy as np
 import tensorflow as tf
 
@@ -79,28 +80,38 @@ class FolderImages(StoredImages):
     def decoded(self, number: int) -> np.ndarray:
         path = self.scan.path(self.root, number)
         scans.check_unchanged(self.name, path, int(self.scan.sizes[number]))
-        return read_rgb(path, self.name)
+        return read_image(path, f"{self.name}: {path}")
 
 
-def read_rgb(path: str | os.PathLike, name: str) -> np.ndarray:
-    """Reads an image, uint8 [height, width, 3].
+def read_image(file: str | os.PathLike | BinaryIO, what: str,
+               channels: int = 3) -> np.ndarray:
+    """Reads an image, uint8 [height, width, channels].
+
+    Args:
+        file: The file, or its path.
+        what: Name of the image, the start of error messages.
+        channels: 3 for color, 1 for grey.
 
     Raises:
-        InputError: If it cannot be read, or has other than 8 bits per channel;
-            `name` starts the message.
+        InputError: If it cannot be read, or has other than 8 bits per channel.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             if image.mode[0] in "IF":  # Pillow would clip these, not scale.
-                raise InputError(
-                    f"{name}: {path} must have 8 bits per channel, got Pillow "
-                    f"mode {image.mode}.")
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+                raise InputError(f"{what} must have 8 bits per channel, got "
+                                 f"Pillow mode {image.mode}.")
+            image = ImageOps.exif_transpose(image)
+            if channels == 1:
+                return np.asarray(image.convert("L"))[..., None]
+            return np.asarray(image.convert("RGB"))
     except InputError:
         raise
-    # Pillow raises UnidentifiedImageError (an OSError) for broken files, but
-    # also SyntaxError for PNG chunks and ValueError for sizes.
+    except UnidentifiedImageError as error:  # Its text names the object.
+        raise InputError(f"{what} cannot be read as an image: unknown format."
+                         ) from error
+    # Pillow raises OSError for broken files, but also SyntaxError for PNG
+    # chunks and ValueError for sizes.
     except (OSError, SyntaxError, ValueError,
             Image.DecompressionBombError) as error:
         raise InputError(
-            f"{name}: {path} cannot be read as an image: {error}") from error
+            f"{what} cannot be read as an image: {error}.") from error

@@ -10,6 +10,7 @@ import numpy as np
 
 from lebm_tf.datasets.images.data import ImageData
 from lebm_tf.datasets.images.framing import Framing
+from lebm_tf.datasets.images.records import load_records
 from lebm_tf.errors import InputError
 
 _BATCH = 512
@@ -18,6 +19,7 @@ _BATCH = 512
 def load_tfds(name: str, data_dir: str, framing: Framing) -> ImageData:
     """Reads the splits `train` and `test` of a tensorflow-datasets set.
 
+    Data prepared as ArrayRecord files are loaded by `load_records`.
     Prepared data are read without network. Otherwise they are prepared from raw
     files, which are searched in <data_dir>/downloads/manual under their plain
     names and in <data_dir>/downloads under those of tensorflow-datasets;
@@ -46,6 +48,8 @@ def load_tfds(name: str, data_dir: str, framing: Framing) -> ImageData:
         raise InputError(
             f"{name}: needs prepared data, got {builder.data_path} without "
             "dataset_info.json; delete that folder.")
+    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
+        return load_records(name, str(builder.data_path), framing)
     x_train, y_train = _read_split(builder, "train", framing)
     x_test, y_test = _read_split(builder, "test", framing)
     return ImageData(name, x_train, x_test, y_train, y_test)
