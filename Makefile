@@ -18,7 +18,7 @@ TWO_PROCESSES := -n 2 --dist=loadfile --no-loadscope-reorder
 AVX2_TESTS := tests/networks/test_deconvolution.py \
 	tests/models/test_replication.py tests/models/test_precision.py
 
-.PHONY: train test test-avx2 test-fast test-long lint bench bench-quickstart docs dist lock clean
+.PHONY: train test test-avx2 test-fast test-long lint bench bench-quickstart zoo docs dist lock clean
 
 train: $(VENV)/.installed
 	@echo "== Training a learned prior on real handwritten digits (a few minutes on 2 cores)"
@@ -77,6 +77,10 @@ $(BENCH_VENV)/.installed: setup.cfg
 # The table of docs/tutorial.md: several seeds, with the baselines beside.
 bench-quickstart: $(VENV)/.installed
 	$(RUN) -m benchmarks.quickstart
+
+# Trains the models that ship again, and measures them.
+zoo: $(VENV)/.installed
+	$(RUN) -m benchmarks.zoo
 
 # The site with the API reference; a warning is an error.
 docs: $(VENV)/.installed

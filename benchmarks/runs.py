@@ -65,7 +65,8 @@ def _is_of(workdir, flags):
     run, model, settings = train.resolve(command.parse(
         train.all_fields(), ["", *flags, f"--workdir={workdir}"]))
     kept = workdirs.read(workdir)
-    workdirs.check(workdir, workdirs.Run(run, model, kept.data, settings))
+    workdirs.check(workdir, workdirs.Run(
+        run, model, kept.data, settings, kept.networks))
     return kept.run.train_steps >= run.train_steps
 
 

@@ -38,7 +38,7 @@ from lebm_tf.ranges import (  # noqa: E402
     Checked, Interval, PositiveFloat, PositiveInt)
 from lebm_tf.serving import (  # noqa: E402
     Servable, ServingConfig, export_model, requests)
-from lebm_tf.training import workdir as workdirs  # noqa: E402
+from lebm_tf.training import loading, workdir as workdirs  # noqa: E402
 from tests.serving.servers import (  # noqa: E402
     KIT, REAL, as_arrays, connections, running)
 
@@ -200,7 +200,7 @@ def measure(chosen: ServingBenchmark) -> dict[str, Any]:
     """"batching" and "no batching" -> figures."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    model = workdirs.load(chosen.workdir)
+    model = loading.load(chosen.workdir)
     shape = workdirs.read(chosen.workdir).data.shape
     signatures = Servable(model, shape).signatures
     inputs = requests.examples(signatures, range(POOL))

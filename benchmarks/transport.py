@@ -27,7 +27,7 @@ from lebm_tf.mcmc import (
     Alternating, CrankNicolson, Hmc, rank_r_hat, rng, split_r_hat, trace_chain,
     tune)
 from lebm_tf.ranges import Checked, MinLen, PositiveInt
-from lebm_tf.training import workdir as workdirs
+from lebm_tf.training import loading, workdir as workdirs
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
@@ -65,7 +65,7 @@ def modes() -> list[dict]:
 def digits(config: TransportBenchmark) -> dict:
     """Chains of latents and of data under the same energy."""
     resolved = workdirs.read(config.workdir)
-    model = workdirs.load(config.workdir)
+    model = loading.load(config.workdir)
     data = workdirs.load_data(resolved.run)
     path = os.path.join(config.workdir, "features_classifier.npz")
     network = classifier.trained(data, 1000, path)

@@ -64,7 +64,7 @@ _WHERE = {
     "export_model": "lebm_tf.serving",
     "fit": "lebm_tf.training.fitting",
     "from_flagfile": "lebm_tf.train",
-    "load": "lebm_tf.training.workdir",
+    "load": "lebm_tf.training.loading",
     "load_dataset": "lebm_tf.datasets",
     "validation_split": "lebm_tf.datasets",
 }

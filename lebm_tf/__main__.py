@@ -5,6 +5,7 @@
     sample    draws samples from a trained model
     report    writes an HTML page about one or more runs
     export    writes a SavedModel for serving
+    publish   packs a trained model to share it
     shift     shifts a trained model to higher values of a property
     mcmc      runs long, exact chains of a trained model
 
@@ -18,7 +19,8 @@ from lebm_tf import errors
 
 COMMANDS = {
     **{name: f"lebm_tf.{name}" for name in (
-        "train", "evaluate", "sample", "report", "export", "shift")},
+        "train", "evaluate", "sample", "report", "export", "publish",
+        "shift")},
     "mcmc": "lebm_tf.long_chains"}
 
 

@@ -1,6 +1,7 @@
 """Evaluates the model of a run and writes metrics.json and pictures.
 
     python -m lebm_tf.evaluate --workdir=DIR [--evaluators=frechet,chains]
+    python -m lebm_tf.evaluate --model=zoo:digits --output=DIR
 
 The default evaluators are those of the run, or else of its family. Settings
 default to those of the run. Earlier metrics of the same step stay in the file.
@@ -16,34 +17,32 @@ startup.import_tensorflow()
 
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
+from lebm_tf.configuration.source import SourceConfig  # noqa: E402
 from lebm_tf.datasets import DataSet  # noqa: E402
 from lebm_tf.errors import InputError, nearest  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
     EVALUATORS, Context, Evaluator, Settings, check, evaluate, settings)
 from lebm_tf.models import EnergyModel  # noqa: E402
-from lebm_tf.ranges import Checked  # noqa: E402
 from lebm_tf.training import (  # noqa: E402
-    plugins, same_data, workdir as workdirs)
+    loading, plugins, same_data, workdir as workdirs)
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluateConfig(Checked):
+class EvaluateConfig(SourceConfig):
     """The run to evaluate, and its evaluators.
 
     Attributes:
-        workdir: Work directory of a run.
-        checkpoint: best (by the run's early_stop) or last; default: best if the
-            run kept one.
         evaluators: Evaluators to run: anomaly, bits, chains, codes, frechet,
             latents, likelihood, molecules, perplexity, pictures,
             reconstruction, sentences, sequences, symbols, trajectories,
             translation; default: those of the run.
         data_dir: Folder of the data sets; default: that of the training.
+        output: Folder for metrics.json and pictures, needed with --model;
+            default: the work directory.
     """
-    workdir: str = ""
-    checkpoint: str = ""
     evaluators: tuple[str, ...] = ()
     data_dir: str = ""
+    output: str = ""
 
 
 Plan = tuple[tuple[Evaluator, ...], Context]
@@ -140,21 +139,24 @@ def report(metrics: dict) -> str:
 
 def main(values) -> None:
     """Evaluates the model and prints the metrics."""
-    chosen = fields.from_flags(EvaluateConfig, values)
+    chosen = loading.located(fields.from_flags(EvaluateConfig, values))
     check_names(chosen.evaluators)
+    if chosen.model and not chosen.output:
+        raise InputError("--output must name a folder with --model, got none.")
+    output = chosen.output or chosen.workdir
     resolved = workdirs.read(chosen.workdir)
     how = settings.from_flags(values, resolved.evaluation)
     if chosen.data_dir:
         resolved = resolved._replace(
             run=workdirs.moved(resolved.run, chosen.data_dir))
-    model = workdirs.load(chosen.workdir, chosen.checkpoint)
+    model = loading.load(chosen.workdir, chosen.checkpoint)
     data = workdirs.load_data(resolved.run, resolved.data)
     same_data.check(chosen.workdir, data)
     metrics = evaluate_model(
-        model, data, resolved, chosen.evaluators, how, chosen.workdir)
+        model, data, resolved, chosen.evaluators, how, output)
     command.say(report(metrics))
-    command.say(f"Wrote {os.path.join(chosen.workdir, workdirs.METRICS)} and "
-                f"{os.path.join(chosen.workdir, workdirs.PICTURES)}.")
+    command.say(f"Wrote {os.path.join(output, workdirs.METRICS)} and "
+                f"{os.path.join(output, workdirs.PICTURES)}.")
 
 
 def all_fields() -> list[fields.Field]:

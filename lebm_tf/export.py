@@ -17,31 +17,27 @@ startup.import_tensorflow()
 import lebm_tf  # noqa: E402
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
+from lebm_tf.configuration.source import SourceConfig  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.kinds import SEQUENCE  # noqa: E402
-from lebm_tf.ranges import Checked, OneOf  # noqa: E402
+from lebm_tf.ranges import OneOf  # noqa: E402
 from lebm_tf.serving import (  # noqa: E402
     ServingConfig, export_hlo, export_model, model_card)
-from lebm_tf.training import plugins, workdir as workdirs  # noqa: E402
+from lebm_tf.training import loading, plugins, workdir as workdirs  # noqa: E402
 
 FORMATS = ("saved_model", "hlo")
 
 
 @dataclasses.dataclass(frozen=True)
-class ExportConfig(Checked):
+class ExportConfig(SourceConfig):
     """The run to export, and the output folder.
 
     Attributes:
-        workdir: Work directory of a run.
-        checkpoint: best (by the run's early_stop) or last; default: best if the
-            run kept one.
         output: Folder that holds the versions of the model.
         format: saved_model (for TensorFlow Serving) or hlo (the compiled
             sampler of hlo_rows samples, with a script that runs it without
             TensorFlow).
     """
-    workdir: str = ""
-    checkpoint: str = ""
     output: str = ""
     format: Annotated[str, OneOf(FORMATS)] = "saved_model"
 
@@ -73,18 +69,18 @@ def about(workdir: str, resolved: workdirs.Run, step: int) -> dict:
 
 def main(values) -> None:
     """Exports the model and prints its signatures."""
-    chosen = fields.from_flags(ExportConfig, values)
+    chosen = loading.located(fields.from_flags(ExportConfig, values))
     serving = fields.from_flags(ServingConfig, values)
     if not chosen.output:
         raise InputError("--output must name a folder, got none.")
     resolved = workdirs.read(chosen.workdir)
-    workdirs.check_generates(chosen.workdir, resolved)
+    loading.check_generates(chosen.workdir, resolved)
     vocabulary = workdirs.read_vocabulary(
         chosen.workdir) if resolved.data.kind == SEQUENCE else None
     if vocabulary and chosen.format == "hlo":
         raise InputError("--format must be saved_model for sequences, because "
                          "a compiled program has no strings, got 'hlo'.")
-    model = workdirs.load(chosen.workdir, chosen.checkpoint)
+    model = loading.load(chosen.workdir, chosen.checkpoint)
     if chosen.format == "hlo":
         path = export_hlo(model, chosen.output, resolved.data.shape, serving)
         command.say(f"Wrote {path}. Run it with jax, without TensorFlow:\n"

@@ -24,6 +24,7 @@ import tensorflow as tf  # noqa: E402
 
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
+from lebm_tf.configuration.source import SourceConfig  # noqa: E402
 from lebm_tf.densities import Target  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation.images import classifier  # noqa: E402
@@ -31,23 +32,21 @@ from lebm_tf.evaluation.latents import chain_file, long_chains  # noqa: E402
 from lebm_tf.kinds import IMAGE  # noqa: E402
 from lebm_tf.mcmc import rng  # noqa: E402
 from lebm_tf.ranges import (  # noqa: E402
-    Checked, Ge, NonNegativeInt, OneOf, PositiveFloat, PositiveInt)
+    Ge, NonNegativeInt, OneOf, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import Draws  # noqa: E402
-from lebm_tf.training import plugins, workdir as workdirs  # noqa: E402
+from lebm_tf.training import loading, plugins, workdir as workdirs  # noqa: E402
 
 _REFERENCE = 5_000
 _ROWS = 1_000
 
 
 @dataclasses.dataclass(frozen=True)
-class LongChainsConfig(Checked):
+class LongChainsConfig(SourceConfig):
     """Settings of long chains.
 
     Attributes:
-        workdir: Work directory of a run.
-        checkpoint: best (by the run's early_stop) or last; default: best if the
-            run kept one.
-        output: Folder of the chains; default: WORKDIR/chains_KERNEL.
+        output: Folder of the chains, needed with --model; default:
+            WORKDIR/chains_KERNEL.
         kernel: hmc, mala, nuts, pcn, independence, tempering (parallel
             tempering with hmc), or langevin, which is biased.
         num_chains: Number of chains.
@@ -63,8 +62,6 @@ class LongChainsConfig(Checked):
         seed: Any integer; the same seed gives the same chains.
         data_dir: Folder of the data sets; default: that of the training.
     """
-    workdir: str = ""
-    checkpoint: str = ""
     output: str = ""
     kernel: Annotated[str, OneOf(long_chains.KERNELS)] = "hmc"
     num_chains: Annotated[int, Ge(2)] = 16
@@ -94,14 +91,16 @@ class LongChainsConfig(Checked):
 
 def main(values) -> None:
     """Runs the chains, writes them and prints diagnostics."""
-    config = fields.from_flags(LongChainsConfig, values)
+    config = loading.located(fields.from_flags(LongChainsConfig, values))
+    if config.model and not config.output:
+        raise InputError("--output must name a folder with --model, got none.")
     try:
         plan = config.plan()
     except ValueError as error:
         raise InputError(str(error)) from error
     resolved = workdirs.read(config.workdir)
-    workdirs.check_generates(config.workdir, resolved)
-    model = workdirs.load(config.workdir, config.checkpoint)
+    loading.check_generates(config.workdir, resolved)
+    model = loading.load(config.workdir, config.checkpoint)
     data = workdirs.load_data(
         workdirs.moved(resolved.run, config.data_dir), resolved.data)
     role, batch = _asked(model, data, config)
@@ -115,7 +114,8 @@ def main(values) -> None:
     folder = config.output or os.path.join(
         config.workdir, f"chains_{config.kernel}")
     identity = {name: value for name, value in vars(config).items()
-                if name not in ("workdir", "output", "data_dir", "num_steps")}
+                if name not in ("workdir", "model", "sha256", "output",
+                                "data_dir", "num_steps")}
     identity |= {"family": resolved.run.family, "step": int(model.step)}
     records = long_chains.run(plan, target, start, model.energy, folder,
                               identity)
@@ -142,7 +142,9 @@ def _asked(model, data, config):
 
 
 def _report(config, model, data, records, folder, identity):
-    groups, said = _groups(config, model, data, records)
+    groups, said = _groups(
+        config, model, data, records,
+        folder if config.model else config.workdir)
     values = {"log_prob": records.log_prob, **(
         {"energy": records.energy} if model.has_energy else {})}
     for group in range(len(groups["weights"])):
@@ -185,10 +187,11 @@ def _report(config, model, data, records, folder, identity):
         f"Wrote {path} and diagnostics.json.")]))
 
 
-def _groups(config, model, data, records):
+def _groups(config, model, data, records, folder):
     """Weights of groups in the chains and in a reference, and lines to print.
 
-    The groups are classes if there are labels, else thirds of the energy.
+    The groups are classes if there are labels, else thirds of the energy; their
+    classifier is kept in `folder`.
     """
     shown = records.position[0].shape[:2]
     like = model.generation.latents()
@@ -201,7 +204,7 @@ def _groups(config, model, data, records):
         model.likelihood is not None)
     if has_classes:
         network = classifier.trained(data, 1000, os.path.join(
-            config.workdir, "features_classifier.npz"))
+            folder, "features_classifier.npz"))
 
         def group(leaves, energies):
             return np.concatenate([classifier.predicted(network, pictures(

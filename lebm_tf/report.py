@@ -29,7 +29,7 @@ from lebm_tf.evaluation import (  # noqa: E402
 from lebm_tf.ranges import Checked  # noqa: E402
 from lebm_tf.text_files import read_text  # noqa: E402
 from lebm_tf.training import (  # noqa: E402
-    checkpoint as checkpoints, plugins, summary, workdir as workdirs)
+    loading, plugins, summary, workdir as workdirs)
 
 _TEXTS = (".txt", ".smi")
 _MOST_LINES = 60
@@ -80,10 +80,7 @@ def read(workdir: str, name: str) -> Shown:
             trained and evaluated.
     """
     run = workdirs.read(workdir)
-    folder = os.path.join(workdir, workdirs.which(workdir, run.run))
-    if not any(checkpoints.steps(folder)):  # Step 0 is untrained.
-        raise InputError(f"{workdir} must hold a trained model, got no "
-                         f"checkpoint in {folder}.")
+    loading.trained(workdir, run.run)
     path = os.path.join(workdir, workdirs.METRICS)
     if not os.path.isfile(path):
         raise InputError(
@@ -194,10 +191,10 @@ def _chains(shown):
             rows)
 
 
-def _settings(run):
-    """Flag -> (value, default) of the run, its model and its evaluators."""
-    _, model, _, evaluation, _ = run.run
-    pairs = [(run.run.run, RunConfig(), ""), (model, type(model)(), ""),
+def settings_of(resolved: workdirs.Run) -> dict[str, tuple]:
+    """Flag -> (value, default) of a run, its model and its evaluators."""
+    run, model, _, evaluation, _ = resolved
+    pairs = [(run, RunConfig(), ""), (model, type(model)(), ""),
              (evaluation.config, EvaluationConfig(), "evaluation_"), *(
                  (own, EVALUATORS[own.name], f"evaluation_{own.name}_")
                  for own in evaluation.evaluators)]
@@ -209,7 +206,7 @@ def _settings(run):
 
 
 def _configuration(shown):
-    settings = [_settings(run) for run in shown]
+    settings = [settings_of(run.run) for run in shown]
     flags = dict.fromkeys(
         flag for run in settings for flag, (value, default) in run.items()
         if value != default)

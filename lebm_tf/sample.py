@@ -2,6 +2,7 @@
 
     python -m lebm_tf.sample --workdir=DIR --num_samples=64 --seed=7 \\
         --output=samples.png
+    python -m lebm_tf.sample --model=zoo:digits --output=samples.png
 
 The extension of --output selects the format: .png for a grid of images or
 molecules; .txt or .smi for text, one sequence per line; .npz for arrays x
@@ -44,7 +45,7 @@ from lebm_tf.evaluation.molecules import (  # noqa: E402
 from lebm_tf.evaluation.trajectories import forecasts  # noqa: E402
 from lebm_tf.files import atomic_path  # noqa: E402
 from lebm_tf.training import (  # noqa: E402
-    plugins, same_data, workdir as workdirs)
+    loading, plugins, same_data, workdir as workdirs)
 
 
 def read_attribute(text: str, run) -> float | None:
@@ -220,16 +221,16 @@ def check_output(chosen: SampleConfig, kind: str,
 
 def main(values) -> None:
     """Draws samples and writes them."""
-    chosen = fields.from_flags(SampleConfig, values)
+    chosen = loading.located(fields.from_flags(SampleConfig, values))
     ending = os.path.splitext(chosen.output)[1].lower()
     resolved = workdirs.read(chosen.workdir)
-    workdirs.check_generates(chosen.workdir, resolved)
+    loading.check_generates(chosen.workdir, resolved)
     kind = resolved.data.kind
     vocabulary = workdirs.read_vocabulary(
         chosen.workdir) if kind == kinds.SEQUENCE else None
     check_output(chosen, kind, vocabulary)
     attribute = read_attribute(chosen.attribute, resolved.run)
-    model = workdirs.load(chosen.workdir, chosen.checkpoint)
+    model = loading.load(chosen.workdir, chosen.checkpoint)
     steps = None if chosen.num_steps < 0 else chosen.num_steps
     if steps and not model.has_energy:
         raise InputError("--num_steps needs a prior with an energy, got "

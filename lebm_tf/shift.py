@@ -34,7 +34,7 @@ from lebm_tf.evaluation.molecules.metrics import canonical  # noqa: E402
 from lebm_tf.families import build, sequence  # noqa: E402
 from lebm_tf.kinds import SEQUENCE  # noqa: E402
 from lebm_tf.objectives import Annealed  # noqa: E402
-from lebm_tf.training import plugins, workdir as workdirs  # noqa: E402
+from lebm_tf.training import loading, plugins, workdir as workdirs  # noqa: E402
 from lebm_tf.training.fitting import fit  # noqa: E402
 
 ROUNDS, RESULTS = "rounds", "shift.json"
@@ -138,7 +138,7 @@ class Shift:
             batch_size=chosen.batch_size, seed=chosen.seed, baseline="",
             validation=ValidationConfig(), evaluators=(), log_every=1,
             checkpoint_every=max(1, chosen.set_size // chosen.batch_size))
-        old = workdirs.load(chosen.workdir, chosen.checkpoint)
+        old = loading.load(chosen.workdir, chosen.checkpoint)
         spec = dataclasses.replace(base.data, num_train=num_train,
                                    has_attributes=True)
         model = build("sequence", self._config(int(old.step)), spec,

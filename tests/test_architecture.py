@@ -28,11 +28,12 @@ ALLOWED["serving"] = set(CORE) | {"datasets", "chemistry"}
 ALLOWED["evaluation"] = ALLOWED["serving"] | {"configuration"}
 ALLOWED["configuration"] = set()
 ALLOWED["devices"] = {"configuration"}
+ALLOWED["zoo"] = set()
 ALLOWED["training"] = set(CORE) | {
-    "datasets", "devices", "evaluation", "configuration"}
+    "datasets", "devices", "evaluation", "configuration", "zoo"}
 # Commands, which nothing imports but each other.
-COMMANDS = {"__main__", "evaluate", "export", "long_chains", "report", "sample",
-            "shift", "train"}
+COMMANDS = {"__main__", "evaluate", "export", "long_chains", "publish",
+            "report", "sample", "shift", "train"}
 # Single files that import nothing but each other.
 ANYWHERE = {"errors", "files", "kinds", "precision", "processor", "ranges",
             "shapes", "text_files", "token_ids"}

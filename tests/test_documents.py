@@ -14,6 +14,7 @@ from lebm_tf.configuration.shift import ShiftConfig
 from lebm_tf.long_chains import LongChainsConfig
 
 PAGES = ["README.md", "export/README.md", "benchmarks/RESULTS.md",
+         *sorted(glob.glob("lebm_tf/zoo/*/MODEL_CARD.md")),
          *sorted(glob.glob("docs/*.md")),
          *sorted(glob.glob("docs/systems/*.md"))]
 each_page = pytest.mark.parametrize("page", PAGES)

@@ -38,13 +38,14 @@ def wheel(tmp_path_factory):
 
 
 @pytest.mark.long
-def test_the_wheel_holds_every_module_and_the_types(wheel):
+def test_the_wheel_holds_every_module_the_types_and_the_zoo(wheel):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist()
                   if name.startswith("lebm_tf/")}
     assert packed == {
         str(path.relative_to(ROOT)) for path in ROOT.glob("lebm_tf/**/*")
-        if path.suffix == ".py" or path.name == "py.typed"}
+        if path.suffix == ".py" or path.name == "py.typed"
+        or path.match("lebm_tf/zoo/*/*") and "__pycache__" not in path.parts}
 
 
 @pytest.mark.long
@@ -61,8 +62,9 @@ def test_an_installed_wheel_trains_outside_of_the_repository(wheel, tmp_path):
     assert "--train_steps" in python(*lebm, "train", "--help", **where).stdout
     python(*lebm, "train", "--flagfile=image.cfg", "--workdir=run", **where)
     python(*lebm, "sample", "--workdir=run", "--output=x.png", **where)
+    python(*lebm, "sample", "--model=zoo:digits", "--output=y.png", **where)
     assert (place / "run" / "metrics.json").is_file()
-    assert (place / "x.png").is_file()
+    assert (place / "x.png").is_file() and (place / "y.png").is_file()
 
 
 def test_hooks_check_what_make_lint_checks():

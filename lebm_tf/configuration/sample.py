@@ -3,18 +3,15 @@
 import dataclasses
 from typing import Annotated
 
-from lebm_tf.ranges import (
-    Checked, Ge, Gt, OneOf, OrZero, PositiveFloat, PositiveInt)
+from lebm_tf.configuration.source import SourceConfig
+from lebm_tf.ranges import Ge, Gt, OneOf, OrZero, PositiveFloat, PositiveInt
 
 
 @dataclasses.dataclass(frozen=True)
-class SampleConfig(Checked):
+class SampleConfig(SourceConfig):
     """Samples to draw, and the output file.
 
     Attributes:
-        workdir: Work directory of a run.
-        checkpoint: best (by the run's early_stop) or last; default: best if the
-            run kept one.
         num_samples: Number of samples.
         seed: Any integer; the same seed gives the same samples.
         output: File to write: .png (images, molecules, trajectories), .txt or
@@ -36,8 +33,6 @@ class SampleConfig(Checked):
         data_dir: Folder of the data sets of trajectories or image pairs;
             default: that of the training.
     """
-    workdir: str = ""
-    checkpoint: str = ""
     num_samples: PositiveInt = 64
     seed: int = 0
     output: str = ""

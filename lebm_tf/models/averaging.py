@@ -38,6 +38,12 @@ def install(model: Any) -> None:
         variable.assign(average)
 
 
+def restart(model: Any) -> None:
+    """Sets the averages to the weights, as if training had begun with them."""
+    for variable, average in _averages(model):
+        average.assign(variable)
+
+
 def remove(model: Any) -> None:
     """Restores the weights; does nothing if no averages are installed."""
     for (variable, _), value in zip(_averages(model), forget(model)):

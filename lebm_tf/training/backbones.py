@@ -4,7 +4,7 @@ import keras
 
 from lebm_tf.datasets import DataSet
 from lebm_tf.errors import InputError
-from lebm_tf.training import workdir as workdirs
+from lebm_tf.training import loading, workdir as workdirs
 
 
 def check(path: str, family: str, other, config) -> None:
@@ -56,7 +56,7 @@ def networks(workdir: str, config, data: DataSet
         raise InputError("--backbone must be trained on images of shape "
                          f"{data.shape}, got {resolved.data.shape} in "
                          f"{workdir}.")
-    model = workdirs.load(workdir)
+    model = loading.load(workdir)
     if resolved.run.family == "flow":
         return {"transport": model.likelihood}
     if resolved.run.family == "ladder_vae":

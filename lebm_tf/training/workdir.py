@@ -20,8 +20,8 @@ from lebm_tf.datasets.validation_split import validation_split
 from lebm_tf.errors import InputError, nearest
 from lebm_tf.evaluation import Settings, settings
 from lebm_tf.families import FAMILIES, DataSpec, build
-from lebm_tf.models import EnergyModel, averaging
-from lebm_tf.training import checkpoint as checkpoints, provenance
+from lebm_tf.models import EnergyModel
+from lebm_tf.training import provenance, weights
 from lebm_tf.training.locking import LOCK
 
 CONFIG, CHECKPOINTS = "config.json", "checkpoints"
@@ -73,11 +73,13 @@ def load_data(run: RunConfig, expected: DataSpec | None = None
             stratified=chosen.label_stratified,
             batch_size=chosen.labelled_batch_size or run.batch_size)
     if expected is not None:
-        _check_spec(chosen.dataset, DataSpec.of(data), expected)
+        check_spec(chosen.dataset, DataSpec.of(data), expected)
     return data
 
 
-def _check_spec(name, found: DataSpec, expected: DataSpec) -> None:
+def check_spec(name: str, found: DataSpec, expected: DataSpec) -> None:
+    """Raises InputError unless the data `name` have the specification of the
+    training data."""
     if found != expected:
         raise InputError(f"{name} must match the training data of the run, "
                          f"{expected}, got {found}.")
@@ -136,6 +138,9 @@ def check(workdir: str, resolved: Run) -> None:
         InputError: If the folder belongs to another run or holds other files.
     """
     path = os.path.join(workdir, CONFIG)
+    if weights.are_in(workdir):
+        raise InputError(f"{workdir} must be the work directory of a run, got "
+                         "a published model, which holds no optimizers.")
     if os.path.exists(path):
         _check_same(workdir, read(workdir), resolved)
     elif os.path.isdir(workdir):
@@ -212,17 +217,6 @@ def read(workdir: str) -> Run:
     return Run(run, model, data, evaluation, networks)
 
 
-def check_generates(workdir: str, resolved: Run) -> None:
-    """Refuses a run that trained a classifier only.
-
-    Raises:
-        InputError: If the run was trained with --labels_only.
-    """
-    if resolved.model.is_classifier:
-        raise InputError("--workdir must hold a generative model, got one "
-                         f"trained with --labels_only: {workdir}.")
-
-
 def read_vocabulary(workdir: str) -> Vocabulary:
     """Reads the vocabulary of a run.
 
@@ -237,53 +231,6 @@ def read_vocabulary(workdir: str) -> Vocabulary:
     except (KeyError, TypeError, UnicodeDecodeError, ValueError) as error:
         raise InputError(
             f"{path} is not a vocabulary: {error}") from error
-
-
-def load(workdir: str, checkpoint: str = "", data: DataSet | None = None,
-         **networks) -> EnergyModel:
-    """Loads the trained model of a work directory, with averaged weights if
-    any.
-
-    Args:
-        workdir: Work directory of the run.
-        checkpoint: "best" (by the run's early_stop) or "last"; "" takes the
-            best if the run kept one.
-        data: Data to use the model on, if they come from no file; their
-            specification must match the training data.
-        **networks: Layers to use in place of the stored user networks.
-
-    Raises:
-        InputError: If there is no such run or checkpoint, or the data do not
-            match.
-    """
-    resolved = read(workdir)
-    if data is not None:
-        _check_spec(data.name, DataSpec.of(data), resolved.data)
-    folder = os.path.join(workdir, which(workdir, resolved.run, checkpoint))
-    if not any(checkpoints.steps(folder)):  # Step 0 is untrained.
-        raise InputError(
-            f"{workdir} must hold a trained model, got no checkpoint in "
-            f"{folder}.")
-    model = build_run(resolved, **networks)
-    checkpoints.Checkpoints(model, folder).restore()
-    averaging.install(model)
-    return model
-
-
-def which(workdir: str, run: RunConfig, checkpoint: str = "") -> str:
-    """Returns the checkpoint folder that `load` uses, relative to `workdir`.
-
-    Raises:
-        InputError: If the run kept no best checkpoint, or the name is unknown.
-    """
-    if checkpoint not in ("", "best", "last"):
-        raise InputError("--checkpoint must be best or last, got "
-                         f"{checkpoint!r}.")
-    if checkpoint == "best" and not run.validation.early_stop:
-        raise InputError("--checkpoint must be last for a run without "
-                         f"early_stop, got 'best' for {workdir}.")
-    return BEST if run.validation.early_stop and (
-        checkpoint != "last") else CHECKPOINTS
 
 
 def _check_same(workdir: str, old: Run, new: Run) -> None:

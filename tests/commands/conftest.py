@@ -2,7 +2,8 @@
 
 import pytest
 
-from lebm_tf import evaluate, export, long_chains, report, sample, shift, train
+from lebm_tf import (
+    evaluate, export, long_chains, publish, report, sample, shift, train)
 from lebm_tf.configuration import command, fields
 from lebm_tf.training import plugins
 
@@ -11,6 +12,7 @@ _FIELDS = {
     sample: fields.fields(sample.SampleConfig),
     export: export.all_fields, shift: fields.fields(shift.ShiftConfig),
     report: fields.fields(report.ReportConfig),
+    publish: fields.fields(publish.PublishConfig),
     long_chains: fields.fields(long_chains.LongChainsConfig)}
 
 

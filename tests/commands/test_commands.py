@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 import lebm_tf
-from lebm_tf import evaluate, export, long_chains, report, sample, shift, train
+from lebm_tf import (
+    evaluate, export, long_chains, publish, report, sample, shift, train)
 from lebm_tf.errors import NonFiniteError
 from lebm_tf.training import fitting
 from tests.commands.conftest import call
@@ -70,7 +71,7 @@ def test_every_documented_command_parses(line):
     name, *argv = line.split()
     module = {"train": train, "evaluate": evaluate, "sample": sample,
               "export": export, "shift": shift, "report": report,
-              "mcmc": long_chains}[name.split(".")[1]]
+              "publish": publish, "mcmc": long_chains}[name.split(".")[1]]
     from lebm_tf.configuration import command
     from tests.commands.conftest import fields_of
     argv = [a for a in argv if "{" not in a]  # Parts filled in when printed.

@@ -31,4 +31,4 @@ def test_a_wrong_command_is_told_the_nearest(monkeypatch, capsys):
     assert lebm.main() == 2
     assert capsys.readouterr().err == (
         "error: the command must be one of train, evaluate, sample, report, "
-        "export, shift, mcmc, got 'trian' (nearest: train).\n")
+        "export, publish, shift, mcmc, got 'trian' (nearest: train).\n")

@@ -10,7 +10,7 @@ import tensorflow as tf
 import lebm_tf
 from lebm_tf import evaluate, export, sample, train
 from lebm_tf.evaluation.trajectories import forecasts
-from lebm_tf.training import workdir as workdirs
+from lebm_tf.training import loading, workdir as workdirs
 from tests.commands.conftest import call
 from tests.oracles import undeclared
 
@@ -94,7 +94,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path, flags):
         for step in steps:
             assert call(train, *flags, f"--train_steps={step}",
                         f"--workdir={tmp_path / name}") == 0
-    models = [workdirs.load(str(tmp_path / name))
+    models = [loading.load(str(tmp_path / name))
               for name in ("whole", "halves")]
     for part in models[0].parts:
         for a, b in zip(*(model.variables_of(part) for model in models)):
@@ -116,7 +116,7 @@ def test_evaluate_measures_again(run):
 def test_predictions_depend_on_the_seed_and_on_the_group_alone(run):
     resolved = workdirs.read(str(run))
     data = workdirs.load_data(resolved.run, resolved.data)
-    model, tracks = workdirs.load(str(run)), data.part("test")
+    model, tracks = loading.load(str(run)), data.part("test")
     everyone = forecasts.contexts(model, data, tracks)
     rows = np.flatnonzero(tracks.group == tracks.group[-1])
     alone = forecasts.contexts(model, data, tracks.take(rows))
@@ -177,7 +177,7 @@ def test_a_served_model_predicts_as_the_model_does(run, tmp_path):
         moved.append(ask(served, {**asked, "companions": changed})[
             "future"][1])
     assert any(np.any(future != whole["future"][1]) for future in moved)
-    model, scale = workdirs.load(str(run)), 60.0
+    model, scale = loading.load(str(run)), 60.0
     given = {"past": tf.constant(scale * (past[:1] - past[:1, -1:])),
              "group": tf.zeros([1], tf.int32)}
     condition = tf.nest.map_structure(

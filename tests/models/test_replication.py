@@ -272,8 +272,8 @@ def test_a_run_of_two_replicas_is_loaded_without_any(pair, tmp_path):
     path = str(tmp_path / "run")
     fitting.fit(
         model, DATA, RunConfig(train_steps=2, workdir=path), verbose=False)
-    from lebm_tf.training import workdir
-    loaded = workdir.load(path)
+    from lebm_tf.training import loading
+    loaded = loading.load(path)
     np.testing.assert_allclose(
         loaded.sample(5).x, model.sample(5).x, atol=1e-6)
     np.testing.assert_array_equal(
