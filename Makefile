@@ -18,7 +18,7 @@ TWO_PROCESSES := -n 2 --dist=loadfile --no-loadscope-reorder
 AVX2_TESTS := tests/networks/test_deconvolution.py \
 	tests/models/test_replication.py tests/models/test_precision.py
 
-.PHONY: train test test-avx2 test-fast test-long lint bench bench-quickstart zoo docs dist lock clean
+.PHONY: train test test-avx2 test-fast test-long lint flags bench bench-quickstart zoo docs dist lock clean
 
 train: $(VENV)/.installed
 	@echo "== Training a learned prior on real handwritten digits (a few minutes on 2 cores)"
@@ -59,6 +59,10 @@ test-long: $(VENV)/.installed
 lint: $(VENV)/.installed
 	$(RUN) -m flake8 lebm_tf tests benchmarks export
 	$(RUN) -m isort --check-only lebm_tf tests benchmarks export
+
+# The list by which commands check their flags, after a configuration changed.
+flags: $(VENV)/.installed
+	$(RUN) -m lebm_tf.list_flags
 
 # Speed, in turns with PyTorch; writes benchmarks/results/speed.md.
 bench: $(VENV)/.installed $(if $(filter $(BENCH_VENV)/%,$(PEER_PYTHON)),$(BENCH_VENV)/.installed)

@@ -13,13 +13,13 @@ import sys
 
 from lebm_tf.configuration import startup
 
-startup.import_tensorflow()
+startup.begin("evaluate", __name__, __doc__)
 
 from lebm_tf import files  # noqa: E402
-from lebm_tf.configuration import command, fields  # noqa: E402
+from lebm_tf.configuration import command, early, fields  # noqa: E402
 from lebm_tf.configuration.source import SourceConfig  # noqa: E402
 from lebm_tf.datasets import DataSet  # noqa: E402
-from lebm_tf.errors import InputError, nearest  # noqa: E402
+from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
     EVALUATORS, Context, Evaluator, Settings, check, evaluate, settings)
 from lebm_tf.models import EnergyModel  # noqa: E402
@@ -46,15 +46,6 @@ class EvaluateConfig(SourceConfig):
 
 
 Plan = tuple[tuple[Evaluator, ...], Context]
-
-
-def check_names(names, flag: str = "evaluators") -> None:
-    """Raises InputError if a name is not an evaluator's."""
-    for name in names:
-        if name not in EVALUATORS:
-            raise InputError(
-                f"--{flag} must be among {', '.join(EVALUATORS)}, got "
-                f"{name!r}{nearest(name, EVALUATORS)}.")
 
 
 def evaluate_model(model: EnergyModel, data: DataSet, resolved, names,
@@ -140,7 +131,7 @@ def report(metrics: dict) -> str:
 def main(values) -> None:
     """Evaluates the model and prints the metrics."""
     chosen = loading.located(fields.from_flags(EvaluateConfig, values))
-    check_names(chosen.evaluators)
+    early.check_evaluators(chosen.evaluators, EVALUATORS)
     if chosen.model and not chosen.output:
         raise InputError("--output must name a folder with --model, got none.")
     output = chosen.output or chosen.workdir

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from lebm_tf.configuration import startup
 
-startup.import_tensorflow()
+startup.begin("export", __name__, __doc__)
 
 import lebm_tf  # noqa: E402
 from lebm_tf import files  # noqa: E402

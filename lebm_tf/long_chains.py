@@ -17,7 +17,7 @@ from typing import Annotated
 
 from lebm_tf.configuration import startup
 
-startup.import_tensorflow()
+startup.begin("mcmc", __name__, __doc__)
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402

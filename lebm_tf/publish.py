@@ -20,7 +20,7 @@ from typing import Annotated, Any, Mapping
 
 from lebm_tf.configuration import startup
 
-startup.import_tensorflow()
+startup.begin("publish", __name__, __doc__)
 
 from lebm_tf import files, zoo  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402

@@ -18,7 +18,7 @@ from typing import NamedTuple, Sequence
 
 from lebm_tf.configuration import startup
 
-startup.import_tensorflow()
+startup.begin("report", __name__, __doc__)
 
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402

@@ -26,7 +26,7 @@ import sys
 
 from lebm_tf.configuration import startup
 
-startup.import_tensorflow()
+startup.begin("sample", __name__, __doc__)
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402

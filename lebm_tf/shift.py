@@ -16,7 +16,7 @@ import sys
 
 from lebm_tf.configuration import startup
 
-startup.import_tensorflow()
+startup.begin("shift", __name__, __doc__)
 
 import numpy as np  # noqa: E402
 

@@ -15,21 +15,19 @@ import time
 
 from lebm_tf.configuration import startup
 
-startup.import_tensorflow()
+startup.begin("train", __name__, __doc__)
 
 from lebm_tf import precision  # noqa: E402
 from lebm_tf.assembly import custom  # noqa: E402
 from lebm_tf.assembly.data import check_kind, family_for  # noqa: E402
-from lebm_tf.configuration import command, fields  # noqa: E402
+from lebm_tf.configuration import command, early, fields  # noqa: E402
 from lebm_tf.configuration.run import RunConfig  # noqa: E402
 from lebm_tf.datasets import DataSet, steps_per_epoch  # noqa: E402
 from lebm_tf.datasets.loading import kind_of  # noqa: E402
 from lebm_tf.devices import cluster, strategies  # noqa: E402
-from lebm_tf.errors import InputError, nearest  # noqa: E402
-from lebm_tf.evaluate import (  # noqa: E402
-    check_names, measure, merge_metrics, plan)
+from lebm_tf.evaluate import measure, merge_metrics, plan  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
-    Settings, settings as evaluation, training_curves)
+    EVALUATORS, Settings, settings as evaluation, training_curves)
 from lebm_tf.families import FAMILIES, DataSpec  # noqa: E402
 from lebm_tf.models import EnergyModel  # noqa: E402
 from lebm_tf.training import (  # noqa: E402
@@ -64,19 +62,10 @@ def resolve(values) -> tuple[RunConfig, object, Settings]:
             kind, FAMILIES, run.family))
     family = workdirs.family_of(run)
     check_kind(run.family, kind, FAMILIES)
-    check_names(run.evaluators)
-    check_names(run.validation.validation_evaluators, "validation_evaluators")
-    known = {field.flag for field in [
-        *fields.fields(RunConfig), *evaluation.fields(),
-        *fields.fields(family.Config)]}
-    for field in all_fields():
-        if values[field.flag].value is not None and field.flag not in known:
-            owners = [name for name, other in FAMILIES.items() if field.flag
-                      in {f.flag for f in fields.fields(other.Config)}]
-            raise InputError(
-                f"--{field.flag} is a flag of the family "
-                f"{', '.join(owners)}, not of {run.family}"
-                f"{nearest(field.flag, known)}.")
+    early.check_evaluators(run.evaluators, EVALUATORS)
+    early.check_evaluators(run.validation.validation_evaluators, EVALUATORS,
+                           "validation_evaluators")
+    fields.refuse_foreign(all_fields(), values, run.family)
     if not run.workdir:
         name = "".join(c if c.isalnum() else "_" for c in run.data.dataset)
         run = dataclasses.replace(
@@ -221,10 +210,7 @@ def _beside(run, name, settings, own=()):
 def _of_setting(run, name):
     """Reads the flagfile that a setting names, as `from_flagfile`."""
     path = getattr(run, name)
-    if not os.path.isfile(path):
-        also = " or work directory" * (name != "baseline")
-        raise InputError(
-            f"--{name} must be an existing flagfile{also}, got {path!r}.")
+    early.check_flagfile(name, path)
     return from_flagfile(path)
 
 

@@ -50,12 +50,14 @@ def pytest_collection_finish():
 @pytest.fixture(scope="module", autouse=True)
 def memory(request):
     """After a file what it kept is given back: models that its functions
-    cached, and pages that the allocator holds."""
+    cached, and pages that the allocator holds. What survives is looked at no
+    more, or every collection would take as long as all of them so far."""
     yield
     for value in vars(request.module).values():
         if hasattr(value, "cache_clear"):
             value.cache_clear()
     gc.collect()
+    gc.freeze()
     ctypes.CDLL(None).malloc_trim(0)
 
 

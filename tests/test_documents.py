@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from lebm_tf import train
-from lebm_tf.configuration import command
+from lebm_tf import list_flags, train
+from lebm_tf.configuration import command, listing
 from lebm_tf.configuration.fields import fields as fields_of
 from lebm_tf.configuration.sample import SampleConfig
 from lebm_tf.configuration.shift import ShiftConfig
@@ -86,3 +86,9 @@ def test_no_document_promises_a_module_that_is_not_there(page):
         path = module.replace(".", "/")
         assert os.path.exists(path + ".py") or os.path.exists(
             path + "/__main__.py"), module
+
+
+def test_the_list_of_flags_is_that_of_the_configurations(tmp_path):
+    path = str(tmp_path / "flags.json")
+    listing.write(list_flags.collect(), path)
+    assert read(path) == read(listing.PATH), "run: make flags"

@@ -24,7 +24,7 @@ NUM_STEPS = 30
 SMALLER = {"num_samples=1_000": "num_samples=200",
            "num_steps=600": "num_steps=60",
            "data.shape)": "data.shape, lebm_tf.serving.ServingConfig("
-           "check_rows=0))"}
+           "check_rows=0, row_blocks=(16,)))"}
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.comprehension)
 

@@ -1,10 +1,12 @@
 """Configuration of the data set and how it is read."""
 
 import dataclasses
+import difflib
 import os
-from typing import Annotated
+from typing import Annotated, Sequence
 
 from lebm_tf import kinds
+from lebm_tf.errors import InputError
 from lebm_tf.ranges import (
     Checked, Ge, Interval, Mark, NonNegativeFloat, NonNegativeInt, OneOf, Only,
     OrZero, PositiveFloat, PositiveInt)
@@ -188,3 +190,31 @@ class DataConfig(Checked):
     def resolved_data_dir(self) -> str:
         """The data folder, from the flag or $LEBM_DATA_DIR."""
         return self.data_dir or os.environ.get("LEBM_DATA_DIR", "")
+
+
+def check_name(name: str, known: Sequence[str]) -> None:
+    """Refuses a data set that is unknown, or whose file is not there.
+
+    Args:
+        name: Name of the data set, as in --dataset.
+        known: Known names; "npz:FILE" stands for a path.
+
+    Raises:
+        InputError: If it is refused.
+    """
+    kind, colon, path = name.partition(":")
+    found = [key for key in known
+             if key.partition(":")[:2] == (kind, colon)]
+    if not found:
+        raise InputError(unknown(name, known))
+    path = os.path.expanduser(path)
+    if found[0].endswith((":FILE", ":DIR")) and not os.path.exists(path):
+        raise InputError(f"{name} must be there, got no file or folder at "
+                         f"{path or 'an empty path'}.")
+
+
+def unknown(name: str, known: Sequence[str]) -> str:
+    """The message for an unknown data set."""
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"unknown data set {name!r}.{hint} Known: {', '.join(known)}."

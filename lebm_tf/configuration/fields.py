@@ -31,6 +31,7 @@ class Field:
         range: Allowed values, such as ">= 1"; "" if any value is allowed.
         marks: Marks declared by the field or its group.
         kinds: Kinds of data that the field applies to; None for all.
+        declared: All declarations of the field.
     """
     flag: str
     path: tuple[str, ...]
@@ -41,6 +42,7 @@ class Field:
     range: str = ""
     marks: frozenset[Mark] = frozenset()
     kinds: tuple[str, ...] | None = None
+    declared: Declared | None = None
 
 
 def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
@@ -76,7 +78,7 @@ def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
             found.append(Field(
                 prefix + field.name, where, kind,
                 described.get(field.name, ""), default, range=str(own),
-                marks=own.marks, kinds=own.kinds))
+                marks=own.marks, kinds=own.kinds, declared=own))
     return found
 
 
@@ -149,6 +151,27 @@ def shared(source: Any, other: Any) -> Any:
         if Mark.SHARED in field.marks:
             _put(changes, field.path, _get(source, field.path))
     return _changed(other, changes, "")
+
+
+def refuse_foreign(all_fields: Iterable[Field], values: flags.FlagValues,
+                   family: str) -> None:
+    """Raises InputError if a flag that only other families have was given.
+
+    Args:
+        all_fields: Fields of all families.
+        values: Parsed flags.
+        family: Name of the family.
+    """
+    owners: dict[str, list[str]] = {}
+    for field in all_fields:
+        owners.setdefault(field.flag, []).append(field.family)
+    known = [flag for flag, names in owners.items()
+             if {"", family} & set(names)]
+    for flag, names in owners.items():
+        if values[flag].value is not None and flag not in known:
+            raise InputError(
+                f"--{flag} is a flag of the family {', '.join(names)}, not of "
+                f"{family}{nearest(flag, known)}.")
 
 
 def refuse_others(config: Any, kind: str, name: str) -> None:

@@ -1,13 +1,12 @@
 """Data sets by name."""
 
 import dataclasses
-import difflib
 import os
 from typing import Callable, NamedTuple
 
 from lebm_tf import kinds
 from lebm_tf.configuration.data import (
-    DataConfig, PairOptions, StorageOptions, TrajectoryOptions)
+    DataConfig, PairOptions, StorageOptions, TrajectoryOptions, unknown)
 from lebm_tf.configuration.fields import fields, refuse_others
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.framing import parse_framing
@@ -127,7 +126,7 @@ def _loader(config: DataConfig) -> Loader:
             or is_trajectory_table(_path(config))):
         loader = Loader(kinds.TRAJECTORY, _trajectories)
     if loader is None:
-        raise InputError(_unknown(config.dataset))
+        raise InputError(unknown(config.dataset, names()))
     return loader
 
 
@@ -218,12 +217,9 @@ LOADERS: dict[str, Loader] = {
 }
 
 
-def _unknown(name: str) -> str:
-    """The message for an unknown data set."""
+def names() -> tuple[str, ...]:
+    """Names of all data sets; "npz:FILE" stands for a path."""
     known = (*DATASETS, "pair:A,B", *SEQUENCES, *UNIGRAMS, *VECTORS, *(
         key for key in TRAJECTORIES if key not in VECTORS))
-    known += tuple(key for key in LOADERS if key not in _beginnings(known))
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return (f"unknown data set {name!r}.{hint} Known: "
-            f"{', '.join(known)}.")
+    return known + tuple(
+        key for key in LOADERS if key not in _beginnings(known))

@@ -5,7 +5,6 @@ import math
 
 import keras
 import numpy as np
-from sklearn import mixture
 import tensorflow as tf
 
 from lebm_tf.densities.fitted import Fitted
@@ -93,6 +92,7 @@ class GaussianMixture(Fitted, keras.Model):
         self.fitted_step.assign(step)
 
     def _em(self, codes, floor, seed):
+        from sklearn import mixture  # Slow to import.
         return mixture.GaussianMixture(
             self.num_components, reg_covar=floor, max_iter=200,
             random_state=seed % 2**32).fit(codes)

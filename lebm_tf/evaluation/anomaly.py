@@ -5,7 +5,6 @@ import math
 from typing import Annotated, Any, Iterator
 
 import numpy as np
-from sklearn import metrics
 import tensorflow as tf
 
 from lebm_tf.datasets.classes import number_of
@@ -76,6 +75,7 @@ class AnomalyEvaluator(Evaluator):
         one draw without noise. An uninformative score has an area equal to the
         prevalence.
         """
+        from sklearn import metrics  # Slow to import.
         data, config = context.data, context.config
         is_anomaly = data.y_test == number_of(
             data.classes, context.anomaly_label)
@@ -150,5 +150,6 @@ def precision_recall_area(is_positive: np.ndarray, scores: np.ndarray
         is_positive: bool [num].
         scores: float [num], high for positives.
     """
+    from sklearn import metrics  # Slow to import.
     precision, recall, _ = metrics.precision_recall_curve(is_positive, scores)
     return float(metrics.auc(recall, precision))

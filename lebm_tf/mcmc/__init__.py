@@ -1,23 +1,35 @@
-"""Markov chain Monte Carlo on functions and tensors, independent of models."""
+"""Markov chain Monte Carlo on functions and tensors, independent of models.
 
-from lebm_tf.mcmc.adaptation import Tuned, tune
-from lebm_tf.mcmc.alternating import Alternating
-from lebm_tf.mcmc.chain import run_chain, trace_chain
-from lebm_tf.mcmc.diagnostics import displacement, effective_sample_size, r_hat
-from lebm_tf.mcmc.exact import Hmc, Mala, Nuts
-from lebm_tf.mcmc.gradient_free import CrankNicolson, Independence
-from lebm_tf.mcmc.in_turn import InTurn
-from lebm_tf.mcmc.kernel import Kernel, State, value_and_gradient
-from lebm_tf.mcmc.langevin import Langevin
-from lebm_tf.mcmc.ranks import (
-    bulk_effective_sample_size, rank_r_hat, split_r_hat,
-    tail_effective_sample_size)
-from lebm_tf.mcmc.tempering import Tempering, swap_rates
+Names are imported on first use, so that `python -m lebm_tf.mcmc` can check its
+flags before it loads TensorFlow.
+"""
 
-__all__ = [
-    "Alternating", "CrankNicolson", "Hmc", "InTurn", "Independence", "Kernel",
-    "Langevin", "Mala", "Nuts", "State", "Tempering", "Tuned",
-    "bulk_effective_sample_size", "displacement", "effective_sample_size",
-    "r_hat", "rank_r_hat", "run_chain", "split_r_hat", "swap_rates",
-    "tail_effective_sample_size", "trace_chain", "tune",
-    "value_and_gradient"]
+import importlib
+
+_WHERE = {
+    "adaptation": ("Tuned", "tune"), "alternating": ("Alternating",),
+    "chain": ("run_chain", "trace_chain"),
+    "diagnostics": ("displacement", "effective_sample_size", "r_hat"),
+    "exact": ("Hmc", "Mala", "Nuts"),
+    "gradient_free": ("CrankNicolson", "Independence"),
+    "in_turn": ("InTurn",),
+    "kernel": ("Kernel", "State", "value_and_gradient"),
+    "langevin": ("Langevin",),
+    "ranks": ("bulk_effective_sample_size", "rank_r_hat", "split_r_hat",
+              "tail_effective_sample_size"),
+    "tempering": ("Tempering", "swap_rates")}
+
+__all__ = sorted(name for names in _WHERE.values() for name in names)
+
+
+def __getattr__(name: str):
+    for module, names in _WHERE.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{module}"),
+                           name)
+    raise AttributeError(f"lebm_tf.mcmc has no {name!r}; it has "
+                         f"{', '.join(__all__)}.")
+
+
+def __dir__():
+    return __all__

@@ -1,7 +1,6 @@
 """Convergence diagnostics of chains."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from lebm_tf.mcmc.kernel import Position, norm
 
@@ -21,6 +20,7 @@ def effective_sample_size(trace: tf.Tensor) -> tf.Tensor:
     Returns:
         float [...].
     """
+    import tensorflow_probability as tfp  # Slow, and seldom needed.
     return tfp.mcmc.effective_sample_size(
         trace, filter_beyond_positive_pairs=True, cross_chain_dims=1)
 
@@ -34,5 +34,6 @@ def r_hat(trace: tf.Tensor) -> tf.Tensor:
     Returns:
         float [...].
     """
+    import tensorflow_probability as tfp  # Slow, and seldom needed.
     return tfp.mcmc.potential_scale_reduction(
         trace, independent_chain_ndims=1, split_chains=True)

@@ -8,15 +8,24 @@ number of replicas therefore gives other noise of the same distribution.
 import dataclasses
 
 import tensorflow as tf
-import tensorflow_probability as tfp
-from tensorflow_probability.python.internal import unnest
 
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import (
     LogProbFn, Position, State, StepSize, check_step_size, like_leaves, norm)
 
-# TFP has no public access to the innermost results; setup.cfg pins 0.25.
-_innermost = unnest.get_innermost
+
+def _tfp():
+    """TensorFlow Probability, imported at first use: most runs need none of
+    it, and it takes a second."""
+    import tensorflow_probability
+    return tensorflow_probability
+
+
+def _innermost(results, name: str):
+    """A value of the innermost results, to which TFP has no public access;
+    setup.cfg pins 0.25."""
+    from tensorflow_probability.python.internal import unnest
+    return unnest.get_innermost(results, name)
 
 
 class _TfpKernel:
@@ -27,6 +36,7 @@ class _TfpKernel:
     takes_noise = False
 
     def __post_init__(self):
+        _tfp()  # Now, not while a step is traced.
         check_step_size(self.step_size)
         if not self.num_adaptation_steps >= 0:
             raise ValueError("num_adaptation_steps must be >= 0, got "
@@ -46,7 +56,7 @@ class _TfpKernel:
                             position)
         kernel = self._inner(target, sizes if len(sizes) > 1 else sizes[0])
         if self.num_adaptation_steps:
-            kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
+            kernel = _tfp().mcmc.DualAveragingStepSizeAdaptation(
                 kernel, self.num_adaptation_steps,
                 target_accept_prob=self.target_accept_prob)
         return kernel
@@ -105,7 +115,7 @@ class Hmc(_TfpKernel):
                              f"{self.num_leapfrog_steps}.")
 
     def _inner(self, target, step_size):
-        return tfp.mcmc.HamiltonianMonteCarlo(
+        return _tfp().mcmc.HamiltonianMonteCarlo(
             target, step_size, self.num_leapfrog_steps)
 
 
@@ -126,7 +136,7 @@ class Mala(_TfpKernel):
     target_accept_prob: float = 0.574
 
     def _inner(self, target, step_size):
-        return tfp.mcmc.HamiltonianMonteCarlo(target, step_size, 1)
+        return _tfp().mcmc.HamiltonianMonteCarlo(target, step_size, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,5 +160,5 @@ class Nuts(_TfpKernel):
                 f"max_tree_depth must be >= 1, got {self.max_tree_depth}.")
 
     def _inner(self, target, step_size):
-        return tfp.mcmc.NoUTurnSampler(
+        return _tfp().mcmc.NoUTurnSampler(
             target, step_size, max_tree_depth=self.max_tree_depth)

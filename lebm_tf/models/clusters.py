@@ -2,8 +2,6 @@
 
 import keras
 import numpy as np
-from scipy import optimize
-from sklearn import cluster
 import tensorflow as tf
 
 _MAX_ITERATIONS = 20  # Of k-means, as in the authors' program.
@@ -88,6 +86,7 @@ class CodeClusters(keras.layers.Layer):
         if not np.isfinite(means).all():
             raise ValueError("clusters need finite codes, got some that are "
                              "not.")
+        from sklearn import cluster  # Slow to import.
         found = cluster.KMeans(
             self.num_clusters, n_init=1, max_iter=_MAX_ITERATIONS,
             random_state=seed % 2**32).fit_predict(
@@ -98,6 +97,7 @@ class CodeClusters(keras.layers.Layer):
     def _renumbered(self, found):
         """Renumbers the clusters to maximize their overlap with the previous
         ones."""
+        from scipy import optimize  # Slow to import.
         before = self.labels.numpy()
         shared = np.zeros((self.num_clusters,) * 2, np.int64)
         known = before >= 0

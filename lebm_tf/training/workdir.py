@@ -9,7 +9,8 @@ from absl import logging
 import lebm_tf
 from lebm_tf import files, processor
 from lebm_tf.assembly import custom
-from lebm_tf.configuration import fields as configuration
+from lebm_tf.configuration import early, fields as configuration
+from lebm_tf.configuration.early import CONFIG
 from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import DataSet, Vocabulary
 from lebm_tf.datasets.images.anomaly_split import anomaly_split
@@ -17,14 +18,14 @@ from lebm_tf.datasets.labelled import label_split
 from lebm_tf.datasets.loading import load as load_named
 from lebm_tf.datasets.sequences import properties
 from lebm_tf.datasets.validation_split import validation_split
-from lebm_tf.errors import InputError, nearest
+from lebm_tf.errors import InputError
 from lebm_tf.evaluation import Settings, settings
 from lebm_tf.families import FAMILIES, DataSpec, build
 from lebm_tf.models import EnergyModel
 from lebm_tf.training import provenance, weights
 from lebm_tf.training.locking import LOCK
 
-CONFIG, CHECKPOINTS = "config.json", "checkpoints"
+CHECKPOINTS = "checkpoints"
 PICTURES, METRICS = "pictures", "metrics.json"
 ROLLBACKS, BEST, VALIDATION = "rollbacks.json", "best", "validation.json"
 VOCABULARY, BACKBONE = "vocabulary.json", "backbone"
@@ -97,10 +98,7 @@ def family_of(run: RunConfig):
     Raises:
         InputError: If the name is unknown.
     """
-    if run.family not in FAMILIES:
-        raise InputError(
-            f"--family must be one of {', '.join(FAMILIES)}, got "
-            f"{run.family!r}{nearest(run.family, FAMILIES)}.")
+    early.check_family(run.family, FAMILIES)
     return FAMILIES[run.family]
 
 
@@ -196,11 +194,8 @@ def read(workdir: str) -> Run:
     Raises:
         InputError: If the folder holds no valid configuration.
     """
+    early.check_is_run(workdir)
     path = os.path.join(workdir, CONFIG)
-    if not os.path.isfile(path):
-        raise InputError(
-            f"{workdir or '--workdir'} must be the work directory of a run, "
-            f"got no {CONFIG} there.")
     try:
         saved = files.read_json(path)
         provenance.check_version(saved.get("version", "0"), path)

@@ -7,6 +7,8 @@ from lebm_tf import (
 from lebm_tf.configuration import command, fields
 from lebm_tf.training import plugins
 
+# Without the trials of rows and of blocks, which tests/serving makes.
+QUICK_EXPORT = ("--check_rows=0", "--row_blocks=16")
 _FIELDS = {
     train: train.all_fields, evaluate: evaluate.all_fields,
     sample: fields.fields(sample.SampleConfig),

@@ -7,7 +7,7 @@ import pytest
 
 import lebm_tf
 from lebm_tf import evaluate, export, sample, train
-from tests.commands.conftest import call
+from tests.commands.conftest import QUICK_EXPORT, call
 from tests.oracles import assert_nests_equal
 
 SMOKE = "--flagfile=configs/smoke/prior.cfg"
@@ -45,7 +45,7 @@ def test_it_needs_its_backbone_no_more(trained, tmp_path):
         for command, flags in (
                 (evaluate, ["--evaluators=reconstruction"]),
                 (sample, [f"--output={tmp_path}/x.npz", "--num_samples=3"]),
-                (export, [f"--output={tmp_path}/model", "--check_rows=0"])):
+                (export, [f"--output={tmp_path}/model", *QUICK_EXPORT])):
             assert call(command, f"--workdir={trained}", *flags) == 0
     finally:
         (tmp_path / "elsewhere").rename(trained / "backbone")

@@ -8,7 +8,7 @@ import pytest
 import lebm_tf
 from lebm_tf import export, sample, train
 from lebm_tf.configuration import command
-from tests.commands.conftest import call
+from tests.commands.conftest import QUICK_EXPORT, call
 from tests.oracles import assert_nests_equal
 
 MEASURED = "pictures,reconstruction,frechet,codes,anomaly"
@@ -67,7 +67,7 @@ def test_a_baseline_is_trained_measured_sampled_and_served(family, tmp_path):
     assert arrays["x"].shape == (5, 8, 8, 1)
     assert ("z2" in arrays) == (family in LAYERED)
     if family in EXPORTED:
-        assert call(export, f"--workdir={path}", "--check_rows=0",
+        assert call(export, f"--workdir={path}", *QUICK_EXPORT,
                     f"--output={tmp_path / 'served'}") == 0
 
 

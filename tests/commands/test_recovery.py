@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import lebm_tf
 from lebm_tf import export, sample, train
-from tests.commands.conftest import call
+from tests.commands.conftest import QUICK_EXPORT, call
 from tests.oracles import assert_nests_equal
 
 SMOKE = ["--flagfile=configs/smoke/recovery_likelihood.cfg",
@@ -44,7 +44,7 @@ def test_a_ladder_is_trained_measured_sampled_and_served(tmp_path):
                 "--num_steps=2", f"--output={picture}") == 0
     assert np.asarray(Image.open(picture)).ndim == 3
     assert call(export, f"--workdir={path}", f"--output={tmp_path / 'out'}",
-                "--check_rows=0", "--exposed=num_steps") == 0
+                *QUICK_EXPORT, "--exposed=num_steps") == 0
     served = tf.saved_model.load(str(tmp_path / "out" / "1"))
     drawn = served.signatures["sample"](
         seed=tf.constant([1], tf.int64), num_steps=tf.constant([4]))

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import lebm_tf
 from lebm_tf import export, sample, train
-from tests.commands.conftest import call
+from tests.commands.conftest import QUICK_EXPORT, call
 from tests.datasets.test_vectors import documents, table
 from tests.oracles import assert_nests_equal, undeclared
 
@@ -57,7 +57,7 @@ def test_samples_of_labels_are_those_of_the_condition(run, tmp_path):
 
 def test_what_is_served_draws_and_tells_symbols(run, tmp_path):
     assert call(export, f"--workdir={run}", f"--output={tmp_path}",
-                "--check_rows=0") == 0
+                *QUICK_EXPORT) == 0
     served = tf.saved_model.load(str(tmp_path / "1")).signatures
     model, data = lebm_tf.load(str(run)), lebm_tf.load_dataset("digits")
     x = np.asarray(data.to_model(data.x_test[:3]))
@@ -75,7 +75,7 @@ def test_what_is_served_draws_and_tells_symbols(run, tmp_path):
 
 def test_samples_of_labels_take_the_moves_that_the_export_chose(run, tmp_path):
     assert call(export, f"--workdir={run}", f"--output={tmp_path}",
-                "--check_rows=0", "--sample_steps=0") == 0
+                *QUICK_EXPORT, "--sample_steps=0") == 0
     served = tf.saved_model.load(str(tmp_path / "1")).signatures
     asked = {"seed": tf.constant([5, 6], tf.int64)}
     np.testing.assert_array_equal(
@@ -125,7 +125,7 @@ def test_tables_and_documents_are_trained_on_and_sampled(kind, tmp_path):
     assert x.dtype == np.float32 and len(x) == 4
     if kind == "agnews":
         np.testing.assert_allclose(x.sum(1), 1, rtol=1e-5)
-    assert call(export, f"--workdir={path}", "--check_rows=0",
+    assert call(export, f"--workdir={path}", *QUICK_EXPORT,
                 f"--output={tmp_path / 'served'}") == 0
     served = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures
     model, seed = lebm_tf.load(str(path)), tf.constant([5], tf.int64)
@@ -151,7 +151,7 @@ def test_what_is_served_tells_symbols_of_texts_and_says_texts_of_symbols(
                 *(f"--{part}_{width}_dim=4" for part in (
                     "decoder", "sequence_encoder") for width in (
                         "embedding", "hidden"))) == 0
-    assert call(export, f"--workdir={path}", "--check_rows=0",
+    assert call(export, f"--workdir={path}", *QUICK_EXPORT,
                 f"--output={tmp_path / 'served'}") == 0
     served = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures
     probs = served["classify"](text=tf.constant(["a b", "d d d"]))["probs"]

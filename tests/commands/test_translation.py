@@ -12,7 +12,7 @@ import lebm_tf
 from lebm_tf import evaluate, export, sample, train
 from lebm_tf.datasets import to_model, to_uint8
 from lebm_tf.models.domains import DIRECTIONS
-from tests.commands.conftest import call
+from tests.commands.conftest import QUICK_EXPORT, call
 
 SMOKE = "--flagfile=configs/smoke/cycle_translation.cfg"
 
@@ -111,7 +111,7 @@ def test_what_is_exported_answers_as_the_model_does(run, tmp_path, model,
                                                     digits):
     """Reloaded without this library's code; every row with its own seed."""
     assert call(export, f"--workdir={run}", f"--output={tmp_path / 'm'}",
-                "--check_rows=0", "--nowarmup", "--exposed=num_steps") == 0
+                *QUICK_EXPORT, "--nowarmup", "--exposed=num_steps") == 0
     served = tf.saved_model.load(str(tmp_path / "m" / "1")).signatures
     assert set(served) == {"serving_default", *(
         f"translate_{direction}{end}" for direction in DIRECTIONS
@@ -141,7 +141,7 @@ def test_what_is_exported_answers_as_the_model_does(run, tmp_path, model,
 def test_a_wrong_picture_is_answered_in_its_own_row(model, tmp_path, digits):
     path = lebm_tf.serving.export_model(
         model, str(tmp_path), (8, 8, 1), lebm_tf.serving.ServingConfig(
-            check_rows=0, warmup=False))
+            check_rows=0, warmup=False, row_blocks=(16,)))
     served = tf.saved_model.load(path).signatures
     found = served["translate_ab_png"](
         png_bytes=tf.stack([tf.io.encode_png(digits[0]), tf.io.encode_png(

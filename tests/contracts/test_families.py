@@ -714,7 +714,7 @@ def test_what_is_exported_answers_as_the_model_does(name, tmp_path):
     model = build(name)
     served = tf.saved_model.load(export_model(
         model, str(tmp_path), DATA.shape, ServingConfig(
-            check_rows=0, warmup=False))).signatures
+            check_rows=0, warmup=False, row_blocks=(16,)))).signatures
     drawn = served["serving_default"](
         seed=tf.constant([5, 1, 9], tf.int64))
     alone = served["sample"](seed=tf.constant([9], tf.int64))

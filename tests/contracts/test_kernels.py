@@ -149,7 +149,8 @@ def test_any_nest_keeps_its_structure_under_langevin(start):
 
 
 def test_every_kernel_is_in_the_list():
-    assert {kind for kind in vars(mcmc).values() if isinstance(kind, type)
+    public = [getattr(mcmc, name) for name in mcmc.__all__]
+    assert {kind for kind in public if isinstance(kind, type)
             and hasattr(kind, "step") and kind is not mcmc.Kernel} == {
                 type(kernel) for kernel, _ in KERNELS}
 

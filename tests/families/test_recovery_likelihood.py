@@ -245,7 +245,8 @@ def test_moves_are_chosen_by_request_and_have_equal_shares(tmp_path):
         num_levels=2, num_steps=2, energy=SMALL), DataSpec((4, 4, 1), 10))
     served = tf.saved_model.load(export_model(
         model, str(tmp_path), (4, 4, 1), ServingConfig(
-            exposed=("num_steps",), check_rows=0, warmup=False)))
+            exposed=("num_steps",), check_rows=0, warmup=False,
+            row_blocks=(16,))))
     asked = served.signatures["sample"](
         seed=tf.constant([1, 1, 2, 2], tf.int64),
         num_steps=tf.constant([4, 6, 6, 7]))

@@ -20,7 +20,7 @@ from lebm_tf.serving.saved_model import full_precision
 from tests import oracles
 from tests.serving.conftest import SHAPE, build, call, pictures
 
-QUICK = ServingConfig(check_rows=0, warmup=False)
+QUICK = ServingConfig(check_rows=0, warmup=False, row_blocks=(16,))
 
 
 def weights(path):

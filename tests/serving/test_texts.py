@@ -16,7 +16,7 @@ from lebm_tf.mcmc import rng
 from lebm_tf.models import answers
 from lebm_tf.serving import ServingConfig, export_model, texts, trial
 from lebm_tf.serving.requests import call, examples, to_json
-from tests.commands.conftest import call as command
+from tests.commands.conftest import QUICK_EXPORT, call as command
 from tests.commands.conftest import refused  # noqa: F401
 from tests.serving.conftest import build as build_pictures
 from tests.serving.servers import as_arrays, connections, running
@@ -205,7 +205,7 @@ def test_the_command_exports_texts(data, tmp_path, capfd, refused):  # noqa: F81
              "--evaluation_sequences_num_samples=4", "--evaluation_num_draws=1"]
     assert not command(train, *flags)
     assert not command(export, f"--workdir={tmp_path}/run",
-                       f"--output={tmp_path}/m", "--check_rows=0")
+                       f"--output={tmp_path}/m", *QUICK_EXPORT)
     assert "text string [batch]" in capfd.readouterr().out
     path = tmp_path / "m" / "1" / "assets.extra"
     body = json.loads((path / "requests" / "score.json").read_text())

@@ -6,7 +6,6 @@ import os
 from typing import Annotated, Any, Iterator
 
 import numpy as np
-from sklearn import metrics as sklearn_metrics
 import tensorflow as tf
 
 from lebm_tf.densities import EnergyPrior, LevelPrior, StandardNormal
@@ -204,6 +203,7 @@ def strange(x: np.ndarray, seed: rng.Seed) -> dict[str, np.ndarray]:
 
 
 def _strangeness(prior, x, seed):
+    from sklearn import metrics  # Slow to import.
     sets = {"data": x, **strange(x, seed)}
     for t in range(prior.levels.num_levels):
         found = {name: prior.unnormalized_log_prob(
@@ -212,7 +212,7 @@ def _strangeness(prior, x, seed):
             for name, other in sets.items()}
         for name in list(sets)[1:]:
             yield f"levels/auroc_{name}_{t}", float(
-                sklearn_metrics.roc_auc_score(
+                metrics.roc_auc_score(
                     np.repeat([1, 0], [len(x), len(x)]),
                     np.concatenate([found["data"], found[name]])))
 

@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any, Iterator
 
 import numpy as np
-from sklearn import metrics
 import tensorflow as tf
 
 from lebm_tf.datasets import load_dataset
@@ -155,6 +154,7 @@ class OutOfDistributionEvaluator(Evaluator):
             out_of_distribution/auroc_l_K, auprc_l_K for k = 0, ..., and
             auroc_llr_K, auprc_llr_K for k >= 1.
         """
+        from sklearn import metrics  # Slow to import.
         data, config = context.data, context.config
         others = self._others(data)
         count = min(self.num_examples, len(others), len(data.x_test))

@@ -9,7 +9,6 @@ import dataclasses
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-from scipy import stats
 
 from lebm_tf.chemistry import properties
 from lebm_tf.chemistry.smiles import parse, rdkit
@@ -137,6 +136,7 @@ def _count(name, strings, known) -> Iterator[Metric]:
 
 
 def _compare(name, molecules, reference) -> Iterator[Metric]:
+    from scipy import stats  # Slow to import.
     molecules = [molecule for molecule in molecules if molecule is not None]
     if not molecules:
         return

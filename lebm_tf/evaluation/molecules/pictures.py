@@ -6,7 +6,6 @@ from typing import Mapping, Sequence
 from PIL import Image
 from matplotlib.figure import Figure
 import numpy as np
-from scipy import stats
 
 from lebm_tf.chemistry.smiles import parse, rdkit
 from lebm_tf.evaluation import pictures
@@ -59,6 +58,7 @@ def write_distributions(path: str, sets: Mapping[str, Mapping[
 
 
 def _density(axes, name, values):
+    from scipy import stats  # Slow to import.
     ends = np.array([np.quantile(each, [0.005, 0.995])
                      for each in values.values()])
     low, high = ends[:, 0].min(), ends[:, 1].max()

@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any, Iterator
 
 import numpy as np
-from sklearn import metrics
 
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import (
@@ -55,6 +54,7 @@ class SymbolsEvaluator(Evaluator):
         determine the labels, and is yielded with that of random clusters of the
         same sizes.
         """
+        from sklearn import metrics  # Slow to import.
         data, config = context.data, context.config
         probs = symbol_probs(model, data, data.x_test, config)
         clusters, labels = probs.argmax(1), data.y_test

@@ -1,7 +1,6 @@
 """Calibration, information and homogeneity of symbols."""
 
 import numpy as np
-from sklearn import metrics
 import tensorflow as tf
 
 from lebm_tf.mcmc import rng
@@ -45,6 +44,7 @@ def homogeneity(labels: np.ndarray, clusters: np.ndarray) -> float:
     Published values are often averages over minibatches, where random clusters
     already reach 0.4 to 0.9; compare with `chance_homogeneity`.
     """
+    from sklearn import metrics  # Slow to import.
     return float(metrics.homogeneity_score(labels, clusters))
 
 

@@ -1,0 +1,37 @@
+"""Writes the list of all flags, by which commands check theirs at once.
+
+    python -m lebm_tf.list_flags
+
+Run it after changing a configuration; `make flags` does.
+"""
+
+from lebm_tf import (
+    evaluate, export, long_chains, publish, report, sample, shift, train)
+from lebm_tf.configuration import command, fields, listing
+from lebm_tf.datasets.loading import names
+from lebm_tf.evaluation import EVALUATORS
+from lebm_tf.families import FAMILIES
+
+
+def collect() -> listing.Listing:
+    """The list that the configurations make now."""
+    commands = {
+        "train": train.all_fields(), "evaluate": evaluate.all_fields(),
+        "sample": fields.fields(sample.SampleConfig),
+        "report": fields.fields(report.ReportConfig),
+        "export": export.all_fields(),
+        "publish": fields.fields(publish.PublishConfig),
+        "shift": fields.fields(shift.ShiftConfig),
+        "mcmc": fields.fields(long_chains.LongChainsConfig)}
+    return listing.Listing(
+        commands, list(FAMILIES), list(EVALUATORS), list(names()))
+
+
+def main() -> None:
+    """Writes the list and says where it is."""
+    listing.write(collect())
+    command.say(f"Wrote {listing.PATH}.")
+
+
+if __name__ == "__main__":
+    main()
