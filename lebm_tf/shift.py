@@ -29,6 +29,7 @@ from lebm_tf.configuration.shift import ShiftConfig  # noqa: E402
 from lebm_tf.datasets import SequenceData  # noqa: E402
 from lebm_tf.datasets.sequences import properties  # noqa: E402
 from lebm_tf.datasets.sequences.vocabulary import padded  # noqa: E402
+from lebm_tf.datasets.stored import refuse_stored  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation.molecules.metrics import canonical  # noqa: E402
 from lebm_tf.families import build, sequence  # noqa: E402
@@ -101,6 +102,7 @@ class Shift:
         data = workdirs.load_data(workdirs.moved(dataclasses.replace(
             run, data=dataclasses.replace(run.data, property="")),
             self.chosen.data_dir))
+        refuse_stored(data.x_train, f"{data.name}: a shift")
         texts = self.vocabulary.texts(data.x_train)
         command.say(f"Computing {self.chosen.property} of {len(texts):,} "
                     "molecules ...")

@@ -7,7 +7,7 @@ import tensorflow as tf
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.pair_batches import pair_batches
 from lebm_tf.datasets.sequences.vocabulary import PAD
-from lebm_tf.datasets.stored import reader
+from lebm_tf.datasets.stored import Stored, reader
 from lebm_tf.datasets.trajectories.batches import group_batches, packing_of
 from lebm_tf.errors import InputError
 from lebm_tf.kinds import PAIR, SEQUENCE, TRAJECTORY
@@ -98,8 +98,8 @@ def train_batches(
         values = data.attributes_train
         if values is not None:
             values = tf.convert_to_tensor(values)
-        lengths = tf.convert_to_tensor(np.count_nonzero(
-            data.x_train != PAD, axis=1)) if data.kind == SEQUENCE else None
+        lengths = tf.convert_to_tensor(_lengths(
+            data.x_train)) if data.kind == SEQUENCE else None
 
     labelled = None
     if data.labelled is not None:
@@ -133,6 +133,13 @@ def train_batches(
     pieces = tf.data.Dataset.counter(start_step * num_local)
     return pieces.map(piece, num_parallel_calls=tf.data.AUTOTUNE,
                       deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _lengths(x):
+    """Lengths of sequences, int64 [num]."""
+    if isinstance(x, Stored):
+        return x.lengths.astype(np.int64)
+    return np.count_nonzero(x != PAD, axis=1)
 
 
 def _check_pool(data, length_pool):

@@ -12,7 +12,7 @@ from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.framing import parse_framing
 from lebm_tf.datasets.images.loading import DATASETS, STORABLE
 from lebm_tf.datasets.images.pair_loading import load_pair
-from lebm_tf.datasets.sequences.loading import SEQUENCES, load_sequences
+from lebm_tf.datasets.sequences.loading import OWN, SEQUENCES, load_sequences
 from lebm_tf.datasets.tables.loading import VECTORS, load_vectors
 from lebm_tf.datasets.tables.unigrams import UNIGRAMS, load_unigrams
 from lebm_tf.datasets.trajectories.csv import is_trajectory_table
@@ -62,7 +62,8 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
         label_column: For csv:FILE, see `load_vectors`.
         pair: For pair:A,B, see `load_pair`.
         storage: For folder:DIR and records:DIR, see
-            `images.folder.load_folder`.
+            `images.folder.load_folder`; for text:FILE and smiles:FILE,
+            `load_sequences`.
 
     Returns:
         `ImageData`, `PairData`, `SequenceData`, `UnigramData`, `VectorData` or
@@ -177,11 +178,13 @@ def _pair(config):
 
 
 def _sequences(config):
+    if config.dataset.partition(":")[0] not in OWN:
+        _refuse_storage(config)
     return load_sequences(
         config.dataset, data_dir=_folder(config),
         max_length=config.max_length, vocabulary_size=config.vocabulary_size,
         invalid_smiles=config.invalid_smiles,
-        smiles_column=config.smiles_column)
+        smiles_column=config.smiles_column, storage=config.storage)
 
 
 def _counts(config):

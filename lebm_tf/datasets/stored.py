@@ -15,6 +15,8 @@ from lebm_tf.errors import InputError
 _CHUNK = 1_000
 # Larger parts of stored data are not held out, since evaluators take arrays.
 MOST_HELD_OUT = 10_000
+# Training examples on disk that an evaluator of all of them takes.
+MOST_EVALUATED = 50_000
 
 
 class Stored(abc.ABC):
@@ -96,6 +98,13 @@ def reader(x: np.ndarray | Stored) -> Callable[[tf.Tensor], tf.Tensor]:
 def taken(x: np.ndarray | Stored, rows: np.ndarray) -> np.ndarray | Stored:
     """The examples of a mask or of indices; those on disk stay there."""
     return x.taken(rows) if isinstance(x, Stored) else x[rows]
+
+
+def first(x: np.ndarray | Stored, most: int = MOST_EVALUATED
+          ) -> np.ndarray | Stored:
+    """The first `most` examples of those on disk, or all of an array; for
+    evaluators, which cannot use any number."""
+    return x.taken(slice(most)) if isinstance(x, Stored) else x
 
 
 def refuse_stored(x: np.ndarray | Stored, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Token sequences in memory."""
+"""Data sets of token sequences."""
 
 import dataclasses
 from typing import Any, Mapping
@@ -11,6 +11,7 @@ from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.labelled import Labelled
 from lebm_tf.datasets.reading import met
 from lebm_tf.datasets.sequences.vocabulary import Vocabulary
+from lebm_tf.datasets.stored import Stored
 from lebm_tf.errors import InputError
 from lebm_tf.token_ids import END, PAD
 
@@ -21,7 +22,8 @@ class SequenceData(DataSet):
 
     Attributes:
         name: Name as given to `load_dataset`; starts error messages.
-        x_train: int32 [num_train, length]: token ids, the end, then padding.
+        x_train: int32 [num_train, length]: token ids, the end, then padding; or
+            as many sequences on disk.
         x_test: int32 [num_test, length].
         vocabulary: Vocabulary, built from the training lines.
         counts: Observation during reading, such as "train/empty" -> number of
@@ -37,7 +39,7 @@ class SequenceData(DataSet):
         InputError: If an array has another shape, dtype or range.
     """
     name: str
-    x_train: np.ndarray
+    x_train: np.ndarray | Stored
     x_test: np.ndarray
     vocabulary: Vocabulary = dataclasses.field()
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -72,6 +74,8 @@ class SequenceData(DataSet):
         if x.shape[1:] != self.x_train.shape[1:]:
             raise InputError(f"{what} must have the length of x_train, "
                              f"{self.shape[0]}, got {x.shape[1]}.")
+        if isinstance(x, Stored):  # Encoded by the vocabulary itself.
+            return
         if x.min() < 0 or x.max() >= len(self.vocabulary):
             raise InputError(
                 f"{what} must hold ids of {len(self.vocabulary)} tokens, got "

@@ -1,14 +1,17 @@
 """Sequence data sets by name or from a user's files."""
 
+import dataclasses
 import os
 
 from absl import logging
 import tensorflow as tf
 
 from lebm_tf.chemistry import smiles
+from lebm_tf.configuration.data import StorageOptions
 from lebm_tf.datasets.reading import find, held_out
 from lebm_tf.datasets.sequences.data import SequenceData
 from lebm_tf.datasets.sequences.lines import PUBLIC, Lines, cleaned, read_lines
+from lebm_tf.datasets.sequences.lines_on_disk import Options, load_lines
 from lebm_tf.datasets.sequences.molecules import check_smiles, read_smiles
 from lebm_tf.datasets.sequences.tfds import lines_of
 from lebm_tf.datasets.sequences.vocabulary import (
@@ -22,8 +25,8 @@ SEQUENCES = (*PUBLIC, "text:FILE", "smiles:FILE", "tfds:NAME")
 
 def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
                    vocabulary_size: int = 0,
-                   invalid_smiles: str = "unchecked", smiles_column: str = ""
-                   ) -> SequenceData:
+                   invalid_smiles: str = "unchecked", smiles_column: str = "",
+                   storage: StorageOptions = StorageOptions()) -> SequenceData:
     """Loads a data set of sequences.
 
     Lines that are empty, not UTF-8 or too long are left out. They, and tokens
@@ -48,16 +51,28 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
             them. Unchecked lines with characters outside SMILES are an error.
         smiles_column: Column of "smiles:FILE" with the molecules, see
             `molecules.read_smiles`; "" detects it.
+        storage: A plain file "text:" or "smiles:" of more than `max_memory_gb`
+            is read from disk while training, see `lines_on_disk.load_lines`.
 
     Raises:
         InputError: If the name is unknown, a file is missing or unreadable, no
             line is left, or RDKit is needed and missing.
     """
     kind, colon, path = name.partition(":")
+    origin = {"data_dir": data_dir, "max_length": max_length,
+              "vocabulary_size": vocabulary_size,
+              "invalid_smiles": invalid_smiles,
+              "smiles_column": smiles_column, "storage": storage}
     if colon and kind in OWN:
         if not path:
             raise InputError(f"data set must be {kind}:FILE, got {name!r}.")
         tokenizer, path = OWN[kind], os.path.expanduser(path)
+        if os.path.isfile(path) and os.path.getsize(path) > storage.max_bytes:
+            _check_options(name, tokenizer, invalid_smiles, smiles_column)
+            data = load_lines(name, path, Options(
+                tokenizer, max_length, vocabulary_size, invalid_smiles,
+                smiles_column), storage)
+            return dataclasses.replace(data, origin=origin)
         parts = {"train": read_smiles(path, name, smiles_column)
                  if tokenizer == "smiles" else read_lines(path, name)}
     elif kind + colon == "tfds:":
@@ -73,12 +88,7 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
     else:
         raise InputError(f"data set must be one of {', '.join(SEQUENCES)}, "
                          f"got {name!r}.")
-    if tokenizer != "smiles" and invalid_smiles != "unchecked":
-        raise InputError("invalid_smiles must be left out for data other than "
-                         f"SMILES, got {invalid_smiles!r} for {name}.")
-    if kind + colon != "smiles:" and smiles_column:
-        raise InputError("smiles_column must be left out for data other than "
-                         f"smiles:FILE, got {smiles_column!r} for {name}.")
+    _check_options(name, tokenizer, invalid_smiles, smiles_column)
     for lines in parts.values():
         if tokenizer == "words":
             check_words(lines, name)
@@ -90,11 +100,17 @@ def load_sequences(name: str, *, data_dir: str = "", max_length: int = 0,
     return _made(name, tokenizer,
                  {part: lines.texts for part, lines in parts.items()},
                  {part: lines.counts for part, lines in parts.items()},
-                 max_length, vocabulary_size,
-                 {"data_dir": data_dir, "max_length": max_length,
-                  "vocabulary_size": vocabulary_size,
-                  "invalid_smiles": invalid_smiles,
-                  "smiles_column": smiles_column})
+                 max_length, vocabulary_size, origin)
+
+
+def _check_options(name, tokenizer, invalid_smiles, smiles_column):
+    """Refuses settings that have no effect."""
+    if tokenizer != "smiles" and invalid_smiles != "unchecked":
+        raise InputError("invalid_smiles must be left out for data other than "
+                         f"SMILES, got {invalid_smiles!r} for {name}.")
+    if not name.startswith("smiles:") and smiles_column:
+        raise InputError("smiles_column must be left out for data other than "
+                         f"smiles:FILE, got {smiles_column!r} for {name}.")
 
 
 def _sifted(parts: dict[str, Lines], invalid_smiles: str, name: str

@@ -1,6 +1,7 @@
 """Files of SMILES: one per line, the .smi format, or a column of a table."""
 
 import re
+from typing import Callable
 
 from lebm_tf.datasets.rows import Row, rows_of
 from lebm_tf.datasets.sequences.lines import Lines
@@ -43,10 +44,9 @@ def read_smiles(path: str, name: str, column: str = "") -> Lines:
     text = read_text(path, what)
     lines = text.splitlines()
     first = next((line for line in lines if line.strip()), "")
-    if "," in first.partition(" ")[0]:
-        rows = rows_of(text, what, ",")
-    elif "\t" in first:
-        rows = rows_of(text, what, "\t")
+    delimiter = _delimiter(first)
+    if delimiter:
+        rows = rows_of(text, what, delimiter)
     else:
         rows = [Row(number, line.split())
                 for number, line in enumerate(lines, 1) if line.strip()]
@@ -60,6 +60,41 @@ def read_smiles(path: str, name: str, column: str = "") -> Lines:
         else:
             found.counts["empty"] += 1
     return found
+
+
+def column_reader(first: str, what: str, column: str = ""
+                  ) -> tuple[Callable[[str], str], bool]:
+    """How `read_smiles` reads a single line.
+
+    Args:
+        first: First line of the file that is not blank.
+        what: Name of the file, for messages.
+        column: As in `read_smiles`.
+
+    Returns:
+        (line -> SMILES or "", whether the first line is a header). Values with
+        line breaks raise InputError.
+    """
+    delimiter = _delimiter(first)
+
+    def values(line):
+        if not delimiter:
+            return line.split()
+        rows = rows_of(line, what, delimiter)
+        return rows[0].values if rows else []
+    index, has_header = _column(values(first), what, column)
+
+    def text(line):
+        found = values(line)
+        return found[index] if len(found) > index else ""
+    return text, has_header
+
+
+def _delimiter(first: str) -> str:
+    """Delimiter of a table with this first line; "" for white space."""
+    if "," in first.partition(" ")[0]:
+        return ","
+    return "\t" if "\t" in first else ""
 
 
 def check_smiles(lines: Lines, name: str) -> None:

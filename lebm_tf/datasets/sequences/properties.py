@@ -7,6 +7,7 @@ import numpy as np
 from lebm_tf.chemistry.properties import PROPERTIES
 from lebm_tf.chemistry.smiles import parse
 from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.stored import refuse_stored
 from lebm_tf.errors import InputError, nearest
 from lebm_tf.kinds import SEQUENCE
 
@@ -43,6 +44,7 @@ def with_property(data: DataSet, name: str) -> DataSet:
     vocabulary = data.vocabulary
     if data.kind != SEQUENCE or vocabulary.tokenizer != "smiles":
         raise InputError(f"--property needs SMILES, got {data.name}.")
+    refuse_stored(data.x_train, f"{data.name}: --property")
     found = {}
     for part, rows, *_ in data.parts():
         values = compute(vocabulary.texts(rows), name)

@@ -1,6 +1,7 @@
 """Vocabularies and tokenizers, as graphs that exported models include."""
 
 import dataclasses
+from typing import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -79,10 +80,20 @@ class Vocabulary:
             size: Maximum number of tokens besides `SPECIAL`; 0 for all.
         """
         tokens, _, counts = tf.unique_with_counts(ragged.flat_values)
-        counts = {token.decode(): -count for token, count in zip(
-            tokens.numpy(), counts.numpy().tolist())}
+        return cls.ranked({token.decode(): count for token, count in zip(
+            tokens.numpy(), counts.numpy().tolist())}, tokenizer, size)
+
+    @classmethod
+    def ranked(cls, counts: Mapping[str, int], tokenizer: str, size: int = 0
+               ) -> "Vocabulary":
+        """Builds the vocabulary of the most frequent tokens.
+
+        Args:
+            counts: Token -> number of occurrences.
+            tokenizer, size: As in `of`.
+        """
         ranked = sorted(set(counts) - set(SPECIAL),
-                        key=lambda token: (counts[token], token))
+                        key=lambda token: (-counts[token], token))
         return cls((*SPECIAL, *ranked[:size or None]), tokenizer)
 
     def __len__(self) -> int:

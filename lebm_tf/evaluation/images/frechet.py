@@ -6,6 +6,7 @@ from typing import Annotated, Any, Iterator
 
 import numpy as np
 
+from lebm_tf.datasets.stored import first
 from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.evaluation.images import features
 from lebm_tf.evaluation.images.features import FEATURES
@@ -73,7 +74,7 @@ class FrechetEvaluator(Evaluator):
             self.features, data, inception_weights=self.inception_weights,
             num_classifier_steps=self.num_classifier_steps,
             classifier_path=context.classifier_path)
-        parts = {"train": data.x_train, "held_out": data.x_test}
+        parts = {"train": first(data.x_train), "held_out": data.x_test}
         other, = set(parts) - {extract.reference}
         reference = extract(parts[extract.reference])
         compared = {"samples": lambda: model.sample(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Iterator
 
 from lebm_tf.chemistry import properties
 from lebm_tf.chemistry.smiles import parse, rdkit
+from lebm_tf.datasets.stored import first
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.evaluation.molecules import pictures
@@ -73,7 +74,7 @@ class MoleculesEvaluator(Evaluator):
         """
         data, config = context.data, context.config
         texts = data.vocabulary.texts
-        real = Molecules(texts(data.x_train), texts(data.x_test))
+        real = Molecules(texts(first(data.x_train)[:]), texts(data.x_test))
         heat = self.token_temperature or None
         drawn = {"samples": texts(model.sample(
             self.num_samples, config.seed, token_temperature=heat).x)}

@@ -23,6 +23,7 @@ import zlib
 import numpy as np
 
 from lebm_tf import token_ids
+from lebm_tf.datasets.stored import first
 from lebm_tf.evaluation import weights
 from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.evaluation.text import language_model, tokens
@@ -80,7 +81,8 @@ class PerplexityEvaluator(Evaluator):
             training sentences, for both and for the real test sentences.
         """
         data, config = context.data, context.config
-        train, validation = data.x_train, data.x_validation
+        train = first(data.x_train)[:]
+        validation = data.x_validation
         if validation is None:
             held_out = max(1, len(train) // _HELD_OUT)
             train, validation = train[:-held_out], train[-held_out:]
