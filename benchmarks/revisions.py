@@ -114,7 +114,7 @@ def measure(case: str, chosen: RevisionsBenchmark) -> dict:
 
 
 def table(results: dict) -> str:
-    """The table of RESULTS.md."""
+    """The table of docs/results/speed.md."""
     lines = ["| case | before, s | after, s | after / before | of all turns |",
              "|---|---|---|---|---|"]
     lines += [f"| {case} | {found['before_seconds']:.4f} | "
