@@ -127,8 +127,6 @@ def make(name: str, chosen: ZooBenchmark) -> str:
     if name == "pinwheel":
         metrics |= plane_metrics(unmeasured)
         trained |= plane_metrics(workdir)
-    metrics |= {key: value for key, value in trained.items()
-                if key in ("training/seconds", "backbone/training/seconds")}
     folder, card = (os.path.join(zoo.MODELS, name),
                     os.path.join(CARDS, f"{name}.md"))
     shutil.rmtree(folder, ignore_errors=True)

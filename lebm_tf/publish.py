@@ -184,7 +184,7 @@ def _card(name, text, resolved, model, metrics, stored):
             for metric, value in metrics.items()
             if not str(value).endswith(_ENDINGS)]
     if rows:
-        parts.append("## Metrics\n\nOn held-out data.\n\n" + _table(
+        parts.append("## Metrics\n\n" + _table(
             ("metric", "value", "meaning"), rows))
     return "\n\n".join(parts) + "\n"
 
