@@ -36,10 +36,15 @@ def call(module: str, *flags: str, data_dir: str = "") -> None:
             f"{shlex.join(flags)}.")
 
 
+def metrics_of(workdir: str) -> dict[str, Any]:
+    """What a run has measured so far."""
+    path = os.path.join(workdir, "metrics.json")
+    return files.read_json(path) if os.path.exists(path) else {}
+
+
 def is_trained(workdir: str) -> bool:
     """Whether a run has ended."""
-    path = os.path.join(workdir, "metrics.json")
-    return os.path.exists(path) and "training/seconds" in files.read_json(path)
+    return "training/seconds" in metrics_of(workdir)
 
 
 def trained(workdir: str, *flags: str, data_dir: str = "") -> dict[str, Any]:
@@ -57,7 +62,7 @@ def trained(workdir: str, *flags: str, data_dir: str = "") -> dict[str, Any]:
     if not (is_trained(workdir) and _is_of(workdir, flags)):
         call("lebm_tf.train", *flags, f"--workdir={workdir}",
              data_dir=data_dir)
-    return files.read_json(os.path.join(workdir, "metrics.json"))
+    return metrics_of(workdir)
 
 
 def _is_of(workdir, flags):

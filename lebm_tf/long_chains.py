@@ -30,7 +30,7 @@ from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation.images import classifier  # noqa: E402
 from lebm_tf.evaluation.latents import chain_file, long_chains  # noqa: E402
 from lebm_tf.kinds import IMAGE  # noqa: E402
-from lebm_tf.mcmc import rng  # noqa: E402
+from lebm_tf.mcmc import Independence, rng  # noqa: E402
 from lebm_tf.ranges import (  # noqa: E402
     Ge, NonNegativeInt, OneOf, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import Draws  # noqa: E402
@@ -47,8 +47,9 @@ class LongChainsConfig(SourceConfig):
     Attributes:
         output: Folder of the chains, needed with --model; default:
             WORKDIR/chains_KERNEL.
-        kernel: hmc, mala, nuts, pcn, independence, tempering (parallel
-            tempering with hmc), or langevin, which is biased.
+        kernel: hmc, mala, nuts, pcn, independence (proposals from the base of
+            the prior), tempering (parallel tempering with hmc), or langevin,
+            which is biased.
         num_chains: Number of chains.
         num_steps: Steps per chain, a multiple of part_steps.
         part_steps: Steps per part; complete parts are saved.
@@ -111,6 +112,9 @@ def main(values) -> None:
                          "energy-based prior, got a ladder of targets.")
     start = model.roles[role].sampler.start(
         config.num_chains, Draws(batch), seed)
+    base = _base(model)
+    if isinstance(plan.kernel, Independence) and base is not None:
+        plan = dataclasses.replace(plan, kernel=Independence(base))
     folder = config.output or os.path.join(
         config.workdir, f"chains_{config.kernel}")
     identity = {name: value for name, value in vars(config).items()
@@ -239,13 +243,18 @@ def _groups(config, model, data, records, folder):
     return found, said
 
 
+def _base(model):
+    """The base of the prior; None if it has none that can be sampled."""
+    prior = model.roles["generation"].prior or model.prior
+    base = getattr(prior, "base", None)
+    return base if hasattr(base, "sample") else None
+
+
 def _reference(config, model):
     """(leaves, energies) of draws of the base; None if there is no base to draw
     from."""
-    prior = model.roles["generation"].prior or model.prior
-    base = getattr(prior, "base", None)
-    if config.example >= 0 or not model.has_energy or not hasattr(
-            base, "sample"):
+    base = _base(model)
+    if config.example >= 0 or not model.has_energy or base is None:
         return None
     z = base.sample(_REFERENCE, rng.stream(
         rng.make_seed(config.seed), "reference"))

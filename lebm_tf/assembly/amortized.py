@@ -84,10 +84,12 @@ def of_prior(config: Any, base: Base, seed: int) -> Pieces:
     else:
         drawn, roles = "flow", {
             "flow": Flowed(flow),
-            "negative": sampler(config.prior, FromRole("flow"), 0, base),
+            "negative": sampler(config.prior, FromRole("flow"), 0, base,
+                                proposal=flow),
             "generation": sampler(
                 config.prior, FromBase(flow),
-                vars(config).get("generation_steps", 0), base)}
+                vars(config).get("generation_steps", 0), base,
+                proposal=flow)}
     terms = {"flow": FlowDivergence(drawn)}
     if config.flow_teaching:
         terms["flow_teaching"] = FlowTeaching(flow)

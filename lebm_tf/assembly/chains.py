@@ -4,13 +4,13 @@ import dataclasses
 from typing import Annotated, Any
 
 from lebm_tf.densities import Base, Fitted
-from lebm_tf.mcmc import Hmc, Langevin, Mala, Nuts
+from lebm_tf.mcmc import Hmc, Independence, Langevin, Mala, Nuts
 from lebm_tf.ranges import (
     Checked, Interval, Mark, NonNegativeFloat, NonNegativeInt, OneOf,
     PositiveFloat, PositiveInt)
 from lebm_tf.samplers import NormalLike, ShortRun, compilation
 
-KERNELS = ("langevin", "mala", "hmc", "nuts")
+KERNELS = ("langevin", "mala", "hmc", "nuts", "independence")
 STARTS = ("base", "bank", "encoder")
 BANK_ORDERS = ("own", "oldest")
 
@@ -23,8 +23,11 @@ class ChainConfig(Checked):
         num_steps: Steps per chain.
         step_size: Step size s in units of z: z + s^2/2 grad log p + s noise.
         noise_scale: Factor on the noise of the langevin kernel.
-        kernel: langevin (as published), mala, hmc or nuts; the last three are
-            exact.
+        kernel: langevin (as published), mala, hmc, nuts or independence; the
+            last four are exact. independence, for priors alone, proposes draws
+            of the base or of a flow, without gradients or a step size: few
+            moves suffice where the energy corrects a base that is fitted to
+            codes.
         num_leapfrog_steps: Leapfrog steps per HMC step.
         num_adaptation_steps: Initial steps of every mala, hmc or nuts chain
             that tune its step size; must be less than num_steps.
@@ -70,6 +73,9 @@ class ChainConfig(Checked):
             self.leave_out("num_adaptation_steps",
                            reason="with kernel=langevin, which has no "
                                   "adaptation")
+        if self.kernel == "independence":
+            self.leave_out("num_adaptation_steps", "start_scale",
+                           reason="with kernel=independence")
         if not self.num_adaptation_steps < max(1, self.num_steps):
             raise ValueError(
                 "num_adaptation_steps must lie in [0, num_steps), got "
@@ -92,18 +98,31 @@ class ChainConfig(Checked):
 
 
 def sampler(chain: ChainConfig, start, num_steps: int = 0,
-            coordinates: Base | None = None,
-            step_sizes: tuple[float, ...] = ()) -> ShortRun:
+            base: Base | None = None, step_sizes: tuple[float, ...] = (),
+            proposal: Base | None = None) -> ShortRun:
     """Returns the sampler of a chain configuration.
 
     Args:
         chain: The chain configuration.
         start: Initializer of the chains.
         num_steps: Replaces the length of the chains, if not 0.
-        coordinates: A fitted base, in whose coordinates the chains move.
+        base: The base of the target; chains move in the coordinates of a fitted
+            one.
         step_sizes: Step size of each layer of latents.
+        proposal: Density of the proposals of kernel=independence; default: the
+            base.
+
+    Raises:
+        ValueError: If there is no density to propose from.
     """
+    steps = num_steps or chain.num_steps
+    if chain.kernel == "independence":
+        if proposal is None and base is None:
+            raise ValueError(
+                "kernel=independence needs chains of a prior with a base to "
+                "propose from; use langevin, mala, hmc or nuts.")
+        return ShortRun(start, Independence(proposal or base), steps,
+                        chain.jit_compile)
     return ShortRun(
-        start, chain.make_kernel(step_sizes), num_steps or chain.num_steps,
-        chain.jit_compile, coordinates=coordinates if isinstance(
-            coordinates, Fitted) else None)
+        start, chain.make_kernel(step_sizes), steps, chain.jit_compile,
+        coordinates=base if isinstance(base, Fitted) else None)

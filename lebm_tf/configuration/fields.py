@@ -131,6 +131,12 @@ def from_dict(config_class: type, values: Mapping[str, Any]) -> Any:
     return _changed(config_class(), values, "")
 
 
+def by_flag(config: Any) -> dict[str, Any]:
+    """Returns flag -> value of all fields."""
+    return {field.flag: _get(config, field.path)
+            for field in fields(type(config), config=config)}
+
+
 def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
     """Returns flag -> (old value, new value) for all differences, except in
     fields marked MAY_CHANGE."""

@@ -88,15 +88,15 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "of the learned prior and real images.",
         "frechet/base_samples": "The same for images generated from draws of "
         "p0: what the learned prior improves on.",
-        "kernel/samples": "Squared kernel distance between samples and real "
-        "images; 0 in expectation for a perfect model.",
+        "kernel/samples": "Squared kernel distance to real images; 0 in "
+        "expectation for a perfect model.",
         "kernel/base_samples": "The same for images from draws of p0.",
+        "precision/*": "Fidelity: fraction in the manifold of real images.",
+        "recall/*": "Coverage: fraction of real images in their manifold.",
         "frechet/reconstructions": "The distance of reconstructions: about the "
         "best that a prior for this generator can reach.",
-        "*/real": "Real images against real images: the value of a perfect "
-        "model.",
-        "frechet/classifier_accuracy": "Accuracy of the network whose features "
-        "are compared.",
+        "*/real": "Real images against real images: a perfect model's value.",
+        "frechet/classifier_accuracy": "Accuracy of the network of features.",
         "frechet/reference": "The images that samples are compared with.",
         "frechet/features": "The features that are compared; Frechet distances "
         "are FID only with Inception features."},

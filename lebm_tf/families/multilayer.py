@@ -201,7 +201,7 @@ def build(config: MultilayerConfig, data: DataSpec, *, batch_size: int = 100,
         prior=prior, likelihood=likelihood, encoder=posteriors.encoder,
         parts=parts, objectives=objectives, seed=seed,
         banks=(*priors.banks, *posteriors.banks),
-        roles=_roles(config, priors, posteriors))
+        roles=_roles(config, base, priors, posteriors))
     return compiled(model, {
         part: vars(config)[f"{part.split('_')[0]}_optimizer"]
         for part in parts}, data, batch_size)
@@ -253,9 +253,9 @@ def _of_data(config):
     return objectives
 
 
-def _roles(config, priors, posteriors):
+def _roles(config, base, priors, posteriors):
     def of_prior(start, steps=0):
-        return sampler(config.prior, start, steps,
+        return sampler(config.prior, start, steps, base,
                        step_sizes=config.layers.of_each(
                            config.prior_step_sizes))
 

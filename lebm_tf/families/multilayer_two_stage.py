@@ -119,8 +119,8 @@ def build(config: MultilayerTwoStageConfig, data: DataSpec, *,
         objectives={"energy": Objective(
             tuple(parts), {"energy": energy_contrast})},
         roles={"positive": Encoded(encoder),
-               "negative": sampler(config.prior, start),
+               "negative": sampler(config.prior, start, 0, base),
                "generation": sampler(
-                   config.prior, start, config.generation_steps)})
+                   config.prior, start, config.generation_steps, base)})
     return compiled(model, dict.fromkeys(parts, config.energy_optimizer), data,
                     batch_size)

@@ -52,7 +52,7 @@ class TransportChainConfig(ChainConfig):
     """
     num_steps: NonNegativeInt = 30
     step_size: PositiveFloat = 0.2
-    kernel: Annotated[str, OneOf((*KERNELS, *GRADIENT_FREE))] = "hmc"
+    kernel: Annotated[str, OneOf((*KERNELS, "pcn"))] = "hmc"
     pcn_every: NonNegativeInt = 0
     pcn_step_size: Annotated[float, Interval(gt=0, le=1)] = 0.6
     adapt: bool = True

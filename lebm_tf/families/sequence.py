@@ -203,7 +203,7 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     objectives.update(_reconstruction(config, data.has_attributes))
     # Without an energy, a prior sample is a chain of 0 moves.
     chains = sampler(
-        config.prior, FromBase(config.prior.first_states(base))) if (
+        config.prior, FromBase(config.prior.first_states(base)), 0, base) if (
             config.learned_prior) else ShortRun(
                 FromBase(base), Langevin(1.0), 0)
     alone = config.is_amortized

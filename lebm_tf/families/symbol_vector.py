@@ -225,7 +225,8 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
         optimizers["encoder"] = config.encoder_optimizer
     if config.labels_only:
         del parts["generator"]
-    chains = sampler(config.prior, FromBase(config.prior.first_states(base)))
+    chains = sampler(config.prior, FromBase(config.prior.first_states(base)),
+                     0, base)
     alone, learns = config.is_amortized, not config.labels_only
     learning = amortized.of_prior(config, base, seeds("flow"))
     optimizers["flow"] = config.flow_optimizer

@@ -1,13 +1,14 @@
-"""Calibrated gradient-free kernels, for targets close to N(0, I).
+"""Calibrated gradient-free kernels, for targets close to N(0, I) or to another
+density that can be sampled.
 
-The proposals are reversible under N(0, I), so the acceptance depends only on
-the ratio of the target to N(0, I). An energy that is small in the coordinates
-of a flow or generator is accepted often, however steep the path between two
-modes is.
+The proposals are reversible under that density, so the acceptance depends only
+on the ratio of the target to it. An energy that is small in the coordinates of
+a flow or generator, or over a fitted base, is accepted often, however steep the
+path between two modes is.
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -18,7 +19,8 @@ from lebm_tf.mcmc.kernel import (
 
 
 class _Reversible:
-    """Accepts a proposal by the ratio of the target to N(0, I)."""
+    """Accepts a proposal by the ratio of the target to a reference density,
+    N(0, I) unless a kernel has another."""
 
     is_calibrated = True
     is_rowwise = True
@@ -36,8 +38,8 @@ class _Reversible:
     def _moved(self, log_prob_fn, state, proposal, seed):
         """The proposal where it is accepted, otherwise the previous state."""
         log_prob = log_prob_fn(proposal)
-        log_ratio = (log_prob + half_square(proposal)
-                     - state.log_prob - half_square(state.position))
+        log_ratio = (log_prob - self._reference(proposal)
+                     - state.log_prob + self._reference(state.position))
         # NaN compares as false: points with an undefined target are rejected.
         accepted = tf.math.log(rng.uniform(
             [num_chains(proposal)], rng.stream(seed, "accept"),
@@ -52,6 +54,10 @@ class _Reversible:
             state.gradient_norm, tf.where(
                 tf.math.is_nan(probability), tf.zeros_like(probability),
                 probability))
+
+    def _reference(self, position):
+        """Log of the reference density up to a constant, [chains]."""
+        return -half_square(position)
 
     def _refuse_noise(self, noise):
         if noise is not None:
@@ -103,11 +109,19 @@ class CrankNicolson(_Reversible):
 
 @dataclasses.dataclass(frozen=True)
 class Independence(_Reversible):
-    """The independence sampler with proposals from N(0, I).
+    """The independence sampler: every proposal is a new draw of one density.
 
-    Its acceptance measures how close N(0, I) is to the target: below 5 % the
-    proposals, such as those of a flow, are too far off. It has no step size.
+    A proposal costs one evaluation of the target and no gradient, and reaches
+    every mode at once, while gradient-based chains stay in theirs. Its
+    acceptance measures how close the density is to the target: below 5 % the
+    proposals are too far off. It has no step size. Tierney 1994, "Markov chains
+    for exploring posterior distributions", section 2.3.3.
+
+    Attributes:
+        proposal: Density with `sample(num_samples, seed)` and `log_prob(z)`,
+            such as the base of the target; None for N(0, I).
     """
+    proposal: Any = None
     step_size: ClassVar[None] = None
 
     def step(self, log_prob_fn: LogProbFn, state: State, seed: rng.Seed,
@@ -117,9 +131,15 @@ class Independence(_Reversible):
         self._refuse_noise(noise)
         if step_size is not None:
             raise ValueError("Independence has no step size; got one.")
-        proposal = rng.normal_like(
-            state.position, rng.stream(seed, "proposal"))
+        drawn = rng.stream(seed, "proposal")
+        proposal = rng.normal_like(state.position, drawn) if (
+            self.proposal is None) else self.proposal.sample(
+                num_chains(state.position), drawn)
         return self._moved(log_prob_fn, state, proposal, seed)
+
+    def _reference(self, position):
+        return super()._reference(position) if self.proposal is None else (
+            self.proposal.log_prob(position))
 
 
 def half_square(position) -> tf.Tensor:

@@ -139,7 +139,10 @@ class ShortRun(Sampler):
             self.kernel, step_size=tuple(sizes)[:num_layers]))
 
     def calibrated(self, num_adaptation_steps):
-        """Metropolis-adjusted Langevin moves with the same step size."""
+        """Metropolis-adjusted Langevin moves with the same step size; an exact
+        kernel without a step size stays."""
+        if self.kernel.is_calibrated and self.kernel.step_size is None:
+            return self
         size = 1.0 if self.kernel.step_size is None else self.kernel.step_size
         return dataclasses.replace(self, adaptation=None, kernel=Mala(
             size, num_adaptation_steps=num_adaptation_steps))

@@ -4,7 +4,8 @@
 import math
 import os
 import time
-from typing import Callable
+import types
+from typing import Any, Callable, Mapping
 
 import keras
 import numpy as np
@@ -80,11 +81,14 @@ class History(keras.callbacks.Callback):
         every: Steps per row.
         workdir: Folder of history.json and the TensorBoard logs; "" writes no
             files.
+        settings: Flag -> value, for the HParams page of TensorBoard.
     """
 
-    def __init__(self, model: EnergyModel, every: int, workdir: str = ""):
+    def __init__(self, model: EnergyModel, every: int, workdir: str = "",
+                 settings: Mapping[str, Any] = types.MappingProxyType({})):
         super().__init__()
         self.set_model(model)
+        self.settings = settings
         self.every, self.pending = every, []
         self.path = os.path.join(workdir, "history.json") if workdir else ""
         self.part = os.path.join(workdir, "history_part.json")
@@ -111,6 +115,9 @@ class History(keras.callbacks.Callback):
                 self.writer.close()
             event_logs.cut(self.folder, int(self.model.step))
             self.writer = tf.summary.create_file_writer(self.folder)
+            if not int(self.model.step):
+                with self.writer.as_default():
+                    event_logs.write_settings(self.settings)
 
     def _load_part(self):
         """Reloads the values of an incomplete last row."""

@@ -1,10 +1,11 @@
-"""Truncation of TensorBoard's event files at a step.
+"""TensorBoard's event files: truncation at a step, and hyper-parameters.
 
 A run that resumes from a checkpoint repeats the steps after it, and TensorBoard
 would show both.
 """
 
 import os
+from typing import Any, Mapping
 
 from absl import logging
 import tensorflow as tf
@@ -46,3 +47,15 @@ def records(path: str) -> list[bytes]:
     except tf.errors.DataLossError:
         logging.info("%s ends in the middle of a record.", path)
     return found
+
+
+def write_settings(settings: Mapping[str, Any]) -> None:
+    """Writes flags for the HParams page of TensorBoard, which compares runs.
+
+    Args:
+        settings: Flag -> value; a value that is neither a number nor a string
+            is written as text.
+    """
+    from tensorboard.plugins.hparams import api  # Costs a second to import.
+    api.hparams({name: value if isinstance(value, (bool, int, float, str))
+                 else str(value) for name, value in settings.items()})

@@ -9,6 +9,7 @@ from typing import Callable, Iterator
 
 from lebm_tf import precision
 from lebm_tf.assembly import custom
+from lebm_tf.configuration import fields
 from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import DataSet, train_batches
 from lebm_tf.datasets.stored import named_failures
@@ -177,7 +178,9 @@ def _train(model, data, run, folder, validation, verbose):
     Returns the checkpoints of the run, None without a folder.
     """
     train_steps, workdir = run.train_steps, run.workdir
-    history = callbacks.History(model, run.log_every, workdir)
+    history = callbacks.History(
+        model, run.log_every, workdir,
+        {**fields.by_flag(run), **fields.by_flag(model.recipe.config)})
     chosen = [callbacks.InPlace(workdir)] if workdir else []
     chosen += [StopOnDivergence(run.divergence), history]
     checkpoints = rollbacks = None

@@ -8,13 +8,14 @@ import re
 from PIL import Image
 import numpy as np
 import pytest
+from tensorboard.plugins.hparams import plugin_data_pb2
 import tensorflow as tf
 
 import lebm_tf
 from lebm_tf import (
     evaluate, export, long_chains, publish, report, sample, shift, train)
 from lebm_tf.errors import NonFiniteError
-from lebm_tf.training import fitting
+from lebm_tf.training import event_logs, fitting
 from tests.commands.conftest import QUICK_EXPORT, call
 
 FLAGFILES = sorted(glob.glob("configs/**/*.cfg", recursive=True))
@@ -80,6 +81,19 @@ def test_every_documented_command_parses(line):
     assert all(values[name].present for name in given)
     if module is train:
         train.resolve(values)
+
+
+def test_tensorboard_gets_pictures_and_hyper_parameters(workdir):
+    found = {}
+    for path in (workdir / "logs").glob("events.*"):
+        for record in event_logs.records(str(path)):
+            for value in tf.compat.v1.Event.FromString(record).summary.value:
+                found[value.tag] = value.metadata.plugin_data
+    assert found["samples"].plugin_name == "images"
+    settings = plugin_data_pb2.HParamsPluginData.FromString(
+        found["_hparams_/session_start_info"].content).session_start_info
+    assert settings.hparams["family"].string_value == "image"
+    assert settings.hparams["train_steps"].number_value == 2
 
 
 def test_a_run_leaves_all_that_was_promised(workdir):

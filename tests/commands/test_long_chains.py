@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import lebm_tf
 from lebm_tf import long_chains
 from lebm_tf.configuration import command, fields
 
@@ -51,6 +52,21 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(workdir, whole, tmp_path):
         for key in expected[name]:
             np.testing.assert_array_equal(
                 expected[name][key], found[name][key])
+
+
+def test_independent_proposals_are_draws_of_the_base(
+        workdir, tmp_path, monkeypatch):
+    plans, run = [], long_chains.long_chains.run
+
+    def kept(plan, *arguments):
+        plans.append(plan)
+        return run(plan, *arguments)
+    monkeypatch.setattr(long_chains.long_chains, "run", kept)
+    assert call(workdir, tmp_path / "chains", "--kernel=independence") == 0
+    base = lebm_tf.load(workdir).prior.base
+    proposal = plans[0].kernel.proposal
+    assert type(proposal) is type(base)
+    assert proposal.get_config() == base.get_config()
 
 
 def test_diagnostics_stand_beside_a_reference(whole):

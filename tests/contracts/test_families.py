@@ -185,6 +185,7 @@ CASES = {
         flow=FlowConfig(2, 5), flow_updates=2, flow_teaching=0.5)),
     "image, amortized hybrid": (image, dataclasses.replace(
         IMAGE, latent_dim=4, prior_sampler="hybrid",
+        prior=ChainConfig(3, kernel="independence"),
         posterior_sampler="hybrid", flow=FlowConfig(2, 5))),
     "image, amortized diffusion": (image, dataclasses.replace(
         IMAGE, prior_sampler="diffusion", posterior_sampler="diffusion",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf.densities import StandardNormal
 from lebm_tf.mcmc import (
     Alternating, CrankNicolson, Hmc, Independence, Langevin, Mala, Nuts, rng,
     run_chain, trace_chain, tune)
@@ -11,6 +12,7 @@ from tests import oracles
 
 SEED = rng.make_seed(11)
 KERNELS = [CrankNicolson(0.7), Independence(),
+           Independence(StandardNormal(2, 1.7)),
            Alternating(Mala(0.9), CrankNicolson(0.7), 2),
            Alternating(Hmc(0.6, 3), Independence(), 4)]
 TARGETS = [oracles.CORRELATED, oracles.Mixture()]
@@ -53,6 +55,13 @@ def test_all_is_accepted_on_the_law_that_is_proposed_from():
     oracles.assert_moments(pairs, [0.0, 0.0], [[1.0, 0.8], [0.8, 1.0]])
 
 
+def test_every_proposal_from_the_target_itself_is_accepted():
+    base = StandardNormal(3, 0.5)
+    end = advance(Independence(base), base.log_prob, tf.zeros([50, 3]), 2)
+    np.testing.assert_allclose(end.accept_prob, 1.0, atol=1e-5)
+    assert np.unique(np.asarray(end.position)).size == 150
+
+
 def test_a_target_that_is_not_a_number_is_not_entered():
     def half(z):
         return tf.where(z[:, 0] > 0, -0.5 * tf.reduce_sum(z**2, -1),
@@ -62,7 +71,7 @@ def test_a_target_that_is_not_a_number_is_not_entered():
     assert np.all(np.isfinite(end.accept_prob))
 
 
-@pytest.mark.parametrize("kernel", KERNELS[:2], ids=repr)
+@pytest.mark.parametrize("kernel", KERNELS[:3], ids=repr)
 def test_a_chain_with_a_seed_of_its_own_is_the_same_among_others(kernel):
     """Proposal and acceptance both are of that seed alone."""
     start = oracles.CORRELATED.sample(6)

@@ -9,9 +9,9 @@ import numpy as np
 
 from lebm_tf.datasets import ImageData, to_model
 from lebm_tf.evaluation.evaluator import Metric
-from lebm_tf.evaluation.images import classifier, inception
+from lebm_tf.evaluation.images import classifier, inception, mobilenet
 
-FEATURES = ("classifier", "inception")
+FEATURES = ("classifier", "inception", "mobilenet")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Features:
     """A map from images to feature vectors, with the data to report with it.
 
     Attributes:
-        name: Name of the network, "classifier" or a name of `inception.load`.
+        name: Name of the network: "classifier", "mobilenet" or a name of
+            `inception.load`.
         extract: Function from images, float32 [batch, height, width, channels]
             in [-1, 1], to features, float32 [batch, width].
         batch_size: Images per batch, >= 1.
@@ -48,8 +49,8 @@ class Features:
         return np.concatenate(parts)
 
 
-def check(features: str, data: ImageData, inception_weights: str = ""
-          ) -> None:
+def check(features: str, data: ImageData, inception_weights: str = "",
+          mobilenet_weights: str = "") -> None:
     """Raises InputError if labels or weights are missing.
 
     Weights without a file are downloaded now, not after hours of training.
@@ -57,6 +58,8 @@ def check(features: str, data: ImageData, inception_weights: str = ""
     """
     if features == "classifier":
         classifier.check(data)
+    elif features == "mobilenet":
+        mobilenet.check(mobilenet_weights)
     elif inception_weights:
         inception.check(os.path.expanduser(inception_weights))
     else:
@@ -64,16 +67,18 @@ def check(features: str, data: ImageData, inception_weights: str = ""
 
 
 def load(features: str, data: ImageData, *, inception_weights: str = "",
-         num_classifier_steps: int = 1000, classifier_path: str = ""
-         ) -> Features:
+         mobilenet_weights: str = "", num_classifier_steps: int = 1000,
+         classifier_path: str = "") -> Features:
     """Returns the features for distances.
 
     Args:
         features: classifier, compared with held-out images, which it has not
-            seen in training; or inception, compared with all training images,
-            as in published numbers.
+            seen in training; mobilenet, compared with held-out images; or
+            inception, compared with all training images, as in published
+            numbers.
         data: Images.
         inception_weights: As in `inception.load`.
+        mobilenet_weights: As in `mobilenet.load`.
         num_classifier_steps: Training steps of the classifier, >= 1.
         classifier_path: File that keeps it, as in `classifier.load`.
 
@@ -83,6 +88,9 @@ def load(features: str, data: ImageData, *, inception_weights: str = "",
     if features == "inception":
         name, extract = inception.load(inception_weights)
         return Features(name, extract, inception.BATCH_SIZE, "train")
+    if features == "mobilenet":
+        return Features(features, mobilenet.load(mobilenet_weights),
+                        mobilenet.BATCH_SIZE, "held_out")
     network, accuracy = classifier.load(
         data, num_classifier_steps, classifier_path)
     return Features(

@@ -10,6 +10,7 @@ from lebm_tf.datasets.stored import first
 from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
 from lebm_tf.evaluation.images import features
 from lebm_tf.evaluation.images.features import FEATURES
+from lebm_tf.evaluation.images.manifold import precision_recall
 from lebm_tf.kinds import IMAGE
 from lebm_tf.ranges import Ge, OneOf, PositiveInt
 
@@ -24,14 +25,17 @@ class FrechetEvaluator(Evaluator):
     Attributes:
         num_samples: Number of samples; published numbers use 50000.
         features: Features to compare: classifier (a small network trained on
-            the labels of the data) or inception (as published).
+            the labels of the data), mobilenet (for colour images on a CPU) or
+            inception (as published).
         inception_weights: File of the Inception network; default: download the
             Keras weights. See `evaluation.images.inception`.
+        mobilenet_weights: File of the MobileNet weights, .h5 or .npz.
         num_classifier_steps: Training steps of the classifier.
     """
-    num_samples: Annotated[int, Ge(2)] = 5000
+    num_samples: Annotated[int, Ge(4)] = 5000
     features: Annotated[str, OneOf(FEATURES)] = "classifier"
     inception_weights: str = ""
+    mobilenet_weights: str = ""
     num_classifier_steps: PositiveInt = 1000
 
     name = "frechet"
@@ -40,9 +44,13 @@ class FrechetEvaluator(Evaluator):
         **{f"{distance}/{name}": Better.LOWER
            for distance in ("frechet", "kernel")
            for name in ("samples", "base_samples")},
+        **{f"{part}/{name}": Better.HIGHER
+           for part in ("precision", "recall")
+           for name in ("samples", "base_samples")},
         "frechet/reconstructions": Better.LOWER,
         "frechet/real": Better.NEITHER, "kernel/real": Better.NEITHER,
         "kernel/*_standard_error": Better.NEITHER,
+        "precision/real": Better.NEITHER, "recall/real": Better.NEITHER,
         "frechet/num_reference": Better.NEITHER,
         "frechet/num_samples": Better.NEITHER,
         "frechet/classifier_accuracy": Better.NEITHER}
@@ -51,7 +59,8 @@ class FrechetEvaluator(Evaluator):
         """As `Evaluator.check`; also raises if labels or weights are missing.
         """
         super().check(context, model)
-        features.check(self.features, context.data, self.inception_weights)
+        features.check(self.features, context.data, self.inception_weights,
+                       self.mobilenet_weights)
 
     def __call__(self, model: Any, context: Context) -> Iterator[Metric]:
         """Compares samples, base samples and reconstructions with real images.
@@ -63,15 +72,16 @@ class FrechetEvaluator(Evaluator):
         distance is unbiased.
 
         Yields:
-            frechet/X, kernel/X and kernel/X_standard_error for X in samples (of
-            the model), base_samples (its chains at the start, if it has an
-            energy), reconstructions (of held-out images, if it infers latents;
-            without kernel, which is unbiased for independent sets only) and
-            real; then the settings of the measurement.
+            frechet/X, kernel/X, kernel/X_standard_error, precision/X and
+            recall/X for X in samples (of the model), base_samples (its chains
+            at the start, if it has an energy), reconstructions (of held-out
+            images, if it infers latents; frechet alone, as the others are for
+            independent sets) and real; then the settings of the measurement.
         """
         config, data = context.config, context.data
         extract = features.load(
             self.features, data, inception_weights=self.inception_weights,
+            mobilenet_weights=self.mobilenet_weights,
             num_classifier_steps=self.num_classifier_steps,
             classifier_path=context.classifier_path)
         parts = {"train": first(data.x_train), "held_out": data.x_test}
@@ -95,6 +105,9 @@ class FrechetEvaluator(Evaluator):
             distance, error = kernel_distance(values, reference)
             yield f"kernel/{name}", distance
             yield f"kernel/{name}_standard_error", error
+            precision, recall = precision_recall(values, reference)
+            yield f"precision/{name}", precision
+            yield f"recall/{name}", recall
         yield "frechet/features", extract.name
         yield "frechet/reference", extract.reference
         yield "frechet/num_reference", len(reference)
