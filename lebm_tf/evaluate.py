@@ -19,7 +19,6 @@ from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, early, fields  # noqa: E402
 from lebm_tf.configuration.source import SourceConfig  # noqa: E402
 from lebm_tf.datasets import DataSet  # noqa: E402
-from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation import (  # noqa: E402
     EVALUATORS, Context, Evaluator, Settings, check, evaluate, settings)
 from lebm_tf.models import EnergyModel  # noqa: E402
@@ -37,8 +36,8 @@ class EvaluateConfig(SourceConfig):
             reconstruction, sentences, sequences, symbols, trajectories,
             translation; default: those of the run.
         data_dir: Folder of the data sets; default: that of the training.
-        output: Folder for metrics.json and pictures, needed with --model;
-            default: the work directory.
+        output: Folder for metrics.json and pictures, needed for a published
+            model; default: the work directory.
     """
     evaluators: tuple[str, ...] = ()
     data_dir: str = ""
@@ -132,8 +131,7 @@ def main(values) -> None:
     """Evaluates the model and prints the metrics."""
     chosen = loading.located(fields.from_flags(EvaluateConfig, values))
     early.check_evaluators(chosen.evaluators, EVALUATORS)
-    if chosen.model and not chosen.output:
-        raise InputError("--output must name a folder with --model, got none.")
+    loading.check_output(chosen)
     output = chosen.output or chosen.workdir
     resolved = workdirs.read(chosen.workdir)
     how = settings.from_flags(values, resolved.evaluation)

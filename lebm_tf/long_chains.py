@@ -34,7 +34,8 @@ from lebm_tf.mcmc import Independence, rng  # noqa: E402
 from lebm_tf.ranges import (  # noqa: E402
     Ge, NonNegativeInt, OneOf, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import Draws  # noqa: E402
-from lebm_tf.training import loading, plugins, workdir as workdirs  # noqa: E402
+from lebm_tf.training import (  # noqa: E402
+    loading, plugins, weights, workdir as workdirs)
 
 _REFERENCE = 5_000
 _ROWS = 1_000
@@ -45,7 +46,7 @@ class LongChainsConfig(SourceConfig):
     """Settings of long chains.
 
     Attributes:
-        output: Folder of the chains, needed with --model; default:
+        output: Folder of the chains, needed for a published model; default:
             WORKDIR/chains_KERNEL.
         kernel: hmc, mala, nuts, pcn, independence (proposals from the base of
             the prior), tempering (parallel tempering with hmc), or langevin,
@@ -93,8 +94,7 @@ class LongChainsConfig(SourceConfig):
 def main(values) -> None:
     """Runs the chains, writes them and prints diagnostics."""
     config = loading.located(fields.from_flags(LongChainsConfig, values))
-    if config.model and not config.output:
-        raise InputError("--output must name a folder with --model, got none.")
+    loading.check_output(config)
     try:
         plan = config.plan()
     except ValueError as error:
@@ -148,7 +148,7 @@ def _asked(model, data, config):
 def _report(config, model, data, records, folder, identity):
     groups, said = _groups(
         config, model, data, records,
-        folder if config.model else config.workdir)
+        folder if weights.are_in(config.workdir) else config.workdir)
     values = {"log_prob": records.log_prob, **(
         {"energy": records.energy} if model.has_energy else {})}
     for group in range(len(groups["weights"])):

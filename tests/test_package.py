@@ -44,7 +44,7 @@ def test_the_wheel_holds_every_module_the_types_and_the_zoo(wheel):
                   if name.startswith("lebm_tf/")}
     assert packed == {
         str(path.relative_to(ROOT)) for path in ROOT.glob("lebm_tf/**/*")
-        if path.suffix == ".py" or path.name == "py.typed"
+        if path.suffix == ".py" or path.name in ("py.typed", "flags.json")
         or path.match("lebm_tf/zoo/*/*") and "__pycache__" not in path.parts}
 
 

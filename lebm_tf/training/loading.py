@@ -106,6 +106,21 @@ def located(chosen: Any) -> Any:
         chosen, workdir=zoo.folder(chosen.model, chosen.sha256))
 
 
+def check_output(chosen: Any) -> None:
+    """Refuses to write results into a published model.
+
+    Args:
+        chosen: A located `configuration.source.SourceConfig` with `output`, a
+            folder that defaults to one in the work directory.
+
+    Raises:
+        InputError: If the model is published and there is no output.
+    """
+    if not chosen.output and weights.are_in(chosen.workdir):
+        raise InputError("--output must name a folder for a published model, "
+                         "got none.")
+
+
 def check_generates(workdir: str, resolved: workdirs.Run) -> None:
     """Refuses a run that trained a classifier only.
 

@@ -70,13 +70,14 @@ def test_an_archive_is_read_by_commands(
 
 
 @pytest.mark.parametrize("module, needed", [
-    (evaluate, "--output must name a folder with --model"),
-    (long_chains, "--output must name a folder with --model"),
+    (evaluate, "--output must name a folder for a published model"),
+    (long_chains, "--output must name a folder for a published model"),
     (export, "--output must name a folder")])
 def test_a_published_model_is_not_written_to(
         module, needed, published, refused):
     before = sorted(os.listdir(published))
-    assert needed in refused(module, f"--model={published}")
+    for flag in ("--model", "--workdir"):
+        assert needed in refused(module, f"{flag}={published}")
     assert sorted(os.listdir(published)) == before
 
 
