@@ -123,7 +123,8 @@ def table(results: dict) -> str:
               for case, found in results["cases"].items()]
     described = results["machine"]
     return "\n".join([*lines, "", f"{described['processor']}, "
-                      f"{described['cpus']} CPUs; {results['rounds']} turns."])
+                      f"{described['cpus']} CPUs; {results['rounds']} turns.",
+                      ""])
 
 
 def revision(folder: str) -> str:
@@ -147,7 +148,7 @@ def main(values) -> None:
         results["cases"][case] = measure(case, chosen)
         command.say(f"{case}: {results['cases'][case]}")
     os.makedirs(chosen.output, exist_ok=True)
-    runs.write("revisions", results, table(results) + "\n", chosen.output)
+    runs.write("revisions", results, table(results), chosen.output)
     command.say(table(results))
 
 

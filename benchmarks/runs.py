@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -94,10 +95,32 @@ def begun(name: str, *parts: str) -> dict[str, Any]:
             "python": platform.python_version()}
 
 
+def commands(results: Mapping[str, Any]) -> list[str]:
+    """The commands that made results, and this one.
+
+    Args:
+        results: Those so far, whose "commands" come first.
+
+    Returns:
+        Each command once; folders of this machine are called DIR.
+    """
+    this = "python " + shlex.join(
+        re.sub("=/.*", "=DIR", word) for word in sys.orig_argv[1:])
+    return list(dict.fromkeys([*results.get("commands", []), this]))
+
+
 def write(name: str, results: Mapping[str, Any], table: str,
           folder: str = RESULTS) -> None:
-    """Writes NAME.json and NAME.md, each whole or not at all."""
-    files.write_json(os.path.join(folder, f"{name}.json"), results)
+    """Writes NAME.json and NAME.md, each whole or not at all.
+
+    Args:
+        name: Of the benchmark.
+        results: What it measured; "commands" are added, as of `commands`.
+        table: Made of the results alone.
+        folder: Where.
+    """
+    files.write_json(os.path.join(folder, f"{name}.json"),
+                     {**results, "commands": commands(results)})
     with files.atomic_path(os.path.join(folder, f"{name}.md")) as path:
         with open(path, "w", encoding="utf-8") as file:
             file.write(table)

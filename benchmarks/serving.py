@@ -32,6 +32,7 @@ startup.import_tensorflow()
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from benchmarks import runs  # noqa: E402
 from lebm_tf import files  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.ranges import (  # noqa: E402
@@ -271,7 +272,8 @@ def main(values) -> None:
         "server": REAL or "tests/serving/stand_in",
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         **measure(chosen)}
-    files.write_json(chosen.output, results)
+    files.write_json(chosen.output, {
+        **results, "commands": runs.commands(results)})
     with files.atomic_path(
             os.path.splitext(chosen.output)[0] + ".md") as target:
         with open(target, "w", encoding="utf-8") as file:

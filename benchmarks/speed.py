@@ -123,6 +123,9 @@ def source() -> str:
     return total.hexdigest()[:12]
 
 
+table = report.markdown  # Every benchmark of results has a `table`.
+
+
 def load_results(chosen: SpeedBenchmark) -> dict:
     """What was measured before on this machine, or nothing yet."""
     fresh = {"machine": machine.describe(), "cases": {}}
@@ -145,7 +148,7 @@ def write(results: dict, order: list[str], chosen: SpeedBenchmark) -> None:
     results = {**results, "cases": dict(sorted(
         results["cases"].items(),
         key=lambda item: known.get(item[0], len(known))))}
-    runs.write("speed", results, report.markdown(results), chosen.output)
+    runs.write("speed", results, table(results), chosen.output)
 
 
 def main(values) -> None:

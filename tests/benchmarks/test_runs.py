@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 
 import pytest
 
@@ -62,9 +63,21 @@ def test_results_grow_in_the_file_that_is_there(monkeypatch, tmp_path):
     assert results["runs"] == results["shifts"] == {}
     results["runs"]["a"] = 1
     runs.write("mine", results, "| a |\n", str(tmp_path))
+    results["commands"] = runs.commands({})
     assert json.loads((tmp_path / "mine.json").read_text()) == results
     assert (tmp_path / "mine.md").read_text() == "| a |\n"
     assert runs.begun("mine", "runs", "shifts") == results
+
+
+def test_results_name_their_commands_without_folders(monkeypatch):
+    monkeypatch.setattr(sys, "orig_argv", [
+        "/bin/python", "-m", "benchmarks.anomaly", "--data_dir=/home/me",
+        "--systems=two-stage VAE"])
+    this = ("python -m benchmarks.anomaly --data_dir=DIR "
+            "'--systems=two-stage VAE'")
+    assert runs.commands({}) == [this]
+    assert runs.commands({"commands": ["python -m a", this]}) == [
+        "python -m a", this]
 
 
 def test_a_system_is_a_folder():
