@@ -44,7 +44,8 @@ test-avx2: $(VENV)/.installed
 		echo "== As on a CPU with AVX2 alone: $(AVX2_TESTS)"; \
 		ONEDNN_MAX_CPU_ISA=AVX2 TF_ENABLE_ONEDNN_OPTS=0 \
 			$(RUN) -m pytest -q $(TWO_PROCESSES) -m "not long" \
-			-k "not two_replicas_learn or compiled or persistent" $(AVX2_TESTS); \
+			-k "not test_replication or two_replicas and (compiled or persistent)" \
+			$(AVX2_TESTS); \
 	else \
 		echo "== No AVX-512 here: the other tests computed as on AVX2 alone"; \
 	fi

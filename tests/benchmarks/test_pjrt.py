@@ -18,7 +18,8 @@ TINY = Plan(True, (), 1, "").setting("svhn")
 LOSSES = {"metric/loss/energy", "metric/loss/generator"}
 
 
-@pytest.fixture(scope="module", params=["float32", "mixed_bfloat16"])
+@pytest.fixture(scope="module", params=[
+    "float32", pytest.param("mixed_bfloat16", marks=pytest.mark.long)])
 def folder(request, tmp_path_factory):
     """A program of a small network, with one step made by TensorFlow."""
     path = tmp_path_factory.mktemp("programs") / f"svhn_{request.param}"

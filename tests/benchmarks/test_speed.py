@@ -123,7 +123,7 @@ def test_a_product_is_computed_in_its_precision():
     assert made.product(made.a, made.b)[0].dtype.name == "bfloat16"
 
 
-@pytest.mark.slow
+@pytest.mark.long  # As in tests/serving.
 def test_an_exported_model_answers_a_program_without_the_library(tmp_path):
     ours.make({"kind": "export", "setting": TINY.to_json(), "threads": 0,
                "folder": str(tmp_path), "max_batch": 16,

@@ -31,12 +31,14 @@ def test_the_flow_is_the_map_that_its_density_says():
     np.testing.assert_allclose(slope, step, rtol=1e-4)
 
 
+@pytest.mark.long  # Figures; chains are exact in tests/mcmc.
 def test_chains_of_pixels_stay_where_they_start(outcomes):
     found = outcomes["x space, HMC 0.2 x 5"]
     assert found.r_hat > 5 and found.changes == 0 and found.visited == 1
     assert found.accept_prob > 0.8
 
 
+@pytest.mark.long  # Figures; chains are exact in tests/mcmc.
 def test_chains_of_latents_mix(outcomes):
     assert outcomes["z space, HMC 0.3 x 5"].r_hat < 1.25
     for name in ("z space, pCN 0.6", "z space, independence"):
@@ -45,6 +47,7 @@ def test_chains_of_latents_mix(outcomes):
         np.testing.assert_allclose(found.weights, modes.WEIGHTS, atol=0.04)
 
 
+@pytest.mark.long  # Figures; chains are exact in tests/mcmc.
 def test_r_hat_alone_passes_a_wrong_chain(outcomes):
     """Unadjusted Langevin visits all modes, and weighs them by a factor of
     two wrong: only a reference tells."""

@@ -170,7 +170,8 @@ def test_a_served_row_depends_on_its_own_seed_alone(workdir, tmp_path):
 
 
 @pytest.mark.parametrize("start", [
-    pytest.param("base", marks=pytest.mark.long), "bank", "encoder"])
+    pytest.param("base", marks=pytest.mark.long), "bank",
+    pytest.param("encoder", marks=pytest.mark.long)])
 @pytest.mark.usefixtures("unmeasured")
 def test_a_run_stopped_in_mid_epoch_ends_with_the_same_weights(
         tmp_path, start):

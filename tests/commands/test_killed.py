@@ -49,12 +49,15 @@ def events(path):
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_any_instant_ends_with_the_same_weights(tmp_path):
+@pytest.mark.parametrize("timed", [
+    (), pytest.param(("time:2", "time:3", "time:4"), marks=pytest.mark.long)])
+def test_a_run_killed_at_any_instant_ends_with_the_same_weights(
+        tmp_path, timed):
     """In mid-epoch, while a checkpoint is written, right after a rollback,
     and whenever a timer says so."""
     whole = trained(tmp_path / "whole", "end")
     parts = trained(tmp_path / "parts", "rollback", "write:1", "index:2",
-                    "step:14", "time:2", "end")
+                    "step:14", *timed, "end")
     expected, got = values(whole), values(parts)
     assert set(expected) == set(got)
     for name, value in expected.items():

@@ -88,6 +88,7 @@ def test_the_best_checkpoint_by_validation_is_what_is_measured(run):
         "trajectories/num_agents"]
 
 
+@pytest.mark.long  # As in the contract of families, but by commands.
 @pytest.mark.usefixtures("unmeasured")
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(tmp_path, flags):
     for name, steps in (("whole", [4]), ("halves", [2, 4])):

@@ -151,6 +151,7 @@ def test_a_wrong_picture_is_answered_in_its_own_row(model, tmp_path, digits):
     assert found["png_bytes"][1] == b""
 
 
+@pytest.mark.long  # As in the contract of families, but by commands.
 def test_a_checkpoint_goes_on_as_if_it_had_not_stopped(
         run, tmp_path, unmeasured):
     """Batches of both domains too."""

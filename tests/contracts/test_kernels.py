@@ -155,14 +155,6 @@ def test_every_kernel_is_in_the_list():
                 type(kernel) for kernel, _ in KERNELS}
 
 
-def compiled_end(kernel, start, step_size):
-    """Where chains are after a move, or two where a kernel makes all."""
-    moves = 1 if isinstance(kernel, Alternating) else 2
-    return tf.function(lambda: run_chain(
-        kernel, oracles.standard_normal, start, moves, rng.make_seed(0),
-        step_size=step_size))().position
-
-
 @each_kernel
 def test_a_step_size_may_be_given_by_call_in_any_form(kernel):
     """Its own as a number, one a chain or one a part is the same; another
@@ -176,8 +168,11 @@ def test_a_step_size_may_be_given_by_call_in_any_form(kernel):
                       rng.make_seed(0), step_size=0.3)
         return
 
-    def end(step_size):
-        return compiled_end(kernel, start, step_size)
+    def end(step_size):  # After a move, or two where a kernel makes all.
+        moves = 1 if isinstance(kernel, Alternating) else 2
+        return run_chain(
+            kernel, oracles.standard_normal, start, moves, rng.make_seed(0),
+            step_size=step_size).position
     plain = end(None)
     forms = (own, tf.fill([4], own), {"map": own, "vectors": (own,)})
     for form in forms:

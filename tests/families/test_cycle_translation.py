@@ -118,7 +118,7 @@ def test_baselines_have_half_of_the_parts():
     np.testing.assert_array_equal(plain.x, BATCH["x"]["a"])
 
 
-@pytest.mark.slow
+@pytest.mark.long  # Replicas of other families: tests/models.
 def test_two_replicas_learn_as_one():
     """Dropout, chains with noise, crops and flips included. Biases before a
     normalization have gradients of 0 up to rounding, which Adam makes large."""

@@ -111,7 +111,9 @@ def test_a_refitted_flow_follows_samples_and_a_frozen_one_stays():
     for refit in (False, True):
         model = build(dataclasses.replace(
             NeuralTransportConfig(), refit=refit, dense_energy=(
-                neural_transport.EnergyConfig((4,)))), **transported())
+                neural_transport.EnergyConfig((4,))),
+            chains=TransportChainConfig(3, num_leapfrog_steps=2)),
+            **transported())
         flowing = model.likelihood.network
         before = [w.copy() for w in flowing.get_weights()]
         for _ in range(2):

@@ -79,8 +79,10 @@ def compiled(parts, kernel, target, num_steps, monkeypatch, rows=64):
     return function(), calls
 
 
-@pytest.mark.parametrize("steps", [6, "own"])
-@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("steps, conditional", [
+    (6, False), ("own", True),
+    pytest.param(6, True, marks=pytest.mark.long),
+    pytest.param("own", False, marks=pytest.mark.long)])
 def test_a_chain_moves_alike_in_any_number_of_parts(
         steps, conditional, monkeypatch):
     condition = rng.normal([64, 3], rng.make_seed(3)) if conditional else None

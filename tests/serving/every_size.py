@@ -3,7 +3,8 @@
     python -m tests.serving.every_size some|every [MODEL ...]
 
 prints, as JSON, which signatures gave a row that depends on the size. Sizes are
-those next to whole blocks, or every one; models are all, or those named.
+those next to whole blocks, or every one; models are all, or those named. With
+`some`, signatures whose parts others compute are left out, too.
 """
 
 import json
@@ -25,6 +26,8 @@ from lebm_tf.serving.path_signatures import PathServable  # noqa: E402
 from lebm_tf.serving.texts import TextServable  # noqa: E402
 
 SHAPE = (8, 8, 1)
+# What the other signatures compute as well.
+PARTS = {"infer", "energy", "interpolate", "sample_png", "score_png"}
 ENERGY, PRIOR = EnergyConfig((64, 64)), ChainConfig(4, 0.4)
 IMAGE = image.ImageConfig(
     latent_dim=16, energy=ENERGY, generator=GeneratorConfig(4, (32,)),
@@ -74,7 +77,8 @@ def choose(servable, sizes):
 def functions_of(servable):
     """Signature -> what answers."""
     return {name: signature.function
-            for name, signature in servable.signatures.items()}
+            for name, signature in servable.signatures.items()
+            if sys.argv[1] == "every" or name not in PARTS}
 
 
 def counts(longest):
@@ -89,9 +93,11 @@ def served(servable, sizes, chosen=()):
     order = np.random.default_rng(0).permutation(sizes)
     batches = [np.arange(size) for size in counts(sizes)]
     asked = requests.examples(servable.signatures, range(sizes))
-    found = blocks.differing_rows(functions_of(servable), {
+    functions = functions_of(servable)
+    found = blocks.differing_rows(functions, {
         name: request for name, request in asked.items()
-        if name in (chosen or asked)}, [*batches, order, order[:31]])
+        if name in functions and name in (chosen or asked)},
+        [*batches, order, order[:31]])
     return {name: value for name, value in found.items() if value}
 
 
@@ -131,7 +137,8 @@ def main() -> None:
             report[name] = {"sizes": 256, "differing": {
                 **report[name]["differing"],
                 **served(servable, 256, ("sample", "score"))}}
-    report["in Python"] = {"sizes": 64, "differing": in_python(64)}
+    if "in Python" in (sys.argv[2:] or ["in Python"]):
+        report["in Python"] = {"sizes": 64, "differing": in_python(64)}
     print(json.dumps(report))
 
 

@@ -96,15 +96,21 @@ def test_the_c_api_loads_it_and_runs_sample_and_score(
                     np.array(answer, value.dtype), value)
 
 
-def test_saved_model_cli_shows_and_runs_it(exported, requests, tmp_path):
-    cli = "tensorflow.python.tools.saved_model_cli"
-    shown = run("-m", cli, "show", "--dir", exported.path, "--tag_set",
+CLI = "tensorflow.python.tools.saved_model_cli"
+
+
+def test_saved_model_cli_shows_it(exported):
+    shown = run("-m", CLI, "show", "--dir", exported.path, "--tag_set",
                 "serve", "--signature_def", "serving_default")
     assert "inputs['seed'] tensor_info:\n      dtype: DT_INT64\n      " \
         "shape: (-1)" in shown
     assert "outputs['status'] tensor_info:" in shown
+
+
+@pytest.mark.long  # It runs in a fresh process above.
+def test_saved_model_cli_runs_it(exported, requests, tmp_path):
     np.savez(tmp_path / "inputs.npz", **requests["sample"])
-    run("-m", cli, "run", "--dir", exported.path, "--tag_set", "serve",
+    run("-m", CLI, "run", "--dir", exported.path, "--tag_set", "serve",
         "--signature_def", "sample", "--inputs",
         f"seed={tmp_path}/inputs.npz[seed]", "--outdir", str(tmp_path))
     expected = call(exported.servable.signatures["sample"].function,

@@ -149,8 +149,8 @@ def test_bad_texts_say_so_and_leave_their_neighbours(
 
 def test_blocks_are_tried_with_strings_in_another_process(
         exported, requests, tmp_path):
-    few = {name: {key: value[:2] for key, value in request.items()}
-           for name, request in requests.items()}
+    few = {name: {key: value[:2] for key, value in requests[name].items()}
+           for name in ("decode", "score")}
     found = trial.run(exported[2], few, 16, (16,), str(tmp_path))
     assert found.sizes == ((1,) if found.refused else (16,))
 
@@ -168,6 +168,7 @@ def test_words_that_are_unknown_count_as_such(tmp_path):
     assert both["log_joint"][0] == both["log_joint"][1]
 
 
+@pytest.mark.long  # As of pictures in test_loading; a server has strings.
 def test_a_fresh_process_without_this_library_answers_the_same(
         exported, requests, tmp_path):
     np.savez(tmp_path / "requests.npz", **{
