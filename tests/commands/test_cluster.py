@@ -11,6 +11,7 @@ import threading
 import time
 import types
 
+from PIL import Image
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -271,3 +272,25 @@ def test_two_workers_end_as_two_replicas_also_if_one_was_killed(tmp_path):
         one.banks[0].positions[0], two.banks[0].positions[0])
     rows = json.loads((path / "history.json").read_text())
     assert [row["step"] for row in rows] == list(range(10, 151, 10))
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_two_workers_train_on_a_folder_from_disk_as_one_process(tmp_path):
+    """Each decodes its own half of every batch; tests/datasets has which."""
+    numbers = np.random.RandomState(0)
+    (tmp_path / "images").mkdir()
+    for i in range(30):
+        Image.fromarray(numbers.randint(0, 256, [8, 8, 3]).astype(
+            np.uint8)).save(tmp_path / "images" / f"{i}.png")
+    flags = [f"--dataset=folder:{tmp_path}/images", "--image_size=8",
+             "--max_memory_gb=0", "--train_steps=9", "--checkpoint_every=9",
+             "--log_every=3", "--evaluators=reconstruction"]
+    found = Workers(*flags, f"--workdir={tmp_path / 'two'}").end()
+    assert [code for code, *_ in found] == [0, 0], found[0][2]
+    assert call(train, SMOKE, *flags, f"--workdir={tmp_path / 'one'}",
+                "--strategy=mirrored", "--replicas=2") == 0
+    one, two = (lebm_tf.load(str(tmp_path / name)) for name in ("one", "two"))
+    for part in one.parts:
+        for a, b in zip(one.variables_of(part), two.variables_of(part)):
+            np.testing.assert_array_equal(a, b)
