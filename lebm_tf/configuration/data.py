@@ -99,9 +99,9 @@ class StorageOptions(Checked):
         index: File that keeps what is known of files that are read from disk,
             so that they are checked once; default: beside them, with the ending
             .index.npz.
-        broken: Treatment of image files in a folder that cannot be read: refuse
-            (name the first of them) or skip (leave them out and count them).
-            It is decided before training.
+        broken: Treatment of images of a folder or of ArrayRecord files that
+            cannot be read: refuse (name the first of them) or skip (leave them
+            out and count them). It is decided before training.
     """
     max_memory_gb: Annotated[NonNegativeFloat, _STORED] = 1.0
     index: Annotated[str, Mark.MAY_CHANGE, _STORED] = ""

@@ -11,8 +11,7 @@ import tensorflow as tf
 
 from lebm_tf.errors import InputError
 
-# Examples read at a time where an array is asked for.
-_CHUNK = 1_000
+_CHUNK = 64  # Examples read together where an array is asked for.
 # Larger parts of stored data are not held out, since evaluators take arrays.
 MOST_HELD_OUT = 10_000
 # Training examples on disk that an evaluator of all of them takes.
@@ -69,10 +68,11 @@ class Stored(abc.ABC):
     def __getitem__(self, key) -> np.ndarray:
         numbers = np.atleast_1d(self.numbers[key])
         found = np.empty((len(numbers), *self.shape[1:]), self.dtype)
+        chunks = tf.data.Dataset.from_tensor_slices(numbers).batch(_CHUNK).map(
+            self._read, tf.data.AUTOTUNE, deterministic=True)
         with named_failures():
-            for first in range(0, len(numbers), _CHUNK):
-                chunk = slice(first, first + _CHUNK)
-                found[chunk] = self._read(tf.constant(numbers[chunk])).numpy()
+            for i, chunk in enumerate(chunks.as_numpy_iterator()):
+                found[i * _CHUNK:(i + 1) * _CHUNK] = chunk
         return found if np.ndim(self.numbers[key]) else found[0]
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:

@@ -66,19 +66,6 @@ class Framing:
         return np.ascontiguousarray(
             images[:, top:top + height, left:left + width])
 
-    def resized(self, image: tf.Tensor) -> tf.Tensor:
-        """Resizes one image that is cut, uint8 [H, W, C], as the call does,
-        also in a graph."""
-        size = self.image_size
-        if not size:
-            return image
-        with tf.device("CPU"):
-            return tf.cond(
-                tf.shape(image)[0] == size, lambda: image,
-                lambda: tf.cast(tf.round(tf.clip_by_value(tf.image.resize(
-                    image, [size, size], antialias=True), 0.0, 255.0)),
-                    tf.uint8))
-
     def _window(self, height: int, width: int, name: str):
         """The part to keep of a height x width image, as `crop`."""
         top, left, inner_height, inner_width = (

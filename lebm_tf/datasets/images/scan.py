@@ -100,8 +100,9 @@ def scanned(name: str, root: str, found: Scan, check: Callable[[str], Any],
             "%s: the index %s is older than the folder: %d files are new or "
             "changed, and %d of the index are gone or changed.", name, index,
             len(new), gone)
-    logging.warning("%s: checking %d image files; the result is kept in %s.",
-                    name, len(new), index)
+    if len(new):
+        logging.warning("%s: checking %d image files; the result is kept in "
+                        "%s.", name, len(new), index)
 
     def result(row):
         path = found.path(root, row)

@@ -13,8 +13,6 @@ from lebm_tf.datasets.images.framing import Framing
 from lebm_tf.datasets.stored import Stored
 from lebm_tf.errors import InputError
 
-_PARALLEL = 16  # Images of a batch that are decoded at the same time.
-
 
 class StoredImages(Stored):
     """Encoded images, uint8 [num, size, size, channels] when read.
@@ -39,19 +37,14 @@ class StoredImages(Stored):
         """
 
     def examples(self, numbers: tf.Tensor) -> tf.Tensor:
-        def cut(number):
-            return self.framing.cut(
-                self.decoded(int(number))[None], f"image {number}")[0]
-
-        def one(number):
-            # Without state, or TensorFlow would read one after the other.
-            image = tf.numpy_function(cut, [number], tf.uint8, stateful=False)
-            image.set_shape([None, None, self.shape[-1]])
-            return tf.ensure_shape(
-                self.framing.resized(image), self.shape[1:])
-        return tf.map_fn(
-            one, numbers, parallel_iterations=_PARALLEL,
-            fn_output_signature=tf.TensorSpec(self.shape[1:], tf.uint8))
+        def read(numbers):
+            # Framed one by one, since images may be far larger than wanted.
+            return np.concatenate([self.framing(
+                self.decoded(int(number))[None], f"image {number}")
+                for number in numbers])
+        # Without state, or TensorFlow would read one batch after the other.
+        images = tf.numpy_function(read, [numbers], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, [*numbers.shape, *self.shape[1:]])
 
 
 class FolderImages(StoredImages):
