@@ -32,7 +32,7 @@ def test_figures_are_those_of_the_text_and_the_cells_of_tables():
     assert figures.figures(PAGE) == [
         "2.5", "3.39", "0.22", "10.55", "1,840.5", ".336", "9.51", "16.91",
         "2,829", "0.50"]
-    assert figures.named(PAGE) == [
+    assert figures.named("docs/results/a.md", PAGE) == [
         "benchmarks/results/a.json", "benchmarks/results/b.json"]
 
 
@@ -45,25 +45,45 @@ def test_a_figure_is_a_number_rounded_to_its_digits(figure, is_there):
     assert figures.is_in(figure, sorted(figures.numbers(content))) == is_there
 
 
-def test_a_wrong_figure_and_an_unnamed_command_are_told(
-        monkeypatch, tmp_path):
+@pytest.fixture
+def root(monkeypatch, tmp_path):
+    """A repository of one page and one file."""
     monkeypatch.setattr(figures, "ROOT", str(tmp_path))
-    page, kept = tmp_path / "page.md", tmp_path / "a.json"
-    page.write_text("It is 3.4 or 0.25.\n\nFigures: `a.json`.\n")
-    kept.write_text(json.dumps({"loss": 3.388, "commands": ["make train"]}))
-    assert figures.problems(str(page)) == ["page.md: 0.25 is not in a.json."]
-    kept.write_text(json.dumps({"loss": 3.388}))
-    assert figures.problems(str(page))[0] == (
-        "a.json must name its commands or sources.")
-    page.write_text("It is 3.4.\n")
-    assert figures.problems(str(page)) == [
-        'page.md must name its files in a line "Figures: ".']
+    figures.source.cache_clear()
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "a.md").write_text(
+        "It is 3.4 or 0.25.\n\nFigures: `a.json`.\n")
+    (tmp_path / "a.json").write_text(json.dumps(
+        {"loss": 3.388, "commands": ["make train"]}))
+    yield tmp_path
+    figures.source.cache_clear()
 
 
-def test_a_table_that_its_file_does_not_make_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(figures, "ROOT", str(tmp_path))
-    (tmp_path / "a.json").write_text(json.dumps({
-        "commands": ["python -m benchmarks.anomaly --seeds=1"], "runs": {}}))
-    (tmp_path / "a.md").write_text("| 0.256 |\n")
+def test_a_wrong_figure_and_a_page_without_files_are_told(root):
+    assert figures.problems("results/a.md") == [
+        "results/a.md: 0.25 is not in a.json."]
+    (root / "b.md").write_text("It is 3.4.\n")
+    assert figures.problems("b.md") == [
+        'b.md must name its files in a line "Figures: " or link to a page of '
+        "results."]
+
+
+def test_a_section_is_checked_by_the_results_that_it_links_to(root):
+    (root / "b.md").write_text(
+        "8.1\n\n## Measured\n\n3.388 and 7.2, [in full](results/a.md).\n\n"
+        "## Other\n\n9.1\n")
+    assert figures.problems("b.md", "Measured") == [
+        "b.md: 7.2 is not in a.json."]
+
+
+def test_a_file_says_what_made_it_and_the_table_beside_it(root):
+    assert figures.source("a.json")[1] == []
+    figures.source.cache_clear()
+    (root / "a.json").write_text(json.dumps({"loss": 3.388}))
     assert figures.source("a.json")[1] == [
-        "a.json and the table beside it differ."]
+        "a.json must name its commands or sources."]
+    (root / "b.json").write_text(json.dumps({
+        "commands": ["python -m benchmarks.anomaly --seeds=1"], "runs": {}}))
+    (root / "b.md").write_text("| 0.256 |\n")
+    assert figures.source("b.json")[1] == [
+        "b.json and the table beside it differ."]
