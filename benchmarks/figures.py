@@ -3,7 +3,7 @@
     python -m benchmarks.figures
 
 A figure is a number with a decimal point, or a whole number in a cell of a
-table. No figures: what stands in back quotes, as settings do, or in a block of
+table. Not figures: what stands in back quotes, as settings do, or in a block of
 code, numbers of papers (arXiv:2006.08205), targets of links, and the first row
 of a table and its first column, which are names.
 
@@ -18,6 +18,10 @@ written, stand in benchmarks/results/notes.
 
 Each file says what made it, or each of its parts does: "commands", or
 "sources" where these are papers or other files.
+
+A wrong figure may be another number of its files: where one last digit is
+changed, seven in ten are told. That the tables of scripts are on the pages
+whole is checked by tests/test_documents.py.
 """
 
 import bisect
