@@ -77,7 +77,7 @@ def of_prior(config: Any, base: Base, seed: int) -> Pieces:
     """
     if config.prior_sampler not in ("flow", "hybrid"):
         return Pieces({})
-    flow = config.flow.make(config.latent_dim, seed)
+    flow = config.flow.make(config.latent_dim, seed, base)
     if config.prior_sampler == "flow":
         drawn, roles = "negative", {
             "negative": Flowed(flow), "generation": Flowed(flow)}

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import keras
 
 from lebm_tf.assembly.published import AsPublished
-from lebm_tf.densities import DiffusionEncoder, LearnedFlow
+from lebm_tf.densities import Base, DiffusionEncoder, Fitted, LearnedFlow
 from lebm_tf.densities.diffusion import VARIANCES
 from lebm_tf.mcmc import rng
 from lebm_tf.models import OptimizerConfig
 from lebm_tf.networks import (
-    ContextEncoder, LatentDenoiser, LatentGlow, NoiseContext)
+    AffineCouplings, ContextEncoder, LatentDenoiser, LatentGlow, NoiseContext)
 from lebm_tf.networks.glow import COUPLINGS
 from lebm_tf.ranges import (
     Checked, Interval, MinLen, NonNegativeFloat, NonNegativeInt, OneOf,
@@ -28,7 +28,8 @@ class FlowConfig(Checked):
     """A flow over latent vectors.
 
     The network of Xie et al. 2023, arXiv:2301.09300 (model.py of the public
-    code).
+    code). As the sampler of a prior with a fitted base, it has two affine
+    couplings in place of each block, and starts as the base.
 
     Attributes:
         num_steps: Number of blocks of actnorm, rotation and coupling.
@@ -39,12 +40,20 @@ class FlowConfig(Checked):
     hidden_units: PositiveInt = 64
     coupling: Annotated[str, OneOf(COUPLINGS)] = "affine"
 
-    def make(self, latent_dim: int, seed: int) -> LearnedFlow:
-        """Builds the density.
+    def make(self, latent_dim: int, seed: int, base: Base | None = None
+             ) -> LearnedFlow:
+        """Builds the density, over the base if that is a fitted one.
 
         Raises:
             ValueError: If a flow cannot have that width.
         """
+        if isinstance(base, Fitted):
+            if self.coupling != "affine":
+                raise ValueError("flow_coupling must be affine with a fitted "
+                                 f"base, got {self.coupling}.")
+            return LearnedFlow(AffineCouplings(
+                latent_dim, 2 * self.num_steps, 2 * (self.hidden_units,),
+                seed=seed), base)
         return LearnedFlow(LatentGlow(
             latent_dim, self.num_steps, self.hidden_units, self.coupling,
             seed))

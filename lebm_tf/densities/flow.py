@@ -118,14 +118,19 @@ class LearnedFlow(Nested, Base, keras.Model):
     """q(z) of z = f(u), u ~ N(0, I), trained by an optimizer of a model.
 
     It serves as a prior with exact density, or as a sampler of another density.
+    Over a fitted base, u is a draw of the base in its coordinates, and z starts
+    as that draw: a sampler of a prior that the base is close to.
 
     Args:
-        network: As in `Flow`; `networks.LatentGlow` or `AffineCouplings`.
+        network: As in `Flow`; `networks.LatentGlow` or `AffineCouplings`, with
+            a base the latter.
+        base: A `Fitted` base, which is not trained; None for N(0, I).
     """
 
-    def __init__(self, network: keras.layers.Layer, **kwargs):
+    def __init__(self, network: keras.layers.Layer,
+                 base: Fitted | None = None, **kwargs):
         super().__init__(**kwargs)
-        self.network, self.latent_dim = network, network.dim
+        self.network, self.latent_dim, self.base = network, network.dim, base
         self.built = True
 
     def sample(self, num_samples, seed: rng.Seed) -> tf.Tensor:
@@ -136,21 +141,37 @@ class LearnedFlow(Nested, Base, keras.Model):
                             ) -> tuple[tf.Tensor, tf.Tensor]:
         """Samples z and computes log q(z), float [num_samples] in nats, in one
         pass; both are reparameterized."""
-        u = rng.normal([num_samples, self.latent_dim], seed,
-                       self.variable_dtype)
-        z, growth = self.network(u)
-        return z, log_normal(u) - growth
+        if self.base is None:
+            u = rng.normal([num_samples, self.latent_dim], seed,
+                           self.variable_dtype)
+            z, growth = self.network(u)
+            return z, log_normal(u) - growth
+        drawn = self.base.sample(num_samples, seed)
+        u = self.base.white(drawn)
+        moved, growth = self.network(u)
+        z, spread = self.base.from_white(tf.gather(
+            moved, np.argsort(self.network.order()), axis=-1))
+        return z, (self.base.log_prob(drawn) + self.base.from_white(u)[1]
+                   - growth - spread)
 
     def log_prob(self, z: tf.Tensor) -> tf.Tensor:
         """Normalized log density, [batch] in nats, of z [batch, latent_dim]."""
-        return _log_prob(self.network, z)
+        if self.base is None:
+            return _log_prob(self.network, z)
+        white = self.base.white(z)
+        u, growth = self.network.inverse(
+            tf.gather(white, self.network.order(), axis=-1))
+        drawn, start = self.base.from_white(u)
+        return (self.base.log_prob(drawn) + start + growth
+                - self.base.from_white(white)[1])
 
     def call(self, z):
         return self.log_prob(z)
 
     def get_config(self):
-        return {**super().get_config(), "network":
-                keras.saving.serialize_keras_object(self.network)}
+        serialize = keras.saving.serialize_keras_object
+        return {**super().get_config(), "network": serialize(self.network),
+                "base": self.base and serialize(self.base)}
 
 
 def _log_prob(network, z):

@@ -1,6 +1,7 @@
 """Invertible networks of affine coupling layers."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from lebm_tf.networks import initializers
@@ -73,6 +74,14 @@ class AffineCouplings(keras.layers.Layer):
             growth -= tf.reduce_sum(log_scale, -1)
             x = tf.concat([kept, moved], -1)
         return x, growth
+
+    def order(self) -> np.ndarray:
+        """The permutation that the map starts as, int [dim]: x = u[order]."""
+        found = np.arange(self.dim)
+        for _ in self.networks:
+            kept, moved = np.split(found, 2)
+            found = np.stack([moved, kept], -1).reshape(-1)
+        return found
 
     def _moments(self, network, kept):
         shift, log_scale = network(kept)
