@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import sys
 import types
 
@@ -42,14 +43,25 @@ if not os.path.isdir(REPOSITORY):
 if importlib.util.find_spec("lebm_tf") is None:
     %pip install --quiet "{{REPOSITORY}}{extra}"'''
 # Extras of setup.cfg that a notebook needs.
-EXTRAS = {"molecules": "molecules"}
+EXTRAS = {"molecules": "molecules", "neural_transport": "chains",
+          "serving": "serving"}
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("localhost", 0))
+        return one.getsockname()[1]
+
+
 # What a test makes smaller, besides the steps of training: nothing of it
 # decides whether a cell runs, and tests/serving checks rows of exports.
 SMALLER = {
     "quickstart": {"num_samples=1_000": "num_samples=200",
                    "num_steps=600": "num_steps=60",
                    "data.shape)": "data.shape, lebm_tf.serving.ServingConfig("
-                   "check_rows=0, row_blocks=(16,)))"}}
+                   "check_rows=0, row_blocks=(16,)))"},
+    "serving": {"row_blocks=(16,))": "row_blocks=(16,), check_rows=0)",
+                "PORT = 8501": f"PORT = {free_port()}"}}
 NUM_STEPS = {"quickstart": 30}  # Otherwise 2.
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda,
                ast.While, ast.Try)
@@ -96,7 +108,7 @@ def outputs(notebook, kind):
 @pytest.fixture
 def kernel(tmp_path, monkeypatch):
     """A kernel of this interpreter that imports this checkout; what Jupyter
-    of the machine knows plays no part."""
+    of the machine knows plays no part. It ends with the test."""
     folder = tmp_path / "jupyter" / "kernels" / "this_python"
     folder.mkdir(parents=True)
     (folder / "kernel.json").write_text(json.dumps({
@@ -110,7 +122,9 @@ def kernel(tmp_path, monkeypatch):
             ("PATH", os.pathsep.join([os.path.dirname(sys.executable),
                                       os.environ["PATH"]]))):
         monkeypatch.setenv(variable, str(value))
-    return KernelManager(kernel_name="this_python")
+    manager = KernelManager(kernel_name="this_python")
+    yield manager
+    manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=(
@@ -132,7 +146,7 @@ def test_a_notebook_runs_and_shows_a_picture_wherever_it_asks_for_one(
         ("Image(", "plt.show(")) for cell in code_cells(notebook))
     shown = [np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
              for data in outputs(notebook, "image/png")]
-    assert len(shown) == asked >= 3
+    assert len(shown) == asked >= 2
     assert all(picture[..., :3].std() > 3 for picture in shown)
     assert (tmp_path / "runs").is_dir() and not list(folder.iterdir())
 

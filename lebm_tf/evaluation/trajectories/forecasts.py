@@ -218,7 +218,8 @@ def save_paths(path: str, data: TrajectoryData, tracks: Tracks, paths: Paths
     """Draws observed, true and predicted positions of one agent per panel into
     a file ending in .png."""
     save_scenes(path, [
-        Scene(f"{tracks.scene[i]}, frame {tracks.start[i]}",
+        Scene(", ".join(filter(None, (
+            str(tracks.scene[i]), f"frame {tracks.start[i]}"))),
               tracks.past[i:i + 1], tracks.future[i:i + 1],
               paths.predictions[i:i + 1], paths.energy[i:i + 1])
         for i in range(len(tracks.past))], data.unit)
