@@ -124,7 +124,11 @@ def check_flagfile(flag: str, path: str) -> None:
 
 def check_is_run(workdir: str) -> None:
     """Raises InputError if a folder is no work directory of a run."""
-    if not os.path.isfile(os.path.join(workdir, CONFIG)):
-        raise InputError(
-            f"{workdir or '--workdir'} must be the work directory of a run, "
-            f"got no {CONFIG} there.")
+    if os.path.isfile(os.path.join(workdir, CONFIG)):
+        return
+    is_model = workdir.startswith("zoo:") or "://" in workdir or (
+        os.path.isfile(workdir))
+    hint = f"; is it --model={workdir}?" if is_model else "."
+    raise InputError(
+        f"{workdir or '--workdir'} must be the work directory of a run, got "
+        f"no {CONFIG} there{hint}")

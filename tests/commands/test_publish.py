@@ -94,6 +94,8 @@ def test_wrong_sources_and_targets_are_refused(
         workdir, published, refused, tmp_path):
     assert "a model of the zoo must be one of" in refused(
         sample, "--model=zoo:nothing", "--output=x.png")
+    assert "no config.json there; is it --model=zoo:digits?" in refused(
+        sample, "--workdir=zoo:digits", "--output=x.png")
     assert "--sha256 must be left out without --model" in refused(
         sample, f"--workdir={workdir}", "--sha256=00", "--output=x.png")
     assert "--output must name a new archive or folder" in refused(
