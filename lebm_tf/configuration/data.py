@@ -93,9 +93,10 @@ class StorageOptions(Checked):
     """Where examples are kept while training.
 
     Attributes:
-        max_memory_gb: Gigabytes of training examples to keep in memory; a
-            folder, a text file or a set of ArrayRecord files with more is read
-            from disk while training. Batches are the same.
+        max_memory_gb: Gigabytes of examples to keep in memory; a folder or a
+            set of ArrayRecord files with more (as pixels of the size for
+            training), or a larger text file, is read from disk while training.
+            Batches are the same.
         index: File that keeps what is known of files that are read from disk,
             so that they are checked once; default: beside them, with the ending
             .index.npz.
@@ -103,7 +104,8 @@ class StorageOptions(Checked):
             cannot be read: refuse (name the first of them) or skip (leave them
             out and count them). It is decided before training.
     """
-    max_memory_gb: Annotated[NonNegativeFloat, _STORED] = 1.0
+    max_memory_gb: Annotated[
+        NonNegativeFloat, Mark.MAY_CHANGE, _STORED] = 1.0
     index: Annotated[str, Mark.MAY_CHANGE, _STORED] = ""
     broken: Annotated[str, OneOf(BROKEN), _IMAGES] = "refuse"
 

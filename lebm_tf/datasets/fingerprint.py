@@ -14,6 +14,7 @@ from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.stored import Stored
 from lebm_tf.kinds import PAIR
 
+ON_DISK = "on disk: "  # Begins the record of examples on disk.
 _NUM_SUMS = 4
 _TOLERANCE = 1e-5  # For a sum, in units of the norm of the array.
 _CHUNK = 2**22
@@ -31,7 +32,7 @@ def fingerprint(data: DataSet) -> dict[str, Any]:
                 if isinstance(value, np.ndarray)}
     if data.labelled is not None:
         content["labelled"] = data.labelled.index
-    found = {name: value.digest if isinstance(value, Stored)
+    found = {name: ON_DISK + value.digest if isinstance(value, Stored)
              else _array(np.asarray(value))
              for name, value in content.items() if value is not None}
     if data.kind == PAIR:

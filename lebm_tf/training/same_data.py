@@ -4,7 +4,7 @@ import os
 
 from lebm_tf import files
 from lebm_tf.datasets import DataSet
-from lebm_tf.datasets.fingerprint import differing, fingerprint
+from lebm_tf.datasets.fingerprint import ON_DISK, differing, fingerprint
 from lebm_tf.errors import InputError
 
 DATA = "data.json"
@@ -30,6 +30,13 @@ def keep(workdir: str, data: DataSet) -> None:
 
 
 def _compare(path, old, new, name):
+    begun, now = (str(record.get("x_train")).startswith(ON_DISK)
+                  for record in (old, new))
+    if begun != now:
+        where = "disk" if begun else "memory"
+        raise InputError(
+            f"{name} must be read from {where}, as when the run in "
+            f"{os.path.dirname(path)} began; set --max_memory_gb.")
     try:
         changed = differing(old, new)
     except (KeyError, TypeError, ValueError) as error:

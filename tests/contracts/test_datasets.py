@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from lebm_tf import datasets, kinds
-from lebm_tf.configuration.data import TrajectoryOptions
+from lebm_tf.configuration.data import StorageOptions, TrajectoryOptions
 from lebm_tf.datasets import (
     DATASETS, SEQUENCES, TRAJECTORIES, DataSet, load_dataset, steps_per_epoch,
     train_batches, validation_split)
@@ -218,6 +218,19 @@ def check(data, batch_size):
 @pytest.mark.parametrize("name", CASES)
 def test_it_keeps_the_contract(name, loaded):
     check(loaded[name], batch_size=2)
+
+
+@pytest.mark.parametrize("name", [
+    "folder:DIR", "records:DIR", "text:FILE", "smiles:FILE"])
+def test_it_keeps_the_contract_on_disk(name, loaded, tmp_path):
+    memory = loaded[name]
+    data = load_dataset(memory.name, storage=StorageOptions(
+        max_memory_gb=0.0, index=str(tmp_path / "index.npz")))
+    assert isinstance(data.x_train, datasets.Stored)
+    check(data, batch_size=2)
+    assert DataSpec.of(data) == DataSpec.of(memory)
+    again = load_dataset(data.name, **data.origin)
+    np.testing.assert_array_equal(again.x_train, memory.x_train)
 
 
 # The few windows of sdd here are no stretch of time that could be cut.

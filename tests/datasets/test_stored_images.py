@@ -15,6 +15,7 @@ from lebm_tf.datasets.fingerprint import differing, fingerprint
 from lebm_tf.datasets.images import scan, stored_images
 from lebm_tf.datasets.stored import Stored, named_failures
 from lebm_tf.errors import InputError
+from lebm_tf.training import same_data
 from lebm_tf.training.fit_codes import codes_of
 
 SEED = 3
@@ -102,6 +103,14 @@ def test_a_changed_image_is_seen_by_its_content(folder):
     for file in sorted(folder.rglob("*.png")):
         Image.new("RGB", (9, 9)).save(file)
     assert "x_train" in differing(before, fingerprint(load(folder)))
+
+
+def test_a_run_keeps_to_where_its_images_are(folder, tmp_path):
+    same_data.keep(str(tmp_path), load(folder))
+    same_data.check(str(tmp_path), load(folder))
+    with refused(f"must be read from disk, as when the run in {tmp_path} "
+                 "began; set --max_memory_gb"):
+        same_data.check(str(tmp_path), load(folder, 1.0))
 
 
 def test_codes_are_fitted_to_the_first_images(folder):

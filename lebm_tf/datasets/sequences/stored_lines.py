@@ -58,20 +58,21 @@ class StoredLines(Stored):
         offsets: Where the lines start, int64 [num].
         checksums: CRC-32 of the lines, uint32 [num].
         lengths: Tokens of each line, including its end, int32 [num].
+        table: Result of `vocabulary.table()`, if there is one already.
     """
 
     def __init__(self, file: LineFile, vocabulary: Vocabulary, length: int,
                  offsets: np.ndarray, checksums: np.ndarray,
-                 lengths: np.ndarray):
+                 lengths: np.ndarray,
+                 table: tf.lookup.StaticHashTable | None = None):
         super().__init__(offsets, checksums, (length,), np.int32)
         self.file, self.vocabulary, self.lengths = file, vocabulary, lengths
-        with tf.device("CPU"):
-            self._table = vocabulary.table()
+        self._table = vocabulary.table() if table is None else table
 
     def taken(self, rows: np.ndarray) -> "StoredLines":
         return StoredLines(
             self.file, self.vocabulary, self.shape[1], self.numbers[rows],
-            self.checksums[rows], self.lengths[rows])
+            self.checksums[rows], self.lengths[rows], self._table)
 
     def examples(self, numbers: tf.Tensor) -> tf.Tensor:
         def read(offsets):
