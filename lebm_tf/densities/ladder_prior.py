@@ -48,12 +48,8 @@ class LadderPrior(Nested, Prior, keras.Model):
         self.levels = NoiseLevels(tuple(scales))
         self.step_factor = step_factor
         self.logits_network = logits
+        self.num_symbols = logits.num_symbols
         self.built = True
-
-    @property
-    def num_symbols(self) -> int:
-        """Number of symbols."""
-        return self.logits_network.num_symbols
 
     def logits(self, z: Position, condition: Any = None) -> tf.Tensor:
         """F, float [batch, num_symbols], in nats; of z at level 0, or of states

@@ -143,7 +143,7 @@ class BottomUpGaussian(Nested, Encoder, keras.Model):
     def sample_from(self, mean: tf.Tensor, log_scale: tf.Tensor,
                     seed: rng.Seed) -> tuple[tf.Tensor, ...]:
         """A reparameterized sample (z1, ..., zL)."""
-        z = []
+        z: list[tf.Tensor] = []
         for i in range(len(self.networks) + 1):
             if i:
                 mean, log_scale = self._with_floor(*self.networks[i - 1](z[-1]))

@@ -26,8 +26,8 @@ class SymbolPrior(EnergyPrior):
 
     tells_symbols = True
 
-    @property
-    def num_symbols(self) -> int:
+    @property  # Of other priors a constant.
+    def num_symbols(self) -> int:  # type: ignore[override]
         """Number of symbols."""
         z = self.base.sample(1, rng.make_seed(0))
         return self.logits(z).shape[-1]
@@ -36,9 +36,10 @@ class SymbolPrior(EnergyPrior):
         """F(z), float [batch, num_symbols], in nats."""
         return self.energy_network(z)
 
-    def energy(self, z: Position, *, condition=None) -> tf.Tensor:
-        """E(z), or -F_y(z) for a given symbol; float [batch], in nats."""
-        logits = self.logits(z)
+    def energy(self, z: Position, *, condition=None, drop=None) -> tf.Tensor:
+        """E(z), or -F_y(z) for a given symbol; float [batch], in nats.
+        Arguments as of `EnergyPrior`."""
+        logits = super().energy(z, drop=drop)  # F(z).
         marginal = -tf.reduce_logsumexp(logits, axis=-1)
         if condition is None:
             return marginal

@@ -2,11 +2,11 @@
 
 import dataclasses
 import functools
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
 import tensorflow as tf
 
-from lebm_tf.mcmc.kernel import Position
+from lebm_tf.mcmc.kernel import Position, is_per_chain
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,13 +120,16 @@ class LadderTarget:
         return self.at(level, start)
 
 
-def tempered(target: Target | LadderTarget, temperature: float | tf.Tensor
-             ) -> Target | LadderTarget:
+AnyTarget = TypeVar("AnyTarget", Target, LadderTarget)
+
+
+def tempered(target: AnyTarget, temperature: float | tf.Tensor
+             ) -> AnyTarget:
     """The target at a temperature T > 0, [] or [batch]: log p / T."""
     if isinstance(target, LadderTarget):
         return LadderTarget(lambda level, start: tempered(
             target(level, start), temperature))
-    if not tf.is_tensor(temperature) or not temperature.shape.rank:
+    if not is_per_chain(temperature):
         return target.mapped(lambda log_prob: lambda z, rows: log_prob(
             z, rows) / temperature)
     return dataclasses.replace(

@@ -34,6 +34,9 @@ class _TfpKernel:
     is_calibrated = True
     is_rowwise = False  # Chains share their step size.
     takes_noise = False
+    step_size: StepSize
+    num_adaptation_steps: int
+    target_accept_prob: float
 
     def __post_init__(self):
         _tfp()  # Now, not while a step is traced.

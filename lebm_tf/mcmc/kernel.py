@@ -36,24 +36,31 @@ class State(NamedTuple):
 
 
 class Kernel(Protocol):
-    """A Markov transition of independent chains.
+    """A Markov transition of independent chains."""
 
-    Attributes:
-        is_calibrated: Whether the target is exactly the stationary
-            distribution. Likelihood estimates refuse other kernels.
-        is_rowwise: Whether a chain moves independently of the others in a
-            batch, and `State` holds only values per chain. If it takes no
-            noise, it then accepts a seed per chain, int32 [chains, 2].
-        takes_noise: Whether noise can be passed to `step`, so that every chain
-            may have its own seed.
-        num_adaptation_steps: Initial moves that tune the step size; 0 if none.
-        step_size: Default step size.
-    """
-    is_calibrated: bool
-    is_rowwise: bool
-    takes_noise: bool
-    num_adaptation_steps: int
-    step_size: StepSize
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the target is exactly the stationary distribution. Likelihood
+        estimates refuse other kernels."""
+
+    @property
+    def is_rowwise(self) -> bool:
+        """Whether a chain moves independently of the others in a batch, and
+        `State` holds only values per chain. If it takes no noise, it then
+        accepts a seed per chain, int32 [chains, 2]."""
+
+    @property
+    def takes_noise(self) -> bool:
+        """Whether noise can be passed to `step`, so that every chain may have
+        its own seed."""
+
+    @property
+    def num_adaptation_steps(self) -> int:
+        """Initial moves that tune the step size; 0 if none."""
+
+    @property
+    def step_size(self) -> StepSize:
+        """Default step size."""
 
     def init(self, log_prob_fn: LogProbFn, position: Position,
              step_size: StepSize | None = None) -> State:
@@ -94,8 +101,13 @@ def like_leaves(step_size: StepSize, position: Position) -> list:
                 "step_size must be one value, or one for each of the "
                 f"{len(leaves)} parts of the position, got {len(sizes)}.")
     return [tf.reshape(size, [-1] + [1] * (leaf.shape.rank - 1))
-            if tf.is_tensor(size) and size.shape.rank == 1 else size
+            if is_per_chain(size) else size
             for size, leaf in zip(sizes, leaves)]
+
+
+def is_per_chain(value: Any) -> bool:
+    """Whether a value is a tensor with one element per chain, [chains]."""
+    return tf.is_tensor(value) and value.shape.rank == 1
 
 
 def value_and_gradient(log_prob_fn: LogProbFn, position: Position

@@ -15,7 +15,7 @@ operations with which its functions turn a seed into key and counter.
 that XLA compiles: it becomes a single loop without intermediate memory.
 """
 
-from typing import Callable
+from typing import Callable, TypeAlias
 
 import tensorflow as tf
 
@@ -30,7 +30,7 @@ _COUNTED_MULTIPLIER, _COUNTED_KEY_STEP = 0xD256D193, 0x9E3779B9
 
 # Words of 32 bits in uint64, so that products keep both halves. A counter is
 # two pairs, its even and its odd words: one operation then does for two.
-Pair = tf.Tensor  # uint64 [..., 2]
+Pair: TypeAlias = tf.Tensor  # uint64 [..., 2]
 
 
 def cipher(even: Pair, odd: Pair, key: Pair) -> tuple[Pair, Pair]:
@@ -95,7 +95,7 @@ def counted_words(counter: tf.Tensor, second: tf.Tensor, key: tf.Tensor
     return counter, second
 
 
-def _interleaved(first, second):
+def _interleaved(first, second) -> tuple[Pair, Pair]:
     """Words 0, 1 and 2, 3 of a counter as even and odd words."""
     return (tf.stack([first[..., 0], second[..., 0]], -1),
             tf.stack([first[..., 1], second[..., 1]], -1))

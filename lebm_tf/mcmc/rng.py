@@ -14,7 +14,7 @@ import contextlib
 import functools
 import hashlib
 import threading
-from typing import Any, Callable
+from typing import Any, Callable, TypeAlias
 import zlib
 
 import tensorflow as tf
@@ -23,7 +23,7 @@ from lebm_tf.mcmc import philox, replicas
 
 # int32 [2]; or int32 [rows, 2], one seed per row of a batch: row i of the
 # result then depends on seed i alone. Serving uses the second.
-Seed = tf.Tensor
+Seed: TypeAlias = tf.Tensor
 
 _words = tf.raw_ops.StatelessRandomUniformFullIntV2
 
@@ -38,7 +38,7 @@ _NUM_ROUNDS = 24
 
 
 class _Counted(threading.local):  # Each replica is traced in its own thread.
-    first = None
+    first: int | tf.Tensor | None = None
 
 
 _counted = _Counted()

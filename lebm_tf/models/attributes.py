@@ -6,12 +6,12 @@ import tensorflow as tf
 from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position, initial_state, num_chains
 from lebm_tf.models.batching import in_batches
-from lebm_tf.models.doors import Doors
+from lebm_tf.models.inference import LatentInference
 from lebm_tf.samplers import Draw, Draws
 
 
-class AttributeInference(Doors):
-    """Methods of `LatentInference` that involve y."""
+class AttributeInference(LatentInference):
+    """Inference methods that involve y."""
 
     def climb(self, z: Position, attribute, seed: int = 0, *, num_steps: int
               ) -> Position:
@@ -70,20 +70,3 @@ class AttributeInference(Doors):
             self.prior.symbol_log_probs(z)))
         return np.mean([step(self.infer(x, rng.named(seed, "classify", draw)))
                         for draw in range(num_draws)], axis=0)
-
-    def _check_condition(self, condition):
-        if self.context is not None and condition is None:
-            raise ValueError("condition must be the output of "
-                             "model.context(...), got None.")
-        known = 0 if condition is None or self.prior is None else (
-            self.prior.num_symbols)
-        wrong = [symbol for symbol in np.unique(condition)
-                 if not -1 <= symbol < known] if known else []
-        if wrong:
-            raise ValueError("condition must contain symbols from 0 to "
-                             f"{known - 1}, or -1 for none, got {wrong[0]}.")
-
-    def _needs_attribute(self):
-        if self.attribute is None:
-            raise ValueError("attribute needs a model with an attribute y, got "
-                             "one without.")

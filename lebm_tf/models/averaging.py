@@ -16,7 +16,7 @@ _KEPT = "_weights_before_averages"
 
 def _averages(model: Any) -> list[tuple[Any, Any]]:
     """(variable, its average) for all parts with averages."""
-    found = []
+    found: list[tuple[Any, Any]] = []
     for part, optimizer in model.optimizers.items():
         optimizer = optimization.unscaled(optimizer)
         if optimizer.use_ema:

@@ -7,6 +7,7 @@ import numpy as np
 from lebm_tf.mcmc import rng
 from lebm_tf.models import answers
 from lebm_tf.models.batching import in_batches
+from lebm_tf.models.inference import LatentInference
 
 DIRECTIONS = ("ab", "ba")
 
@@ -26,8 +27,8 @@ class Translation(NamedTuple):
     start_energy: Any
 
 
-class DomainInference:
-    """Methods of `LatentInference` for translation."""
+class DomainInference(LatentInference):
+    """Inference methods for translation."""
 
     def translate(self, x, direction: str = "ab", seed: int = 0, *,
                   num_steps: int | None = None) -> Translation:

@@ -2,12 +2,13 @@
 """
 
 import functools
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf.kinds import SEQUENCE
+from lebm_tf.models.roles import Role
 from lebm_tf.samplers import Draws
 
 _KEEPS = ("lebm_tf.fit(model, data, RunConfig(workdir=...)) saves a model, "
@@ -22,6 +23,16 @@ def _shown(shape) -> str:
 class Doors:
     """Input checks of `LatentInference`. Methods of `keras.Model` that have no
     meaning here raise NotImplementedError and name the alternative."""
+
+    inference_batch = 100
+    # Set by `EnergyModel`.
+    roles: dict[str, Role]
+    prior: Any
+    likelihood: Any
+    encoder: Any
+    context: Any
+    attribute: Any
+    recipe: Any
 
     def save(self, *args, **kwargs):
         """Not supported; raises NotImplementedError."""
@@ -110,3 +121,20 @@ class Doors:
             cache[key] = tf.function(
                 functools.partial(function, *fixed), autograph=False)
         return cache[key]
+
+    def _check_condition(self, condition):
+        if self.context is not None and condition is None:
+            raise ValueError("condition must be the output of "
+                             "model.context(...), got None.")
+        known = 0 if condition is None or self.prior is None else (
+            self.prior.num_symbols)
+        wrong = [symbol for symbol in np.unique(condition)
+                 if not -1 <= symbol < known] if known else []
+        if wrong:
+            raise ValueError("condition must contain symbols from 0 to "
+                             f"{known - 1}, or -1 for none, got {wrong[0]}.")
+
+    def _needs_attribute(self):
+        if self.attribute is None:
+            raise ValueError("attribute needs a model with an attribute y, got "
+                             "one without.")

@@ -10,15 +10,16 @@ from lebm_tf import precision
 from lebm_tf.mcmc import rng
 from lebm_tf.models import (
     checks, naming, optimization, replication, statistics, turns as turning)
+from lebm_tf.models.attributes import AttributeInference
 from lebm_tf.models.copies import MovingCopy
-from lebm_tf.models.inference import LatentInference
+from lebm_tf.models.domains import DomainInference
 from lebm_tf.models.roles import ANSWERS, Role, resolved
 from lebm_tf.models.turns import Turn
 from lebm_tf.objectives.objective import Objective
 from lebm_tf.samplers import Draw, Draws, Sampler
 
 
-class EnergyModel(LatentInference, keras.Model):
+class EnergyModel(AttributeInference, DomainInference, keras.Model):
     """p(x, z) = p(z) p(x | z), trained by maximum likelihood.
 
     A step first draws the states of every role with the current parameters,
@@ -69,6 +70,8 @@ class EnergyModel(LatentInference, keras.Model):
             target and has none.
     """
 
+    train_function: Any  # Of `keras.Model`.
+
     def __init__(self, *, parts: Mapping[str, Any],
                  objectives: Mapping[str, Objective],
                  roles: Mapping[str, Role | Sampler],
@@ -104,7 +107,7 @@ class EnergyModel(LatentInference, keras.Model):
         # Saved outside the checkpoints by `fit`: it must survive a rollback.
         self.rollbacks = replication.Counter(name="rollbacks")
         self.recipe = None  # Set by `families.build`.
-        self.rows = []  # The history, kept by `fit`.
+        self.rows: list[dict[str, Any]] = []  # The history, kept by `fit`.
         self.built = True
         naming.number_layers(self)
 
@@ -121,8 +124,15 @@ class EnergyModel(LatentInference, keras.Model):
             role: Key of `roles`.
             batch: Batch with the inputs of the role.
             seed: Seed of the step in training, else None.
+
+        Raises:
+            ValueError: If the role has no target, because it runs no chains.
         """
-        return self.roles[role].target(self, Draws(batch, {}, seed))
+        target = self.roles[role].target
+        if target is None:
+            raise ValueError(f"role {role!r} has no target, because its sampler "
+                             "runs no chains.")
+        return target(self, Draws(batch, {}, seed))
 
     def variables_of(self, part: str) -> list:
         """The trainable variables of a part; shared ones are listed once."""

@@ -1,6 +1,6 @@
 """Inference with a trained model: sample, infer, reconstruct and score."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -10,9 +10,8 @@ from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import Position
 from lebm_tf.models import answers
 from lebm_tf.models.answers import Samples, Score
-from lebm_tf.models.attributes import AttributeInference
 from lebm_tf.models.batching import in_batches
-from lebm_tf.models.domains import DomainInference
+from lebm_tf.models.doors import Doors
 from lebm_tf.samplers import Draws, Sampler
 
 
@@ -33,15 +32,13 @@ class Transition(NamedTuple):
     log_prob: np.ndarray
 
 
-class LatentInference(AttributeInference, DomainInference):
+class LatentInference(Doors):
     """Inference methods of a model with a prior, a likelihood and two samplers.
 
     All methods take a Python int as seed and return the same numbers for the
     same seed. They work in batches of `inference_batch` rows, so memory is
     bounded and row i of a longer result equals row i of a shorter one.
     """
-
-    inference_batch = 100
 
     def sample(self, num_samples: int, seed: int = 0, *,
                num_steps: int | None = None, temperature: float = 1.0,
@@ -169,7 +166,7 @@ class LatentInference(AttributeInference, DomainInference):
             raise ValueError(f"num_draws must be >= 1, got {num_draws}.")
         steps = self._inference_steps(num_steps)
         step = self._compiled("score", self._score_batch, steps)
-        total = None
+        total: Any = None
         for draw in range(num_draws):
             def batch(seed, rows, *inputs):
                 seed = rng.stream(seed, "infer")
@@ -202,8 +199,8 @@ class LatentInference(AttributeInference, DomainInference):
         """
         if num_points < 2:
             raise ValueError(f"num_points must be >= 2, got {num_points}.")
-        ends = [self.infer(x, seed) for x in (x_from, x_to)]
-        lines = [self.decode(answers.line(*ends, t), seed) for t in
+        start, end = (self.infer(x, seed) for x in (x_from, x_to))
+        lines = [self.decode(answers.line(start, end, t), seed) for t in
                  np.linspace(0, 1, num_points, dtype=np.float32)]
         return np.stack(lines, axis=1)
 

@@ -9,6 +9,7 @@ round differently from the same model built first.
 
 import collections
 import itertools
+from typing import Iterator
 
 import keras
 
@@ -20,7 +21,9 @@ def number_layers(model: keras.Model) -> None:
     layer has a child with it, all names of that class there were given by hand.
     Variables keep their paths.
     """
-    numbers, seen = collections.defaultdict(itertools.count), set()
+    numbers: dict[str, Iterator[int]] = collections.defaultdict(
+        itertools.count)
+    seen = set()
 
     def visit(layers):
         names = {layer.name for layer in layers}

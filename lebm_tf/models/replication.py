@@ -135,7 +135,7 @@ def _first(values: list, strategy) -> list:
 def _averaged(train_step, strategy, batch) -> Logs:
     if strategy.num_replicas_in_sync == 1:
         return strategy.run(train_step, (batch,))
-    names = []
+    names: list[str] = []
 
     def stacked(batch):
         logs = train_step(batch)

@@ -50,7 +50,7 @@ def resolved(turns: Sequence[Any], parts: Mapping[str, Any],
             if set(turn.parts) & set(objective.parts)
             and name in (turn.objectives or objectives))))
     learned = sorted((part, name) for turn in found
-                     for name in turn.objectives for part in turn.parts
+                     for name in turn.objectives or () for part in turn.parts
                      if part in objectives[name].parts)
     wanted = sorted((part, name) for name, objective in objectives.items()
                     for part in objective.parts)
@@ -93,7 +93,7 @@ def gradients(model: Any, tape: tf.GradientTape, losses: Mapping[str, Any],
         groups.setdefault((alone, *(
             name for name in losses
             if part in model.objectives[name].parts)), []).append(part)
-    found = {}
+    found: dict[str, list] = {}
     for (_, *names), some in groups.items():
         # A list: a sum computed after the tape would not be recorded.
         totals = [losses[name][0] for name in names]

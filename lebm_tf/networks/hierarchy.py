@@ -48,7 +48,9 @@ def decoded(hierarchy: Any, noise: tuple, temperature: float = 1.0
     Returns:
         (z1, ..., zL), their scales, and the mean image.
     """
-    z, scales, count = [], [], len(noise)
+    z: list[tf.Tensor] = []
+    scales: list[tf.Tensor] = []
+    count = len(noise)
 
     def choose(i, mean, scale, state):
         scale = temperature * scale

@@ -4,6 +4,8 @@ Cui, Wu and Han 2023, arXiv:2310.09604, after the variational ladder autoencoder
 of Zhao et al. 2017, arXiv:1702.08396.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -89,8 +91,8 @@ class LadderGenerator(_Ladder):
         levels = len(self.latent_dims) - 1
         sides = [base_size * 2**(levels - 1 - i) for i in range(levels)]
         widths = self.channels[1:] if self.concatenates else self.channels
-        self.map_shapes = [(side, side, width)
-                           for side, width in zip(sides, widths)]
+        self.map_shapes: list[tuple[int, ...]] = [
+            (side, side, width) for side, width in zip(sides, widths)]
         if not self.concatenates:
             self.map_shapes[-1] = (widths[-1],)  # A vector.
         self.top = self._stack("top", self.latent_dims[-1], (
@@ -98,7 +100,7 @@ class LadderGenerator(_Ladder):
         self.maps = [self._dense(f"map_{i}", width, _size(shape))
                      for i, (width, shape) in enumerate(zip(
                          self.latent_dims, self.map_shapes))]
-        self.lift = None if self.concatenates else self._dense(
+        self.lift: Any = None if self.concatenates else self._dense(
             "lift", widths[-1], base_size**2 * widths[-1])
         self.levels = [self._level(i) for i in range(levels)]
         self.built = True

@@ -1,5 +1,7 @@
 """The network of a small ladder variational autoencoder."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -50,8 +52,9 @@ class LadderNetwork(keras.layers.Layer):
                 0.0, 1.0, initializers.derive_seed(seed, "first")))
         sides = [shape[0] for shape in self.group_shapes]
         count = range(len(sides))
-        self.ups = [self._conv(f"up_{i}", channels, channels)
-                    if i and sides[i] != sides[i - 1] else None for i in count]
+        self.ups: list[Any] = [
+            self._conv(f"up_{i}", channels, channels)
+            if i and sides[i] != sides[i - 1] else None for i in count]
         self.priors = [self._head(f"prior_{i}", channels, 2 * width)
                        if i else None
                        for i, (_, _, width) in enumerate(self.group_shapes)]

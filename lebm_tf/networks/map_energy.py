@@ -43,7 +43,8 @@ class MapEnergy(keras.layers.Layer):
         self.shape, self.channels = tuple(shape), channels
         self.hidden_units, self.activation = hidden_units, activation
         self.seed, self.act = seed, activations.get(activation)
-        self.convolutions, made = [], (None, *shape)
+        self.convolutions: list[keras.layers.Layer] = []
+        made = (None, *shape)
         while max(made[1:3]) > _SMALLEST:
             layer = self._convolution(len(self.convolutions), made[-1])
             layer.build(made)

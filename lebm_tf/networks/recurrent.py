@@ -199,10 +199,10 @@ class RecurrentDecoder(Recurrent):
              ) -> tuple[tf.Tensor, tuple]:
         """(input of `logits`, [batch, hidden_dim]; next state) after reading a
         token, int32 [batch], at position t."""
-        z, *state = state
+        z, *below = state
         x = tf.concat([self._embedded(token), z], 1)
         state = step_cell(self.cell, x, self.kernel.value, self.bias.value,
-                          tuple(state))
+                          tuple(below))
         return state[-1], (z, *state)
 
     def _first(self, z):

@@ -1,7 +1,7 @@
 """A causal Transformer decoder: a latent vector to a sequence of tokens."""
 
 import math
-from typing import Callable
+from typing import Any, Callable
 
 import keras
 import tensorflow as tf
@@ -67,7 +67,8 @@ class TransformerDecoder(keras.layers.Layer):
         self.embedding_dim, self.hidden_dim = embedding_dim, hidden_dim
         self.num_layers, self.num_heads = num_layers, num_heads
         self.num_slots, self.dropout, self.seed = num_slots, dropout, seed
-        width, self._weights = embedding_dim, {}
+        self._weights: dict[str, Any] = {}
+        width = embedding_dim
         self._add("embedding", num_tokens, width)
         self._add("memory", latent_dim, num_slots * width)
         self._add("memory_bias", num_slots * width)

@@ -130,7 +130,8 @@ class ResidualTranslator(keras.layers.Layer):
         self.weight_scale, self.seed = weight_scale, seed
         self.shape_now = (None, *image_shape)
         # Flat lists, which checkpoints track.
-        self.convolutions, self.norms = [], []
+        self.convolutions: list[keras.layers.Layer] = []
+        self.norms: list[keras.layers.Layer] = []
         self._add("down_0", width, 7, 1, reflected=3)
         self._add("down_1", 2 * width, 3, 2)
         self._add("down_2", 4 * width, 3, 2)

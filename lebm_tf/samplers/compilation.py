@@ -8,7 +8,7 @@ import tensorflow as tf
 from lebm_tf.densities.targets import Target
 from lebm_tf.mcmc import chain, replicas, rng
 from lebm_tf.mcmc.kernel import (
-    Kernel, LogProbFn, Position, State, StepSize, num_chains)
+    Kernel, LogProbFn, Position, State, StepSize, is_per_chain, num_chains)
 
 SETTINGS = ("auto", "on", "off")
 # Compilation does not pay off for fewer moves.
@@ -78,25 +78,25 @@ def run_chain(kernel: Kernel, target: LogProbFn, position: Position,
         step_size: Replaces that of the kernel.
     """
     count = num_chains(position)
-    own = tf.is_tensor(num_steps) and num_steps.shape.rank == 1
-    own_sizes = any(tf.is_tensor(leaf) and leaf.shape.rank == 1
-                    for leaf in tf.nest.flatten(step_size))
-    can_split = isinstance(target, Target) and target.is_rowwise
-    rows = (position, target.rows if can_split else (),
+    own = is_per_chain(num_steps)
+    own_sizes = any(map(is_per_chain, tf.nest.flatten(step_size)))
+    split = target if (
+        isinstance(target, Target) and target.is_rowwise) else None
+    rows = (position, split.rows if split else (),
             num_steps if own else (), step_size if own_sizes else ())
 
     @tf.function(jit_compile=True, autograph=False)
     def run(first, seed, rows):
         position, of_target, steps, sizes = rows
-        log_prob_fn = target if not can_split else dataclasses.replace(
-            target, rows=of_target)
+        log_prob_fn = target if split is None else dataclasses.replace(
+            split, rows=of_target)
         with rng.counted_rows(first):
             return chain.run_chain(
                 kernel, log_prob_fn, position, steps if own else num_steps,
                 seed, step_size=sizes if own_sizes else step_size)
 
     parts = num_parts(count) if (
-        kernel.is_rowwise and can_split) else 1
+        kernel.is_rowwise and split) else 1
     first = rng.row_index(count)[0] if replicas.count() > 1 else 0
     states = [run(first + i * count // parts, seed, part)
               for i, part in enumerate(_split(rows, parts))]

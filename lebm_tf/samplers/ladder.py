@@ -74,8 +74,8 @@ class Ladder(Sampler):
         """The number of levels T."""
         return len(self.step_sizes)
 
-    @property
-    def num_steps(self) -> int:
+    @property  # Of other samplers a constant or a field.
+    def num_steps(self) -> int:  # type: ignore[override]
         """Total number of moves over all levels."""
         return self.num_levels * self.steps_per_level
 

@@ -12,7 +12,7 @@ from lebm_tf.models import EnergyModel
 from lebm_tf.objectives import (
     Objective, encoder_teaching, energy_contrast, gaussian_kl,
     negative_log_likelihood, squared_error)
-from lebm_tf.samplers import Encoded, FromBase, ShortRun
+from lebm_tf.samplers import Encoded, FromBase, FromData, ShortRun
 from tests import oracles
 
 WEIGHT = np.array([[1.0, -0.5, 0.3], [0.2, 0.8, -1.0]])
@@ -265,6 +265,13 @@ def test_a_short_run_of_a_trained_model_finds_the_data():
 def test_pieces_that_do_not_fit_are_refused(changes, message):
     with oracles.raises(ValueError, message):
         make_model(**changes)
+
+
+def test_a_role_without_chains_has_no_target():
+    model = make_model(other=FromData())
+    with oracles.raises(ValueError, "role 'other' has no target, because its "
+                        "sampler runs no chains."):
+        model.target("other", {})
 
 
 def test_every_part_needs_an_optimizer_and_no_other():
