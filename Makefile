@@ -18,7 +18,7 @@ TWO_PROCESSES := -n 2 --dist=loadfile --no-loadscope-reorder
 AVX2_TESTS := tests/networks/test_deconvolution.py \
 	tests/models/test_replication.py tests/models/test_precision.py
 
-.PHONY: train test test-avx2 test-fast test-long lint flags bench bench-quickstart zoo docs dist lock clean
+.PHONY: train test test-avx2 test-fast test-long lint types flags bench bench-quickstart zoo docs dist lock clean
 
 train: $(VENV)/.installed
 	@echo "== Training a learned prior on real handwritten digits (a few minutes on 2 cores)"
@@ -57,9 +57,13 @@ test-fast: $(VENV)/.installed
 test-long: $(VENV)/.installed
 	$(RUN) -m pytest -q -m long
 
-lint: $(VENV)/.installed
+lint: types
 	$(RUN) -m flake8 lebm_tf tests benchmarks export
 	$(RUN) -m isort --check-only lebm_tf tests benchmarks export
+
+# The annotations of the package, by mypy; settings in setup.cfg.
+types: $(VENV)/.installed
+	$(RUN) -m mypy
 
 # The list by which commands check their flags, after a configuration changed.
 flags: $(VENV)/.installed

@@ -17,7 +17,7 @@ import math
 import numbers
 import operator
 import typing
-from typing import Annotated, Any, Collection
+from typing import Annotated, Any, ClassVar, Collection
 
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
 
@@ -87,6 +87,7 @@ class Checked:
             starts with the name of the field.
         TypeError: If a value has another type.
     """
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # Of subclasses.
 
     def __post_init__(self):
         for name, field in declared(type(self)).items():

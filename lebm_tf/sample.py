@@ -23,6 +23,7 @@ with input, translation, x, energy and translation_energy.
 import math
 import os
 import sys
+from typing import Any
 
 from lebm_tf.configuration import startup
 
@@ -141,9 +142,9 @@ def write_paths(chosen: SampleConfig, resolved: workdirs.Run, model,
     run = resolved.run
     if chosen.data_dir:
         run = workdirs.moved(run, chosen.data_dir)
-    data = workdirs.load_data(run, resolved.data)
+    data: Any = workdirs.load_data(run, resolved.data)  # Trajectories.
     same_data.check(chosen.workdir, data)
-    tracks = data.part("test")
+    tracks = data.test
     rows = np.unique(np.linspace(0, len(tracks.past) - 1, min(
         chosen.num_samples, len(tracks.past))).astype(int))
     # Contexts need all agents of a scene.
@@ -169,7 +170,7 @@ def write_translations(chosen: SampleConfig, resolved: workdirs.Run, model,
     if chosen.input:
         names, x = read_pictures(chosen.input, resolved.data.shape)
     else:
-        data = workdirs.load_data(
+        data: Any = workdirs.load_data(  # Two domains.
             workdirs.moved(resolved.run, chosen.data_dir), resolved.data)
         same_data.check(chosen.workdir, data)
         x = data.domains[chosen.direction[0]].x_test[:chosen.num_samples]
@@ -257,7 +258,7 @@ def main(values) -> None:
         write_npz(chosen.output, samples, kind, labels)
     elif kind == kinds.IMAGE:
         write_png(chosen.output, samples, labels)
-    else:
+    elif vocabulary is not None:
         write = write_molecules if ending == ".png" else write_text
         write(chosen.output, vocabulary.texts(samples.x))
     command.say(f"Wrote {chosen.num_samples} samples to {chosen.output}.")

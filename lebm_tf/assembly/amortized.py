@@ -17,10 +17,11 @@ from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state, num_chains
 from lebm_tf.models import MovingCopy, Role
 from lebm_tf.objectives import (
-    DenoisingError, FlowDivergence, FlowTeaching, Objective, OnRoles,
+    DenoisingError, FlowDivergence, FlowTeaching, Objective, OnRoles, Term,
     kl_to_prior, negative_log_likelihood)
 from lebm_tf.samplers import (
-    Beside, Draw, Encoded, Flowed, FromBase, FromData, FromEncoder, FromRole)
+    Beside, Draw, Encoded, Flowed, FromBase, FromData, FromEncoder, FromRole,
+    Sampler)
 
 
 class Pieces(NamedTuple):
@@ -61,8 +62,10 @@ def of_image(config: Any, base: Base, data: DataSpec, seeds: Callable,
         more = of_diffusion(config, base, data, seeds("diffusion"), encoder)
     else:
         more = of_posterior(config, encoder, make_encoder)
-    return Pieces(*({**a, **b} for a, b in zip(more[:-1], pieces[:-1])),
-                  more.encoder)
+    mine, others = more._asdict(), pieces._asdict()
+    merged: dict[str, Any] = {name: {**mine[name], **others[name]}
+                              for name in mine if name != "encoder"}
+    return more._replace(**merged)
 
 
 def of_prior(config: Any, base: Base, seed: int) -> Pieces:
@@ -78,10 +81,10 @@ def of_prior(config: Any, base: Base, seed: int) -> Pieces:
     if config.prior_sampler not in ("flow", "hybrid"):
         return Pieces({})
     flow = config.flow.make(config.latent_dim, seed, base)
-    if config.prior_sampler == "flow":
-        drawn, roles = "negative", {
-            "negative": Flowed(flow), "generation": Flowed(flow)}
-    else:
+    drawn: str = "negative"
+    roles: dict[str, Sampler] = {
+        "negative": Flowed(flow), "generation": Flowed(flow)}
+    if config.prior_sampler == "hybrid":
         drawn, roles = "flow", {
             "flow": Flowed(flow),
             "negative": sampler(config.prior, FromRole("flow"), 0, base,
@@ -90,7 +93,7 @@ def of_prior(config: Any, base: Base, seed: int) -> Pieces:
                 config.prior, FromBase(flow),
                 vars(config).get("generation_steps", 0), base,
                 proposal=flow)}
-    terms = {"flow": FlowDivergence(drawn)}
+    terms: dict[str, Term] = {"flow": FlowDivergence(drawn)}
     if config.flow_teaching:
         terms["flow_teaching"] = FlowTeaching(flow)
     return Pieces(
@@ -163,7 +166,7 @@ def of_diffusion(config: Any, base: Base, data: DataSpec, seed: int,
                  for name in ("given", "none")}
     masked = {} if settings.learns == "both" else {
         "masked": Role(FromData(_uniform), view=lambda batch: batch)}
-    roles = {
+    roles: dict[str, Any] = {
         **masked,
         "positive": sampler(config.posterior, FromEncoder(target)),
         "negative": sampler(config.prior, start, 0, base),

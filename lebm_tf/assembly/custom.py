@@ -65,7 +65,8 @@ def checked(networks: Mapping[str, keras.layers.Layer],
         if found != wanted:
             given = [leaf.shape for leaf in tf.nest.flatten(probe.inputs)]
             if len(found) == len(wanted):  # As a mean and its scale.
-                found, wanted = dict.fromkeys(found), dict.fromkeys(wanted)
+                found, wanted = (tuple(dict.fromkeys(shapes))
+                                 for shapes in (found, wanted))
             raise InputError(
                 f"the network {name!r} must return {_batches(wanted)} for an "
                 f"input of {_batches(given)}, got {_batches(found)}.")

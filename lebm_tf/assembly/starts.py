@@ -20,7 +20,7 @@ class Starts(NamedTuple):
     """
     training: Any
     fresh: Any
-    encoder: ConditionalGaussian | None = None
+    encoder: Encoder | None = None
     banks: tuple[ChainBank, ...] = ()
 
 

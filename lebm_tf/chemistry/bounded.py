@@ -35,7 +35,8 @@ class BoundedParser:
     """
 
     def __init__(self, chem: Any, time_limit: float = TIME_LIMIT):
-        self.chem, self.time_limit, self.process = chem, time_limit, None
+        self.chem, self.time_limit = chem, time_limit
+        self.process: Any = None  # A `Popen`, while it runs.
 
     def __enter__(self):
         return self

@@ -42,7 +42,8 @@ def parse(smiles: Iterable[str], stopped: list[int] | None = None
             for a warning.
     """
     chem, base = rdkit("Chem"), rdkit("rdBase")
-    found, late = [], []
+    found: list[Any] = []
+    late: list[int] = []
     with base.BlockLogs(), bounded.BoundedParser(chem) as long:
         for i, text in enumerate(smiles):
             if not text or any(map(str.isspace, text)):

@@ -16,13 +16,15 @@ from absl import flags, logging
 from lebm_tf.configuration import fields as configuration
 from lebm_tf.configuration.flag_values import convert
 from lebm_tf.errors import ClusterError, InputError, NonFiniteError, nearest
+from lebm_tf.ranges import Declared
 from lebm_tf.text_files import read_text
 
 Fields = Callable[[], Sequence[configuration.Field]]
 PLUGINS = configuration.Field(
     "plugins", ("plugins",), tuple[str, ...],
     "Modules to import first, such as my_package.my_module. They may "
-    "register families, evaluators, data sets and networks.", ())
+    "register families, evaluators, data sets and networks.", (),
+    declared=Declared(str, True, ()))
 _NAME_FILES = ("flagfile", "baseline", "backbone")
 _HELP = {"help": "h", "helpfull": None, "helpshort": None}
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS,
@@ -189,10 +191,12 @@ def succeed(argv: Sequence[str], fields: Sequence[configuration.Field]
         argv: Flags, with flagfiles expanded.
         fields: All flags of the command.
     """
-    owners, kinds = {}, {field.flag: field.type for field in fields}
+    owners: dict[str, set[str]] = {}
+    kinds = {field.flag: field.type for field in fields}
     for field in fields:
         owners.setdefault(field.flag, set()).add(field.family)
-    kept, family, rest = [], None, list(argv)
+    kept: list[tuple[str, list[str]]] = []
+    family, rest = None, list(argv)
     while rest:
         words = [rest.pop(0)]
         name, equals, value = words[0].lstrip("-").partition("=")
@@ -235,7 +239,8 @@ def _of_family(fields, values):
 
 def _help(fields) -> str:
     texts = {"flagfile": "File with one flag per line."}
-    defaults, ranges = {"flagfile": {}}, {}
+    defaults: dict[str, dict[str, None]] = {"flagfile": {}}
+    ranges: dict[str, str] = {}
     for field in fields:
         texts[field.flag], ranges[field.flag] = field.help, field.range
         value = field.default

@@ -7,7 +7,7 @@ later, by the configurations and the loaders themselves.
 
 import os
 import sys
-from typing import Sequence
+from typing import Any, Collection, Sequence
 
 from absl import flags
 
@@ -29,7 +29,8 @@ def check(name: str, description: str) -> None:
         name: Name of the command.
         description: First paragraph of --help.
     """
-    listed, passed = listing.read(), []
+    listed = listing.read()
+    passed: list[str] = []
 
     def unless_plugins(names: Sequence[str]) -> None:
         passed.extend(names)
@@ -55,7 +56,7 @@ def refuse(name: str, listed: listing.Listing, values: flags.FlagValues
         values: Parsed flags of the command.
     """
     fields = listed.fields[name]
-    given = {flag: values[flag].value for flag in values}
+    given: dict[str, Any] = {flag: values[flag].value for flag in values}
     family = given.get("family")
     if family is not None:
         check_family(family, listed.families)
@@ -97,14 +98,14 @@ def _refusal(field: Field, text) -> str:
     return ""
 
 
-def check_family(name: str, known: Sequence[str]) -> None:
+def check_family(name: str, known: Collection[str]) -> None:
     """Raises InputError if a family is unknown."""
     if name not in known:
         raise InputError(f"--family must be one of {', '.join(known)}, got "
                          f"{name!r}{nearest(name, known)}.")
 
 
-def check_evaluators(names: Sequence[str], known: Sequence[str],
+def check_evaluators(names: Sequence[str], known: Collection[str],
                      flag: str = "evaluators") -> None:
     """Raises InputError if a name is not an evaluator's; "" is none."""
     for name in filter(None, map(str.strip, names)):

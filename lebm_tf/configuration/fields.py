@@ -42,7 +42,7 @@ class Field:
     range: str = ""
     marks: frozenset[Mark] = frozenset()
     kinds: tuple[str, ...] | None = None
-    declared: Declared | None = None
+    declared: Declared = Declared(str, False, ())
 
 
 def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
@@ -59,7 +59,7 @@ def fields(config_class: type, prefix: str = "", path: tuple[str, ...] = (),
     """
     config = config_class() if config is None else config
     hints = typing.get_type_hints(config_class)
-    described = {}
+    described: dict[str, str] = {}
     for kind in reversed(config_class.__mro__):
         described |= attributes(kind.__doc__ or "")
     found = []

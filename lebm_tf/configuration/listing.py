@@ -9,6 +9,7 @@ a test compares it with the configurations.
 import dataclasses
 import json
 import os
+import types
 from typing import Any, Mapping, NamedTuple
 
 from lebm_tf.configuration.fields import Field
@@ -83,7 +84,8 @@ def _decoded(row: Mapping[str, Any]) -> Field:
         row.get("min_length", 0))
     return Field(
         row["flag"], (row["flag"],),
-        tuple[kind, ...] if declared.is_tuple else kind, row["help"],
+        types.GenericAlias(tuple, (kind, ...)) if (
+            declared.is_tuple) else kind, row["help"],
         tuple(default) if declared.is_tuple else default,
         range=str(declared), declared=declared)
 

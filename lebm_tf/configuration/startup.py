@@ -8,7 +8,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from typing import Iterator
+from typing import Any, Iterator
 
 from lebm_tf.configuration import early
 
@@ -49,7 +49,8 @@ def import_tensorflow() -> None:
 def _hidden(*names: str) -> Iterator[None]:
     """Makes modules that are not loaded yet seem not installed."""
     missing = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(missing))
+    nothing: dict[str, Any] = dict.fromkeys(missing)
+    sys.modules.update(nothing)
     try:
         yield
     finally:

@@ -6,11 +6,13 @@ import tensorflow as tf
 
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.pair_batches import pair_batches
+from lebm_tf.datasets.images.pairs import is_pair
 from lebm_tf.datasets.sequences.vocabulary import PAD
 from lebm_tf.datasets.stored import Stored, reader
 from lebm_tf.datasets.trajectories.batches import group_batches, packing_of
+from lebm_tf.datasets.trajectories.data import is_trajectories
 from lebm_tf.errors import InputError
-from lebm_tf.kinds import PAIR, SEQUENCE, TRAJECTORY
+from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import rng
 
 
@@ -23,7 +25,7 @@ def steps_per_epoch(data: DataSet, batch_size: int,
             `length_pool` > 1 for data other than sequences.
     """
     _check_pool(data, length_pool)
-    if data.kind == TRAJECTORY:
+    if is_trajectories(data):
         return packing_of(data, batch_size).num_batches
     num_rows = len(data.x_train)
     if not 1 <= batch_size <= num_rows:
@@ -75,13 +77,13 @@ def train_batches(
     if start_step < 0:
         raise ValueError(f"start_step must be >= 0, got {start_step}.")
     _check_pool(data, length_pool)
-    if data.kind == TRAJECTORY:
+    if is_trajectories(data):
         if num_replicas > 1:
             raise InputError("trajectories need one replica, because a batch "
                              f"of groups cannot be split, got {num_replicas}.")
         return group_batches(data, batch_size, seed, start_step)
     num_steps = steps_per_epoch(data, batch_size)
-    if data.kind == PAIR:
+    if is_pair(data):
         return pair_batches(data, batch_size, seed, start_step, context)
     if batch_size % num_replicas:
         raise InputError(f"batch_size must be a multiple of the {num_replicas}"

@@ -1,6 +1,6 @@
 """Conversion of labels to consecutive class numbers."""
 
-from typing import Mapping
+from typing import Any, Mapping
 
 import numpy as np
 
@@ -10,7 +10,7 @@ MOST_CLASSES = 1_000
 
 
 def class_numbers(name: str, labels: Mapping[str, np.ndarray | None]
-                  ) -> tuple[dict[str, np.ndarray | None], tuple[str, ...]]:
+                  ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Maps labels to class numbers from 0 without gaps.
 
     Labels that are such numbers already are kept, with the names (). Others are

@@ -2,13 +2,17 @@
 
 import abc
 import types
-from typing import Any, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Mapping, NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf.datasets.labelled import Labelled, count_classes
+from lebm_tf.datasets.sequences.vocabulary import Vocabulary
 from lebm_tf.datasets.stored import Stored
+
+# An array, or None; Any, because the kind of the data, or a check, says which.
+Column: TypeAlias = np.ndarray | Any
 
 
 class Part(NamedTuple):
@@ -22,8 +26,8 @@ class Part(NamedTuple):
     """
     name: str
     x: np.ndarray | Stored
-    y: np.ndarray | None
-    attributes: np.ndarray | None
+    y: Column
+    attributes: Column
 
 
 class DataSet(abc.ABC):
@@ -57,22 +61,45 @@ class DataSet(abc.ABC):
         scale: Model units per unit of position.
         unit: Unit of positions, "px" or "m".
     """
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # Of subclasses.
     kind: str
     name: str
-    x_train: np.ndarray | Stored
-    x_test: np.ndarray
-    x_validation = None
-    y_train = y_test = y_validation = None
+    y_train: Column = None
+    y_test: Column = None
+    y_validation: Column = None
     classes: tuple[str, ...] = ()
     labelled: Labelled | None = None
-    attributes_train = attributes_test = attributes_validation = None
+    attributes_train: Column = None
+    attributes_test: Column = None
+    attributes_validation: Column = None
     origin: Mapping[str, Any] = types.MappingProxyType({})
-    vocabulary = None
-    num_tokens = 0
+    vocabulary: Vocabulary | Any = None
     words: tuple[str, ...] = ()
-    past_length = 0
-    scale = 1.0
-    unit = ""
+    unit: str = ""
+    if TYPE_CHECKING:  # Read-only, because a subclass may compute them.
+        @property
+        def x_train(self) -> np.ndarray | Stored: ...
+
+        @property
+        def x_test(self) -> np.ndarray: ...
+
+        @property
+        def x_validation(self) -> np.ndarray | None: ...
+
+        @property
+        def num_tokens(self) -> int: ...
+
+        @property
+        def past_length(self) -> int: ...
+
+        @property
+        def scale(self) -> float: ...
+    else:
+        x_train: np.ndarray | Stored
+        x_test: np.ndarray
+        x_validation = None
+        num_tokens = past_length = 0
+        scale = 1.0
 
     @property
     @abc.abstractmethod

@@ -11,8 +11,8 @@ from typing import Any, Mapping
 import numpy as np
 
 from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.images.pairs import is_pair
 from lebm_tf.datasets.stored import Stored
-from lebm_tf.kinds import PAIR
 
 ON_DISK = "on disk: "  # Begins the record of examples on disk.
 _NUM_SUMS = 4
@@ -23,7 +23,7 @@ _CHUNK = 2**22
 def fingerprint(data: DataSet) -> dict[str, Any]:
     """Returns name of an array or list of texts -> record of its contents, as
     JSON types."""
-    content = {}
+    content: dict[str, Any] = {}
     for part in data.parts():
         content |= {f"x_{part.name}": part.x, f"y_{part.name}": part.y,
                     f"attributes_{part.name}": part.attributes}
@@ -35,7 +35,7 @@ def fingerprint(data: DataSet) -> dict[str, Any]:
     found = {name: ON_DISK + value.digest if isinstance(value, Stored)
              else _array(np.asarray(value))
              for name, value in content.items() if value is not None}
-    if data.kind == PAIR:
+    if is_pair(data):
         found |= {f"{name}/{key}": value
                   for name, domain in data.domains.items()
                   for key, value in fingerprint(domain).items()}

@@ -1,6 +1,6 @@
 """Data sets from arrays and iterables."""
 
-from typing import Any, Iterable
+from typing import Any, Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -36,11 +36,12 @@ def _documents(name, x_train, x_test, **labels) -> UnigramData:
             held = np.repeat(np.arange(1, len(row) + 1), row)
             rows[i, :len(held)] = held
     words = ("", *(f"word {j}" for j in range(parts[0].shape[1])))
-    return UnigramData(name, *numbers, words=words, **labels)
+    return UnigramData(name, numbers[0], numbers[1], words=words, **labels)
 
 
-_MAKERS = {kinds.IMAGE: ImageData, kinds.VECTOR: VectorData,
-           kinds.COUNTS: _documents}
+_MAKERS: dict[str, Callable[..., DataSet]] = {
+    kinds.IMAGE: ImageData, kinds.VECTOR: VectorData,
+    kinds.COUNTS: _documents}
 
 
 def in_memory(train: Any, held_out: Any, kind: str = kinds.IMAGE,

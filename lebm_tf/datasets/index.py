@@ -1,7 +1,7 @@
 """Index files: what is known of data that are read from disk."""
 
 import os
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -44,9 +44,10 @@ def write_index(name: str, path: str, key: str, **arrays: np.ndarray) -> None:
     Raises:
         InputError: If it cannot be written.
     """
+    fields: dict[str, Any] = {"key": np.array(key), **arrays}
     try:
         with atomic_path(path) as temporary:
-            np.savez(temporary, key=np.array(key), **arrays)
+            np.savez(temporary, **fields)
     except OSError as error:
         raise InputError(
             f"{name}: its index cannot be written to {path}: "

@@ -53,8 +53,8 @@ class Stored(abc.ABC):
         """
 
     @abc.abstractmethod
-    def taken(self, rows: np.ndarray) -> "Stored":
-        """The examples of the given rows, a mask or indices."""
+    def taken(self, rows: np.ndarray | slice) -> "Stored":
+        """The examples of the given rows: a mask, indices or a slice."""
 
     @property
     def digest(self) -> str:

@@ -4,16 +4,18 @@ Selection on the test data would make the final figures optimistic.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf.datasets.contract import DataSet
+from lebm_tf.datasets.images.pairs import is_pair
 from lebm_tf.datasets.stored import MOST_HELD_OUT, Stored, taken
+from lebm_tf.datasets.trajectories.data import is_trajectories
 from lebm_tf.datasets.trajectories.split import (
     trajectory_split, trajectory_validation_view)
 from lebm_tf.errors import InputError
-from lebm_tf.kinds import PAIR, TRAJECTORY
 from lebm_tf.mcmc import rng
 
 
@@ -36,13 +38,15 @@ def validation_split(data: DataSet, fraction: float) -> DataSet:
     Raises:
         InputError: If either part would be empty.
     """
-    if data.kind == TRAJECTORY:
+    if is_trajectories(data):
         by = data.origin["trajectories"].validation_by
         return trajectory_split(data, fraction, 0, by)
-    if data.kind == PAIR:
+    if is_pair(data):
+        split: dict[str, Any] = {
+            name: validation_split(domain, fraction)
+            for name, domain in data.domains.items()}
         return dataclasses.replace(
-            data, a=validation_split(data.a, fraction),
-            b=validation_split(data.b, fraction),
+            data, **split,
             origin={**data.origin, "validation_fraction": fraction})
     num_rows = len(data.x_train)
     size = round(fraction * num_rows)
@@ -71,12 +75,13 @@ def validation_view(data: DataSet) -> DataSet:
     Raises:
         InputError: If there is no validation part.
     """
-    if data.kind == TRAJECTORY:
+    if is_trajectories(data):
         return trajectory_validation_view(data)
-    if data.kind == PAIR:
-        return dataclasses.replace(
-            data, a=validation_view(data.a), b=validation_view(data.b),
-            is_paired=False)
+    if is_pair(data):
+        views: dict[str, Any] = {
+            name: validation_view(domain)
+            for name, domain in data.domains.items()}
+        return dataclasses.replace(data, **views, is_paired=False)
     if data.x_validation is None:
         raise InputError(
             f"{data.name}: evaluate_every must be 0 without a validation part; "

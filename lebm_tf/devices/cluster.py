@@ -2,12 +2,13 @@
 docs/cluster.md."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
 import socket
 import time
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator
 
 import tensorflow as tf
 
@@ -21,7 +22,8 @@ _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError,
          tf.errors.FailedPreconditionError)
 
 
-class Task(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Task:
     """One process of a cluster.
 
     Attributes:

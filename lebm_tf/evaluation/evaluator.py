@@ -7,7 +7,6 @@ import fnmatch
 from typing import Any, ClassVar, Iterator, Mapping
 
 from lebm_tf import kinds
-from lebm_tf.datasets import DataSet
 from lebm_tf.densities import Base
 from lebm_tf.errors import InputError
 from lebm_tf.ranges import Checked, PositiveInt
@@ -45,14 +44,15 @@ class Context:
     """Inputs of an evaluator besides the model and its own settings.
 
     Attributes:
-        data: The data; metrics are measured on its held-out part.
+        data: `DataSet` of a kind that the evaluator supports; metrics are
+            measured on its held-out part.
         config: Settings that evaluators share.
         directory: Folder for figures and texts; "" to write none.
         anomaly_label: Class held out by `anomaly_split`; -1 for none.
         classifier_path: File that keeps the feature classifier between
             evaluations; "" to train it each time.
     """
-    data: DataSet
+    data: Any
     config: EvaluationConfig = EvaluationConfig()
     directory: str = ""
     anomaly_label: int = -1

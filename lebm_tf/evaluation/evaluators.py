@@ -84,10 +84,10 @@ def evaluate(model: Any, context: Context,
         InputError: If a name is unknown, or the model or data do not meet the
             requirements of an evaluator.
     """
-    evaluators = [named(evaluator) for evaluator in evaluators]
-    check(evaluators, context, model)
+    chosen = [named(evaluator) for evaluator in evaluators]
+    check(chosen, context, model)
     metrics = {}
-    for evaluator in evaluators:
+    for evaluator in chosen:
         for key, value in evaluator(model, context):
             logging.info("%s = %s", key, value)
             if not isinstance(value, str) and not np.isfinite(value):

@@ -21,7 +21,7 @@ def tables(runs: Mapping[str, Mapping[str, float | int | str]]) -> str:
     Args:
         runs: Name of a run -> its metrics, by name.
     """
-    groups = {}
+    groups: dict[str, list[str]] = {}
     for metric in dict.fromkeys(
             metric for metrics in runs.values() for metric, value in
             metrics.items() if not str(value).endswith(_FILES)):

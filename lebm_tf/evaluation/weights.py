@@ -4,7 +4,7 @@ A file records what its weights depend on, and is ignored if that differs.
 """
 
 import os
-from typing import Sequence
+from typing import Any, Sequence
 import zipfile
 
 from absl import logging
@@ -40,7 +40,8 @@ def read(path: str, key: str, shapes: Sequence[Sequence[int]]
 
 def write(path: str, key: str, weights: Sequence[np.ndarray]) -> None:
     """Writes a file for `read`, atomically."""
+    arrays: dict[str, Any] = {
+        f"weight_{i}": weight for i, weight in enumerate(weights)}
     with atomic_path(path) as temporary:
         with open(temporary, "wb") as file:
-            np.savez(file, key=np.array(key), **{
-                f"weight_{i}": weight for i, weight in enumerate(weights)})
+            np.savez(file, key=np.array(key), **arrays)

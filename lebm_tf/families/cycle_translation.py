@@ -29,7 +29,7 @@ from lebm_tf.mcmc.kernel import initial_state
 from lebm_tf.models import EnergyModel, OptimizerConfig, Role
 from lebm_tf.networks import PictureEnergy, ResidualTranslator
 from lebm_tf.objectives import (
-    CycleError, EnergyContrast, Objective, OnRoles, PictureTeaching)
+    CycleError, EnergyContrast, Objective, OnRoles, PictureTeaching, Term)
 from lebm_tf.ranges import (
     Checked, Interval, MinLen, NonNegativeFloat, NonNegativeInt, OneOf,
     PositiveFloat, PositiveInt)
@@ -192,7 +192,7 @@ def build(config: CycleTranslationConfig, data: DataSpec, *,
                     "positive": f"data_{name}",
                     "negative": f"revision_{name}"})}, {
                         part: 1 / config.energy.num_outputs})
-    trained = ()
+    trained: tuple[str, ...] = ()
     if has_translators:
         for name in OTHER:
             roles[f"cycle_{name}"] = _mapped(
@@ -255,7 +255,8 @@ def _mapped(config, translator, source) -> Role:
 
 def _translators(config, parts) -> Objective:
     """Objective of the translators."""
-    terms, weights = {}, {}
+    terms: dict[str, Term] = {}
+    weights = {}
     for name in OTHER:
         terms[f"cycle_{name}"] = CycleError(f"data_{name}", f"cycle_{name}")
         weights[f"cycle_{name}"] = getattr(config, f"cycle_weight_{name}")

@@ -24,7 +24,7 @@ from lebm_tf.mcmc import rng
 from lebm_tf.mcmc.kernel import initial_state, num_chains
 from lebm_tf.models import EnergyModel, OptimizerConfig, Role
 from lebm_tf.objectives import (
-    EnergyContrast, ImportanceContrast, Objective, encoder_teaching,
+    EnergyContrast, ImportanceContrast, Objective, Term, encoder_teaching,
     energy_magnitude, once_fitted, squared_error)
 from lebm_tf.ranges import (
     Interval, Mark, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat,
@@ -229,8 +229,8 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
     if config.stage == "prior":
         frozen = {name: parts.pop(name) for name in list(parts)
                   if name not in ("energy", "flow")}
-        objectives, configs = ({name: values[name] for name in parts}
-                               for values in (objectives, configs))
+        objectives = {name: objectives[name] for name in parts}
+        configs = {name: configs[name] for name in parts}
     roles = learning.added({
         "positive": sampler(config.posterior, posteriors.training),
         "negative": sampler(config.prior, priors.training, 0, base),
@@ -256,10 +256,11 @@ def build(config: ImageConfig, data: DataSpec, *, batch_size: int = 100,
 
 def _contrast(config: ImageConfig, base: Base) -> Objective:
     """Objective of the energy."""
-    contrast, weights = EnergyContrast, {}
-    if config.contrast == "importance":
-        contrast = ImportanceContrast
-    terms = {"energy": contrast(dropout=config.energy_dropout)}
+    contrast = ImportanceContrast if config.contrast == "importance" else (
+        EnergyContrast)
+    terms: dict[str, Term] = {
+        "energy": contrast(dropout=config.energy_dropout)}
+    weights = {}
     if config.energy_penalty:
         terms["energy_penalty"] = energy_magnitude
         weights["energy_penalty"] = config.energy_penalty

@@ -187,7 +187,7 @@ def build(config: MultilayerConfig, data: DataSpec, *, batch_size: int = 100,
                              batch_size, seeds("prior_bank"))
     posteriors = starts.of_posterior(
         config.posterior, first, data, seeds("posterior_bank"),
-        _encoder(config, data, seeds, encoder), None)
+        _encoder(config, data, seeds, encoder), lambda: None)
     parts = _energy_parts(prior.energy_network)
     objectives = {"energy": Objective(
         tuple(parts), {"energy": energy_contrast}), **_of_data(config)}

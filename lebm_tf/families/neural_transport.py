@@ -27,7 +27,8 @@ from lebm_tf.mcmc import Alternating, CrankNicolson, Independence, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import ConvEnergy, initializers
 from lebm_tf.networks.activations import ACTIVATIONS
-from lebm_tf.objectives import Objective, energy_contrast, energy_magnitude
+from lebm_tf.objectives import (
+    Objective, Term, energy_contrast, energy_magnitude)
 from lebm_tf.ranges import (
     Checked, Interval, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat,
     PositiveInt)
@@ -201,7 +202,8 @@ def build(config: NeuralTransportConfig, data: DataSpec, *,
     base = StandardNormal(transport.latent_dim)
     network = energy or _energy(config, data, seeds("energy"))
     prior = EnergyPrior(base, TransportedEnergy(network, transport))
-    terms, weights = {"energy": energy_contrast}, {}
+    terms: dict[str, Term] = {"energy": energy_contrast}
+    weights = {}
     if config.energy_penalty:
         terms["energy_penalty"] = energy_magnitude
         weights["energy_penalty"] = config.energy_penalty

@@ -10,7 +10,7 @@ neither is part of the training loss.
 """
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, Any
 
 import keras
 
@@ -23,12 +23,13 @@ from lebm_tf.kinds import IMAGE
 from lebm_tf.mcmc import Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
-    Objective, gradient_penalty, latent_penalty, squared_error, weight_penalty)
+    Objective, Term, gradient_penalty, latent_penalty, squared_error,
+    weight_penalty)
 from lebm_tf.ranges import NonNegativeFloat, OneOf, PositiveFloat, PositiveInt
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
 
-PENALTIES = {"weights": weight_penalty, "gradient": gradient_penalty,
-             "none": None}
+PENALTIES: dict[str, Any] = {
+    "weights": weight_penalty, "gradient": gradient_penalty, "none": None}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +106,8 @@ def build(config: RAEConfig, data: DataSpec, *, batch_size: int = 100,
     encoder = PointEncoder(encoder or config.encoder.beside(
         config.generator).make(
             config.latent_dim, data.shape, seeds("encoder"), has_scale=False))
-    terms = {"reconstruction": squared_error, "latent": latent_penalty}
+    terms: dict[str, Term] = {
+        "reconstruction": squared_error, "latent": latent_penalty}
     weights = {"latent": config.latent_weight}
     if config.decoder_penalty != "none":
         terms["decoder"] = PENALTIES[config.decoder_penalty]

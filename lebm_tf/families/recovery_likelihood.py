@@ -11,7 +11,7 @@ chains at each level, and learns from their final states.
 
 import dataclasses
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import keras
 import tensorflow as tf
@@ -34,8 +34,8 @@ from lebm_tf.objectives import (
 from lebm_tf.ranges import (
     Mark, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import (
-    Draw, FromData, FromNoise, FromRole, Ladder, Proposed, ShortRun,
-    compilation)
+    Draw, FromData, FromNoise, FromRole, Initializer, Ladder, Proposed,
+    ShortRun, compilation)
 
 SCHEDULES = ("betas", "angles", "given")
 STARTS = ("neighbour", "proposal")
@@ -178,7 +178,8 @@ def build(config: RecoveryLikelihoodConfig, data: DataSpec, *,
     parts = {"energy": prior.energy_network}
     objectives = {"energy": _contrast(levels)}
     configs = {"energy": config.energy_optimizer}
-    first, further = FromRole("positive", at_start=True), {}
+    first: Initializer = FromRole("positive", at_start=True)
+    further: dict[str, Any] = {}
     if config.start == "proposal":
         guess = LevelProposal(
             proposal or config.proposal.make(data.shape, seeds("proposal")),

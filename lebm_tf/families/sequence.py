@@ -9,6 +9,7 @@ autoencoder, and the first the same decoder with prior N(0, I).
 """
 
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -25,9 +26,9 @@ from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import InTurn, Langevin, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.objectives import (
-    Annealed, FreeBits, FreeNats, Objective, attribute_negative_log_likelihood,
-    dropped_negative_log_likelihood, encoded_energy, encoder_teaching,
-    energy_contrast)
+    Annealed, FreeBits, FreeNats, Objective, Term,
+    attribute_negative_log_likelihood, dropped_negative_log_likelihood,
+    encoded_energy, encoder_teaching, energy_contrast)
 from lebm_tf.ranges import (
     NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt)
 from lebm_tf.samplers import Encoded, FromBase, ShortRun
@@ -174,7 +175,7 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
             data.num_tokens, latent_dim, seeds("decoder")),
         config.max_sample_length or data.shape[0], config.decoding,
         config.chain_dropout)
-    parts = {"decoder": likelihood}
+    parts: dict[str, Any] = {"decoder": likelihood}
     optimizers = {"decoder": config.decoder_optimizer}
     objectives = {}
     if config.learned_prior:
@@ -225,8 +226,8 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
     optimizers["flow"] = config.flow_optimizer
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder,
-        parts=parts | learning.parts, updates=learning.updates,
-        objectives=objectives | learning.objectives, attribute=attribute,
+        parts={**parts, **learning.parts}, updates=learning.updates,
+        objectives={**objectives, **learning.objectives}, attribute=attribute,
         roles={name: _in_turn(role) if config.attribute_in_turn else role
                for name, role in learning.added(roles).items()},
         banks=posteriors.banks, seed=seed,
@@ -261,6 +262,7 @@ def _reconstruction(config: SequenceConfig, has_attributes: bool
     def annealed(term):
         return Annealed(term, config.kl_hold_steps, config.kl_warmup_steps,
                         config.kl_cycle_steps)
+    prices: dict[str, Term]
     if config.free_nats:
         prices = {"kl": FreeNats(
             config.free_nats, config.encoder_energy, config.base_scale)}

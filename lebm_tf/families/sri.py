@@ -102,7 +102,7 @@ def build(config: SRIConfig, data: DataSpec, *, batch_size: int = 100,
         parts["layers"] = prior
         objectives["layers"] = Objective(
             ("layers",), {"layers": negative_log_prior})
-    bank = ()
+    bank: tuple[ChainBank, ...] = ()
     if config.posterior.start == "bank":
         # The seed that the image family gives its bank of posterior chains.
         bank = (ChainBank(config.posterior.first_states(prior),

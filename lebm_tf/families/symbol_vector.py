@@ -7,7 +7,7 @@ or chains (posterior.num_steps > 0). Without labels the symbols are clusters.
 """
 
 import dataclasses
-from typing import Annotated
+from typing import Annotated, Any
 
 import keras
 
@@ -230,7 +230,8 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
     alone, learns = config.is_amortized, not config.labels_only
     learning = amortized.of_prior(config, base, seeds("flow"))
     optimizers["flow"] = config.flow_optimizer
-    roles = {"generation": chains,
+    roles: dict[str, Any] = {
+             "generation": chains,
              "inference": Encoded(encoder) if alone else sampler(
                  config.posterior, inferred, config.inference_steps)}
     if learns:
@@ -242,8 +243,9 @@ def build(config: SymbolVectorConfig, data: DataSpec, *,
             roles["positive"], TARGETS["positive"], labelled)
     model = EnergyModel(
         prior=prior, likelihood=likelihood, encoder=encoder, seed=seed,
-        parts=parts | learning.parts, updates=learning.updates,
-        objectives=symbol_terms.objectives(config, data) | learning.objectives,
+        parts={**parts, **learning.parts}, updates=learning.updates,
+        objectives={**symbol_terms.objectives(config, data),
+                    **learning.objectives},
         turns=symbol_terms.turns(config, data),
         joint_clip_norm=config.joint_clip_norm,
         roles=learning.added(roles))

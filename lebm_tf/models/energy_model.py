@@ -130,8 +130,8 @@ class EnergyModel(AttributeInference, DomainInference, keras.Model):
         """
         target = self.roles[role].target
         if target is None:
-            raise ValueError(f"role {role!r} has no target, because its sampler "
-                             "runs no chains.")
+            raise ValueError(f"role {role!r} has no target, because its "
+                             "sampler runs no chains.")
         return target(self, Draws(batch, {}, seed))
 
     def variables_of(self, part: str) -> list:

@@ -5,7 +5,7 @@ HLO, as written by TensorFlow: shapes are fixed, and weights are arguments.
 
 import os
 import shutil
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -51,7 +51,7 @@ def export_hlo(model: EnergyModel, output: str, shape: tuple[int, ...],
         return publish()
 
 
-def lower(program: Callable, arguments: Sequence[tf.TensorSpec], folder: str,
+def lower(program: Any, arguments: Sequence[tf.TensorSpec], folder: str,
           about: Mapping[str, Any] | None = None, hlo: str = HLO
           ) -> dict[str, Any]:
     """Writes a compiled function, its variables and a script to run it.

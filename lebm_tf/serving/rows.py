@@ -46,7 +46,7 @@ class Field:
     @property
     def rule(self) -> str:
         """Condition on values, "" for none."""
-        if self.low is not None:
+        if self.low is not None and self.high is not None:
             return f"lie in [{self.low:g}, {self.high:g}]"
         return "be finite" if self.dtype.is_floating else ""
 
@@ -57,7 +57,7 @@ class Field:
         wrong = tf.zeros_like(flat, tf.bool)
         if self.dtype.is_floating:
             wrong = ~tf.math.is_finite(flat)
-        if self.low is not None:
+        if self.low is not None and self.high is not None:
             wrong |= flat < tf.cast(self.low - self.tolerance, self.dtype)
             wrong |= flat > tf.cast(self.high + self.tolerance, self.dtype)
         if not self.rule:

@@ -3,7 +3,7 @@ per row, so that a row does not depend on the server's batch."""
 
 import dataclasses
 import functools
-from typing import Callable
+from typing import Any, Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -76,8 +76,9 @@ class Servable:
             request is to set an option without a chain for it.
     """
 
-    needs_mean, may_be_empty = True, ()
-    resources = ()  # Tables that a SavedModel must track.
+    needs_mean = True
+    may_be_empty: tuple[str, ...] = ()
+    resources: Sequence[Any] = ()  # Tables that a SavedModel must track.
 
     def __init__(self, model: EnergyModel, shape: tuple[int, ...],
                  config: ServingConfig = ServingConfig()):

@@ -72,13 +72,10 @@ class TextServable(Servable):
             raise InputError("vocabulary must be left out for images, got one "
                              f"of {len(vocabulary)} tokens.")
         self.vocabulary, self.table = vocabulary, vocabulary.table()
+        self.resources = [self.table]
         # As in training, unknown words are read as <unk>.
         self.may_be_unknown = vocabulary.tokenizer == "words"
         super().__init__(model, shape, config)
-
-    @property
-    def resources(self) -> list:
-        return [self.table]
 
     @property
     def example(self) -> str:

@@ -88,8 +88,8 @@ class History(keras.callbacks.Callback):
                  settings: Mapping[str, Any] = types.MappingProxyType({})):
         super().__init__()
         self.set_model(model)
-        self.settings = settings
-        self.every, self.pending = every, []
+        self.settings, self.every = settings, every
+        self.pending: list[dict[str, float]] = []
         self.path = os.path.join(workdir, "history.json") if workdir else ""
         self.part = os.path.join(workdir, "history_part.json")
         self.folder = os.path.join(workdir, "logs") if workdir else ""

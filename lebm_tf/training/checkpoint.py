@@ -41,7 +41,8 @@ class Checkpoints:
         # For checkpoints of versions that wrote no record.
         self.unrecorded = tf.train.Checkpoint(**items(model))
         self.max_to_keep, self.margin = max_to_keep, margin
-        self._folder = None  # (device, number) of the directory.
+        # (device, number) of the directory.
+        self._folder: tuple[int, int] | None = None
 
     def steps(self) -> list[int]:
         """Steps of the complete checkpoints, in ascending order."""

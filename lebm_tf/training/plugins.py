@@ -3,7 +3,7 @@
 
 import importlib
 import sys
-from typing import Sequence
+from typing import Any, Sequence
 
 from lebm_tf.datasets.loading import LOADERS
 from lebm_tf.errors import InputError
@@ -11,8 +11,8 @@ from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.families import FAMILIES
 
 # Dictionaries to which a module may add entries.
-REGISTRIES = {"family": FAMILIES, "evaluator": EVALUATORS,
-              "data set": LOADERS}
+REGISTRIES: dict[str, dict[str, Any]] = {
+    "family": FAMILIES, "evaluator": EVALUATORS, "data set": LOADERS}
 
 
 def load(names: Sequence[str]) -> None:

@@ -86,8 +86,9 @@ def listed(changed: dict) -> str:
 
 def _plain(recipe: Recipe) -> dict[str, Any]:
     """A recipe as JSON types."""
-    values = {name: dataclasses.asdict(value) if dataclasses.is_dataclass(
-        value) else value for name, value in recipe._asdict().items()
+    values = {name: dataclasses.asdict(value) if (
+        dataclasses.is_dataclass(value) and not isinstance(value, type))
+        else value for name, value in recipe._asdict().items()
         if name != "networks"}  # config.json holds them.
     return json.loads(json.dumps(values))
 

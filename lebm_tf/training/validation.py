@@ -6,6 +6,7 @@ killed or rolled back evaluates, selects and stops as if it had not been.
 """
 
 import os
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -47,7 +48,9 @@ class Validation(keras.callbacks.Callback):
         super().__init__()
         workdir = run.workdir
         self.set_model(model)
-        self.data, self.rows, self.history = data, [], None
+        self.data = data
+        self.rows: list[dict[str, Any]] = []
+        self.history: History | None = None
         self.chosen = run.validation
         self.metric = self.chosen.early_stop
         names, self.better = self.chosen.validation_evaluators, None
@@ -72,7 +75,8 @@ class Validation(keras.callbacks.Callback):
             classifier_path=path)
         check(self.evaluators, self.context, model)
         self.path = workdir and os.path.join(workdir, workdirs.VALIDATION)
-        self.checkpoints, self.best = None, Checkpoints(
+        self.checkpoints: Checkpoints | None = None
+        self.best = Checkpoints(
             model, os.path.join(workdir, workdirs.BEST), max_to_keep=0)
 
     def begin(self, history: History, checkpoints: Checkpoints | None) -> None:

@@ -83,7 +83,8 @@ def unpack(path: str, folder: str) -> None:
                          f"that is damaged or cut off: {error}.") from error
 
 
-def copy_bounded(source: BinaryIO, target: BinaryIO, what: str) -> None:
+def copy_bounded(source: BinaryIO | gzip.GzipFile, target: BinaryIO,
+                 what: str) -> None:
     """Copies a stream of at most MAX_BYTES.
 
     Raises:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from lebm_tf.datasets.classes import number_of
+from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.data import ImageData
 from lebm_tf.datasets.stored import refuse_stored
 from lebm_tf.errors import InputError
@@ -12,7 +13,7 @@ _SHUFFLE_SEED = 42
 _TRAIN_FRACTION = 0.8
 
 
-def anomaly_split(data: ImageData, label: int) -> ImageData:
+def anomaly_split(data: DataSet, label: int) -> ImageData:
     """Splits data again so that one class is excluded from training.
 
     This is the split of all published figures: training and held-out images are

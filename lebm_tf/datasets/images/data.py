@@ -129,7 +129,7 @@ def check_images(images: np.ndarray | Stored, what: str) -> None:
         raise InputError(
             f"{what} must hold at least one image, got shape "
             f"{list(images.shape)}.")
-    if images.dtype == np.float32:
+    if not isinstance(images, Stored) and images.dtype == np.float32:
         _check_values(images, what)
 
 

@@ -43,11 +43,12 @@ def load_npz(name: str, path: str, framing: Framing) -> ImageData:
                       ("y_train", "y_test"))
     labels, classes = class_numbers(
         name, {key: arrays.get(key) for key in ("y_train", "y_test")})
-    data = ImageData(name, _as_images(arrays["x_train"]),
-                     _as_images(arrays["x_test"]), **labels, classes=classes)
-    doubt_range(data.x_train, name)
-    return dataclasses.replace(data, x_train=framing(data.x_train, name),
-                               x_test=framing(data.x_test, name))
+    x_train, x_test = (_as_images(arrays[key]) for key in (
+        "x_train", "x_test"))
+    data = ImageData(name, x_train, x_test, **labels, classes=classes)
+    doubt_range(x_train, name)
+    return dataclasses.replace(data, x_train=framing(x_train, name),
+                               x_test=framing(x_test, name))
 
 
 def load_packs(name: str, paths: list[str], framing: Framing) -> ImageData:

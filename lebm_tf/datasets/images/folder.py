@@ -4,6 +4,7 @@ import collections
 import hashlib
 import os
 import pathlib
+from typing import Sequence
 
 from absl import logging
 import numpy as np
@@ -67,7 +68,8 @@ def load_folder(name: str, path: str, framing: Framing,
             name, path, found, check, str(framing.crop),
             index_of(storage, path))
     else:
-        images = _decoded(name, path, found, framing)
+        images: np.ndarray | FolderImages = _decoded(
+            name, path, found, framing)
     if storage.broken == "refuse":
         scans.refuse_broken(name, path, found, check)
     elif found.broken.any():
@@ -103,7 +105,7 @@ def _decoded(name, path, found, framing) -> np.ndarray:
     return images[~found.broken] if found.broken.any() else images
 
 
-def read_pictures(path: str, shape: tuple[int, int, int]
+def read_pictures(path: str, shape: Sequence[int]
                   ) -> tuple[list[str], np.ndarray]:
     """Reads all images below a folder, which must have one size.
 
@@ -139,7 +141,8 @@ def read_pictures(path: str, shape: tuple[int, int, int]
 def _find_pictures(root: pathlib.Path) -> tuple[list[str], dict[str, int]]:
     """Relative names of the images with "/", sorted; and counts of skipped
     files."""
-    names, left_out = [], collections.Counter()
+    names: list[str] = []
+    left_out: collections.Counter[str] = collections.Counter()
     inside = root.resolve()
     for folder, _, files in os.walk(root):
         for file in files:
@@ -163,7 +166,7 @@ def _held_out(names: np.ndarray, is_stored: bool) -> np.ndarray:
     position = np.array([
         int.from_bytes(hashlib.sha256(name).digest()[:4], "big")
         for name in names]) / 2.0**32
-    wanted = np.count_nonzero(position < _TEST_FRACTION)
+    wanted = int(np.count_nonzero(position < _TEST_FRACTION))
     if is_stored:
         wanted = min(wanted, MOST_HELD_OUT)
     num_test = min(max(wanted, 1), len(names) - 1)

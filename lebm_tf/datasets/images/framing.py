@@ -62,7 +62,8 @@ class Framing:
     def cut(self, images: np.ndarray, name: str) -> np.ndarray:
         """The part of images that is kept, before it is resized; arguments and
         errors as of the call."""
-        top, left, height, width = self._window(*images.shape[1:3], name)
+        top, left, height, width = self._window(
+            images.shape[1], images.shape[2], name)
         return np.ascontiguousarray(
             images[:, top:top + height, left:left + width])
 
@@ -100,7 +101,8 @@ def parse_framing(crop: str, image_size: int) -> Framing:
         raise InputError(
             'crop must be "top,left,height,width", four whole numbers of '
             f"pixels with height and width above 0, got {crop!r}.")
-    return Framing(tuple(map(int, fields)), image_size)
+    top, left, height, width = map(int, fields)
+    return Framing((top, left, height, width), image_size)
 
 
 def _resize(images: np.ndarray, size: int) -> np.ndarray:

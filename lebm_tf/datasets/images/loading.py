@@ -59,8 +59,9 @@ def _usps(name: str, data_dir: str, framing: Framing) -> ImageData:
     x_train, x_test = (framing(
         arrays[key].astype(np.float32)[..., None] / 1000.0 - 1.0, name)
         for key in ("x_train", "x_test"))
-    return ImageData(name, x_train, x_test, *(
-        arrays[key].astype(np.int64) for key in ("y_train", "y_test")))
+    y_train, y_test = (arrays[key].astype(np.int64)
+                       for key in ("y_train", "y_test"))
+    return ImageData(name, x_train, x_test, y_train, y_test)
 
 
 DATASETS = {

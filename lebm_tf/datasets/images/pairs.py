@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any, Mapping
+from typing import Any, Mapping, TypeGuard
 
 import numpy as np
 import tensorflow as tf
@@ -108,6 +108,11 @@ class PairData(DataSet):
         """Short description of the domains."""
         return "; ".join(f"{name}: {data.describe()}"
                          for name, data in self.domains.items())
+
+
+def is_pair(data: DataSet) -> TypeGuard[PairData]:
+    """Whether a data set has two domains."""
+    return data.kind == kinds.PAIR
 
 
 def _in_order(data):

@@ -2,7 +2,7 @@
 
 import io
 import os
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 import zlib
 
 from absl import logging
@@ -49,12 +49,12 @@ class RecordImages(StoredImages):
     """
 
     def __init__(self, what: str, source: Any, framing: Framing,
-                 example_shape: tuple[int, int, int], numbers: np.ndarray,
+                 example_shape: Sequence[int], numbers: np.ndarray,
                  checksums: np.ndarray):
         super().__init__(numbers, checksums, framing, example_shape)
         self.what, self.source = what, source
 
-    def taken(self, rows: np.ndarray) -> "RecordImages":
+    def taken(self, rows: np.ndarray | slice) -> "RecordImages":
         return RecordImages(
             self.what, self.source, self.framing, self.shape[1:],
             self.numbers[rows], self.checksums[rows])
@@ -122,13 +122,13 @@ def load_records(name: str, path: str, framing: Framing,
                          rows, tables[split].checksums[rows]),
             tables[split].labels[rows])
     if "test" not in parts:
-        images, labels = parts["train"]
+        images, y = parts["train"]
         if len(images) < 2:
             raise InputError(f"{name}: needs at least 2 images, got "
                              f"{len(images)}.")
         test = held_out(len(images), MOST_HELD_OUT if is_stored else None)
-        parts = {"train": (images.taken(~test), labels[~test]),
-                 "test": (images.taken(test), labels[test])}
+        parts = {"train": (images.taken(~test), y[~test]),
+                 "test": (images.taken(test), y[test])}
     (x_train, y_train), (x_test, y_test) = parts["train"], parts["test"]
     if is_stored:
         x_test, y_test = x_test.taken(slice(MOST_HELD_OUT)), y_test[

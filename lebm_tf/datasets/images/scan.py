@@ -116,8 +116,8 @@ def scanned(name: str, root: str, found: Scan, check: Callable[[str], Any],
     return found
 
 
-def in_parallel(function: Callable[[Any], Any], items: Sequence[Any]
-                ) -> Iterator[Any]:
+def in_parallel(function: Callable[[Any], Any],
+                items: Sequence[Any] | np.ndarray) -> Iterator[Any]:
     """Yields function(item) of every item, in order, from several threads."""
     with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for first in range(0, len(items), _BLOCK):

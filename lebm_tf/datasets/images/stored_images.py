@@ -2,7 +2,7 @@
 
 import abc
 import os
-from typing import BinaryIO
+from typing import BinaryIO, Sequence
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 import numpy as np
@@ -24,7 +24,7 @@ class StoredImages(Stored):
     """
 
     def __init__(self, numbers: np.ndarray, checksums: np.ndarray,
-                 framing: Framing, example_shape: tuple[int, int, int]):
+                 framing: Framing, example_shape: Sequence[int]):
         super().__init__(numbers, checksums, example_shape, np.uint8)
         self.framing = framing
 
@@ -66,7 +66,7 @@ class FolderImages(StoredImages):
                          (framing.image_size, framing.image_size, 3))
         self.name, self.root, self.scan = name, root, scan
 
-    def taken(self, rows: np.ndarray) -> "FolderImages":
+    def taken(self, rows: np.ndarray | slice) -> "FolderImages":
         return FolderImages(self.name, self.root, self.scan, self.framing,
                             self.numbers[rows])
 
@@ -89,11 +89,11 @@ def read_image(file: str | os.PathLike | BinaryIO, what: str,
         InputError: If it cannot be read, or has other than 8 bits per channel.
     """
     try:
-        with Image.open(file) as image:
-            if image.mode[0] in "IF":  # Pillow would clip these, not scale.
+        with Image.open(file) as opened:
+            if opened.mode[0] in "IF":  # Pillow would clip these, not scale.
                 raise InputError(f"{what} must have 8 bits per channel, got "
-                                 f"Pillow mode {image.mode}.")
-            image = ImageOps.exif_transpose(image)
+                                 f"Pillow mode {opened.mode}.")
+            image = ImageOps.exif_transpose(opened)
             if channels == 1:
                 return np.asarray(image.convert("L"))[..., None]
             return np.asarray(image.convert("RGB"))

@@ -50,18 +50,18 @@ def read_table(name: str, path: str, label_column: str = ""
             f"got the header {', '.join(header)!r}.")
     label = header.index(label_column) if label_column else kept[-1]
     features = [i for i in kept if i != label]
-    x, labels, lines = [], [], []
+    found, labels, lines = [], [], []
     for row in rows[1:]:
         numbers = _numbers(row, header, features, what)
         if is_missing(row.values[label]) or not np.isfinite(numbers).all():
             continue
-        x.append(numbers)
+        found.append(numbers)
         labels.append(row.values[label])
         lines.append(row.line)
-    if not x:
+    if not found:
         raise InputError(f"{what} must have a row without missing values, got "
                          "none.")
-    x = np.array(x)
+    x = np.array(found)
     _check_sizes(x, [header[i] for i in features], lines, what)
     return x, labels, {
         "rows": len(rows) - 1, "rows with missing values":

@@ -120,7 +120,7 @@ def group_batches(data: TrajectoryData, batch_size: int, seed: int,
         InputError: If `batch_size` is out of range.
     """
     packing = packing_of(data, batch_size)
-    tracks = data.part("train")
+    tracks = data.train
     if data.time_reversed:
         past, future = reversed_in_time(tracks.past, tracks.future)
         tracks = concatenate([

@@ -113,9 +113,9 @@ def _read(name, path) -> list[tuple[Recording, np.ndarray]]:
     columns = [np.array(frame, np.int64), np.array([
         numbers[who] for who in agent], np.int64),
         np.stack([x, y], axis=1), np.array(part)]
-    scenes, scene = list(dict.fromkeys(scene)), np.array(scene)
-    return [(Recording(key, *(values[scene == key] for values in columns[:3])),
-             columns[3][scene == key]) for key in scenes]
+    scenes = np.array(scene)
+    return [(Recording(key, *(values[scenes == key] for values in columns[:3])),
+             columns[3][scenes == key]) for key in dict.fromkeys(scene)]
 
 
 def _rows(text, what) -> list[Row]:
@@ -194,8 +194,8 @@ def _row(what, words, where, num_columns):
 def _parts(scenes, options) -> dict[str, list[Recording]]:
     """The recordings of every part; validation only if the file has it."""
     given = {part for _, parts in scenes for part in parts}
-    parts = {part: [] for part in PARTS
-             if part in given or part != "validation"}
+    parts: dict[str, list[Recording]] = {
+        part: [] for part in PARTS if part in given or part != "validation"}
     for recording, part in scenes:
         if "" in given:
             first, last = recording.frame.min(), recording.frame.max()

@@ -1,7 +1,7 @@
 """Paths of agents in memory, split into a past and a future."""
 
 import dataclasses
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Mapping, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -160,6 +160,18 @@ class TrajectoryData(DataSet):
             f"{self.unit}{kept}, {len(self.past_test):,} held out, "
             f"{self.num_gaps:,} gaps")
 
+    @property
+    def train(self) -> Tracks:
+        """The columns of the training part."""
+        return Tracks(self.past_train, self.future_train, self.group_train,
+                      self.scene_train, self.start_train)
+
+    @property
+    def test(self) -> Tracks:
+        """The columns of the held-out part."""
+        return Tracks(self.past_test, self.future_test, self.group_test,
+                      self.scene_test, self.start_test)
+
     def part(self, name: str) -> Tracks | None:
         """The columns of "train", "validation" or "test"; None if absent.
 
@@ -181,6 +193,11 @@ class TrajectoryData(DataSet):
         return Tracks(**columns)
 
 
+def is_trajectories(data: DataSet) -> TypeGuard[TrajectoryData]:
+    """Whether a data set holds paths of agents."""
+    return data.kind == kinds.TRAJECTORY
+
+
 def from_tracks(name: str, train: Tracks, test: Tracks,
                 validation: Tracks | None = None, **fields) -> TrajectoryData:
     """Builds a data set from its parts; `fields` are the other fields of
@@ -197,9 +214,9 @@ def replace_tracks(data: TrajectoryData, *, origin: Mapping[str, Any],
 
 def columns_of(parts: Mapping[str, Tracks | None]) -> dict[str, Any]:
     """Converts {"train": Tracks} to {"past_train": ..., ...}."""
-    nothing = Tracks(*[None] * len(Tracks._fields))
-    return {f"{column}_{part}": values for part, tracks in parts.items()
-            for column, values in (tracks or nothing)._asdict().items()}
+    return {f"{column}_{part}":
+            None if tracks is None else getattr(tracks, column)
+            for part, tracks in parts.items() for column in Tracks._fields}
 
 
 def concatenate(parts: list[Tracks]) -> Tracks:

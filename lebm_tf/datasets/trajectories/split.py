@@ -38,7 +38,7 @@ def trajectory_split(data: TrajectoryData, fraction: float, seed: int,
         InputError: If there is a validation part already, an argument is
             invalid, or a part would be empty.
     """
-    train = data.part("train")
+    train = data.train
     if data.part("validation") is not None:
         raise InputError(f"{data.name} has a validation part already.")
     if by not in KINDS:
@@ -80,7 +80,7 @@ def trajectory_validation_view(data: TrajectoryData) -> TrajectoryData:
             "set validation_fraction > 0.")
     view = replace_tracks(data, test=validation, validation=None,
                           origin=data.origin)
-    return dataclasses.replace(view, final=data.part("test"))
+    return dataclasses.replace(view, final=data.test)
 
 
 def _whole_scenes(name, train, fraction, seed) -> np.ndarray:

@@ -47,12 +47,12 @@ def most_common_step(recordings: list[Recording]) -> int:
     Raises:
         InputError: If no agent has two rows.
     """
-    steps = []
+    found = []
     for recording in recordings:
         order = np.lexsort((recording.frame, recording.agent))
         same = np.diff(recording.agent[order]) == 0
-        steps.append(np.diff(recording.frame[order])[same])
-    steps = np.concatenate(steps)
+        found.append(np.diff(recording.frame[order])[same])
+    steps = np.concatenate(found)
     if not len(steps):
         raise InputError(
             "no agent has two rows; a path needs several frames of one agent.")

@@ -136,7 +136,7 @@ def _train(network, data, num_steps):
 def _key(data, num_steps) -> str:
     """Text that identifies what the weights depend on."""
     checksums = [part.digest if isinstance(part, Stored)
-                 else zlib.crc32(np.ascontiguousarray(part))
+                 else zlib.crc32(np.ascontiguousarray(part).data)
                  for part in (data.x_train, data.y_train)]
     return json.dumps([1, data.name, data.shape, data.num_classes,
                        num_steps, *checksums])

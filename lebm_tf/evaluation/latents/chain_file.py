@@ -1,5 +1,6 @@
 """Files of long chains for ArviZ, and diagnostics."""
 
+import contextlib
 from typing import Any, Mapping
 
 import numpy as np
@@ -31,11 +32,13 @@ def write(path: str, records: Records, values: Mapping[str, np.ndarray],
     """
     names = ["z"] if len(records.position) == 1 else [
         f"z{i + 1}" for i in range(len(records.position))]
-    posterior = {name: leaf.swapaxes(0, 1) for name, leaf in zip(
-        names, records.position)}
+    posterior: dict[str, Any] = {
+        name: leaf.swapaxes(0, 1) for name, leaf in zip(
+            names, records.position)}
     posterior |= {name: value.T for name, value in values.items()}
-    stats = {"lp": records.log_prob.T, "model_energy": records.energy.T,
-             "acceptance_rate": records.accept_prob.T}
+    stats: dict[str, Any] = {
+        "lp": records.log_prob.T, "model_energy": records.energy.T,
+        "acceptance_rate": records.accept_prob.T}
     try:
         import arviz
     except ImportError:
@@ -61,10 +64,9 @@ def diagnosed(values: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
     Raises:
         ValueError: If there are fewer than 2 chains or 4 records.
     """
-    try:
+    arviz: Any = None
+    with contextlib.suppress(ImportError):
         import arviz
-    except ImportError:
-        arviz = None
     found = {}
     for name, value in values.items():
         value = np.asarray(value, np.float64)

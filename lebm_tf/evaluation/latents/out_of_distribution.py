@@ -73,7 +73,8 @@ def bounds(model: Any, x: np.ndarray, layers: list[int], num_draws: int,
             found.append(model.likelihood.log_prob(x, moved)
                          + prior_target(model.prior)(moved))
         return tf.stack(found)
-    size, total = min(model.inference_batch, len(x)), 0.0
+    size = min(model.inference_batch, len(x))
+    total: Any = 0.0
     for draw in range(num_draws):
         z = model.infer(x, rng.named(seed, "draw", draw))
         parts = []

@@ -214,7 +214,7 @@ def _summary(name, scores: Sequence[Score]) -> Iterator[Metric]:
 
 def _key(real, config, seed) -> str:
     """Text that identifies what the weights depend on."""
-    checksums = [zlib.crc32(np.ascontiguousarray(rows, np.int32))
+    checksums = [zlib.crc32(np.ascontiguousarray(rows, np.int32).data)
                  for rows in (real.train, real.validation)]
     return json.dumps([1, real.vocabulary_size, dataclasses.asdict(config),
                        int(seed), *checksums])

@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 import numpy as np
 
@@ -65,9 +66,8 @@ def save_scenes(path: str, scenes: Sequence[Scene], unit: str,
     columns = min(columns, len(scenes))
     rows = -(-len(scenes) // columns)
     size = _PANEL[0] * columns, _PANEL[1] * rows + _LEGEND
-    figure = Figure(figsize=size, layout="constrained")
-    figure.get_layout_engine().set(
-        rect=(0.0, _LEGEND / size[1], 1.0, 1.0 - _LEGEND / size[1]))
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(
+        rect=(0.0, _LEGEND / size[1], 1.0, 1.0 - _LEGEND / size[1])))
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     above = np.concatenate([_above_lowest(scene).ravel() for scene in scenes])
     # A quantile, so that outliers do not use up the colours; if all energies
