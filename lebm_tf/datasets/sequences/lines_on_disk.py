@@ -238,7 +238,8 @@ class Words:
     """
 
     def __init__(self, most: int = _MOST_TOKENS):
-        self.most, self.counts, self.dropped, self.total = most, {}, 0, 0
+        self.most, self.dropped, self.total = most, 0, 0
+        self.counts: dict[bytes, int] = {}
 
     def add(self, tokens: tf.RaggedTensor) -> None:
         """Counts the tokens of lines."""

@@ -69,7 +69,7 @@ class StoredLines(Stored):
         self.file, self.vocabulary, self.lengths = file, vocabulary, lengths
         self._table = vocabulary.table() if table is None else table
 
-    def taken(self, rows: np.ndarray) -> "StoredLines":
+    def taken(self, rows: np.ndarray | slice) -> "StoredLines":
         return StoredLines(
             self.file, self.vocabulary, self.shape[1], self.numbers[rows],
             self.checksums[rows], self.lengths[rows], self._table)
