@@ -191,7 +191,7 @@ def table(results: dict) -> str:
 
 def draw_picture(path: str, shapes: dict, results: dict) -> None:
     """Data, and samples and codes of every system, in one picture."""
-    figure = pictures.Figure(figsize=(9.0, 4.2 * len(results["runs"])))
+    figure = pictures.new_figure(figsize=(9.0, 4.2 * len(results["runs"])))
     rows = 2 * len(results["runs"])
     columns = 1 + max(map(len, results["runs"].values()))
     for row, (name, found) in enumerate(results["runs"].items()):

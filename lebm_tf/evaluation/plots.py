@@ -2,8 +2,6 @@
 
 from typing import Mapping, NamedTuple, Sequence
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
 import numpy as np
 
 from lebm_tf.evaluation import pictures
@@ -42,7 +40,7 @@ def chains(path: str, shown: ChainFigure) -> None:
         shown.images.reshape(-1, *shown.images.shape[2:]), num_columns), 1000)
     width = 9.0
     height = 0.86 * width * tiles.shape[0] / tiles.shape[1]
-    figure = Figure(figsize=(width, height + 3.6))
+    figure = pictures.new_figure(figsize=(width, height + 3.6))
     total = height + 3.6
     top = figure.add_axes((0.09, (total - 0.4 - height) / total, 0.86,
                            height / total))
@@ -104,9 +102,11 @@ def training_curves(path: str, history: Sequence[Mapping[str, float]]) -> None:
         raise ValueError(
             "history must hold rows with losses, energies or gradient norms, "
             f"got {len(history)} rows.")
+    from matplotlib.ticker import LogLocator, MaxNLocator  # Slow to import.
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.4 * columns, 2.9 * rows), layout="constrained")
+    figure = pictures.new_figure(
+        figsize=(4.4 * columns, 2.9 * rows), layout="constrained")
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (title, curves) in zip(every, panels):
         for label, name in curves:
@@ -171,8 +171,8 @@ def layers_on_the_way(path: str, steps: np.ndarray, chains: list,
         posterior: One array per layer, float [draws, width].
     """
     chosen = sorted({0, len(steps) // 6, len(steps) // 2, len(steps) - 1})
-    figure = Figure(figsize=(2.2 * len(chosen), 2.2 * len(chains)),
-                    layout="constrained")
+    figure = pictures.new_figure(
+        figsize=(2.2 * len(chosen), 2.2 * len(chains)), layout="constrained")
     axes = figure.subplots(len(chains), len(chosen), squeeze=False)
     for row, layer, codes in zip(axes, chains, posterior):
         seen = _seen(codes)

@@ -4,7 +4,6 @@ import io
 from typing import Mapping, Sequence
 
 from PIL import Image
-from matplotlib.figure import Figure
 import numpy as np
 
 from lebm_tf.chemistry.smiles import parse, rdkit
@@ -40,8 +39,8 @@ def write_distributions(path: str, sets: Mapping[str, Mapping[
         raise ValueError("sets must have at least one set, each with a "
                          f"molecule, got {list(sets)}.")
     rows = -(-(len(names) + 1) // _COLUMNS)
-    figure = Figure(figsize=(4.2 * _COLUMNS, 3.1 * rows + 0.4),
-                    layout="constrained")
+    figure = pictures.new_figure(
+        figsize=(4.2 * _COLUMNS, 3.1 * rows + 0.4), layout="constrained")
     figure.suptitle(title, fontsize=11)
     panels = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axes, name in zip(panels, names):

@@ -6,20 +6,10 @@ As in LB-EBM (arXiv:2104.03086): observed, true and predicted positions.
 import math
 from typing import NamedTuple, Sequence
 
-from matplotlib import colormaps
-from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection
-from matplotlib.colors import LinearSegmentedColormap, Normalize
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.lines import Line2D
 import numpy as np
 
 from lebm_tf.evaluation import pictures
 
-# Without the yellow end, which is invisible on white.
-_COLOURS = LinearSegmentedColormap.from_list(
-    "energy", colormaps["viridis"](np.linspace(0.0, 0.88, 64)))
 _OBSERVED, _TRUE = "tab:red", "black"
 _TOP = 0.95  # Share of the paths within the colour scale.
 _PANEL = (4.6, 3.9)  # Inches.
@@ -62,18 +52,21 @@ def save_scenes(path: str, scenes: Sequence[Scene], unit: str,
         raise ValueError("scenes must have at least one scene, got none.")
     for scene in scenes:
         _check(scene)
+    # Slow to import.
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from matplotlib.lines import Line2D
     columns = columns or pictures.square_columns(len(scenes))
     columns = min(columns, len(scenes))
     rows = -(-len(scenes) // columns)
     size = _PANEL[0] * columns, _PANEL[1] * rows + _LEGEND
-    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(
+    figure = pictures.new_figure(figsize=size, layout=ConstrainedLayoutEngine(
         rect=(0.0, _LEGEND / size[1], 1.0, 1.0 - _LEGEND / size[1])))
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     above = np.concatenate([_above_lowest(scene).ravel() for scene in scenes])
     # A quantile, so that outliers do not use up the colours; if all energies
     # are equal, the scale still needs a width.
     highest = float(np.quantile(above, _TOP)) or 1.0
-    colours = ScalarMappable(Normalize(0.0, highest), _COLOURS)
+    colours = _scale(highest)
     for axes, scene in zip(every, scenes):
         _draw(axes, scene, unit, colours)
     for axes in every[len(scenes):]:
@@ -90,17 +83,28 @@ def save_scenes(path: str, scenes: Sequence[Scene], unit: str,
                    label="observed"),
             Line2D([], [], color=_TRUE, marker="o", markersize=3,
                    linestyle="--", label="true"),
-            Line2D([], [], color=_COLOURS(0.5),
+            Line2D([], [], color=colours.cmap(0.5),
                    label=f"{num_paths} predicted, by energy"),
-            Line2D([], [], color=_COLOURS(0.0), linewidth=2.6,
+            Line2D([], [], color=colours.cmap(0.0), linewidth=2.6,
                    label="predicted, lowest energy")],
         loc="lower center", ncols=4 if columns > 1 else 2, fontsize=8,
         frameon=False)
     pictures.save_figure(path, figure)
 
 
+def _scale(highest):
+    """Colours from 0 to `highest`, without the yellow end, which is invisible
+    on white."""
+    from matplotlib import cm, colormaps, colors
+    return cm.ScalarMappable(
+        colors.Normalize(0.0, highest),
+        colors.LinearSegmentedColormap.from_list(
+            "energy", colormaps["viridis"](np.linspace(0.0, 0.88, 64))))
+
+
 def _draw(axes, scene, unit, colours):
     """Draws one panel."""
+    from matplotlib.collections import LineCollection
     above = _above_lowest(scene)
     for past, future, paths, energy in zip(
             scene.past, scene.future, scene.predictions, above):
