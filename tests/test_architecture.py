@@ -37,6 +37,9 @@ COMMANDS = {"__main__", "evaluate", "export", "list_flags", "long_chains",
 # Single files that import nothing but each other.
 ANYWHERE = {"errors", "files", "kinds", "precision", "processor", "ranges",
             "shapes", "text_files", "token_ids"}
+# Of what is installed, apart from TensorFlow and Keras.
+SLOW = {"arviz", "matplotlib", "pandas", "rdkit", "scipy", "sklearn",
+        "tensorflow_datasets", "tensorflow_probability", "tensorflow_text"}
 # The published anomaly split is a shuffle by numpy's seed 42.
 DRAW_THEIR_OWN = {"mcmc/rng.py", "datasets/images/anomaly_split.py"}
 
@@ -138,6 +141,16 @@ def test_random_numbers_are_drawn_in_one_file(path):
         or "RandomIndexShuffle" in call]
     drawn += {"random", "numpy.random"} & set(imported(path))
     assert bool(drawn) == (name(path) in DRAW_THEIR_OWN)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_what_is_slow_to_import_is_imported_where_it_is_used(path):
+    """Each delays the start of every command by up to a second."""
+    imports = [node for node in parsed(path).body
+               if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = {alias.name if isinstance(node, ast.Import) else node.module
+             for node in imports for alias in node.names}
+    assert not SLOW & {name.split(".")[0] for name in names}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

@@ -1,8 +1,6 @@
 """Precision and recall of samples: fidelity and coverage apart."""
 
 import numpy as np
-from sklearn.metrics import pairwise_distances_chunked
-from sklearn.neighbors import NearestNeighbors
 
 NUM_NEIGHBORS = 3
 
@@ -35,8 +33,10 @@ def precision_recall(samples: np.ndarray, real: np.ndarray
 
 def _covered(points, manifold):
     """Fraction of points in a ball of the manifold."""
-    radii = NearestNeighbors(n_neighbors=NUM_NEIGHBORS).fit(
+    from sklearn import metrics, neighbors  # Slow to import.
+    radii = neighbors.NearestNeighbors(n_neighbors=NUM_NEIGHBORS).fit(
         manifold).kneighbors()[0][:, -1]
     return float(np.concatenate([
-        (block <= radii).any(axis=1) for block in pairwise_distances_chunked(
-            points, manifold)]).mean())
+        (block <= radii).any(axis=1)
+        for block in metrics.pairwise_distances_chunked(points, manifold)
+    ]).mean())
