@@ -31,6 +31,7 @@ _RAE, _VAE = "configs/quickstart_rae.cfg", "configs/quickstart_vae.cfg"
 _RUNS = {
     "learned prior on the autoencoder": ("configs/quickstart.cfg", ()),
     "autoencoder + 10 Gaussians": (_RAE, ()),
+    "autoencoder + 30 Gaussians": (_RAE, ("--mixture_components=30",)),
     "autoencoder + 30 Gaussians, floor 0.1": (_RAE, (
         "--mixture_components=30", "--mixture_floor=0.1")),
     "autoencoder + 10 Gaussians, 9,000 steps": (_RAE, (
