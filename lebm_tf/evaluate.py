@@ -84,7 +84,8 @@ def plan(model: EnergyModel, data: DataSet, resolved, names,
          chosen: Settings, workdir: str) -> Plan:
     """Prepares `evaluate_model` and checks its input; arguments as there.
 
-    Default evaluators of the family that do not support the data are left out.
+    Default evaluators of the family that do not support the data, or need prior
+    chains where a flow samples, are left out.
 
     Raises:
         InputError: If the model, the data or the settings lack what an
@@ -92,7 +93,8 @@ def plan(model: EnergyModel, data: DataSet, resolved, names,
     """
     names = tuple(names) or resolved.run.evaluators or tuple(
         name for name in workdirs.family_of(resolved.run).EVALUATORS
-        if data.kind in EVALUATORS[name].kinds)
+        if data.kind in EVALUATORS[name].kinds and (
+            model.generation.climbs or not EVALUATORS[name].needs_chains))
     context = Context(
         data=data, config=chosen.config,
         anomaly_label=resolved.run.data.anomaly_label,

@@ -82,6 +82,7 @@ class Evaluator(Checked, abc.ABC):
             that its own density can be estimated.
         needs_one_layer: Whether the model must have one layer of latents.
         needs_inference: Whether the model must infer latents.
+        needs_chains: Whether samples must come from prior chains.
         needs_directory: Whether it is useless without a directory.
     """
     name: ClassVar[str]
@@ -92,6 +93,7 @@ class Evaluator(Checked, abc.ABC):
     needs_base: ClassVar[bool] = False
     needs_one_layer: ClassVar[bool] = False
     needs_inference: ClassVar[bool] = False
+    needs_chains: ClassVar[bool] = False
     needs_directory: ClassVar[bool] = False
 
     @abc.abstractmethod
@@ -133,6 +135,9 @@ class Evaluator(Checked, abc.ABC):
         if self.needs_inference and "inference" not in model.roles:
             raise InputError(f"evaluator {self.name} needs a model that infers "
                              "latents, got one without inference.")
+        if self.needs_chains and not model.generation.climbs:
+            raise InputError(f"evaluator {self.name} needs prior chains, got "
+                             "samples of a flow alone (prior_sampler=flow).")
         if self.needs_base and not has_base(model):
             raise InputError(
                 f"evaluator {self.name} needs a prior over a base with a known "

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lebm_tf import evaluate
 from lebm_tf.assembly.code_ladder import LogitsConfig, NoiseLadderConfig
 from lebm_tf.assembly.config import FamilyConfig
 from lebm_tf.assembly.layered import LadderConfig, LayersConfig
@@ -17,10 +18,11 @@ from lebm_tf.assembly.learned import DiffusionConfig, FlowConfig
 from lebm_tf.assembly.observations import (
     DenseConfig, RecurrentDecoderConfig, RecurrentEncoderConfig,
     RecurrentReaderConfig)
+from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import ImageData
 from lebm_tf.densities import ConditionalGaussian
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import EVALUATORS, Context
+from lebm_tf.evaluation import EVALUATORS, Context, Settings
 from lebm_tf.families import (
     FAMILIES, BaseConfig, ChainConfig, DataSpec, EncoderConfig, EnergyConfig,
     GeneratorConfig, cycle_translation, divergence_triangle, flow, flow_prior,
@@ -33,6 +35,7 @@ from lebm_tf.models.roles import ANSWERS
 from lebm_tf.networks import LadderNetwork
 from lebm_tf.samplers import Draws, ShortRun
 from lebm_tf.serving import Servable, ServingConfig, export_model
+from lebm_tf.training import workdir
 from lebm_tf.training.checkpoint import items
 from tests import oracles
 from tests.families import encoded, refined, transport
@@ -796,9 +799,13 @@ def test_a_flow_alone_has_no_chains_to_ask_for_or_to_diagnose():
     model = build("image, amortized")
     with pytest.raises(ValueError, match="needs prior chains, got 5 for a mod"):
         model.sample(2, num_steps=5)
+    x, y = BATCHES[0]["x"].numpy(), np.arange(4)
+    data = ImageData("noise", x, x, y, y)
     with pytest.raises(InputError, match="chains needs prior chains, got samp"):
-        EVALUATORS["chains"].check(Context(ImageData("noise", *(
-            BATCHES[0]["x"].numpy() for _ in range(2)))), model)
+        EVALUATORS["chains"].check(Context(data), model)
+    default, _ = evaluate.plan(model, data, workdir.Run(
+        RunConfig(), None, DATA), (), Settings(), "")
+    assert {e.name for e in default} == {*image.EVALUATORS} - {"chains"}
 
 
 def test_a_ladder_records_its_way_down():

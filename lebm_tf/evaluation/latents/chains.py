@@ -57,7 +57,7 @@ class ChainsEvaluator(Evaluator):
 
     name = "chains"
     kinds = UNCONDITIONAL
-    needs_energy = True
+    needs_energy = needs_chains = True
     metrics = {
         "chains/num_chains": Better.NEITHER,
         "chains/num_steps": Better.NEITHER,
@@ -71,12 +71,8 @@ class ChainsEvaluator(Evaluator):
            for name, better in _STATIONARY.items()}}
 
     def check(self, context: Context, model: Any) -> None:
-        """As `Evaluator.check`; also raises for ladders, or without prior
-        chains."""
+        """As `Evaluator.check`; also raises for ladders."""
         super().check(context, model)
-        if not model.generation.climbs:
-            raise InputError("evaluator chains needs prior chains, got samples "
-                             "of a flow alone (prior_sampler=flow).")
         if isinstance(model.generation, Ladder):
             raise InputError("evaluator chains needs chains of one level, got "
                              f"a ladder of {model.generation.num_levels}.")
