@@ -31,8 +31,7 @@ def test_the_table_states_factors_and_resume():
            "seconds_load": 1.0, "peak_mb": 900.0, "start_mb": 600.0}
     large = row | {"read": 6_000.0, "image": 500.0, "vae": 2_000.0,
                    "equal_after_resume": True}
-    lines = benchmark.table(
-        {"a": row, "b": large}, benchmark.MemoryBenchmark()).splitlines()
-    assert lines[3] == ("| 20,000 | folder | 3.0 | 1.0 | 900 | 600 | bit-equal "
+    lines = benchmark.table({"rows": {"a": row, "b": large}}).splitlines()
+    assert lines[3] == ("| 20,000 | folder | 3.0 | 1.0 | 600 | 300 | bit-equal "
                         "| 6,000 | 500 | 12.0 | 2,000 | 3.0 |")
     assert len({line.count("|") for line in lines}) == 1

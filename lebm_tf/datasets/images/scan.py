@@ -58,6 +58,8 @@ def listed(name: str, root: str, files: Sequence[str]) -> Scan:
         try:
             found = os.stat(path)
         except FileNotFoundError as error:
+            if os.path.lexists(path):  # A link to nothing is a broken file.
+                continue
             raise InputError(_vanished(name, path)) from error
         stats[row] = found.st_size, found.st_mtime_ns
     return Scan(names, stats[:, 0], stats[:, 1],
@@ -106,10 +108,10 @@ def scanned(name: str, root: str, found: Scan, check: Callable[[str], Any],
 
     def result(row):
         path = found.path(root, row)
-        image, checksum = usable(name, path, check), 0
+        if usable(name, path, check) is None:
+            return True, 0
         with open(path, "rb") as file:
-            checksum = zlib.crc32(file.read())
-        return image is None, checksum
+            return False, zlib.crc32(file.read())
     for row, (broken, checksum) in zip(new, in_parallel(result, new)):
         found.broken[row], found.checksums[row] = broken, checksum
     write_index(name, index, crop, **found._asdict())
@@ -133,7 +135,7 @@ def usable(name: str, path: str, check: Callable[[str], Any]) -> Any:
     try:
         return check(path)
     except InputError as error:
-        if not os.path.exists(path):
+        if not os.path.lexists(path):
             raise InputError(_vanished(name, path)) from error
         return None
 
