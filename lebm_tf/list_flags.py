@@ -5,9 +5,10 @@
 Run it after changing a configuration; `make flags` does.
 """
 
-from lebm_tf import (
-    evaluate, export, long_chains, publish, report, sample, shift, train)
+from lebm_tf import evaluate, export, long_chains, publish, report, train
 from lebm_tf.configuration import command, fields, listing
+from lebm_tf.configuration.sample import SampleConfig
+from lebm_tf.configuration.shift import ShiftConfig
 from lebm_tf.datasets.loading import names
 from lebm_tf.evaluation import EVALUATORS
 from lebm_tf.families import FAMILIES
@@ -17,11 +18,11 @@ def collect() -> listing.Listing:
     """The list that the configurations make now."""
     commands = {
         "train": train.all_fields(), "evaluate": evaluate.all_fields(),
-        "sample": fields.fields(sample.SampleConfig),
+        "sample": fields.fields(SampleConfig),
         "report": fields.fields(report.ReportConfig),
         "export": export.all_fields(),
         "publish": fields.fields(publish.PublishConfig),
-        "shift": fields.fields(shift.ShiftConfig),
+        "shift": fields.fields(ShiftConfig),
         "mcmc": fields.fields(long_chains.LongChainsConfig)}
     return listing.Listing(
         commands, list(FAMILIES), list(EVALUATORS), list(names()))

@@ -24,6 +24,7 @@ startup.begin("publish", __name__, __doc__)
 
 from lebm_tf import files, zoo  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
+from lebm_tf.configuration.early import CONFIG  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation import meanings  # noqa: E402
 from lebm_tf.ranges import Checked, OneOf  # noqa: E402
@@ -88,7 +89,7 @@ def publish(workdir: str, output: str, *, checkpoint: str = "",
         for name in (workdirs.VOCABULARY, same_data.DATA):
             if os.path.exists(os.path.join(workdir, name)):
                 shutil.copy(os.path.join(workdir, name), folder)
-        files.write_json(os.path.join(folder, workdirs.CONFIG),
+        files.write_json(os.path.join(folder, CONFIG),
                          _config(workdir))
         _write_flagfiles(workdir, folder)
         metrics = _metrics(workdir, step) if metrics is None else metrics
@@ -109,7 +110,7 @@ def _name(output):
 
 def _config(workdir):
     """The configuration of a run without paths of this machine."""
-    saved = files.read_json(os.path.join(workdir, workdirs.CONFIG))
+    saved = files.read_json(os.path.join(workdir, CONFIG))
     run = saved["run"]
     run |= {"workdir": "", "baseline": "",
             "backbone": BACKBONE if run["backbone"] else "",

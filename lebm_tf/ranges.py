@@ -90,7 +90,8 @@ class Checked:
     __dataclass_fields__: ClassVar[dict[str, Any]]  # Of subclasses.
 
     def __post_init__(self):
-        for name, field in declared(type(self)).items():
+        config_class: type = type(self)
+        for name, field in declared(config_class).items():
             value = getattr(self, name)
             if field.is_tuple and isinstance(value, list):
                 value = tuple(value)

@@ -22,6 +22,7 @@ import numpy as np  # noqa: E402
 
 from lebm_tf import files  # noqa: E402
 from lebm_tf.assembly import custom  # noqa: E402
+from lebm_tf.assembly.components import AttributeConfig  # noqa: E402
 from lebm_tf.chemistry.smiles import parse  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.configuration.run import ValidationConfig  # noqa: E402
@@ -32,9 +33,9 @@ from lebm_tf.datasets.sequences.vocabulary import padded  # noqa: E402
 from lebm_tf.datasets.stored import refuse_stored  # noqa: E402
 from lebm_tf.errors import InputError  # noqa: E402
 from lebm_tf.evaluation.molecules.metrics import canonical  # noqa: E402
-from lebm_tf.families import build, sequence  # noqa: E402
+from lebm_tf.families import build  # noqa: E402
 from lebm_tf.kinds import SEQUENCE  # noqa: E402
-from lebm_tf.objectives import Annealed  # noqa: E402
+from lebm_tf.objectives import Annealed, kl_to_prior  # noqa: E402
 from lebm_tf.training import loading, plugins, workdir as workdirs  # noqa: E402
 from lebm_tf.training.fitting import fit  # noqa: E402
 
@@ -161,7 +162,7 @@ class Shift:
         current values."""
         base, chosen = self.base.model, self.chosen
         price = float(Annealed(
-            None, base.kl_hold_steps, base.kl_warmup_steps,
+            kl_to_prior, base.kl_hold_steps, base.kl_warmup_steps,
             base.kl_cycle_steps).factor(step))
         if not price:
             raise InputError(
@@ -176,7 +177,7 @@ class Shift:
         return dataclasses.replace(
             base, kl_weight=base.kl_weight * price, kl_hold_steps=0,
             kl_warmup_steps=0, kl_cycle_steps=0,
-            attribute=sequence.AttributeConfig(
+            attribute=AttributeConfig(
                 activation="relu" if is_share else "silu",
                 output="sigmoid" if is_share else "linear",
                 scale=chosen.scale),

@@ -133,7 +133,7 @@ def with_precision(run: RunConfig) -> RunConfig:
         InputError: If the work directory holds no run.
     """
     asked, begun = run.precision, os.path.exists(
-        os.path.join(run.workdir, workdirs.CONFIG))
+        os.path.join(run.workdir, early.CONFIG))
     if asked == precision.AUTO and begun:
         chosen = workdirs.read(run.workdir).run.precision
         said = f"Precision {chosen}, as in the run in {run.workdir}."

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Annotated, Any
 
 from lebm_tf.densities import Base, Fitted
-from lebm_tf.mcmc import Hmc, Independence, Langevin, Mala, Nuts
+from lebm_tf.mcmc import Hmc, Independence, Kernel, Langevin, Mala, Nuts
 from lebm_tf.ranges import (
     Checked, Interval, Mark, NonNegativeFloat, NonNegativeInt, OneOf,
     PositiveFloat, PositiveInt)
@@ -85,7 +85,7 @@ class ChainConfig(Checked):
         """Density of initial states, given the base."""
         return NormalLike(base, self.start_scale) if self.start_scale else base
 
-    def make_kernel(self, step_sizes: tuple[float, ...] = ()):
+    def make_kernel(self, step_sizes: tuple[float, ...] = ()) -> Kernel:
         """Returns the kernel; `step_sizes` gives a step size for each layer of
         latents."""
         step_size = step_sizes or self.step_size

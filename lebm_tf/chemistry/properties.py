@@ -86,7 +86,7 @@ def _synthesis():
     if not os.path.exists(path):
         raise InputError("the SA score needs an RDKit with its folder "
                          f"Contrib/SA_Score, got none at {folder}.")
-    spec = importlib.util.spec_from_file_location("sascorer", path)
+    spec: Any = importlib.util.spec_from_file_location("sascorer", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -199,7 +199,8 @@ def refuse_others(config: Any, kind: str, name: str) -> None:
 
 
 def _changed(config, changes, prefix):
-    hints = typing.get_type_hints(type(config))
+    config_class: type = type(config)
+    hints = typing.get_type_hints(config_class)
     unknown = set(changes) - set(hints)
     if unknown:
         name = sorted(unknown)[0]
@@ -209,7 +210,7 @@ def _changed(config, changes, prefix):
     values = {}
     for name, value in changes.items():
         if isinstance(value, Mapping):
-            own = declared(type(config))[name]
+            own = declared(config_class)[name]
             value = _changed(getattr(config, name), value,
                              _prefix(prefix, name, own))
         values[name] = tuple(value) if isinstance(value, list) else value

@@ -3,10 +3,11 @@
 from lebm_tf.datasets.batches import steps_per_epoch, train_batches
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.data import ImageData, to_model, to_uint8
+from lebm_tf.datasets.images.loading import DATASETS
 from lebm_tf.datasets.images.pairs import PairData
 from lebm_tf.datasets.in_memory import in_memory
 from lebm_tf.datasets.labelled import Labelled, label_split
-from lebm_tf.datasets.loading import DATASETS, LOADERS, Loader, load_dataset
+from lebm_tf.datasets.loading import LOADERS, Loader, load_dataset
 from lebm_tf.datasets.sequences.data import SequenceData
 from lebm_tf.datasets.sequences.loading import SEQUENCES
 from lebm_tf.datasets.sequences.vocabulary import Vocabulary

@@ -7,13 +7,13 @@ import tensorflow as tf
 from lebm_tf.datasets.contract import DataSet
 from lebm_tf.datasets.images.pair_batches import pair_batches
 from lebm_tf.datasets.images.pairs import is_pair
-from lebm_tf.datasets.sequences.vocabulary import PAD
 from lebm_tf.datasets.stored import Stored, reader
 from lebm_tf.datasets.trajectories.batches import group_batches, packing_of
 from lebm_tf.datasets.trajectories.data import is_trajectories
 from lebm_tf.errors import InputError
 from lebm_tf.kinds import SEQUENCE
 from lebm_tf.mcmc import rng
+from lebm_tf.token_ids import PAD
 
 
 def steps_per_epoch(data: DataSet, batch_size: int,

@@ -11,7 +11,8 @@ from lebm_tf.datasets.labelled import Labelled, count_classes
 from lebm_tf.datasets.sequences.vocabulary import Vocabulary
 from lebm_tf.datasets.stored import Stored
 
-# An array, or None; Any, because the kind of the data, or a check, says which.
+# An array, or None, or examples on disk; Any, because the kind of the data, or
+# a check, says which.
 Column: TypeAlias = np.ndarray | Any
 
 
@@ -25,7 +26,7 @@ class Part(NamedTuple):
         attributes: A number per example, float32 [num], or None.
     """
     name: str
-    x: np.ndarray | Stored
+    x: Column
     y: Column
     attributes: Column
 

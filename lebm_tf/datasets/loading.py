@@ -147,7 +147,8 @@ def _images(config):
                if key.partition(":")[:2] == (kind, colon))
     if colon and not path:
         raise InputError(f"data set must be {key}, got {name!r}.")
-    where, more = _path(config) if colon else _folder(config), ()
+    where = _path(config) if colon else _folder(config)
+    more: tuple[StorageOptions, ...] = ()
     if key in STORABLE:
         more = config.storage,
     else:

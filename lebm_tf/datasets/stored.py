@@ -29,7 +29,11 @@ class Stored(abc.ABC):
         checksums: A number for the contents of each of them, uint32 [num].
         example_shape: Shape of one example.
         dtype: Type of the examples.
+
+    Attributes:
+        lengths: Of sequences, tokens of each example, int32 [num].
     """
+    lengths: np.ndarray
 
     def __init__(self, numbers: np.ndarray, checksums: np.ndarray,
                  example_shape: Sequence[int], dtype: type):

@@ -1,6 +1,7 @@
 """Bases that are fitted to codes instead of trained with the energy."""
 
 import abc
+from typing import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,7 @@ class Fitted(Base):
         min_codes: Minimum number of codes for a fit.
     """
     min_codes = 2
+    add_weight: Callable  # Of `keras.Model`.
 
     def _number(self, name, shape, initializer="zeros", dtype=None):
         """A variable that is set by `fit`, not trained."""

@@ -36,7 +36,8 @@ class NoiseEncoder(Nested, Encoder, keras.Model):
     def _walked(self, x, noise_of):
         """Noise, means and log scales of all groups, e1 first; noise_of(index
         from 0 at the data, m, h) gives the noise of one group."""
-        found, features = [], self.hierarchy.features(x)
+        found: list[tuple] = []
+        features = self.hierarchy.features(x)
         count = len(self.hierarchy.group_shapes)
         shift = tf.math.log(tf.cast(self.temperature, self.variable_dtype))
 

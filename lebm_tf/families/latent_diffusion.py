@@ -32,7 +32,7 @@ from lebm_tf.models import CodeClusters, EnergyModel, OptimizerConfig
 from lebm_tf.networks import LevelLogits
 from lebm_tf.objectives import (
     ClusterCrossEntropy, DiffusedEnergy, HighestNormal, LadderContrast,
-    MaskedKL, NegativeEntropy, Objective, OnRoles, SymbolCrossEntropy,
+    MaskedKL, NegativeEntropy, Objective, OnRoles, SymbolCrossEntropy, Term,
     dropped_negative_log_likelihood, encoded_noised, negative_log_likelihood,
     symbol_information)
 from lebm_tf.ranges import (
@@ -237,7 +237,7 @@ def _objectives(config, levels, fit, clusters, has_labels):
             "diffused_energy": DiffusedEnergy(levels),
             "highest_normal": HighestNormal(levels)}, dict.fromkeys((
                 "entropy", "diffused_energy", "highest_normal"), weight))}
-    terms = {}
+    terms: dict[str, Term] = {}
     if config.information_weight:
         terms["information"] = OnRoles(
             symbol_information, {"positive": "lowest"})

@@ -23,7 +23,7 @@ from lebm_tf.densities import (
     TransportedEnergy)
 from lebm_tf.families.flow import inverted
 from lebm_tf.kinds import IMAGE, VECTOR
-from lebm_tf.mcmc import Alternating, CrankNicolson, Independence, rng
+from lebm_tf.mcmc import Alternating, CrankNicolson, Independence, Kernel, rng
 from lebm_tf.models import EnergyModel, OptimizerConfig
 from lebm_tf.networks import ConvEnergy, initializers
 from lebm_tf.networks.activations import ACTIVATIONS
@@ -78,13 +78,13 @@ class TransportChainConfig(ChainConfig):
         return self.adapt and not self.num_adaptation_steps and (
             self.kernel not in ("langevin", "independence"))
 
-    def make_kernel(self):
+    def make_kernel(self, step_sizes: tuple[float, ...] = ()) -> Kernel:
         """Returns the kernel of the chains."""
         if self.kernel == "pcn":
             return CrankNicolson(self.step_size)
         if self.kernel == "independence":
             return Independence()
-        kernel = super().make_kernel()
+        kernel = super().make_kernel(step_sizes)
         return kernel if not self.pcn_every else Alternating(
             kernel, CrankNicolson(self.pcn_step_size), self.pcn_every)
 

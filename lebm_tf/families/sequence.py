@@ -238,7 +238,8 @@ def build(config: SequenceConfig, data: DataSpec, *, batch_size: int = 100,
 
 def _in_turn(role):
     """The sampler with steps that use the parts of its target in turn."""
-    if not isinstance(role, ShortRun):
+    if not isinstance(role, ShortRun) or not isinstance(
+            role.kernel, Langevin):
         return role
     return dataclasses.replace(role, kernel=InTurn(
         role.kernel.step_size, role.kernel.noise_scale))

@@ -2,7 +2,7 @@
 """
 
 import math
-from typing import Any, Callable, NamedTuple, Protocol
+from typing import Any, Callable, ClassVar, NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -36,7 +36,8 @@ class State(NamedTuple):
 
 
 class Kernel(Protocol):
-    """A Markov transition of independent chains."""
+    """A Markov transition of independent chains: a frozen dataclass."""
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def is_calibrated(self) -> bool:

@@ -2,12 +2,13 @@
 """
 
 import functools
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from lebm_tf.kinds import SEQUENCE
+from lebm_tf.mcmc import rng
 from lebm_tf.models.roles import Role
 from lebm_tf.samplers import Draws
 
@@ -59,6 +60,24 @@ class Doors:
 
     def __deepcopy__(self, memo):
         return self.__reduce__()
+
+    def target(self, role: str, batch: Mapping[str, Any],
+               seed: rng.Seed | None = None):
+        """The target of a role's chains, position -> [chains].
+
+        Args:
+            role: Key of `roles`.
+            batch: Batch with the inputs of the role.
+            seed: Seed of the step in training, else None.
+
+        Raises:
+            ValueError: If the role has no target, because it runs no chains.
+        """
+        target = self.roles[role].target
+        if target is None:
+            raise ValueError(f"role {role!r} has no target, because its "
+                             "sampler runs no chains.")
+        return target(self, Draws(batch, {}, seed))
 
     def _inputs(self, x, condition) -> tuple:
         """Checks observations and their conditions, and converts them for

@@ -116,24 +116,6 @@ class EnergyModel(AttributeInference, DomainInference, keras.Model):
         """Role -> sampler."""
         return {name: role.sampler for name, role in self.roles.items()}
 
-    def target(self, role: str, batch: Mapping[str, Any],
-               seed: rng.Seed | None = None):
-        """The target of a role's chains, position -> [chains].
-
-        Args:
-            role: Key of `roles`.
-            batch: Batch with the inputs of the role.
-            seed: Seed of the step in training, else None.
-
-        Raises:
-            ValueError: If the role has no target, because it runs no chains.
-        """
-        target = self.roles[role].target
-        if target is None:
-            raise ValueError(f"role {role!r} has no target, because its "
-                             "sampler runs no chains.")
-        return target(self, Draws(batch, {}, seed))
-
     def variables_of(self, part: str) -> list:
         """The trainable variables of a part; shared ones are listed once."""
         return list({id(variable): variable for layer in self.parts[part]

@@ -1,7 +1,7 @@
 """Optimizers of the parts: Adam as in the authors' programs."""
 
 import dataclasses
-from typing import Annotated, Mapping
+from typing import Annotated, Callable, Mapping
 
 import keras
 import tensorflow as tf
@@ -235,7 +235,7 @@ class Adam(keras.optimizers.Adam):
             weight_decay does the same, but rounds beta_2 to float32.)
         average_warmup: As in `OptimizerConfig`.
     """
-    rate_factor = None
+    rate_factor: Callable[[], tf.Tensor] | None = None
     gradient_decay = decoupled_decay = 0.0
     average_warmup = False
 

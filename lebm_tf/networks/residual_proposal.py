@@ -78,7 +78,8 @@ class ResidualProposal(keras.layers.Layer):
                      self._layer("time_1", wide, wide, **exact)]
         self.first = self._layer(
             "first", self.shape[-1], self.channels, size)
-        self.blocks, widths, fan_in = [], [self.channels], self.channels
+        self.blocks: list[_Block] = []
+        widths, fan_in = [self.channels], self.channels
 
         def block(name, fan_in, units):
             self.blocks.append(_Block(

@@ -1,5 +1,7 @@
 """Layers with spectral normalization."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -78,7 +80,7 @@ class SpectralLayer(keras.layers.Layer):
             initializer=keras.initializers.VarianceScaling(
                 first_scale, "fan_avg", "uniform",
                 seed=derive(seed, self.name + "/kernel")))
-        self.bias = self.add_weight(
+        self.bias: Any = self.add_weight(
             name="bias", shape=(units,), initializer="zeros") if (
                 use_bias) else None
         self.u = self.add_weight(

@@ -152,10 +152,12 @@ class TransformerDecoder(keras.layers.Layer):
         """One layer; `extend` appends keys and values to previous ones."""
         query, *new = tf.split(self._affine(
             self._normed(x, f"self_{i}"), f"self_{i}"), 3, -1)
-        told = self._attend(query, *extend(*new), mask)
+        key, value = extend(*new)
+        told = self._attend(query, key, value, mask)
         x += drop(self._affine(told, f"self_out_{i}"), f"self_{i}")
         query = self._affine(self._normed(x, f"cross_{i}"), f"cross_{i}")
-        told = self._attend(query, *slots, None)
+        key, value = slots
+        told = self._attend(query, key, value, None)
         x += drop(self._affine(told, f"cross_out_{i}"), f"cross_{i}")
         inside = activations.get("gelu")(self._affine(
             self._normed(x, f"in_{i}"), f"in_{i}"))

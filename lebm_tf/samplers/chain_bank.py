@@ -1,5 +1,7 @@
 """Persistent chains: every run starts where an earlier one stopped."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -55,7 +57,7 @@ class ChainBank(keras.layers.Layer):
             for i, leaf in enumerate(tf.nest.flatten(first))]
         for variable, leaf in zip(self.positions, tf.nest.flatten(first)):
             variable.assign(leaf)
-        self.written = self.add_weight(
+        self.written: Any = self.add_weight(
             name="written", shape=(), dtype="int64", initializer="zeros",
             trainable=False, aggregation="only_first_replica") if (
                 is_queue) else None

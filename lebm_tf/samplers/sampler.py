@@ -19,13 +19,16 @@ class Sampler(abc.ABC):
         climbs: Whether it uses a target.
         has_own_steps: Whether every row may have its own number of moves.
         num_steps: Steps per sample; 0 without a chain.
-        layers: Layers whose variables it reads, apart from densities.
     """
     is_reparameterized = False
     climbs = True
     has_own_steps = False
     num_steps = 0
-    layers: tuple = ()
+
+    @property
+    def layers(self) -> tuple:
+        """Layers whose variables it reads, apart from densities."""
+        return ()
 
     @abc.abstractmethod
     def start(self, num_chains, draws: Draws, seed: rng.Seed) -> Position:

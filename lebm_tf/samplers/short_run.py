@@ -58,7 +58,7 @@ class ShortRun(Sampler):
         compilation.setting(self.jit_compile)
 
     @property
-    def layers(self):
+    def layers(self) -> tuple:
         return () if self.adaptation is None else (self.adaptation,)
 
     def start(self, num_chains, draws, seed):

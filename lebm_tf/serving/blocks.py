@@ -165,7 +165,8 @@ class _Rows:
         variable.assign([size])
         # Calls never have more rows than the limit.
         copies = min(size, limit)
-        self.answers, self.differing, self.seconds = {}, "", 0.0
+        self.answers: dict[str, list] = {}
+        self.differing, self.seconds = "", 0.0
         started = time.perf_counter()
         for name, function in functions.items():
             self.answers[name], least = [], []

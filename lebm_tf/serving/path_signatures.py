@@ -50,10 +50,10 @@ class PathServable(Servable):
                 **self._exposed(self._model.generation, True)}
         return {"sample": self._signature(
             f"{paths} futures of an agent, with their energies.", draw,
-            outputs, self.sample)}
+            outputs, self._futures)}
 
-    def sample(self, past, seed, companions=None, num_companions=None,
-               num_steps=None, temperature=None):
+    def _futures(self, past, seed, companions=None, num_companions=None,
+                 num_steps=None, temperature=None):
         """Draws of the prior given pasts, float32 [rows, past_length, 2], and
         the predicted futures, {name: [rows, paths, ...]}."""
         model, config = self._model, self.config

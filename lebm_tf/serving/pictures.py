@@ -21,7 +21,7 @@ class Png(Field):
     Attributes:
         picture: (height, width, channels) of the model.
     """
-    picture: tuple[int, int, int] = (0, 0, 0)
+    picture: tuple[int, ...] = (0, 0, 0)
 
     def read(self, name, value):
         """Images, and an error message for each file.

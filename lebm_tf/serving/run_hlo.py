@@ -12,6 +12,7 @@ SavedModel up to rounding.
 import argparse
 import json
 import os
+from typing import Any
 
 import jax
 from jax._src.lib import xla_client
@@ -27,8 +28,8 @@ def load(folder):
     """
     with open(os.path.join(folder, "program.json"), encoding="utf-8") as file:
         program = json.load(file)
-    with open(os.path.join(folder, program["hlo"]), "rb") as file:
-        computation = xla_client.XlaComputation(file.read())
+    with open(os.path.join(folder, program["hlo"]), "rb") as binary:
+        computation = xla_client.XlaComputation(binary.read())
     jax.config.update("jax_enable_x64", True)  # Seeds have 64 bits.
     device = jax.local_devices()[0]
     compiled = device.client.compile_and_load(
@@ -56,8 +57,9 @@ def main():
     results = run([
         np.arange(chosen.seed, chosen.seed + rows, dtype=np.int64),
         *(weights[argument["name"]] for argument in program["arguments"][1:])])
-    np.savez(chosen.output, **{
-        name: np.asarray(value) for name, value in results.items()})
+    arrays: dict[str, Any] = {
+        name: np.asarray(value) for name, value in results.items()}
+    np.savez(chosen.output, **arrays)
 
 
 if __name__ == "__main__":

@@ -255,9 +255,9 @@ class Servable:
         return {name: scores[name] for name in self.scores}
 
     def _interpolate(self, x_from, x_to, seed, num_steps=None):
-        ends = [self._posterior(answers.infer, x, seed, num_steps)
-                for x in (x_from, x_to)]
-        lines = [self._model.likelihood.mean(answers.line(*ends, t))
+        start, end = (self._posterior(answers.infer, x, seed, num_steps)
+                      for x in (x_from, x_to))
+        lines = [self._model.likelihood.mean(answers.line(start, end, t))
                  for t in np.linspace(0, 1, self.config.num_points,
                                       dtype=np.float32)]
         return {"x": tf.stack(lines, 1)}

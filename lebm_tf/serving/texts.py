@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from lebm_tf.datasets.sequences.vocabulary import PAD, UNKNOWN, Vocabulary
+from lebm_tf.datasets.sequences.vocabulary import Vocabulary
 from lebm_tf.errors import InputError
 from lebm_tf.mcmc import rng
 from lebm_tf.models import answers
 from lebm_tf.serving import symbols
 from lebm_tf.serving.rows import Field
 from lebm_tf.serving.signatures import ENERGY, SEED, Servable
+from lebm_tf.token_ids import PAD, UNKNOWN
 
 TEXT = "text"
 
@@ -118,8 +119,10 @@ class TextServable(Servable):
                                                    "ends.")},
                 self._interpolate_text)}
 
-    def sample(self, seed, **chosen):
-        drawn = super().sample(seed, **chosen)
+    def sample(self, seed, num_steps=None, temperature=None,
+               token_temperature=None, condition=None):
+        drawn = super().sample(seed, num_steps, temperature,
+                               token_temperature, condition)
         return {TEXT: self.vocabulary.decode(drawn.pop("x")), **drawn}
 
     def _infer_text(self, text, seed, num_steps=None):
@@ -136,10 +139,10 @@ class TextServable(Servable):
         return {TEXT: self._text(self._nest(z), seed)}
 
     def _interpolate_text(self, text_from, text_to, seed, num_steps=None):
-        ends = [self._posterior(answers.infer, text, seed, num_steps)
-                for text in (text_from, text_to)]
+        start, end = (self._posterior(answers.infer, text, seed, num_steps)
+                      for text in (text_from, text_to))
         return {TEXT: tf.stack([
-            self._text(answers.line(*ends, t), seed) for t in np.linspace(
+            self._text(answers.line(start, end, t), seed) for t in np.linspace(
                 0, 1, self.config.num_points, dtype=np.float32)], 1)}
 
     def _text(self, z, seed):

@@ -93,7 +93,9 @@ class History(keras.callbacks.Callback):
         self.path = os.path.join(workdir, "history.json") if workdir else ""
         self.part = os.path.join(workdir, "history_part.json")
         self.folder = os.path.join(workdir, "logs") if workdir else ""
-        self.writer, self.started, self.before = None, None, 0.0
+        self.writer: Any = None  # Of TensorBoard, once training begins.
+        self.started: Any = None
+        self.before = 0.0
 
     def load(self) -> list[dict]:
         """Returns the rows up to the model's step and drops later ones."""

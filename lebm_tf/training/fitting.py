@@ -202,7 +202,7 @@ def _train(model, data, run, folder, validation, verbose):
     if validation:
         validation.begin(history, checkpoints)
         chosen.append(validation)
-    if folder:
+    if checkpoints is not None:
         chosen += [callbacks.SampleGrid(history, run.checkpoint_every),
                    callbacks.Checkpointing(
                        checkpoints, run.checkpoint_every, history.save)]

@@ -16,7 +16,8 @@ from lebm_tf.configuration.run import RunConfig
 from lebm_tf.datasets import DataSet
 from lebm_tf.datasets.validation_split import validation_view
 from lebm_tf.errors import InputError
-from lebm_tf.evaluation import Context, Settings, check, evaluate, find_metric
+from lebm_tf.evaluation import (
+    Better, Context, Settings, check, evaluate, find_metric)
 from lebm_tf.evaluation.selection import improvements
 from lebm_tf.models import EnergyModel, averaging
 from lebm_tf.training import workdir as workdirs
@@ -50,10 +51,11 @@ class Validation(keras.callbacks.Callback):
         self.set_model(model)
         self.data = data
         self.rows: list[dict[str, Any]] = []
-        self.history: History | None = None
+        self.history: Any = None  # Set by `begin`, as the checkpoints.
         self.chosen = run.validation
         self.metric = self.chosen.early_stop
-        names, self.better = self.chosen.validation_evaluators, None
+        names = self.chosen.validation_evaluators
+        self.better = Better.NEITHER
         if self.metric:
             evaluator, self.better = find_metric(self.metric)
             if not workdir:
@@ -75,7 +77,7 @@ class Validation(keras.callbacks.Callback):
             classifier_path=path)
         check(self.evaluators, self.context, model)
         self.path = workdir and os.path.join(workdir, workdirs.VALIDATION)
-        self.checkpoints: Checkpoints | None = None
+        self.checkpoints: Any = None
         self.best = Checkpoints(
             model, os.path.join(workdir, workdirs.BEST), max_to_keep=0)
 

@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import tarfile
 import tempfile
-from typing import BinaryIO
+from typing import IO
 import zlib
 
 from lebm_tf import files
@@ -83,7 +83,7 @@ def unpack(path: str, folder: str) -> None:
                          f"that is damaged or cut off: {error}.") from error
 
 
-def copy_bounded(source: BinaryIO | gzip.GzipFile, target: BinaryIO,
+def copy_bounded(source: IO[bytes] | gzip.GzipFile, target: IO[bytes],
                  what: str) -> None:
     """Copies a stream of at most MAX_BYTES.
 

@@ -177,5 +177,5 @@ def _check_values(images: np.ndarray, what: str) -> None:
             f"to {high:g}; store uint8 0..255, or rescale.")
 
 
-def _describe(images: np.ndarray) -> str:
+def _describe(images: np.ndarray | Stored) -> str:
     return f"{list(images.shape[1:])} {images.dtype}"

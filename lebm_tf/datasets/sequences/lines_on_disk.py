@@ -175,7 +175,8 @@ def _found(file, start, has_header, options):
         name=file.what)
     checks = options.invalid_smiles == "unchecked"
     offsets, checksums = array.array("q"), array.array("I")
-    counts, block = collections.Counter(), Lines([], [], {})
+    counts: collections.Counter[str] = collections.Counter()
+    block = Lines([], [], {})
     with open(file.path, "rb") as lines:
         lines.seek(start)
         offset = start

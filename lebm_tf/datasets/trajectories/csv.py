@@ -136,7 +136,7 @@ def _is_published(values) -> bool:
 
 def _check_once(name, keys, lines):
     """Refuses a second row of an agent in one frame."""
-    seen = {}
+    seen: dict[tuple, int] = {}
     for key, line in zip(keys, lines):
         if key in seen:
             scene, _, agent, frame = key

@@ -198,8 +198,8 @@ def _root(covariance):
     return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
-def _check(*sets):
-    sets = [np.asarray(values, np.float64) for values in sets]
+def _check(*given):
+    sets = [np.asarray(values, np.float64) for values in given]
     shapes = " and ".join(str(list(values.shape)) for values in sets)
     if any(values.ndim != 2 or len(values) < 2 for values in sets) or (
             sets[0].shape[1] != sets[1].shape[1]):

@@ -9,7 +9,7 @@ fitted to codes in seconds, so the learned prior must do better than those.
 
 import dataclasses
 import functools
-from typing import Annotated, Any, Iterator
+from typing import Annotated, Any, Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -120,8 +120,9 @@ class CodesEvaluator(Evaluator):
         if has_base(model):
             base = model.prior.base if model.has_energy else model.prior
             yield "codes/log_prob_base", _mean_log_prob(base, held)
-        fits = {f"mixture_{k}": functools.partial(best_mixture, k=k)
-                for k in self.components if 10 * k <= len(codes)}
+        fits: dict[str, Callable] = {
+            f"mixture_{k}": functools.partial(best_mixture, k=k)
+            for k in self.components if 10 * k <= len(codes)}
         if self.flow:
             fits["flow"] = _fitted_flow
         for name, fit in fits.items():

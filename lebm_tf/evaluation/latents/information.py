@@ -186,8 +186,8 @@ def _log_mean_exp(values):
     return largest + np.log(np.exp(values - largest[:, None]).mean(axis=1))
 
 
-def _check(*arrays):
-    arrays = [np.asarray(values, np.float64) for values in arrays]
+def _check(*given):
+    arrays = [np.asarray(values, np.float64) for values in given]
     shapes = " and ".join(str(list(values.shape)) for values in arrays)
     if any(values.ndim != 2 or len(values) < 2 or not values.size
            or values.shape != arrays[0].shape for values in arrays):

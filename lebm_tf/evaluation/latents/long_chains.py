@@ -139,7 +139,8 @@ def run(plan: Plan, target: Any, start: Any, energy: Callable, folder: str,
 
 def _started(plan, target, start, seed):
     """Start of the chains, after tuning if requested."""
-    kernel, found = plan.kernel, {}
+    kernel = plan.kernel
+    found: dict[str, Any] = {}
     if kernel.step_size is not None:
         found["step_size"] = np.float32(kernel.step_size)
     if plan.num_adaptation_steps:
