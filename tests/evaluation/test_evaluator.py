@@ -174,11 +174,11 @@ def test_pictures_of_two_held_out_images_are_enough(
 
 @pytest.mark.parametrize("make, field, value, message", [
     (EvaluationConfig, "num_draws", 0, "num_draws must be >= 1, got 0."),
-    (FrechetEvaluator, "num_samples", 1, "num_samples must be >= 2, got 1."),
+    (FrechetEvaluator, "num_samples", 1, "num_samples must be >= 4, got 1."),
     (FrechetEvaluator, "num_classifier_steps", 0,
      "num_classifier_steps must be >= 1, got 0."),
     (FrechetEvaluator, "features", "vgg",
-     "features must be one of classifier, inception, got 'vgg'."),
+     "features must be one of classifier, inception, mobilenet, got 'vgg'."),
     (LikelihoodEvaluator, "num_importance_samples", 1,
      "num_importance_samples must be >= 2, got 1."),
     (AnomalyEvaluator, "score", "x",
