@@ -1,8 +1,6 @@
 """Writes the list of all flags, by which commands check theirs at once.
 
-    python -m lebm_tf.list_flags
-
-Run it after changing a configuration; `make flags` does.
+`make flags` runs it, after a configuration has changed.
 """
 
 from lebm_tf import evaluate, export, long_chains, publish, report, train

@@ -117,9 +117,6 @@ class History(keras.callbacks.Callback):
                 self.writer.close()
             event_logs.cut(self.folder, int(self.model.step))
             self.writer = tf.summary.create_file_writer(self.folder)
-            if not int(self.model.step):
-                with self.writer.as_default():
-                    event_logs.write_settings(self.settings)
 
     def _load_part(self):
         """Reloads the values of an incomplete last row."""
@@ -153,6 +150,8 @@ class History(keras.callbacks.Callback):
         self.pending = []
         if self.writer:
             with self.writer.as_default():
+                if step == self.every:  # Not before the first step: it is slow.
+                    event_logs.write_settings(self.settings)
                 for key, value in row.items():
                     tf.summary.scalar(key, value, step)
 

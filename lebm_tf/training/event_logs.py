@@ -18,7 +18,8 @@ def cut(folder: str, step: int) -> None:
 
     Args:
         folder: Folder of event files; need not exist.
-        step: Last step to keep.
+        step: Last step to keep; 0 removes the files, since settings are events
+            of step 0 and are written once more.
     """
     if not os.path.isdir(folder):
         return
@@ -26,6 +27,9 @@ def cut(folder: str, step: int) -> None:
         if not name.startswith("events."):
             continue
         path = os.path.join(folder, name)
+        if not step:
+            os.remove(path)
+            continue
         whole = records(path)
         kept = [record for record in whole if
                 tf.compat.v1.Event.FromString(record).step <= step]
