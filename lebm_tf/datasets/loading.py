@@ -49,8 +49,8 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             path of an .npz file (see `images.files.load_npz`), of an image
             folder (see `images.folder.load_folder`) or of a folder of
             ArrayRecord files (see `images.records.load_records`).
-        data_dir: Folder of the data; "" for that of tensorflow-datasets,
-            $TFDS_DATA_DIR or ~/tensorflow_datasets.
+        data_dir: Folder of the data; "" for $LEBM_DATA_DIR, and without it that
+            of tensorflow-datasets, $TFDS_DATA_DIR or ~/tensorflow_datasets.
         image_size: Side in pixels of the square to which images are resized; 0
             keeps their size (for a folder: 64). Other images are first cropped
             to their centre square.
@@ -82,7 +82,8 @@ def load_dataset(name: str, *, data_dir: str = "", image_size: int = 0,
             storage=storage)
     except ValueError as error:
         raise InputError(str(error)) from error
-    return load(config)
+    return load(dataclasses.replace(
+        config, data_dir=config.resolved_data_dir()))
 
 
 class Loader(NamedTuple):

@@ -102,6 +102,15 @@ def test_areas_of_every_layer_are_measured(model):
     assert "out_of_distribution/auroc_l_1" not in alone
 
 
+def test_other_images_are_found_beside_the_data_and_resized(model, tmp_path):
+    other = np.zeros([6, 5, 5, 3], np.uint8)
+    np.savez(tmp_path / "other.npz", x_train=other, x_test=other + 9)
+    found = dataclasses.replace(
+        OOD, dataset=f"npz:{tmp_path / 'other.npz'}")._others(PICTURES)
+    assert found.shape == (6, 8, 8, 3)
+    assert found.min() == found.max() == 9
+
+
 def test_what_no_layer_explains_is_improbable_at_every_k():
     """The sign: pictures far from all that the model makes score lower."""
     model = ladder_vae.build(ladder_vae.LadderVAEConfig(
@@ -116,8 +125,13 @@ def test_what_no_layer_explains_is_improbable_at_every_k():
     ({"layer": 3}, "evaluator out_of_distribution needs a layer below the top, "
      "1 to 2, or 0 for all, got 3."),
     ({"dataset": "digits"}, "evaluator out_of_distribution needs images of "
-     "shape (8, 8, 3), got (8, 8, 1) in digits.")])
-def test_what_does_not_fit_is_refused(model, change, message):
+     "shape (8, 8, 3), got (8, 8, 1) in digits."),
+    ({"dataset": "csv:numbers.csv"}, "evaluator out_of_distribution needs a "
+     "data set with held-out images, got 2 in csv:numbers.csv.")])
+def test_what_does_not_fit_is_refused(
+        model, change, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "numbers.csv").write_text("a,b\n" + "1.5,2\n2,0.5\n" * 10)
     with oracles.raises(InputError, message):
         dataclasses.replace(OOD, **change).check(Context(PICTURES), model)
 

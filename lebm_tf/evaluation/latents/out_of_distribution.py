@@ -6,7 +6,9 @@ from typing import Any, Iterator
 import numpy as np
 import tensorflow as tf
 
+from lebm_tf.configuration.data import DataConfig
 from lebm_tf.datasets import load_dataset
+from lebm_tf.datasets.loading import kind_of
 from lebm_tf.densities import prior_target
 from lebm_tf.errors import InputError
 from lebm_tf.evaluation.evaluator import Better, Context, Evaluator, Metric
@@ -96,7 +98,8 @@ class OutOfDistributionEvaluator(Evaluator):
 
     Attributes:
         dataset: The other images: rotated (held-out images of the data, rotated
-            by 90 degrees), or a data set as in --dataset.
+            by 90 degrees), or a data set as in --dataset, in the same folder
+            and resized to the same side.
         layer: k of L>k and LLR>k; 0 for every layer but the top.
         num_examples: Maximum number of held-out images of each kind.
     """
@@ -125,13 +128,18 @@ class OutOfDistributionEvaluator(Evaluator):
                 f"{model.num_layers - 1}, or 0 for all, got {self.layer}.")
         self._others(context.data)
 
+    def _is_image(self):
+        return kind_of(DataConfig(self.dataset)) == IMAGE
+
     def _others(self, data) -> np.ndarray:
         """The other images, in the format of `data`."""
         if self.dataset == ROTATED:
             others = np.rot90(data.x_test, axes=(1, 2))
             shape = tuple(others.shape[1:])
         else:
-            loaded = load_dataset(self.dataset)
+            loaded = load_dataset(
+                self.dataset, data_dir=data.origin.get("data_dir", ""),
+                image_size=data.shape[0] if self._is_image() else 0)
             if loaded.kind != IMAGE or not len(loaded.x_test):
                 raise InputError(
                     f"evaluator {self.name} needs a data set with held-out "
