@@ -41,8 +41,8 @@ def test_an_unknown_name_lists_the_known_and_the_nearest():
         "unknown data set 'cifar-10'. Did you mean cifar10? Known: digits, "
         "usps, mnist, fashion_mnist, svhn_cropped, cifar10, celeb_a, npz:FILE, "
         "folder:DIR, records:DIR, pair:A,B, ptb, snli, yahoo, zinc, text:FILE, "
-        "smiles:FILE, tfds:NAME, agnews, protein, hepmass, miniboone, csv:FILE, "
-        "sdd, eth, hotel, univ, zara1, zara2.")
+        "smiles:FILE, tfds:NAME, agnews, protein, hepmass, miniboone, "
+        "csv:FILE, sdd, eth, hotel, univ, zara1, zara2.")
 
 
 @pytest.mark.parametrize("name", ["", "npz", "mnist:", "digits:x", "zip:a"])
