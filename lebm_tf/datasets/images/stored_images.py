@@ -93,10 +93,10 @@ def read_image(file: str | os.PathLike | BinaryIO, what: str,
             if opened.mode[0] in "IF":  # Pillow would clip these, not scale.
                 raise InputError(f"{what} must have 8 bits per channel, got "
                                  f"Pillow mode {opened.mode}.")
-            image = ImageOps.exif_transpose(opened)
+            image = ImageOps.exif_transpose(opened).convert("RGB")
             if channels == 1:
                 return np.asarray(image.convert("L"))[..., None]
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(image)
     except InputError:
         raise
     except UnidentifiedImageError as error:  # Its text names the object.
