@@ -25,16 +25,21 @@ from benchmarks import runs  # noqa: E402
 from lebm_tf import load  # noqa: E402
 from lebm_tf.configuration import command, fields  # noqa: E402
 from lebm_tf.datasets import load_dataset  # noqa: E402
-from lebm_tf.densities import DiffusionEncoder, Unconditional  # noqa: E402
+from lebm_tf.densities import (  # noqa: E402
+    DiffusionEncoder, Fitted, Unconditional)
 from lebm_tf.evaluation.images import features  # noqa: E402
 from lebm_tf.evaluation.images.frechet import frechet_distance  # noqa: E402
-from lebm_tf.mcmc import Langevin  # noqa: E402
+from lebm_tf.mcmc import Independence, Langevin, Mala  # noqa: E402
 from lebm_tf.samplers import FromBase, ShortRun  # noqa: E402
 
 MOVES = (0, 1, 5, 10, 20, 60, 100, 200)
 REVERSE_STEPS = (1, 5, 10, 20, 50, 100)
 STEP_SIZE = 0.25  # Of chains behind a flow that has none, as in the flagfile.
+WHITE_STEP_SIZE = 0.3  # The same in the coordinates of a base, quickstart.cfg.
 SYSTEMS = {
+    "learned prior of the quickstart": ("configs/quickstart.cfg",
+                                        "--baseline="),
+    "the same with a flow over its base": ("configs/quickstart_flow.cfg",),
     "flow and encoder": ("configs/amortized_digits.cfg",),
     "flow and encoder, divergences alone": (
         "configs/amortized_digits.cfg", "--flow_teaching=0",
@@ -79,10 +84,17 @@ def samplers(model) -> dict[str, object]:
         return found | {("chains from the base", moves): chains.with_steps(
             moves) for moves in MOVES}
     if "flow" in model.parts and model.has_energy:
-        chains = ShortRun(FromBase(*model.parts["flow"]), Langevin(STEP_SIZE),
-                          0)
-        return {("flow, then chains", 1 + moves): chains.with_steps(moves)
-                for moves in MOVES}
+        (flow,), base = model.parts["flow"], model.prior.base
+        chains = ShortRun(FromBase(flow), Langevin(STEP_SIZE), 0)
+        found = {}
+        if isinstance(base, Fitted):
+            chains = ShortRun(FromBase(flow), Mala(WHITE_STEP_SIZE), 0,
+                              coordinates=base)
+            independent = ShortRun(FromBase(flow), Independence(flow), 0)
+            found = {("flow, then its draws as proposals", 1 + moves):
+                     independent.with_steps(moves) for moves in MOVES}
+        return {**{("flow, then chains", 1 + moves): chains.with_steps(moves)
+                   for moves in MOVES}, **found}
     if not model.has_energy:
         return {("its prior", int("flow" in model.parts)): drawn}
     return {("chains from the base", moves): drawn.with_steps(moves)

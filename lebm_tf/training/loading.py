@@ -14,8 +14,9 @@ from lebm_tf.training import (
     checkpoint as checkpoints, weights, workdir as workdirs)
 
 
-def load(source: str, checkpoint: str = "", data: DataSet | None = None, *,
-         sha256: str = "", **networks) -> EnergyModel:
+def load(source: str | os.PathLike[str], checkpoint: str = "",
+         data: DataSet | None = None, *, sha256: str = "", **networks
+         ) -> EnergyModel:
     """Loads a trained model, with averaged weights if any.
 
         lebm_tf.load("runs/mine")
@@ -41,7 +42,7 @@ def load(source: str, checkpoint: str = "", data: DataSet | None = None, *,
             checksum or the data do not match, or an archive is damaged or too
             large.
     """
-    workdir = zoo.folder(source, sha256)
+    workdir = zoo.folder(os.fspath(source), sha256)
     resolved = workdirs.read(workdir)
     if data is not None:
         workdirs.check_spec(data.name, DataSpec.of(data), resolved.data)

@@ -44,7 +44,7 @@ def described(cluster_of, job, index):
 def test_tf_config_names_the_task_and_its_peers():
     cluster_of = {"chief": ["c:3"], **WORKERS}
     task = cluster.from_tf_config(described(cluster_of, "worker", "1"))
-    assert task == (cluster_of, "worker", 1)
+    assert task == cluster.Task(cluster_of, "worker", 1)
     assert task.address == "b:2"
     assert [peer.name for peer in task.peers] == ["chief 0", "worker 0"]
     resolver = task.resolver()
@@ -140,8 +140,8 @@ def test_slurm_says_who_this_is(monkeypatch):
                         ("STEP_TASKS_PER_NODE", "2,1")):
         monkeypatch.setenv(f"SLURM_{name}", value)
     task = cluster.from_slurm()
-    assert task == ({"worker": ["node1:8888", "node1:8889", "node2:8888"]},
-                    "worker", 2)
+    assert task == cluster.Task({"worker": [
+        "node1:8888", "node1:8889", "node2:8888"]}, "worker", 2)
     monkeypatch.delenv("SLURM_PROCID")
     with pytest.raises(InputError, match="by srun, got no .SLURM_PROCID"):
         cluster.from_slurm()
@@ -160,8 +160,8 @@ def pods(*phases):
 def test_kubernetes_says_who_this_is():
     client = pods("Running", "Running")
     task = cluster.from_kubernetes("app=x", 2, "10.0.0.1", 1.0, client)
-    assert task == ({"worker": ["10.0.0.0:8470", "10.0.0.1:8470"]},
-                    "worker", 1)
+    assert task == cluster.Task({"worker": [
+        "10.0.0.0:8470", "10.0.0.1:8470"]}, "worker", 1)
     for message, arguments in (
             ("3 pods must run with the label app=x, got 2 after 0.1 s",
              (3, "10.0.0.1", 0.1, client)),
