@@ -128,7 +128,9 @@ def test_gzipped_files_are_read(text, tmp_path):
     ("digits", {"max_length": 8}, "max_length must be left out for digits"),
     ("ptb", {}, "ptb must be in --data_dir .* ptb/ptb.train.txt"),
     ("ptb2", {}, "unknown data set 'ptb2'. Did you mean ptb?")])
-def test_what_can_not_be_read_is_said(name, settings, message, tmp_path):
+def test_what_can_not_be_read_is_said(
+        name, settings, message, tmp_path, monkeypatch):
+    monkeypatch.delenv("LEBM_DATA_DIR", raising=False)
     (tmp_path / "empty").write_text("\n\n")
     (tmp_path / "own").write_text("one two\nthree four\n")
     with pytest.raises(InputError, match=message):
