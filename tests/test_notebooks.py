@@ -127,9 +127,8 @@ def kernel(tmp_path, monkeypatch):
     manager.shutdown_kernel(now=True)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=(
-    pytest.mark.slow if name == "quickstart" else pytest.mark.long))
-    for name in NAMES])
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_and_shows_a_picture_wherever_it_asks_for_one(
         name, tmp_path, kernel):
     for there in ("configs", "export", "tests"):
