@@ -38,9 +38,9 @@ from lebm_tf.ranges import Checked, OneOf, PositiveFloat  # noqa: E402
 from lebm_tf.training import workdir as workdirs  # noqa: E402
 from lebm_tf.training.fit_codes import codes_of  # noqa: E402
 
-DATA = ("mnist", "cifar10", "celeba")
+DATA = ("mnist",)
 SAMPLES, _ROWS, _COMPARED = 10_000, 500, 5_000
-# Mixtures are fitted as the base of the learned prior is: to as many codes, with
+# Mixtures are fitted as the base of the learned prior: to as many codes, with
 # the floor of the flagfile.
 COMPONENTS, FITTED, FLOOR = (10, 30, 100), 20_000, 0.01
 COLUMNS = {"frechet": "Fréchet", "precision": "precision", "recall": "recall",
@@ -52,10 +52,10 @@ class PriorsBenchmark(Checked):
     """What to measure.
 
     Attributes:
-        data: mnist, cifar10 or celeba.
+        data: mnist.
         seeds: Seeds of the runs, each trained anew.
         longer: Factor of the training steps of the longer autoencoder.
-        features: Weights of MobileNet, for colour images.
+        features: Weights of MobileNet, for colour images; "" for a classifier.
         data_dir: Where the data lie; $LEBM_DATA_DIR if not given.
         workdir: Where the runs are kept.
     """
