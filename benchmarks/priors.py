@@ -6,9 +6,9 @@ For every seed, configs/DATA.cfg trains an autoencoder and a learned prior on
 its codes. Mixtures of Gaussians are fitted to the codes of the same autoencoder
 and of one that is trained for --longer times as many steps, which takes about
 as long as autoencoder and learned prior together. All are measured alike, by
-10,000 samples: Frechet distance, precision and recall in the features of the
-flagfile, and log p(z) of codes of held-out images. "Decoded codes" are those of
-training images: what a perfect prior of this autoencoder would give. Writes
+10,000 samples: Frechet distance, precision and recall in the features of one
+classifier, and log p(z) of codes of held-out images. "Decoded codes" are those
+of training images: what a perfect prior of this autoencoder would give. Writes
 benchmarks/results/priors.json and .md. Finished runs are kept, so a stopped
 measurement goes on.
 """
@@ -42,7 +42,7 @@ DATA = ("mnist",)
 SAMPLES, _ROWS, _COMPARED = 10_000, 500, 5_000
 # Mixtures are fitted as the base of the learned prior: to as many codes, with
 # the floor of the flagfile.
-COMPONENTS, FITTED, FLOOR = (10, 30, 100), 20_000, 0.01
+COMPONENTS, FITTED, FLOOR = (10, 30, 100, 300), 20_000, 0.01
 COLUMNS = {"frechet": "Fréchet", "precision": "precision", "recall": "recall",
            "log_prob": "log p(z), nats", "seconds": "seconds"}
 
@@ -55,14 +55,12 @@ class PriorsBenchmark(Checked):
         data: mnist.
         seeds: Seeds of the runs, each trained anew.
         longer: Factor of the training steps of the longer autoencoder.
-        features: Weights of MobileNet, for colour images; "" for a classifier.
         data_dir: Where the data lie; $LEBM_DATA_DIR if not given.
         workdir: Where the runs are kept.
     """
     data: Annotated[str, OneOf(DATA)] = "mnist"
     seeds: tuple[int, ...] = (1, 2, 3)
     longer: PositiveFloat = 1.5
-    features: str = ""
     data_dir: str = ""
     workdir: str = "runs/benchmark_priors"
 
@@ -73,8 +71,7 @@ class Measure:
     def __init__(self, model, data, config: PriorsBenchmark):
         self.model, self.data = model, data
         self.extract = features.load(
-            "mobilenet" if config.features else "classifier", data,
-            mobilenet_weights=config.features, classifier_path=os.path.join(
+            "classifier", data, classifier_path=os.path.join(
                 config.workdir, f"{config.data}_classifier.npz"))
         self.reference = self.extract(data.x_test)
 
@@ -125,11 +122,9 @@ def of_seed(seed: int, config: PriorsBenchmark) -> dict[str, dict]:
     where = os.path.join(config.workdir, config.data)
     flags = (f"--seed={seed}",)
     learned = os.path.join(where, f"learned_{seed}")
-    weights = (f"--evaluation_frechet_mobilenet_weights={config.features}",
-               ) if config.features else ()
     metrics = runs.trained(
         learned, f"--flagfile=configs/{config.data}.cfg", *flags,
-        "--evaluators=codes", *weights, data_dir=config.data_dir)
+        "--evaluators=codes", data_dir=config.data_dir)
     backbone = os.path.join(learned, "backbone")
     steps = workdirs.read(backbone).run.train_steps
     longer = os.path.join(where, f"longer_{seed}")
